@@ -1,0 +1,89 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Weft.Core.Addressing;
+
+/// <summary>A 48-bit Ethernet address, printed in lower case with colons as the kernel prints it.</summary>
+public readonly record struct MacAddress
+{
+    private readonly ulong value;
+
+    private MacAddress(ulong bits) => value = bits;
+
+    /// <summary>Whether the address names a group of stations (IEEE 802, the lowest bit of the first octet).</summary>
+    public bool IsMulticast => (value & 0x0100_0000_0000) != 0;
+
+    /// <summary>Whether all 48 bits are zero; the kernel refuses such an address.</summary>
+    public bool IsZero => value == 0;
+
+    /// <summary>
+    /// A stable, locally administered unicast address (IEEE 802c, 02-prefix) for whatever the words name:
+    /// the same words always give the same address, so a restarted container keeps its neighbours' ARP entries true.
+    /// </summary>
+    public static MacAddress Derive(params ReadOnlySpan<string> words)
+    {
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', words)), hash);
+        ulong bits = 0x02;
+        foreach (var octet in hash[..5])
+        {
+            bits = bits << 8 | octet;
+        }
+        return new MacAddress(bits);
+    }
+
+    /// <summary>Reads six colon-separated pairs of hexadecimal digits.</summary>
+    public static bool TryParse(string text, out MacAddress address)
+    {
+        address = default;
+        var pairs = text.Split(':');
+        if (pairs.Length != 6)
+        {
+            return false;
+        }
+        ulong bits = 0;
+        foreach (var pair in pairs)
+        {
+            if (
+                pair.Length != 2
+                || !byte.TryParse(
+                    pair,
+                    NumberStyles.AllowHexSpecifier,
+                    CultureInfo.InvariantCulture,
+                    out var octet
+                )
+            )
+            {
+                return false;
+            }
+            bits = bits << 8 | octet;
+        }
+        address = new MacAddress(bits);
+        return true;
+    }
+
+    /// <summary>The address as <c>02:00:00:00:00:01</c>.</summary>
+    public override string ToString() =>
+        string.Create(
+            17,
+            value,
+            static (text, bits) =>
+            {
+                for (var octet = 0; octet < 6; octet++)
+                {
+                    var octetValue = (byte)(bits >> (40 - 8 * octet));
+                    octetValue.TryFormat(
+                        text[(octet * 3)..],
+                        out _,
+                        "x2",
+                        CultureInfo.InvariantCulture
+                    );
+                    if (octet < 5)
+                    {
+                        text[octet * 3 + 2] = ':';
+                    }
+                }
+            }
+        );
+}

@@ -1,0 +1,194 @@
+using System.Collections.Immutable;
+using System.Net;
+using Weft.Core.Addressing;
+
+namespace Weft.Core.Overlays;
+
+/// <summary>
+/// The whole: hosts, networks, containers, tunnels. Values of this type are valid: whatever the reader of the
+/// overlay file could find wrong has been refused before one exists. Order is the file's order.
+/// </summary>
+public sealed record Overlay
+{
+    /// <summary>The name that marks everything Weft makes on a host as belonging to this overlay.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The Open vSwitch bridge on every host.</summary>
+    public string Switch { get; init; } = "ovsbr0";
+
+    /// <summary>Which datapath the switch uses.</summary>
+    public DatapathChoice Datapath { get; init; } = DatapathChoice.Auto;
+
+    /// <summary>The machines that run containers.</summary>
+    public required ImmutableArray<Host> Hosts { get; init; }
+
+    /// <summary>How the switches are joined.</summary>
+    public Tunnels Tunnels { get; init; } = new();
+
+    /// <summary>The broadcast domains.</summary>
+    public ImmutableArray<Network> Networks { get; init; } = [];
+
+    /// <summary>The containers and where they attach.</summary>
+    public ImmutableArray<Container> Containers { get; init; } = [];
+}
+
+/// <summary>A machine that runs containers.</summary>
+public sealed record Host
+{
+    /// <summary>The underlay MTU in bytes of a host that declares none: plain Ethernet.</summary>
+    public const int DefaultMtu = 1500;
+
+    /// <summary>The host's name, as its own <c>hostname</c> prints it.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The underlay address: the one other hosts reach this one by.</summary>
+    public required IPAddress Address { get; init; }
+
+    /// <summary>The MTU in bytes of the link that carries the underlay address.</summary>
+    public int Mtu { get; init; } = DefaultMtu;
+}
+
+/// <summary>How the switches are joined: one tunnel between every two hosts.</summary>
+public sealed record Tunnels
+{
+    /// <summary>The tunnel protocol.</summary>
+    public TunnelType Type { get; init; } = TunnelType.Gre;
+
+    /// <summary>
+    /// The GRE key (0 to 2^32-1) or the VXLAN or Geneve network identifier (0 to 2^24-1). Two overlays over the
+    /// same hosts need different ones.
+    /// </summary>
+    public uint? Key { get; init; }
+
+    /// <summary>The UDP destination port for VXLAN and Geneve, where it is not the protocol's own.</summary>
+    public ushort? Port { get; init; }
+}
+
+/// <summary>One broadcast domain over all hosts.</summary>
+public sealed record Network
+{
+    /// <summary>The name, which is also that of the network's link on a host (at most 15 bytes).</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The VLAN tag, 1 to 4094.</summary>
+    public required int Vlan { get; init; }
+
+    /// <summary>At most one IPv4 and at most one IPv6 subnet; at least one of them.</summary>
+    public required ImmutableArray<IPNetwork> Subnets { get; init; }
+
+    /// <summary>The Linux bridge that the network has on each host, for engines that attach to bridges.</summary>
+    public ContainerBridge? Bridge { get; init; }
+
+    /// <summary>The hosts' own addresses in this network.</summary>
+    public ImmutableArray<HostAddresses> Hosts { get; init; } = [];
+
+    /// <summary>The subnet that holds the address.</summary>
+    /// <exception cref="ArgumentException">No subnet of this network holds it.</exception>
+    public IPNetwork SubnetOf(IPAddress address)
+    {
+        foreach (var subnet in Subnets)
+        {
+            if (subnet.Contains(address))
+            {
+                return subnet;
+            }
+        }
+        throw new ArgumentException(
+            $"network '{Name}' has no subnet that holds {address}",
+            nameof(address)
+        );
+    }
+}
+
+/// <summary>The addresses that one host has in one network.</summary>
+public sealed record HostAddresses(string Host, ImmutableArray<IPAddress> Addresses);
+
+/// <summary>The Linux bridge of a network.</summary>
+public sealed record ContainerBridge
+{
+    /// <summary>Whether the bridge speaks the spanning tree protocol (IEEE 802.1D).</summary>
+    public bool Stp { get; init; }
+
+    /// <summary>
+    /// Seconds that a port listens, and again learns, before it forwards: 2 to 30. The kernel's own default of
+    /// 15 would keep each container silent for half a minute.
+    /// </summary>
+    public int ForwardDelay { get; init; } = 2;
+
+    /// <summary>What ties the bridge to the switch.</summary>
+    public Uplink Uplink { get; init; } = Uplink.Veth;
+}
+
+/// <summary>What ties a container bridge to the switch.</summary>
+public enum Uplink
+{
+    /// <summary>A veth pair: the bridge learns, and may carry an address.</summary>
+    Veth,
+
+    /// <summary>The bridge device itself is the switch's port: simpler, but every frame from afar is flooded.</summary>
+    Direct,
+}
+
+/// <summary>Which of Open vSwitch's datapaths the switch uses.</summary>
+public enum DatapathChoice
+{
+    /// <summary>The kernel's where the kernel has one, else the userspace one.</summary>
+    Auto,
+
+    /// <summary>The kernel module.</summary>
+    Kernel,
+
+    /// <summary>The one inside ovs-vswitchd (<c>datapath_type=netdev</c>).</summary>
+    Userspace,
+}
+
+/// <summary>A container and the networks it attaches to.</summary>
+public sealed record Container
+{
+    /// <summary>The name that its engine knows it by.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The name of the host that it runs on.</summary>
+    public required string Host { get; init; }
+
+    /// <summary>What runs it.</summary>
+    public required Engine Engine { get; init; }
+
+    /// <summary>Its places in networks.</summary>
+    public required ImmutableArray<Attachment> Attachments { get; init; }
+}
+
+/// <summary>One container's place in one network.</summary>
+public sealed record Attachment
+{
+    /// <summary>The name of the network.</summary>
+    public required string Network { get; init; }
+
+    /// <summary>The interface's name inside the container (at most 15 bytes).</summary>
+    public required string Interface { get; init; }
+
+    /// <summary>The addresses inside the network's subnets.</summary>
+    public required ImmutableArray<IPAddress> Addresses { get; init; }
+
+    /// <summary>The interface's Ethernet address.</summary>
+    public required MacAddress Mac { get; init; }
+}
+
+/// <summary>What runs a container.</summary>
+public enum Engine
+{
+    /// <summary>A named network namespace (<c>ip netns</c>).</summary>
+    Netns,
+
+    /// <summary>LXD.</summary>
+    Lxd,
+
+    /// <summary>Incus.</summary>
+    Incus,
+
+    /// <summary>Docker.</summary>
+    Docker,
+
+    /// <summary>Podman.</summary>
+    Podman,
+}
