@@ -54,13 +54,17 @@ internal static partial class LinkBatch
         var words = FailedLine().Replace(errors, "").Trim().ReplaceLineEndings("; ");
         return
             failed.Success
-            && int.Parse(failed.Groups[1].ValueSpan) is var line
+            && int.Parse(failed.Groups["line"].ValueSpan) is var line
             && line >= 1
             && line <= commands.Count
             ? $"`{commands[line - 1]}` failed: {words}"
             : $"ip failed: {words}";
     }
 
-    [GeneratedRegex(@"Command failed -:(\d+)", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"Command failed -:(?<line>\d+)",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex FailedLine();
 }

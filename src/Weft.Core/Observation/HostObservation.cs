@@ -29,7 +29,10 @@ public sealed record HostObservation
     /// <summary>A host with Open vSwitch running and nothing configured.</summary>
     /// <param name="kernelDatapath">Whether its kernel has Open vSwitch's datapath.</param>
     /// <param name="namespaces">The network namespaces of its containers.</param>
-    public static HostObservation Bare(bool kernelDatapath, params IEnumerable<string> namespaces) =>
+    public static HostObservation Bare(
+        bool kernelDatapath,
+        params IEnumerable<string> namespaces
+    ) =>
         new()
         {
             Switch = new SwitchObservation(),

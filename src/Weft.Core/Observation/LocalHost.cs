@@ -76,7 +76,7 @@ public sealed class LocalHost : IAsyncDisposable
         if (!held.IsHeld)
         {
             progress?.Report("another weft is changing this host: waiting for it");
-            await held.WaitAsync(cancellationToken);
+            await held.WaitUntilHeldAsync(cancellationToken);
         }
     }
 
@@ -101,7 +101,7 @@ public sealed class LocalHost : IAsyncDisposable
         };
     }
 
-    /// <summary>Carries a transaction out and waits until ovs-vswitchd has it.</summary>
+    /// <summary>Carries a transaction out, under the lock, and waits until ovs-vswitchd has it.</summary>
     /// <exception cref="HostException">Somebody else changed the switch meanwhile, or ovs-vswitchd did not take it in time.</exception>
     public async Task TransactAsync(
         ImmutableArray<Operation> operations,
@@ -114,7 +114,7 @@ public sealed class LocalHost : IAsyncDisposable
         {
             result = await client.TransactAsync(
                 SwitchTransaction.Database,
-                operations,
+                [new AssertLock(Lock), .. operations],
                 cancellationToken
             );
         }

@@ -32,7 +32,9 @@ public sealed record HostStatus(
             [
                 .. intent.Switch is { } @switch ? [builder.Switch(@switch)] : (StatusItem[])[],
                 .. ports.Where(port => port.Peer is not null).Select(builder.Tunnel),
-                .. intent.Links.OfType<BridgeLinkIntent>().Select(bridge => builder.Bridge(intent, bridge)),
+                .. intent
+                    .Links.OfType<BridgeLinkIntent>()
+                    .Select(bridge => builder.Bridge(intent, bridge)),
                 .. intent.InternalLinks.Select(builder.InternalLink),
                 .. intent.Attachments.Select(builder.Attachment),
                 .. intent.Unattachable.Select(container => new StatusItem(
@@ -59,7 +61,9 @@ public sealed record HostStatus(
 
     private sealed class Builder(HostObservation observation, Plan plan)
     {
-        private readonly ILookup<string, Change> changes = plan.Changes.ToLookup(change => change.Name);
+        private readonly ILookup<string, Change> changes = plan.Changes.ToLookup(change =>
+            change.Name
+        );
 
         public StatusItem Switch(SwitchIntent intent) =>
             Item(
@@ -82,7 +86,9 @@ public sealed record HostStatus(
             var uplink = intent
                 .Links.OfType<VethIntent>()
                 .FirstOrDefault(veth => veth.Bridge == bridge.Name);
-            var port = intent.Switch!.Ports.First(port => port.Name == (uplink?.Name ?? bridge.Name));
+            var port = intent.Switch!.Ports.First(port =>
+                port.Name == (uplink?.Name ?? bridge.Name)
+            );
             return Item(
                 "network",
                 bridge.Network,
@@ -122,13 +128,21 @@ public sealed record HostStatus(
                 .OfType<PortRow>()
                 .SelectMany(port => port.Interfaces)
                 .Where(row => row.Error is not null || row.OpenFlowPort is -1)
-                .Select(row => row.Error ?? "Open vSwitch could not make the port; its log says why")
+                .Select(row =>
+                    row.Error ?? "Open vSwitch could not make the port; its log says why"
+                )
                 .ToList();
             var pending = parts.SelectMany(part => changes[part]).ToList();
             return pending.Exists(change => change.Action is ChangeAction.Add)
                     ? new StatusItem(kind, name, intended, ItemState.Missing, Words(pending))
                 : errors.Count > 0
-                    ? new StatusItem(kind, name, intended, ItemState.Error, string.Join("; ", errors))
+                    ? new StatusItem(
+                        kind,
+                        name,
+                        intended,
+                        ItemState.Error,
+                        string.Join("; ", errors)
+                    )
                 : pending.Count > 0
                     ? new StatusItem(kind, name, intended, ItemState.Differs, Words(pending))
                 : new StatusItem(kind, name, intended, ItemState.Ok, null);

@@ -1,6 +1,6 @@
 using System.CommandLine;
-using System.CommandLine.Help;
 using System.CommandLine.Parsing;
+using Spectre.Console;
 using Weft.Core;
 using Weft.Ovsdb;
 using Weft.Rendering;
@@ -69,7 +69,12 @@ internal static class CommandRunner
                     return ExitCode.Failed;
                 }
                 catch (Exception exception)
-                    when (exception is HostException or OvsdbException or IOException or UnauthorizedAccessException)
+                    when (exception
+                            is HostException
+                                or OvsdbException
+                                or IOException
+                                or UnauthorizedAccessException
+                    )
                 {
                     terminal.Fail(exception.Message);
                     return ExitCode.Failed;
@@ -78,5 +83,7 @@ internal static class CommandRunner
         );
 
     private static IEnumerable<string> Path(CommandResult? result) =>
-        result is null ? [] : [.. Path(result.Parent as CommandResult), result.IdentifierToken.Value];
+        result is null
+            ? []
+            : [.. Path(result.Parent as CommandResult), result.IdentifierToken.Value];
 }

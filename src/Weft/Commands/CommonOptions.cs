@@ -23,7 +23,8 @@ internal static class CommonOptions
     public static Option<string?> Host() =>
         new("--host")
         {
-            Description = "Which of the overlay's hosts this machine is; if not given: its hostname.",
+            Description =
+                "Which of the overlay's hosts this machine is; if not given: its hostname.",
             HelpName = "NAME",
         };
 

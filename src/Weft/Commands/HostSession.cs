@@ -21,7 +21,9 @@ internal sealed class HostSession : IAsyncDisposable
         namespaces =
         [
             .. overlay
-                .Containers.Where(container => container.Host == host && container.Engine is Engine.Netns)
+                .Containers.Where(container =>
+                    container.Host == host && container.Engine is Engine.Netns
+                )
                 .Select(container => container.Name),
         ];
     }

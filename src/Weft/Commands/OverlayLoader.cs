@@ -47,7 +47,9 @@ internal static class OverlayLoader
             overlay.Hosts.FirstOrDefault(host => host.Name == wanted)
             ?? overlay.Hosts.FirstOrDefault(host => host.Name == wanted.Split('.')[0]);
         return host is null && named is not null
-            ? throw new UsageException($"overlay '{overlay.Name}' has no host '{named}': it has {Names(overlay)}")
+            ? throw new UsageException(
+                $"overlay '{overlay.Name}' has no host '{named}': it has {Names(overlay)}"
+            )
             : host?.Name;
     }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Spectre.Console;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
@@ -108,7 +109,9 @@ internal static class PlanCommand
             namespaces:
             [
                 .. overlay
-                    .Containers.Where(container => container.Host == host && container.Engine is Engine.Netns)
+                    .Containers.Where(container =>
+                        container.Host == host && container.Engine is Engine.Netns
+                    )
                     .Select(container => container.Name),
             ]
         );

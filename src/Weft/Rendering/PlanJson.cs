@@ -9,7 +9,10 @@ namespace Weft.Rendering;
 internal static class PlanJson
 {
     /// <summary>Writes an array with one object a host.</summary>
-    public static void Write(TextWriter writer, IEnumerable<(HostIntent Intent, Plan Plan)> planned) =>
+    public static void Write(
+        TextWriter writer,
+        IEnumerable<(HostIntent Intent, Plan Plan)> planned
+    ) =>
         writer.WriteLine(
             JsonSerializer.Serialize(
                 [.. planned.Select(pair => Of(pair.Intent, pair.Plan))],
@@ -27,7 +30,12 @@ internal static class PlanJson
                     mtu.Bytes,
                     mtu.Underlay,
                     mtu.SmallestHost,
-                    [.. mtu.Encapsulation.Headers.Select(header => new HeaderDocument(header.What, header.Bytes))]
+                    [
+                        .. mtu.Encapsulation.Headers.Select(header => new HeaderDocument(
+                            header.What,
+                            header.Bytes
+                        )),
+                    ]
                 )
                 : null,
             [

@@ -62,9 +62,7 @@ internal static class PlanView
     {
         writer.WriteLine($"# {plan.Host} ({plan.Overlay})");
         var commands = plan.Changes.SelectMany(change => change.Commands).ToList();
-        foreach (
-            var stage in (Stage?[])[Stage.BeforeSwitch, null, Stage.AfterSwitch]
-        )
+        foreach (var stage in (Stage?[])[Stage.BeforeSwitch, null, Stage.AfterSwitch])
         {
             foreach (var (_, command) in commands.Where(command => command.Stage == stage))
             {
