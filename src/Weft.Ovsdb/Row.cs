@@ -20,6 +20,17 @@ public sealed class Row : IReadOnlyDictionary<string, Datum>, IEquatable<Row>
         _values = [];
     }
 
+    /// <summary>A row with these columns; of a column that is given twice the last value counts.</summary>
+    /// <param name="columns">The columns and their values.</param>
+    public Row(IEnumerable<KeyValuePair<string, Datum>> columns)
+        : this()
+    {
+        foreach (var (column, value) in columns)
+        {
+            this[column] = value;
+        }
+    }
+
     internal Row(ColumnNames names, Datum[] values, Guid? uuid)
     {
         _names = names;
