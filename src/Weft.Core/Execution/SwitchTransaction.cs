@@ -44,7 +44,7 @@ public static class SwitchTransaction
         private readonly List<Operation> operations = [];
         private readonly Dictionary<string, List<Atom>> added = new(StringComparer.Ordinal);
         private readonly Dictionary<string, List<Guid>> removed = new(StringComparer.Ordinal);
-        private readonly List<(AddBridge Bridge, Atom Row)> newBridges = [];
+        private readonly List<(AddBridge Bridge, string Row)> newBridges = [];
         private readonly List<Guid> removedBridges = [];
         private int names;
 
@@ -99,7 +99,7 @@ public static class SwitchTransaction
                         }
                     )
                     {
-                        UuidName = row.ToString(),
+                        UuidName = row,
                     }
                 );
                 added.Remove(bridge.Name);
@@ -124,7 +124,9 @@ public static class SwitchTransaction
                                     new(
                                         "bridges",
                                         Mutator.Insert,
-                                        Datum.Set(newBridges.Select(bridge => bridge.Row))
+                                        Datum.Set(
+                                            newBridges.Select(bridge => Atom.NamedUuid(bridge.Row))
+                                        )
                                     ),
                                 ],
                         .. removedBridges.Count == 0
@@ -165,7 +167,7 @@ public static class SwitchTransaction
                     }
                 )
                 {
-                    UuidName = interfaceRow.ToString(),
+                    UuidName = interfaceRow,
                 }
             );
             operations.Add(
@@ -174,17 +176,17 @@ public static class SwitchTransaction
                     new Row
                     {
                         ["name"] = port.Name,
-                        ["interfaces"] = interfaceRow,
+                        ["interfaces"] = Atom.NamedUuid(interfaceRow),
                         ["tag"] = port.Tag is { } tag ? tag : Datum.Empty,
                         ["protected"] = port.Protected,
                         ["external_ids"] = Mark(overlay),
                     }
                 )
                 {
-                    UuidName = portRow.ToString(),
+                    UuidName = portRow,
                 }
             );
-            In(added, bridge).Add(portRow);
+            In(added, bridge).Add(Atom.NamedUuid(portRow));
         }
 
         private void SetRow(string table, Guid uuid, ColumnChange[] columns)
@@ -215,7 +217,7 @@ public static class SwitchTransaction
                 [new("ports", mutator, ports)]
             );
 
-        private Atom NewName(string role) => Atom.NamedUuid($"{role}{names++}");
+        private string NewName(string role) => $"{role}{names++}";
 
         private static Datum Mark(string overlay) => Datum.Map((OwnershipMark.Key, overlay));
 

@@ -23,7 +23,7 @@ internal static class StatusView
             $"[bold]{intent.Host.EscapeMarkup()}[/] in overlay [bold]{intent.Overlay.EscapeMarkup()}[/]: {verdict}"
         );
         terminal.Out.MarkupLineInterpolated(
-            $"  [grey]Open vSwitch {observation.Switch.Version ?? "(ovs-vswitchd is not running)"}, MTU {intent.Mtu!.Explain()}[/]"
+            $"  [grey]{(observation.Switch.Version is { } version ? $"Open vSwitch {version}, " : "")}MTU {intent.Mtu!.Explain()}[/]"
         );
         var table = new Table().Border(TableBorder.None).HideHeaders();
         table.AddColumns("", "", "", "", "");
