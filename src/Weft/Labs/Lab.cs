@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Weft.Core.Overlays;
+using Weft.Linux;
 
 namespace Weft.Labs;
 
@@ -40,6 +41,45 @@ internal sealed partial class Lab
         ?? throw new LabException(
             $"lab '{Name}' has no host '{host}': its hosts are {string.Join(", ", Hosts.Select(candidate => candidate.Name))}"
         );
+
+    /// <summary>Runs a command in every host, in several at a time.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="progress">Called with a word on how many are done.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <returns>What each host's run has left, in the order of the hosts.</returns>
+    public async Task<IReadOnlyList<(LabHost Host, ToolResult Result)>> RunEverywhereAsync(
+        IReadOnlyList<string> command,
+        Action<string>? progress,
+        CancellationToken cancellationToken
+    )
+    {
+        var runs = new (LabHost, ToolResult)[Hosts.Count];
+        var done = 0;
+        await ForEachHostAsync(
+            async (index, cancellation) =>
+            {
+                runs[index] = (
+                    Hosts[index],
+                    await Hosts[index].RunAsync(command, cancellationToken: cancellation)
+                );
+                progress?.Invoke($"{Interlocked.Increment(ref done)} of {runs.Length} done");
+            },
+            cancellationToken
+        );
+        return runs;
+    }
+
+    /// <summary>Looks into every host.</summary>
+    public async Task<IReadOnlyList<HostState>> StatesAsync(CancellationToken cancellationToken)
+    {
+        var states = new HostState[Hosts.Count];
+        await ForEachHostAsync(
+            async (index, cancellation) =>
+                states[index] = await HostState.OfAsync(Hosts[index], cancellation),
+            cancellationToken
+        );
+        return states;
+    }
 
     /// <summary>Makes a lab: its hosts with Open vSwitch, underlay address, containers and overlay file, and nothing applied.</summary>
     /// <param name="overlay">What to make the hosts of.</param>
@@ -99,7 +139,7 @@ internal sealed partial class Lab
     {
         if (name is not null)
         {
-            return Find(ValidName(name))
+            return Find(name)
                 ?? throw new LabException(
                     $"there is no lab '{name}': see 'weft lab list', or make one with 'weft lab up'"
                 );
@@ -136,13 +176,29 @@ internal sealed partial class Lab
         return true;
     }
 
-    private static Lab? Find(string name)
+    /// <summary>The lab of that name; null where none has a record.</summary>
+    public static Lab? Find(string name)
     {
-        var directory = new LabDirectory(name);
+        var directory = new LabDirectory(ValidName(name));
         return directory.Read() is { } record
             ? new Lab(directory, record, new NamespaceIsolation())
             : null;
     }
+
+    private Task ForEachHostAsync(
+        Func<int, CancellationToken, ValueTask> action,
+        CancellationToken cancellationToken
+    ) =>
+        Parallel.ForAsync(
+            0,
+            Hosts.Count,
+            new ParallelOptions
+            {
+                MaxDegreeOfParallelism = MostAtOnce,
+                CancellationToken = cancellationToken,
+            },
+            action
+        );
 
     private static async Task RemoveAsync(LabDirectory directory, NamespaceIsolation isolation)
     {
