@@ -78,7 +78,7 @@ internal static class ApplyCommand
                 }
                 if (!plan.IsEmpty && !parsed.GetValue(yes))
                 {
-                    if (!Terminal.CanAsk)
+                    if (!Output.CanAsk)
                     {
                         throw new UsageException(
                             $"{name} asks before it changes anything, and there is no terminal to ask on: add --yes"
@@ -109,14 +109,14 @@ internal static class ApplyCommand
 
     /// <summary>Runs with a spinner that names the step, on a terminal; the steps are too short for lines elsewhere.</summary>
     private static Task<ApplyResult> RunAsync(
-        Terminal terminal,
+        Output terminal,
         Func<IProgress<string>?, Task<ApplyResult>> apply
     ) =>
         terminal.Error.Profile.Out.IsTerminal
             ? terminal.Error.Status().StartAsync("applying", context => apply(new Steps(context)))
             : apply(null);
 
-    private static int Report(Terminal terminal, Plan plan, ApplyResult result)
+    private static int Report(Output terminal, Plan plan, ApplyResult result)
     {
         if (result.Matches)
         {
@@ -153,7 +153,7 @@ internal static class ApplyCommand
         public void Report(string value) => context.Status(value.EscapeMarkup());
     }
 
-    private sealed class Notices(Terminal terminal) : IProgress<string>
+    private sealed class Notices(Output terminal) : IProgress<string>
     {
         public void Report(string value) => terminal.Notice(value);
     }

@@ -19,6 +19,8 @@ internal static class Cli
                 ApplyCommand.Create(),
                 StatusCommand.Create(),
                 DestroyCommand.Create(),
+                PingCommand.Create(),
+                LabCommand.Create(),
             }.Parse(args)
         );
 }

@@ -18,7 +18,7 @@ internal static class CommandRunner
     {
         if (parsed.Errors.Count > 0)
         {
-            var terminal = new Terminal(parsed.GetValue(CommonOptions.NoColor));
+            var terminal = new Output(parsed.GetValue(CommonOptions.NoColor));
             foreach (var error in parsed.Errors)
             {
                 terminal.Fail(error.Message);
@@ -40,12 +40,12 @@ internal static class CommandRunner
     /// <summary>Gives a command its action, with all errors it can meet put into words.</summary>
     public static void SetAction(
         this Command command,
-        Func<ParseResult, Terminal, CancellationToken, Task<int>> action
+        Func<ParseResult, Output, CancellationToken, Task<int>> action
     ) =>
         command.SetAction(
             async (parsed, cancellationToken) =>
             {
-                var terminal = new Terminal(parsed.GetValue(CommonOptions.NoColor));
+                var terminal = new Output(parsed.GetValue(CommonOptions.NoColor));
                 try
                 {
                     return await action(parsed, terminal, cancellationToken);

@@ -120,7 +120,7 @@ internal static class PlanCommand
     }
 
     private static void Show(
-        Terminal terminal,
+        Output terminal,
         List<(HostIntent Intent, Plan Plan)> planned,
         bool commands
     )

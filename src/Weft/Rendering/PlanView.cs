@@ -45,7 +45,7 @@ internal static class PlanView
     }
 
     /// <summary>Writes what stands in the way of a plan, and what its reader should know.</summary>
-    public static void WriteRemarks(Terminal terminal, Plan plan)
+    public static void WriteRemarks(Output terminal, Plan plan)
     {
         foreach (var notice in plan.Notices)
         {

@@ -12,7 +12,7 @@ internal static class StatusView
 {
     /// <summary>Writes for people.</summary>
     public static void Write(
-        Terminal terminal,
+        Output terminal,
         HostIntent intent,
         HostObservation observation,
         HostStatus status

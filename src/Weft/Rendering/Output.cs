@@ -3,14 +3,14 @@ using Spectre.Console;
 namespace Weft.Rendering;
 
 /// <summary>Where the program writes to: results to standard output, all else to standard error.</summary>
-internal sealed class Terminal
+internal sealed class Output
 {
     // What a pipe or a file gets is not broken into lines: who reads it there has other means.
     private const int UnboundedWidth = 10_000;
 
     /// <summary>Makes one for this process.</summary>
     /// <param name="noColor">Whether colours are unwanted; the environment's NO_COLOR says so too.</param>
-    public Terminal(bool noColor)
+    public Output(bool noColor)
     {
         var plain =
             noColor || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
