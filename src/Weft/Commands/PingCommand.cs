@@ -69,7 +69,10 @@ internal static class PingCommand
             {
                 result.AddError($"--size takes a number from {SmallestSize} to {LargestSize}.");
             }
-            if (result.GetValue(timeout) is not (> 0 and <= 3600))
+            if (
+                result.GetResult(timeout) is not null
+                && result.GetValue(timeout) is not (> 0 and <= 3600)
+            )
             {
                 result.AddError("--timeout takes seconds, more than 0 and at most 3600.");
             }
