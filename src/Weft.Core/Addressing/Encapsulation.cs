@@ -14,71 +14,81 @@ public sealed record Encapsulation(
     EspMode Esp
 )
 {
-    private const int EthernetHeader = 14;
-    private const int VlanTag = 4;
-    private const int UdpHeader = 8;
-
-    // RFC 4303 section 2, with AES-GCM and a 16-byte ICV (RFC 4106): SPI and sequence number, explicit IV, ICV.
-    private const int EspHeader = 8;
-    private const int EspIv = 8;
-    private const int EspIcv = 16;
+    // RFC 4303 section 2.4: what ESP encrypts ends with two bytes (pad length, next header) and is padded to a
+    // multiple of four.
     private const int EspTrailer = 2;
     private const int EspAlignment = 4;
 
-    /// <summary>The name and size in bytes of each thing that is taken from the underlay MTU, outermost first.</summary>
-    public IEnumerable<(string What, int Bytes)> Headers
+    /// <summary>
+    /// The name and size in bytes of each header that is taken from the underlay MTU, outermost first. ESP's
+    /// trailer, which depends on what is left for it, is in <see cref="Breakdown"/> only.
+    /// </summary>
+    public IEnumerable<(string What, int Bytes)> Headers => Outside.Concat(Inside);
+
+    /// <summary>The headers that stand before whatever ESP encrypts.</summary>
+    private IEnumerable<(string What, int Bytes)> Outside
     {
         get
         {
             yield return Ipv6Underlay ? ("IPv6 header", 40) : ("IPv4 header", 20);
             if (Esp is EspMode.TransportInUdp)
             {
-                yield return ("UDP header of NAT traversal (RFC 3948)", UdpHeader);
+                yield return ("UDP header of NAT traversal (RFC 3948)", 8);
             }
             if (Esp is not EspMode.None)
             {
-                yield return ("ESP header, IV and ICV (AES-GCM-16)", EspHeader + EspIv + EspIcv);
-            }
-            switch (Tunnel)
-            {
-                case TunnelType.Gre:
-                    yield return Keyed ? ("GRE header with key", 8) : ("GRE header", 4);
-                    break;
-                case TunnelType.Vxlan:
-                    yield return ("UDP and VXLAN headers", UdpHeader + 8);
-                    break;
-                case TunnelType.Geneve:
-                    yield return ("UDP and Geneve headers", UdpHeader + 8);
-                    break;
-            }
-            yield return ("inner Ethernet header", EthernetHeader);
-            if (Vlan)
-            {
-                yield return ("inner VLAN tag", VlanTag);
+                // RFC 4303 section 2 with RFC 4106: SPI and sequence number 8, explicit IV 8, check value 16.
+                yield return ("ESP header, IV and ICV (AES-GCM-16)", 8 + 8 + 16);
             }
         }
+    }
+
+    /// <summary>The headers from the tunnel's own inwards; ESP encrypts them.</summary>
+    private IEnumerable<(string What, int Bytes)> Inside
+    {
+        get
+        {
+            yield return Tunnel switch
+            {
+                TunnelType.Gre when Keyed => ("GRE header with key", 8),
+                TunnelType.Gre => ("GRE header", 4),
+                TunnelType.Vxlan => ("UDP and VXLAN headers", 8 + 8),
+                TunnelType.Geneve => ("UDP and Geneve headers", 8 + 8),
+                _ => throw new InvalidOperationException($"unknown tunnel type {Tunnel}"),
+            };
+            yield return ("inner Ethernet header", 14);
+            if (Vlan)
+            {
+                yield return ("inner VLAN tag", 4);
+            }
+        }
+    }
+
+    /// <summary>
+    /// How <see cref="OverlayMtu"/> comes about: each thing that is taken from <paramref name="underlayMtu"/>
+    /// and its size in bytes, with ESP's trailer and the padding that this very MTU leads to.
+    /// </summary>
+    public IEnumerable<(string What, int Bytes)> Breakdown(int underlayMtu)
+    {
+        if (Esp is EspMode.None)
+        {
+            return Headers;
+        }
+        var encrypted = underlayMtu - Outside.Sum(header => header.Bytes);
+        return
+        [
+            .. Outside,
+            ("ESP trailer and padding", EspTrailer + encrypted % EspAlignment),
+            .. Inside,
+        ];
     }
 
     /// <summary>
     /// The largest IP packet in bytes that a container may send so that the wrapped packet still fits
     /// <paramref name="underlayMtu"/> bytes without a fragment.
     /// </summary>
-    public int OverlayMtu(int underlayMtu)
-    {
-        var fixedBytes = Headers.Sum(header => header.Bytes);
-        if (Esp is EspMode.None)
-        {
-            return underlayMtu - fixedBytes;
-        }
-        // The encrypted part, with its two trailing bytes, is padded to a multiple of four (RFC 4303 section 2.4):
-        // of what is left for it only the largest such multiple can be used.
-        var outside = Headers
-            .TakeWhile(header => !header.What.StartsWith("ESP", StringComparison.Ordinal))
-            .Sum(h => h.Bytes);
-        var encrypted = underlayMtu - outside - (EspHeader + EspIv + EspIcv);
-        var usable = encrypted / EspAlignment * EspAlignment - EspTrailer;
-        return usable - (fixedBytes - outside - (EspHeader + EspIv + EspIcv));
-    }
+    public int OverlayMtu(int underlayMtu) =>
+        underlayMtu - Breakdown(underlayMtu).Sum(part => part.Bytes);
 }
 
 /// <summary>The tunnel protocols that join two switches.</summary>

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.ComponentModel;
+using Weft.Core.Linux;
 using Weft.Labs;
-using Weft.Linux;
 
 namespace Weft.Commands;
 

@@ -1,4 +1,3 @@
-using Weft.Core.Addressing;
 using Weft.Core.Overlays;
 using Weft.Labs;
 
@@ -11,9 +10,9 @@ internal static class OverlaySource
     public const string HostFile = "/etc/weft/overlay.yaml";
 
     /// <summary>Reads an overlay file.</summary>
-    /// <exception cref="LabException">The file cannot be read or is not valid.</exception>
+    /// <exception cref="InvalidOverlayException">The file has mistakes.</exception>
     public static (Overlay Overlay, byte[] File) Read(string path) =>
-        throw new LabException($"{path}: reading overlay files is not wired up: use --hosts");
+        (OverlayLoader.Load(path, null, null), File.ReadAllBytes(path));
 
     /// <summary>Makes up an overlay.</summary>
     public static (Overlay Overlay, byte[] File) MakeUp(int hosts)
@@ -23,13 +22,5 @@ internal static class OverlaySource
     }
 
     /// <summary>The largest IP packet in bytes that fits the overlay's tunnels.</summary>
-    public static int Mtu(Overlay overlay) =>
-        new Encapsulation(
-            overlay.Tunnels.Type,
-            overlay.Hosts[0].Address.AddressFamily
-                is System.Net.Sockets.AddressFamily.InterNetworkV6,
-            overlay.Tunnels.Key is not null,
-            Vlan: true,
-            EspMode.None
-        ).OverlayMtu(overlay.Hosts.Min(host => host.Mtu));
+    public static int Mtu(Overlay overlay) => OverlayMtu.Of(overlay).Bytes;
 }

@@ -66,6 +66,16 @@ internal static class Terminal
             Error(exception.Message);
             return 1;
         }
+        catch (InvalidOverlayException exception)
+        {
+            await Console.Error.WriteLineAsync(exception.Message);
+            return ExitCode.Usage;
+        }
+        catch (UsageException exception)
+        {
+            Error(exception.Message);
+            return ExitCode.Usage;
+        }
         catch (OperationCanceledException)
         {
             Error("interrupted");

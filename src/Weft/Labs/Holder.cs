@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Weft.Linux;
+using Weft.Core.Linux;
 
 namespace Weft.Labs;
 

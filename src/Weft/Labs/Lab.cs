@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
+using Weft.Core.Linux;
 using Weft.Core.Overlays;
-using Weft.Linux;
 
 namespace Weft.Labs;
 

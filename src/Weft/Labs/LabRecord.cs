@@ -1,5 +1,5 @@
 using System.Text.Json.Serialization;
-using Weft.Linux;
+using Weft.Core.Linux;
 
 namespace Weft.Labs;
 

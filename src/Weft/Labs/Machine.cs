@@ -1,5 +1,5 @@
+using Weft.Core.Linux;
 using Weft.Core.Overlays;
-using Weft.Linux;
 
 namespace Weft.Labs;
 

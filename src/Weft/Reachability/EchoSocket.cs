@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
-using Weft.Linux;
+using Weft.Core.Linux;
 
 namespace Weft.Reachability;
 

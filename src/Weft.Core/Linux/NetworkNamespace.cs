@@ -2,7 +2,7 @@ using System.ComponentModel;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 
-namespace Weft.Linux;
+namespace Weft.Core.Linux;
 
 /// <summary>Work done inside a network namespace (network_namespaces(7)) by this process, without another one.</summary>
 internal static class NetworkNamespace

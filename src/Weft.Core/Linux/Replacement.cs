@@ -3,7 +3,7 @@ using System.ComponentModel;
 using System.Runtime.InteropServices;
 using System.Text;
 
-namespace Weft.Linux;
+namespace Weft.Core.Linux;
 
 /// <summary>Puts another program into this process's place.</summary>
 internal static class Replacement

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Weft.Linux;
+namespace Weft.Core.Linux;
 
 /// <summary>The calls of the C library that .NET has no name for.</summary>
 internal static partial class Libc
@@ -38,4 +38,11 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint SystemCall(nint number, nint a, nint b, nint c, nint d);
+
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    public static partial int Control(
+        SafeHandle descriptor,
+        nuint request,
+        ref Ethtool.InterfaceRequest argument
+    );
 }

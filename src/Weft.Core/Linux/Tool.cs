@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Weft.Linux;
+namespace Weft.Core.Linux;
 
 /// <summary>What a program that ran to its end has left.</summary>
 internal sealed record ToolResult(int ExitCode, string Output, string Errors);

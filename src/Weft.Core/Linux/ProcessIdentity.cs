@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
 
-namespace Weft.Linux;
+namespace Weft.Core.Linux;
 
 /// <summary>
 /// One process for as long as the machine runs: a number is used again once its process is gone, but not with

@@ -1,0 +1,220 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Weft.Core.Addressing;
+
+/// <summary>
+/// Reads IP addresses and subnets as people mean them. The framework also takes <c>10.8.2</c>, <c>0x0a.1.1.1</c>,
+/// <c>010.1.1.1</c>, zones and brackets; here those are refused, with what was probably meant.
+/// </summary>
+public static class IPText
+{
+    private static readonly SearchValues<char> Ipv4Characters = SearchValues.Create(
+        "0123456789abcdefABCDEFxX."
+    );
+
+    private static readonly SearchValues<char> Ipv6Characters = SearchValues.Create(
+        "0123456789abcdefABCDEF:."
+    );
+
+    /// <summary>Reads an IPv4 address of four decimal numbers, or an IPv6 address (RFC 4291 section 2.2).</summary>
+    /// <param name="text">The address alone, without a prefix length.</param>
+    /// <param name="address">The address; never an IPv4 address written as an IPv6 one.</param>
+    /// <param name="wrong">What is wrong and what to do, as the end of a sentence that begins with the text.</param>
+    public static bool TryReadAddress(
+        string text,
+        [NotNullWhen(true)] out IPAddress? address,
+        [NotNullWhen(false)] out string? wrong
+    )
+    {
+        address = null;
+        if (text.IndexOf('/') is var slash and >= 0)
+        {
+            wrong = $"has a prefix length: write the address alone, {text[..slash]}";
+            return false;
+        }
+        return text.Contains(':')
+            ? TryReadIpv6(text, out address, out wrong)
+            : TryReadIpv4(text, out address, out wrong);
+    }
+
+    /// <summary>Reads a subnet in CIDR notation whose address is the subnet's first and which has room for two hosts.</summary>
+    /// <param name="text">The subnet, such as <c>10.8.2.0/24</c>.</param>
+    /// <param name="subnet">The subnet.</param>
+    /// <param name="wrong">What is wrong and what to do, as the end of a sentence that begins with the text.</param>
+    public static bool TryReadSubnet(
+        string text,
+        out IPNetwork subnet,
+        [NotNullWhen(false)] out string? wrong
+    )
+    {
+        subnet = default;
+        var slash = text.IndexOf('/');
+        var addressText = slash < 0 ? text : text[..slash];
+        if (!TryReadAddress(addressText, out var address, out wrong))
+        {
+            return false;
+        }
+        var bits = Bits(address);
+        if (slash < 0)
+        {
+            wrong = $"has no prefix length: write {text}/{(bits == 32 ? 24 : 64)}, for example";
+            return false;
+        }
+        var prefixText = text[(slash + 1)..];
+        if (!TryReadPrefix(prefixText, bits, out var prefix))
+        {
+            wrong = PrefixOfMask(prefixText) is { } meant
+                ? $"has a netmask: write the prefix length, {addressText}/{meant}"
+                : string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"has no prefix length from 1 to {bits - 1}: write {addressText}/{(bits == 32 ? 24 : 64)}, for example"
+                );
+            return false;
+        }
+        if (prefix == bits)
+        {
+            wrong = string.Create(
+                CultureInfo.InvariantCulture,
+                $"holds one address, and a network is for two hosts at least: write a prefix length of at most {bits - 1}"
+            );
+            return false;
+        }
+        var first = FromNumber(
+            ToNumber(address) >> (bits - prefix) << (bits - prefix),
+            address.AddressFamily
+        );
+        if (!first.Equals(address))
+        {
+            wrong = string.Create(
+                CultureInfo.InvariantCulture,
+                $"has host bits set: write {first}/{prefix}, the subnet that {address} is in"
+            );
+            return false;
+        }
+        subnet = new IPNetwork(first, prefix);
+        return true;
+    }
+
+    /// <summary>32 or 128: the length in bits of an address of this kind.</summary>
+    public static int Bits(IPAddress address) =>
+        address.AddressFamily is AddressFamily.InterNetwork ? 32 : 128;
+
+    /// <summary>The address as a number, most significant byte first.</summary>
+    public static UInt128 ToNumber(IPAddress address)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        bytes.Clear();
+        address.TryWriteBytes(bytes[(16 - Bits(address) / 8)..], out _);
+        return BinaryPrimitives.ReadUInt128BigEndian(bytes);
+    }
+
+    /// <summary>The address of the given family that is this number.</summary>
+    public static IPAddress FromNumber(UInt128 number, AddressFamily family)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt128BigEndian(bytes, number);
+        return new IPAddress(family is AddressFamily.InterNetwork ? bytes[12..] : bytes);
+    }
+
+    private static bool TryReadIpv4(
+        string text,
+        [NotNullWhen(true)] out IPAddress? address,
+        [NotNullWhen(false)] out string? wrong
+    )
+    {
+        const string Form = "write four numbers from 0 to 255 with dots between, as in 192.0.2.1";
+        address = null;
+        var parts = text.Split('.');
+        var digitsOnly = parts.All(part =>
+            part.Length > 0 && !part.AsSpan().ContainsAnyExceptInRange('0', '9')
+        );
+        if (!digitsOnly && !text.AsSpan().ContainsAnyExcept(Ipv4Characters))
+        {
+            wrong = $"is not an IPv4 address: {Form}";
+            return false;
+        }
+        if (!digitsOnly)
+        {
+            wrong = "is not an IP address: write one such as 192.0.2.1 or fd00::1";
+            return false;
+        }
+        Span<byte> bytes = stackalloc byte[4];
+        var number = 0;
+        if (
+            parts.Length != 4
+            || !parts.All(part => byte.TryParse(part, NumberStyles.None, null, out _))
+        )
+        {
+            wrong = $"is not an IPv4 address: {Form}";
+            return false;
+        }
+        foreach (var part in parts)
+        {
+            bytes[number++] = byte.Parse(part, NumberStyles.None, CultureInfo.InvariantCulture);
+        }
+        var read = new IPAddress(bytes);
+        if (read.ToString() != text)
+        {
+            wrong = $"has a number with a leading zero, octal to some programs: write {read}";
+            return false;
+        }
+        address = read;
+        wrong = null;
+        return true;
+    }
+
+    private static bool TryReadIpv6(
+        string text,
+        [NotNullWhen(true)] out IPAddress? address,
+        [NotNullWhen(false)] out string? wrong
+    )
+    {
+        address = null;
+        if (text.Contains('%'))
+        {
+            wrong = "has a zone: write the address alone";
+            return false;
+        }
+        if (
+            text.AsSpan().ContainsAnyExcept(Ipv6Characters)
+            || !IPAddress.TryParse(text, out var read)
+            || read.AddressFamily is not AddressFamily.InterNetworkV6
+        )
+        {
+            wrong = "is not an IPv6 address: write one such as fd00::1, without brackets or port";
+            return false;
+        }
+        if (read.IsIPv4MappedToIPv6)
+        {
+            wrong = $"is an IPv4 address written as an IPv6 one: write {read.MapToIPv4()}";
+            return false;
+        }
+        address = read;
+        wrong = null;
+        return true;
+    }
+
+    private static bool TryReadPrefix(string text, int bits, out int prefix) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out prefix)
+        && prefix >= 1
+        && prefix <= bits
+        && text[0] != '0';
+
+    /// <summary>The prefix length that a netmask such as 255.255.255.0 stands for.</summary>
+    private static int? PrefixOfMask(string text)
+    {
+        if (!TryReadIpv4(text, out var mask, out _))
+        {
+            return null;
+        }
+        var zeros = (int)UInt128.TrailingZeroCount(ToNumber(mask));
+        var ones = 32 - Math.Min(zeros, 32);
+        var isMask = ToNumber(mask) == (UInt128)(uint.MaxValue & ~((1UL << (32 - ones)) - 1));
+        return isMask && ones is > 0 and < 32 ? ones : null;
+    }
+}

@@ -1,0 +1,145 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+using Weft.Core.Addressing;
+
+namespace Weft.Core.Overlays;
+
+/// <summary>
+/// Who has which address in one network; finds addresses that two have, or that nobody can have there, and names
+/// free ones instead.
+/// </summary>
+internal sealed class AddressBook
+{
+    private readonly List<(string Who, string Name, Marked<IPAddress> Address)> claims = [];
+    private readonly HashSet<IPAddress> taken = [];
+
+    // Where a subnet is missing or wrong, an address in none of the others may be right.
+    private readonly bool hasAllSubnets;
+
+    public AddressBook(Entry<Fields> network)
+    {
+        Network = network;
+        var read = network.Value?.Value.Get(OverlaySchema.Network.Subnet)?.Value ?? [];
+        MarkedSubnets = [.. read.OfType<Marked<IPNetwork>>()];
+        hasAllSubnets = !read.IsEmpty && MarkedSubnets.Length == read.Length;
+    }
+
+    public Entry<Fields> Network { get; }
+
+    public ImmutableArray<Marked<IPNetwork>> MarkedSubnets { get; }
+
+    public ImmutableArray<IPNetwork> Subnets => [.. MarkedSubnets.Select(subnet => subnet.Value)];
+
+    /// <summary>Notes that someone has an address; whether it can be so shows when all have been noted.</summary>
+    public void Claim(string who, string name, Marked<IPAddress> address) =>
+        claims.Add((who, name, address));
+
+    /// <summary>Adds the mistakes in what was noted.</summary>
+    public void Check(Mistakes mistakes)
+    {
+        var holders = new Dictionary<IPAddress, (string Name, Position At)>();
+        var wrong = new List<(Position At, IPAddress Address, IPNetwork? Subnet, string Message)>();
+        foreach (var (who, name, (address, at)) in claims)
+        {
+            var subnet = SubnetFor(address);
+            if (Misplacement(address, subnet) is { } misplacement)
+            {
+                wrong.Add((at, address, subnet, $"{who} has address {address}, {misplacement}"));
+            }
+            else if (!holders.TryAdd(address, (name, at)))
+            {
+                var first = holders[address];
+                wrong.Add(
+                    (
+                        at,
+                        address,
+                        subnet,
+                        $"{who} has address {address}, which '{first.Name}' (line {first.At.Line}) has already"
+                    )
+                );
+            }
+        }
+        taken.UnionWith(holders.Keys);
+        foreach (var (at, address, subnet, message) in wrong)
+        {
+            mistakes.Add(at, () => $"{message}: {Alternative(address, subnet)}");
+        }
+    }
+
+    /// <summary>The subnet of the address's family.</summary>
+    private IPNetwork? SubnetFor(IPAddress address)
+    {
+        foreach (var (subnet, _) in MarkedSubnets)
+        {
+            if (subnet.BaseAddress.AddressFamily == address.AddressFamily)
+            {
+                return subnet;
+            }
+        }
+        return null;
+    }
+
+    private string? Misplacement(IPAddress address, IPNetwork? subnet)
+    {
+        if (subnet is not { } own)
+        {
+            return hasAllSubnets
+                ? $"and network '{Network.Name}' (line {Network.At.Line}) has no {Version(address)} subnet"
+                : null;
+        }
+        if (!own.Contains(address))
+        {
+            return $"which is outside {own} of network '{Network.Name}' (line {Network.At.Line})";
+        }
+        var (lowest, highest) = Hosts(own);
+        var number = IPText.ToNumber(address);
+        return number < lowest
+            ? address.AddressFamily is AddressFamily.InterNetwork
+                ? $"which is the network address of {own}"
+                : $"which is the routers' anycast address of {own} (RFC 4291)"
+            : number > highest
+                ? $"which is the broadcast address of {own}"
+                : null;
+    }
+
+    private string Alternative(IPAddress address, IPNetwork? subnet) =>
+        subnet is not { } own ? "take it out, or give the network one"
+        : Free(own, IPText.ToNumber(address)) is { } free ? $"{free} is free"
+        : $"no address of {own} is free, make it larger";
+
+    /// <summary>The next free address from <paramref name="near"/> on, which is then no longer free.</summary>
+    private IPAddress? Free(IPNetwork subnet, UInt128 near)
+    {
+        var (lowest, highest) = Hosts(subnet);
+        var candidate = near < lowest || near > highest ? lowest : near;
+        // Among one address more than are taken there is a free one, unless the subnet ends before.
+        for (var tried = 0; tried <= taken.Count; tried++)
+        {
+            var address = IPText.FromNumber(candidate, subnet.BaseAddress.AddressFamily);
+            if (taken.Add(address))
+            {
+                return address;
+            }
+            candidate = candidate == highest ? lowest : candidate + 1;
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// The first and the last address that a host can have. A subnet of two addresses has no other kind (RFC 3021,
+    /// RFC 6164); IPv6 has no broadcast.
+    /// </summary>
+    private static (UInt128 Lowest, UInt128 Highest) Hosts(IPNetwork subnet)
+    {
+        var bits = IPText.Bits(subnet.BaseAddress);
+        var first = IPText.ToNumber(subnet.BaseAddress);
+        var last = first + ((UInt128.One << (bits - subnet.PrefixLength)) - 1);
+        return subnet.PrefixLength == bits - 1 ? (first, last)
+            : bits == 32 ? (first + 1, last - 1)
+            : (first + 1, last);
+    }
+
+    private static string Version(IPAddress address) =>
+        address.AddressFamily is AddressFamily.InterNetwork ? "IPv4" : "IPv6";
+}

@@ -1,0 +1,168 @@
+using System.Collections.Immutable;
+using System.Net.Sockets;
+using System.Text.Json;
+
+namespace Weft.Core.Overlays;
+
+/// <summary>One value, or a list of at most one for IPv4 and one for IPv6.</summary>
+/// <param name="item">What one value looks like.</param>
+/// <param name="noun">What one value is, in one word.</param>
+/// <param name="family">Whether a value is for IPv4 or for IPv6.</param>
+internal sealed class FamilyShape<T>(Shape<T> item, string noun, Func<T, AddressFamily> family)
+    : Shape<ImmutableArray<Marked<T>?>>
+{
+    public override string Expected =>
+        $"{item.Expected}, or a list of one for IPv4 and one for IPv6";
+
+    /// <summary>The values in the file's order, with null for each that is wrong.</summary>
+    public override Marked<ImmutableArray<Marked<T>?>>? Read(
+        YamlNode node,
+        Place place,
+        Mistakes mistakes
+    )
+    {
+        if (node is not YamlSequence list)
+        {
+            return item.Read(node, place, mistakes) is { } only ? new([only], node.At) : null;
+        }
+        if (list.Items.IsEmpty)
+        {
+            mistakes.Add(list.At, $"{place} is an empty list: write {Expected}");
+            return null;
+        }
+        var values = ImmutableArray.CreateBuilder<Marked<T>?>();
+        foreach (var entry in list.Items)
+        {
+            var value = item.Read(entry, place with { At = entry.At }, mistakes);
+            if (value is { } later && FirstOf(family(later.Value), values) is { } first)
+            {
+                var version = family(later.Value) is AddressFamily.InterNetwork ? "IPv4" : "IPv6";
+                mistakes.Add(
+                    later.At,
+                    $"{place} has a second {version} {noun}, {later.Value} after {first}: keep one of them"
+                );
+                value = null;
+            }
+            values.Add(value);
+        }
+        return new(values.ToImmutable(), list.At);
+    }
+
+    public override void WriteSchema(Utf8JsonWriter json)
+    {
+        json.WriteStartArray("anyOf");
+        json.WriteStartObject();
+        item.WriteSchema(json);
+        json.WriteEndObject();
+        json.WriteStartObject();
+        json.WriteString("type", "array");
+        json.WriteStartObject("items");
+        item.WriteSchema(json);
+        json.WriteEndObject();
+        json.WriteNumber("minItems", 1);
+        json.WriteNumber("maxItems", 2);
+        json.WriteEndObject();
+        json.WriteEndArray();
+    }
+
+    private string? FirstOf(AddressFamily wanted, IEnumerable<Marked<T>?> values)
+    {
+        foreach (var value in values)
+        {
+            if (value is { } earlier && family(earlier.Value) == wanted)
+            {
+                return earlier.Value!.ToString();
+            }
+        }
+        return null;
+    }
+}
+
+/// <summary>A mapping from names that the user chooses to values of one shape.</summary>
+/// <param name="entry">How an entry is called in messages: {0} is its name, {1} what the mapping belongs to.</param>
+/// <param name="name">What a name looks like.</param>
+/// <param name="value">What a value looks like.</param>
+/// <param name="example">An entry, as it would stand in the file.</param>
+internal sealed class MapShape<T>(
+    string entry,
+    TextShape<string> name,
+    Shape<T> value,
+    string example
+) : Shape<ImmutableArray<Entry<T>>>
+{
+    /// <summary>Whether there must be an entry.</summary>
+    public bool AtLeastOne { get; init; }
+
+    public Shape Value => value;
+
+    public override string Expected => $"a mapping with entries such as '{example}'";
+
+    /// <summary>The entries in the file's order, also those whose name or value is wrong, but none twice.</summary>
+    public override Marked<ImmutableArray<Entry<T>>>? Read(
+        YamlNode node,
+        Place place,
+        Mistakes mistakes
+    )
+    {
+        var mapping = node switch
+        {
+            YamlMapping given => given,
+            YamlScalar { IsNull: true } => new YamlMapping(place.At, []),
+            _ => null,
+        };
+        if (mapping is null)
+        {
+            Refuse(node, place, mistakes);
+            return null;
+        }
+        if (AtLeastOne && mapping is { Entries.IsEmpty: true, IsWhole: true })
+        {
+            mistakes.Add(place.At, $"{place} has no entry: add one, such as '{example}'");
+        }
+        var entries = ImmutableArray.CreateBuilder<Entry<T>>(mapping.Entries.Length);
+        var lines = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var (key, content) in mapping.Entries)
+        {
+            var inner = new Place(entry, key.Text, place.Owner, key.At);
+            var isNameRight = name.CheckName(key.Text, inner, mistakes);
+            var read = value.Read(content, inner, mistakes);
+            if (lines.TryAdd(key.Text, key.At.Line))
+            {
+                entries.Add(new Entry<T>(key.Text, key.At, isNameRight, read));
+            }
+            else
+            {
+                mistakes.Add(
+                    key.At,
+                    $"{inner} is here twice (first in line {lines[key.Text]}): rename one, or take it out"
+                );
+            }
+        }
+        // Of a mapping that is not whole nobody knows which names it has.
+        return mapping.IsWhole ? new(entries.ToImmutable(), node.At) : null;
+    }
+
+    public override void WriteSchema(Utf8JsonWriter json)
+    {
+        json.WriteStartArray("type");
+        json.WriteStringValue("object");
+        if (!AtLeastOne)
+        {
+            json.WriteStringValue("null");
+        }
+        json.WriteEndArray();
+        json.WriteStartObject("propertyNames");
+        name.WriteSchema(json);
+        json.WriteEndObject();
+        json.WriteStartObject("additionalProperties");
+        value.WriteSchema(json);
+        json.WriteEndObject();
+        if (AtLeastOne)
+        {
+            json.WriteNumber("minProperties", 1);
+        }
+    }
+}
+
+/// <summary>One entry of a <see cref="MapShape{T}"/>; its value is null where it is wrong.</summary>
+internal sealed record Entry<T>(string Name, Position At, bool IsNameRight, Marked<T>? Value);

@@ -1,0 +1,84 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace Weft.Core.Overlays;
+
+/// <summary>A place in the file, both counted from 1; zeros stand for the file as a whole.</summary>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct Position(int Line, int Column)
+{
+    public static Position WholeFile => default;
+
+    public static Position Beginning => new(1, 1);
+
+    /// <summary>The place right after <paramref name="text"/>, with the line breaks of YAML 1.1 as the parser counts them.</summary>
+    public static Position After(ReadOnlySpan<char> text)
+    {
+        var line = 1;
+        while (text.IndexOfAny("\r\n\u0085\u2028\u2029") is var end and >= 0)
+        {
+            var isPair = text[end] == '\r' && end + 1 < text.Length && text[end + 1] == '\n';
+            text = text[(end + (isPair ? 2 : 1))..];
+            line++;
+        }
+        return new Position(line, text.Length + 1);
+    }
+
+    /// <summary>What positions are sorted by.</summary>
+    public (int, int) Order => (Line, Column);
+
+    public bool IsBefore(Position other) => Order.CompareTo(other.Order) < 0;
+}
+
+/// <summary>A value and the place where the file says it.</summary>
+internal readonly record struct Marked<T>(T Value, Position At);
+
+/// <summary>Collects the mistakes of one file.</summary>
+internal sealed class Mistakes(string file)
+{
+    // A file of 4 MiB can hold millions; nobody reads them, and their text would fill the memory.
+    private const int Most = 1000;
+
+    private readonly List<(Position At, string Message)> found = [];
+    private int more;
+
+    public bool Any => found.Count > 0;
+
+    public void Add(Position at, string message) => Add(at, () => message);
+
+    /// <summary>Adds a mistake whose message takes long to find.</summary>
+    public void Add(Position at, Func<string> message)
+    {
+        if (found.Count < Most)
+        {
+            found.Add((at, message()));
+        }
+        else
+        {
+            more++;
+        }
+    }
+
+    public ImmutableArray<Mistake> InOrder()
+    {
+        var ordered = found
+            .OrderBy(mistake => mistake.At.Order)
+            .Select(mistake => new Mistake(
+                file,
+                mistake.At.Line,
+                mistake.At.Column,
+                mistake.Message
+            ))
+            .ToList();
+        if (more > 0)
+        {
+            var message = string.Create(
+                CultureInfo.InvariantCulture,
+                $"and {more:N0} more mistakes, in the whole file: correct these {Most:N0} first"
+            );
+            ordered.Add(ordered[^1] with { Message = message });
+        }
+        return [.. ordered];
+    }
+}

@@ -1,0 +1,375 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Net;
+using Weft.Core.Addressing;
+using Schema = Weft.Core.Overlays.OverlaySchema;
+
+namespace Weft.Core.Overlays;
+
+/// <summary>
+/// Builds the overlay from what the schema has read, and finds the mistakes that lie between values: what refers to
+/// nothing, what is there twice, what does not fit. A value that is wrong in itself is left out of all that, so that
+/// no mistake is reported which is only the consequence of another.
+/// </summary>
+internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
+{
+    private readonly Marked<string>? name = file.Get(Schema.Overlay.Name);
+    private readonly ImmutableArray<Entry<Fields>>? hosts = file.Get(Schema.Overlay.Hosts)?.Value;
+    private readonly ImmutableArray<Entry<Fields>>? networks =
+        file.Find(Schema.Overlay.Networks) is null && file.IsWhole
+            ? []
+            : file.Get(Schema.Overlay.Networks)?.Value;
+    private readonly ImmutableArray<Entry<Fields>> containers =
+        file.Get(Schema.Overlay.Containers)?.Value ?? [];
+    private readonly HashSet<string> hostNames =
+    [
+        .. (file.Get(Schema.Overlay.Hosts)?.Value ?? []).Select(host => host.Name),
+    ];
+    private readonly LinkNameBook links = new(mistakes);
+    private readonly Dictionary<long, Entry<Fields>> vlans = [];
+    private readonly Dictionary<string, AddressBook> books = [];
+    private readonly Dictionary<(string Network, MacAddress Mac), Entry<Fields>> macs = [];
+
+    /// <summary>The overlay, or null where there is a mistake.</summary>
+    public Overlay? Build()
+    {
+        var overlay = new Overlay
+        {
+            Name = name?.Value ?? "",
+            Switch = BuildSwitch(),
+            Datapath = file.Get(Schema.Overlay.Datapath)?.Value ?? default,
+            Hosts = [.. (hosts ?? []).Select(BuildHost)],
+            Tunnels = BuildTunnels(),
+            Networks = [.. (networks ?? []).Select(BuildNetwork)],
+            Containers = [.. containers.Select(BuildContainer)],
+        };
+        var underlay = new UnderlayCheck(hosts ?? [], books.Values, mistakes);
+        underlay.CheckAddresses();
+        underlay.CheckSubnets();
+        underlay.CheckMtus(overlay.Tunnels);
+        foreach (var book in books.Values)
+        {
+            book.Check(mistakes);
+        }
+        return mistakes.Any ? null : overlay;
+    }
+
+    private string BuildSwitch()
+    {
+        var declared = file.Get(Schema.Overlay.Switch);
+        if (declared is not null || file.Find(Schema.Overlay.Switch) is null)
+        {
+            var bridge = declared?.Value ?? Schema.Overlay.Switch.Default!;
+            links.Take(null, bridge, "the switch", declared?.At);
+            return bridge;
+        }
+        return "";
+    }
+
+    private Host BuildHost(Entry<Fields> entry)
+    {
+        // One host alone has no tunnel.
+        if (entry.IsNameRight && hosts is { Length: > 1 })
+        {
+            links.Take(
+                null,
+                LinkNames.Tunnel(entry.Name),
+                $"the tunnel to host '{entry.Name}'",
+                entry.At
+            );
+        }
+        var host = entry.Value?.Value;
+        return new Host
+        {
+            Name = entry.Name,
+            Address = host?.Get(Schema.Host.Address)?.Value ?? IPAddress.None,
+            Mtu = (int)(host?.Get(Schema.Host.Mtu)?.Value ?? Host.DefaultMtu),
+        };
+    }
+
+    private Tunnels BuildTunnels()
+    {
+        var tunnels = file.Get(Schema.Overlay.Tunnels)?.Value ?? new Fields();
+        var type = tunnels.Get(Schema.Tunnels.Type);
+        var key = tunnels.Get(Schema.Tunnels.KeyNumber);
+        var port = tunnels.Get(Schema.Tunnels.Port);
+        var isGre = type is null or { Value: TunnelType.Gre };
+        var isTypeRight = type is not null || tunnels.Find(Schema.Tunnels.Type) is null;
+        if (isTypeRight && isGre && port is { } useless)
+        {
+            mistakes.Add(
+                useless.At,
+                "'tunnels' has a port, and gre has no ports: take it out, or make the type vxlan or geneve"
+            );
+        }
+        if (!isGre && key is { Value: > 0xFF_FFFF } large)
+        {
+            mistakes.Add(
+                large.At,
+                $"'tunnels' has key {large.Value}, and vxlan and geneve take 24 bits: write a number from 1 to 16777215"
+            );
+        }
+        return new Tunnels
+        {
+            Type = type?.Value ?? default,
+            Key = (uint?)key?.Value,
+            Port = (ushort?)port?.Value,
+        };
+    }
+
+    private Network BuildNetwork(Entry<Fields> entry)
+    {
+        var network = entry.Value?.Value ?? new Fields();
+        var vlan = network.Get(Schema.Network.Vlan);
+        if (vlan is { } tag && !vlans.TryAdd(tag.Value, entry))
+        {
+            var first = vlans[tag.Value];
+            mistakes.Add(
+                tag.At,
+                $"network '{entry.Name}' has VLAN {tag.Value}, which '{first.Name}' (line {first.At.Line}) has already: give it another"
+            );
+        }
+        var bridge = BuildBridge(entry, network);
+        if (entry.IsNameRight)
+        {
+            TakeLinks(entry, bridge);
+        }
+        var book = new AddressBook(entry);
+        books.Add(entry.Name, book);
+        return new Network
+        {
+            Name = entry.Name,
+            Vlan = (int)(vlan?.Value ?? 0),
+            Subnets = book.Subnets,
+            Bridge = bridge,
+            Hosts =
+            [
+                .. (network.Get(Schema.Network.Hosts)?.Value ?? []).Select(host =>
+                    BuildHostAddresses(host, book)
+                ),
+            ],
+        };
+    }
+
+    private ContainerBridge? BuildBridge(Entry<Fields> entry, Fields network)
+    {
+        if (network.Get(Schema.Network.Bridge)?.Value is not { } bridge)
+        {
+            return null;
+        }
+        var uplink = bridge.Get(Schema.Bridge.Uplink);
+        if (
+            uplink is { Value: Uplink.Direct }
+            && network.Get(Schema.Network.Hosts)?.Value is { IsEmpty: false } addressed
+        )
+        {
+            mistakes.Add(
+                uplink.Value.At,
+                $"network '{entry.Name}' has a bridge that is itself the switch's port, which can carry no host's address (line {addressed[0].At.Line}): write 'uplink: veth', or take out 'hosts'"
+            );
+        }
+        var defaults = new ContainerBridge();
+        return new ContainerBridge
+        {
+            Stp = bridge.Get(Schema.Bridge.Stp)?.Value ?? defaults.Stp,
+            ForwardDelay =
+                (int?)bridge.Get(Schema.Bridge.ForwardDelay)?.Value ?? defaults.ForwardDelay,
+            Uplink = uplink?.Value ?? defaults.Uplink,
+        };
+    }
+
+    private void TakeLinks(Entry<Fields> network, ContainerBridge? bridge)
+    {
+        links.Take(null, network.Name, $"network '{network.Name}'", network.At);
+        if (bridge is { Uplink: Uplink.Veth })
+        {
+            var uplink = $"the uplink of network '{network.Name}'";
+            links.Take(
+                null,
+                LinkNames.UplinkAtSwitch(network.Name),
+                $"{uplink} at the switch",
+                network.At
+            );
+            links.Take(
+                null,
+                LinkNames.UplinkAtBridge(network.Name),
+                $"{uplink} at the bridge",
+                network.At
+            );
+        }
+    }
+
+    private HostAddresses BuildHostAddresses(
+        Entry<ImmutableArray<Marked<IPAddress>?>> entry,
+        AddressBook book
+    )
+    {
+        var holder = $"host '{entry.Name}'";
+        if (entry.IsNameRight)
+        {
+            CheckHost(entry.Name, entry.At, $"network '{book.Network.Name}'", "has an address for");
+        }
+        return new HostAddresses(entry.Name, Claim(entry.Value, holder, entry.Name, book));
+    }
+
+    private Container BuildContainer(Entry<Fields> entry)
+    {
+        var container = entry.Value?.Value ?? new Fields();
+        var host = container.Get(Schema.Container.Host);
+        if (host is { } named)
+        {
+            CheckHost(named.Value, named.At, $"container '{entry.Name}'", "is on");
+        }
+        var attachments = container.Get(Schema.Container.Networks)?.Value ?? [];
+        var interfaces = NameInterfaces(entry, attachments);
+        if (entry.IsNameRight && host is { } there)
+        {
+            foreach (var (attachment, @interface) in attachments.Zip(interfaces))
+            {
+                if (@interface is not null)
+                {
+                    links.Take(
+                        there.Value,
+                        LinkNames.ContainerPort(entry.Name, @interface),
+                        $"the port of interface '{@interface}' of container '{entry.Name}'",
+                        attachment.At
+                    );
+                }
+            }
+        }
+        return new Container
+        {
+            Name = entry.Name,
+            Host = host?.Value ?? "",
+            Engine = container.Get(Schema.Container.Engine)?.Value ?? default,
+            Attachments =
+            [
+                .. attachments.Zip(
+                    interfaces,
+                    (attachment, @interface) => BuildAttachment(entry, attachment, @interface ?? "")
+                ),
+            ],
+        };
+    }
+
+    /// <summary>The interface of each attachment; null where the file gives one that is wrong or there already.</summary>
+    private List<string?> NameInterfaces(
+        Entry<Fields> container,
+        ImmutableArray<Entry<Fields>> attachments
+    )
+    {
+        var declared = new Dictionary<string, Position>(StringComparer.Ordinal);
+        var names = new List<string?>();
+        foreach (var attachment in attachments)
+        {
+            var given = attachment.Value?.Value.Get(Schema.Attachment.Interface);
+            names.Add(given?.Value);
+            if (given is { } one && !declared.TryAdd(one.Value, one.At))
+            {
+                mistakes.Add(
+                    one.At,
+                    $"container '{container.Name}' has two interfaces '{one.Value}' (first in line {declared[one.Value].Line}): rename one, or leave the key out"
+                );
+                names[^1] = null;
+            }
+        }
+        var number = 0;
+        for (var i = 0; i < names.Count; i++)
+        {
+            if (attachments[i].Value?.Value.Find(Schema.Attachment.Interface) is not null)
+            {
+                continue;
+            }
+            do
+            {
+                number++;
+                names[i] = string.Create(CultureInfo.InvariantCulture, $"eth{number}");
+            } while (declared.ContainsKey(names[i]!));
+        }
+        return names;
+    }
+
+    private Attachment BuildAttachment(
+        Entry<Fields> container,
+        Entry<Fields> attachment,
+        string @interface
+    )
+    {
+        var fields = attachment.Value?.Value ?? new Fields();
+        var book = books.GetValueOrDefault(attachment.Name);
+        if (book is null && attachment.IsNameRight && networks is { } known)
+        {
+            mistakes.Add(
+                attachment.At,
+                () =>
+                    $"container '{container.Name}' attaches to network '{attachment.Name}', which is not among 'networks': {Meant(attachment.Name, known, "network")}"
+            );
+        }
+        return new Attachment
+        {
+            Network = attachment.Name,
+            Interface = @interface,
+            Addresses = Claim(
+                fields.Get(Schema.Attachment.Address),
+                $"container '{container.Name}'",
+                container.Name,
+                book
+            ),
+            Mac = BuildMac(container, attachment, fields),
+        };
+    }
+
+    private MacAddress BuildMac(Entry<Fields> container, Entry<Fields> attachment, Fields fields)
+    {
+        var declared = fields.Get(Schema.Attachment.Mac);
+        var mac =
+            declared?.Value
+            ?? MacAddress.Derive(name?.Value ?? "", container.Name, attachment.Name);
+        if (!macs.TryAdd((attachment.Name, mac), container))
+        {
+            var first = macs[(attachment.Name, mac)];
+            var fix = declared is null ? "give it a 'mac'" : "leave 'mac' out to have one derived";
+            mistakes.Add(
+                declared?.At ?? attachment.At,
+                $"container '{container.Name}' has MAC {mac}, which '{first.Name}' (line {first.At.Line}) has already: {fix}"
+            );
+        }
+        return mac;
+    }
+
+    private static ImmutableArray<IPAddress> Claim(
+        Marked<ImmutableArray<Marked<IPAddress>?>>? addresses,
+        string who,
+        string name,
+        AddressBook? book
+    )
+    {
+        var claimed = ImmutableArray.CreateBuilder<IPAddress>();
+        foreach (var address in addresses?.Value ?? [])
+        {
+            if (address is { } right)
+            {
+                claimed.Add(right.Value);
+                book?.Claim(who, name, right);
+            }
+        }
+        return claimed.ToImmutable();
+    }
+
+    private void CheckHost(string host, Position at, string who, string verb)
+    {
+        if (hosts is { } known && !hostNames.Contains(host))
+        {
+            mistakes.Add(
+                at,
+                () =>
+                    $"{who} {verb} host '{host}', which is not among 'hosts': {Meant(host, known, "host")}"
+            );
+        }
+    }
+
+    private static string Meant(string name, IEnumerable<Entry<Fields>> known, string kind) =>
+        Words.Nearest(name, known.Select(entry => entry.Name)) is { } nearest
+            ? $"did you mean '{nearest}'?"
+            : $"add the {kind} there, or name one that is";
+}

@@ -1,0 +1,363 @@
+using System.Buffers;
+using System.Collections.Immutable;
+using System.Net;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Weft.Core.Addressing;
+
+namespace Weft.Core.Overlays;
+
+/// <summary>
+/// Every key of an overlay file: the one table that the reader checks a file with, that editors check it with
+/// (<see cref="ToJsonSchema"/>), and that the documentation lists (<see cref="ToKeyReference"/>).
+/// </summary>
+public static class OverlaySchema
+{
+    /// <summary>The JSON Schema (draft 7, which editors know best) of an overlay file.</summary>
+    public static string ToJsonSchema()
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        var options = new JsonWriterOptions
+        {
+            Indented = true,
+            NewLine = "\n",
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        };
+        using (var json = new Utf8JsonWriter(buffer, options))
+        {
+            json.WriteStartObject();
+            json.WriteString("$schema", "http://json-schema.org/draft-07/schema#");
+            json.WriteString("title", "Weft overlay file");
+            Overlay.Shape.WriteSchema(json);
+            json.WriteEndObject();
+        }
+        return Encoding.UTF8.GetString(buffer.WrittenSpan) + "\n";
+    }
+
+    /// <summary>All keys with what they take, their defaults and what they are for, in Markdown.</summary>
+    public static string ToKeyReference() => KeyReference.Of(Overlay.Shape);
+
+    internal static class Overlay
+    {
+        public static readonly Key<string> Name = new(
+            "name",
+            Texts.OverlayName,
+            "The overlay's name. Everything that Weft makes on a host is marked with it, so two overlays on one host need two names."
+        )
+        {
+            Required = true,
+        };
+
+        public static readonly Key<string> Switch = new(
+            "switch",
+            Texts.LinkName,
+            "The Open vSwitch bridge that the overlay has on every host."
+        )
+        {
+            Default = "ovsbr0",
+        };
+
+        public static readonly Key<DatapathChoice> Datapath = new(
+            "datapath",
+            new ChoiceShape<DatapathChoice>(
+                ("auto", DatapathChoice.Auto),
+                ("kernel", DatapathChoice.Kernel),
+                ("userspace", DatapathChoice.Userspace)
+            ),
+            "Which of Open vSwitch's datapaths the switch uses: 'kernel', 'userspace' (the one inside ovs-vswitchd), or 'auto', which is the kernel's where the kernel has one."
+        )
+        {
+            Default = "auto",
+        };
+
+        public static readonly Key<ImmutableArray<Entry<Fields>>> Hosts = new(
+            "hosts",
+            new MapShape<Fields>("host {0}", Texts.HostName, Host.Shape, "host1: 192.0.2.1")
+            {
+                AtLeastOne = true,
+            },
+            "The machines that run containers, by the name that 'hostname' prints there. An underlay address may stand in place of the mapping."
+        )
+        {
+            Required = true,
+        };
+
+        public static readonly Key<Fields> Tunnels = new(
+            "tunnels",
+            OverlaySchema.Tunnels.Shape,
+            "How the switches are joined: one tunnel between every two hosts."
+        );
+
+        public static readonly Key<ImmutableArray<Entry<Fields>>> Networks = new(
+            "networks",
+            new MapShape<Fields>(
+                "network {0}",
+                Texts.LinkName,
+                Network.Shape,
+                "cont-mgmnt0: { vlan: 200, subnet: 10.8.2.0/24 }"
+            ),
+            "The broadcast domains, by name. The name is also that of the network's link on a host."
+        );
+
+        public static readonly Key<ImmutableArray<Entry<Fields>>> Containers = new(
+            "containers",
+            new MapShape<Fields>(
+                "container {0}",
+                Texts.ContainerName,
+                Container.Shape,
+                "web: { host: host1, engine: lxd, networks: { cont-mgmnt0: 10.8.2.2 } }"
+            ),
+            "The containers that attach to networks, by the name that their engine knows them by."
+        );
+
+        public static readonly ObjectShape Shape = new(
+            "name: homelab",
+            Name,
+            Switch,
+            Datapath,
+            Hosts,
+            Tunnels,
+            Networks,
+            Containers
+        );
+    }
+
+    internal static class Host
+    {
+        public static readonly Key<IPAddress> Address = new(
+            "address",
+            Texts.Address,
+            "The underlay address: the one that the other hosts reach this host by. All hosts have an IPv4 one, or all have an IPv6 one, outside every network's subnets."
+        )
+        {
+            Required = true,
+        };
+
+        public static readonly Key<long> Mtu = new(
+            "mtu",
+            new IntegerShape("a number of bytes", 576, 65535),
+            "The MTU in bytes of the link that carries the underlay address. The smallest of all hosts decides the overlay's."
+        )
+        {
+            Default = "1500",
+        };
+
+        public static readonly ObjectShape Shape = new(
+            "{ address: 192.0.2.1, mtu: 9000 }",
+            Address,
+            Mtu
+        )
+        {
+            Shorthand = Address,
+        };
+    }
+
+    internal static class Tunnels
+    {
+        public static readonly Key<TunnelType> Type = new(
+            "type",
+            new ChoiceShape<TunnelType>(
+                ("gre", TunnelType.Gre),
+                ("vxlan", TunnelType.Vxlan),
+                ("geneve", TunnelType.Geneve)
+            ),
+            "The tunnel protocol."
+        )
+        {
+            Default = "gre",
+        };
+
+        public static readonly Key<long> KeyNumber = new(
+            "key",
+            new IntegerShape("a number", 1, uint.MaxValue),
+            "The GRE key, or the VXLAN or Geneve network identifier (at most 16777215). Two overlays over the same hosts need two. Without it packets carry none."
+        );
+
+        public static readonly Key<long> Port = new(
+            "port",
+            new IntegerShape("a UDP port", 1, 65535),
+            "The UDP destination port of vxlan (4789 unless given) or geneve (6081); gre has none."
+        );
+
+        public static readonly ObjectShape Shape = new("{ type: gre }", Type, KeyNumber, Port);
+    }
+
+    internal static class Network
+    {
+        public static readonly Key<long> Vlan = new(
+            "vlan",
+            new IntegerShape("a VLAN tag", 1, 4094),
+            "The VLAN tag that keeps the network apart from the others; no two networks have the same."
+        )
+        {
+            Required = true,
+        };
+
+        public static readonly Key<ImmutableArray<Marked<IPNetwork>?>> Subnet = new(
+            "subnet",
+            new FamilyShape<IPNetwork>(
+                Texts.Subnet,
+                "subnet",
+                subnet => subnet.BaseAddress.AddressFamily
+            ),
+            "The network's addresses: a subnet, or a list of an IPv4 one and an IPv6 one. No two networks' subnets overlap."
+        )
+        {
+            Required = true,
+        };
+
+        public static readonly Key<Fields> Bridge = new(
+            "bridge",
+            OverlaySchema.Bridge.Shape,
+            "The Linux bridge that the network has on each host, for engines that attach to bridges. 'true' takes one with the defaults."
+        )
+        {
+            Default = "false",
+        };
+
+        public static readonly Key<
+            ImmutableArray<Entry<ImmutableArray<Marked<IPAddress>?>>>
+        > Hosts = new(
+            "hosts",
+            new MapShape<ImmutableArray<Marked<IPAddress>?>>(
+                "host {0} in {1}",
+                Texts.HostName,
+                Texts.Addresses,
+                "host1: 10.8.3.1"
+            ),
+            "The hosts' own addresses in the network, by host: one, or a list of an IPv4 one and an IPv6 one."
+        );
+
+        public static readonly ObjectShape Shape = new(
+            "{ vlan: 200, subnet: 10.8.2.0/24 }",
+            Vlan,
+            Subnet,
+            Bridge,
+            Hosts
+        );
+    }
+
+    internal static class Bridge
+    {
+        public static readonly Key<bool> Stp = new(
+            "stp",
+            new BooleanShape(),
+            "Whether the bridge speaks the spanning tree protocol (IEEE 802.1D)."
+        )
+        {
+            Default = "false",
+        };
+
+        public static readonly Key<long> ForwardDelay = new(
+            "forward_delay",
+            new IntegerShape("a number of seconds", 2, 30),
+            "Seconds that a port of the bridge listens, and again learns, before it forwards. It counts with 'stp' only."
+        )
+        {
+            Default = "2",
+        };
+
+        public static readonly Key<Uplink> Uplink = new(
+            "uplink",
+            new ChoiceShape<Uplink>(
+                ("veth", Overlays.Uplink.Veth),
+                ("direct", Overlays.Uplink.Direct)
+            ),
+            "What ties the bridge to the switch: a veth pair, or ('direct') the bridge device itself as the switch's port, which has every frame from other hosts flooded to all local containers and lets the host have no address in the network."
+        )
+        {
+            Default = "veth",
+        };
+
+        public static readonly ObjectShape Shape = new("{ stp: true }", Stp, ForwardDelay, Uplink)
+        {
+            IsSwitch = true,
+        };
+    }
+
+    internal static class Container
+    {
+        public static readonly Key<string> Host = new(
+            "host",
+            Texts.HostName,
+            "The host that the container runs on."
+        )
+        {
+            Required = true,
+        };
+
+        public static readonly Key<Engine> Engine = new(
+            "engine",
+            new ChoiceShape<Engine>(
+                ("netns", Overlays.Engine.Netns),
+                ("lxd", Overlays.Engine.Lxd),
+                ("incus", Overlays.Engine.Incus),
+                ("docker", Overlays.Engine.Docker),
+                ("podman", Overlays.Engine.Podman)
+            ),
+            "What runs the container; 'netns' is a named network namespace."
+        )
+        {
+            Required = true,
+        };
+
+        public static readonly Key<ImmutableArray<Entry<Fields>>> Networks = new(
+            "networks",
+            new MapShape<Fields>(
+                "{1} in network {0}",
+                Texts.LinkName,
+                Attachment.Shape,
+                "cont-mgmnt0: 10.8.2.2"
+            )
+            {
+                AtLeastOne = true,
+            },
+            "The networks that the container attaches to. An address, or a list of an IPv4 one and an IPv6 one, may stand in place of the mapping."
+        )
+        {
+            Required = true,
+        };
+
+        public static readonly ObjectShape Shape = new(
+            "{ host: host1, engine: lxd, networks: { cont-mgmnt0: 10.8.2.2 } }",
+            Host,
+            Engine,
+            Networks
+        );
+    }
+
+    internal static class Attachment
+    {
+        public static readonly Key<ImmutableArray<Marked<IPAddress>?>> Address = new(
+            "address",
+            Texts.Addresses,
+            "The container's address in the network, or a list of an IPv4 one and an IPv6 one."
+        )
+        {
+            Required = true,
+        };
+
+        public static readonly Key<string> Interface = new(
+            "interface",
+            Texts.LinkName,
+            "The interface's name inside the container. Unless given it is eth1, eth2 and so on, in the file's order; eth0 is left to the engine's own network."
+        );
+
+        public static readonly Key<MacAddress> Mac = new(
+            "mac",
+            Texts.Mac,
+            "The interface's MAC address. Unless given it is derived from the names of overlay, container and network, and so stays the same."
+        );
+
+        public static readonly ObjectShape Shape = new(
+            "{ address: 10.8.2.2, interface: eth1 }",
+            Address,
+            Interface,
+            Mac
+        )
+        {
+            Shorthand = Address,
+        };
+    }
+}

@@ -1,0 +1,205 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.Json;
+
+namespace Weft.Core.Overlays;
+
+/// <summary>Reads a text as a value.</summary>
+/// <returns>Null; or what is wrong and what to do, to end the sentence "… is 'text', which".</returns>
+internal delegate string? TextReader<T>(string text, out T value);
+
+/// <summary>A text that means something: a name, an address.</summary>
+/// <param name="expected">What belongs there.</param>
+/// <param name="pattern">A regular expression that every right text matches, for editors; it may let wrong ones pass.</param>
+/// <param name="read">Reads the text.</param>
+internal sealed class TextShape<T>(string expected, string pattern, TextReader<T> read) : Shape<T>
+{
+    public override string Expected => expected;
+
+    public override Marked<T>? Read(YamlNode node, Place place, Mistakes mistakes)
+    {
+        if (node is not YamlScalar { IsNull: false } scalar)
+        {
+            Refuse(node, place, mistakes);
+            return null;
+        }
+        if (read(scalar.Text, out var value) is not { } wrong)
+        {
+            return new Marked<T>(value, scalar.At);
+        }
+        mistakes.Add(scalar.At, $"{place} is {Words.Quote(scalar.Text)}, which {wrong}");
+        return null;
+    }
+
+    /// <summary>Whether the text may name the thing at <paramref name="place"/>.</summary>
+    public bool CheckName(string text, Place place, Mistakes mistakes)
+    {
+        if (read(text, out _) is not { } wrong)
+        {
+            return true;
+        }
+        mistakes.Add(place.At, $"the name of {place} {wrong}");
+        return false;
+    }
+
+    public override void WriteSchema(Utf8JsonWriter json)
+    {
+        json.WriteString("type", "string");
+        json.WriteString("pattern", pattern);
+    }
+}
+
+/// <summary>A whole number in a range, in plain decimal digits.</summary>
+internal sealed class IntegerShape(string expected, long least, long most) : Shape<long>
+{
+    public override string Expected { get; } =
+        string.Create(CultureInfo.InvariantCulture, $"{expected} from {least} to {most}");
+
+    public override Marked<long>? Read(YamlNode node, Place place, Mistakes mistakes)
+    {
+        if (node is not YamlScalar { IsNull: false } scalar)
+        {
+            Refuse(node, place, mistakes);
+            return null;
+        }
+        if (Wrong(scalar) is not { } wrong)
+        {
+            return new Marked<long>(
+                long.Parse(scalar.Text, CultureInfo.InvariantCulture),
+                scalar.At
+            );
+        }
+        mistakes.Add(scalar.At, $"{place} is {Words.Quote(scalar.Text)}, which {wrong}");
+        return null;
+    }
+
+    public override void WriteSchema(Utf8JsonWriter json)
+    {
+        json.WriteString("type", "integer");
+        json.WriteNumber("minimum", least);
+        json.WriteNumber("maximum", most);
+    }
+
+    public override void WriteValue(Utf8JsonWriter json, string value) => json.WriteRawValue(value);
+
+    private string? Wrong(YamlScalar scalar)
+    {
+        var text = scalar.Text;
+        if (Meant(text) is not { } meant)
+        {
+            return $"is no whole number: write {Expected}";
+        }
+        if (meant < least || meant > most)
+        {
+            return $"is out of range: write {Expected}";
+        }
+        var plain = meant.ToString(CultureInfo.InvariantCulture);
+        if (text != plain)
+        {
+            return text[0] == '0' && char.IsAsciiDigit(text[1])
+                ? $"begins with 0, octal to some programs: write {plain}"
+                : $"is not in plain decimal digits: write {plain}";
+        }
+        return scalar.IsPlain ? null : "is a text because of its quotation marks: take them away";
+    }
+
+    /// <summary>The number, also in the notations that are refused, so as to say what to write.</summary>
+    private static Int128? Meant(string text)
+    {
+        var digits = text.Replace("_", "", StringComparison.Ordinal);
+        var style = NumberStyles.AllowLeadingSign;
+        if (digits.StartsWith("0x", StringComparison.OrdinalIgnoreCase))
+        {
+            (digits, style) = (digits[2..], NumberStyles.AllowHexSpecifier);
+        }
+        else if (digits.StartsWith("0b", StringComparison.OrdinalIgnoreCase))
+        {
+            (digits, style) = (digits[2..], NumberStyles.AllowBinarySpecifier);
+        }
+        // Beyond 30 digits of any kind it is out of every range, and hexadecimal ones would become negative.
+        if (digits.Length > 30 && digits.All(char.IsAsciiHexDigit))
+        {
+            return Int128.MaxValue;
+        }
+        return Int128.TryParse(digits, style, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
+    }
+}
+
+/// <summary>True or false.</summary>
+internal sealed class BooleanShape : Shape<bool>
+{
+    private static readonly ImmutableArray<string> WordsForTrue = ["true", "yes", "on", "y", "1"];
+    private static readonly ImmutableArray<string> WordsForFalse = ["false", "no", "off", "n", "0"];
+
+    public override string Expected => "true or false";
+
+    public override Marked<bool>? Read(YamlNode node, Place place, Mistakes mistakes)
+    {
+        switch (node)
+        {
+            case YamlScalar { IsPlain: true, Text: "true" or "false" } scalar:
+                return new Marked<bool>(scalar.Text == "true", scalar.At);
+            case YamlScalar { IsNull: false } scalar:
+                mistakes.Add(
+                    scalar.At,
+                    $"{place} is {Words.Quote(scalar.Text)}, which is a text: write {Meant(scalar.Text)}"
+                );
+                return null;
+            default:
+                Refuse(node, place, mistakes);
+                return null;
+        }
+    }
+
+    public override void WriteSchema(Utf8JsonWriter json) => json.WriteString("type", "boolean");
+
+    public override void WriteValue(Utf8JsonWriter json, string value) => json.WriteRawValue(value);
+
+    private string Meant(string text) =>
+        WordsForTrue.Contains(text, StringComparer.OrdinalIgnoreCase) ? "true"
+        : WordsForFalse.Contains(text, StringComparer.OrdinalIgnoreCase) ? "false"
+        : Expected;
+}
+
+/// <summary>One of a few words.</summary>
+internal sealed class ChoiceShape<T>(params ImmutableArray<(string Word, T Value)> choices)
+    : Shape<T>
+{
+    public override string Expected => Words.List(choices.Select(choice => choice.Word), "or");
+
+    public override Marked<T>? Read(YamlNode node, Place place, Mistakes mistakes)
+    {
+        if (node is not YamlScalar { IsNull: false } scalar)
+        {
+            Refuse(node, place, mistakes);
+            return null;
+        }
+        foreach (var (word, value) in choices)
+        {
+            if (scalar.Text == word)
+            {
+                return new Marked<T>(value, scalar.At);
+            }
+        }
+        var fix = Words.Nearest(scalar.Text, choices.Select(choice => choice.Word)) is { } nearest
+            ? $"did you mean '{nearest}'?"
+            : $"write {Expected}";
+        mistakes.Add(
+            scalar.At,
+            $"{place} is {Words.Quote(scalar.Text)}, which is not among the choices: {fix}"
+        );
+        return null;
+    }
+
+    public override void WriteSchema(Utf8JsonWriter json)
+    {
+        json.WriteStartArray("enum");
+        foreach (var (word, _) in choices)
+        {
+            json.WriteStringValue(word);
+        }
+        json.WriteEndArray();
+    }
+}

@@ -1,0 +1,118 @@
+using System.Globalization;
+using System.Net;
+using Weft.Core.Addressing;
+
+namespace Weft.Core.Overlays;
+
+/// <summary>The shapes of the texts in an overlay file.</summary>
+internal static class Texts
+{
+    private const string Ipv4 = @"[0-9]{1,3}(\.[0-9]{1,3}){3}";
+    private const string Ipv6 = "[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*";
+    private const string Label = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?";
+
+    public static readonly TextShape<string> OverlayName = new(
+        "1 to 32 letters, digits, dots, dashes and underscores",
+        "^[A-Za-z0-9._-]{1,32}$",
+        (text, out name) =>
+            WrongName(name = text, ".-_", "letters, digits, dots, dashes and underscores", most: 32)
+    );
+
+    /// <summary>As hostname(7) has it, but of at most 63 characters in all, as Linux keeps it.</summary>
+    public static readonly TextShape<string> HostName = new(
+        "a host's name, of letters, digits, dashes and dots",
+        $@"^(?=.{{1,63}}$){Label}(\.{Label})*$",
+        (text, out name) =>
+            WrongName(name = text, ".-", "letters, digits, dashes and dots", most: 63)
+            ?? WrongLabels(text)
+    );
+
+    /// <summary>
+    /// What the most liberal engines (Docker, Podman) take; whether a container's own does is for that engine to say.
+    /// </summary>
+    public static readonly TextShape<string> ContainerName = new(
+        "a container's name, of letters, digits, dots, dashes and underscores",
+        "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+        (text, out name) =>
+            WrongName(name = text, ".-_", "letters, digits, dots, dashes and underscores", most: 63)
+            ?? (
+                char.IsAsciiLetterOrDigit(text[0])
+                    ? null
+                    : $"begins with '{text[0]}': begin with a letter or a digit"
+            )
+    );
+
+    public static readonly TextShape<string> LinkName = new(
+        "a link's name, of 1 to 15 bytes",
+        """^(?!-|\.{1,2}$)[^/:%#"'\\\s]{1,15}$""",
+        (text, out name) => LinkNames.IsValid(name = text, out var wrong) ? null : wrong
+    );
+
+    public static readonly TextShape<IPAddress> Address = new(
+        "an IP address such as 192.0.2.1 or fd00::1",
+        $"^({Ipv4}|{Ipv6})$",
+        (text, out address) =>
+            IPText.TryReadAddress(text, out address!, out var wrong) ? null : wrong
+    );
+
+    public static readonly FamilyShape<IPAddress> Addresses = new(
+        Address,
+        "address",
+        address => address.AddressFamily
+    );
+
+    public static readonly TextShape<IPNetwork> Subnet = new(
+        "a subnet such as 10.8.2.0/24 or fd00:8:2::/64",
+        $"^({Ipv4}|{Ipv6})/[0-9]{{1,3}}$",
+        (text, out subnet) =>
+            !IPText.TryReadSubnet(text, out subnet, out var wrong) ? wrong
+            : SpecialRange.Overlapping(subnet) is { } special
+                ? $"reaches into {special.Range}, where each is {special.What}: choose a private subnet, such as 10.8.2.0/24 or fd00:8:2::/64"
+            : null
+    );
+
+    public static readonly TextShape<MacAddress> Mac = new(
+        "a MAC address such as 02:00:00:00:00:01",
+        "^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$",
+        (text, out mac) =>
+            !MacAddress.TryParse(text, out mac) ? WrongMacForm(text)
+            : mac.IsZero ? "names no station: leave the key out to have one derived"
+            : mac.IsMulticast
+                ? "is a multicast address: make its second digit even, or leave the key out to have one derived"
+            : null
+    );
+
+    private static string? WrongName(string text, string marks, string allowed, int most)
+    {
+        foreach (var rune in text.EnumerateRunes())
+        {
+            if (
+                !rune.IsAscii
+                || (
+                    !char.IsAsciiLetterOrDigit((char)rune.Value)
+                    && !marks.Contains((char)rune.Value)
+                )
+            )
+            {
+                return $"holds {Words.Quote(rune.ToString())}: use {allowed} only";
+            }
+        }
+        return text.Length == 0 ? $"is empty: use {allowed}"
+            : text.Length > most
+                ? string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"has {text.Length} characters, and {most} are the most: shorten it"
+                )
+            : null;
+    }
+
+    private static string? WrongLabels(string hostName) =>
+        hostName.Split('.').All(label => label.Length > 0 && label[0] != '-' && label[^1] != '-')
+            ? null
+            : "has a part that is empty, or begins or ends with '-': use letters and digits there";
+
+    private static string WrongMacForm(string text) =>
+        MacAddress.TryParse(text.Replace('-', ':'), out var meant)
+            ? $"has dashes: write {meant}"
+            : "is no MAC address: write six pairs of hexadecimal digits with colons between, as in 02:00:00:00:00:01";
+}

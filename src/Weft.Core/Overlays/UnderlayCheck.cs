@@ -1,0 +1,214 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Weft.Core.Addressing;
+
+namespace Weft.Core.Overlays;
+
+/// <summary>Finds what is wrong between the hosts' underlay addresses and MTUs and the networks' subnets.</summary>
+internal sealed class UnderlayCheck(
+    ImmutableArray<Entry<Fields>> hosts,
+    IReadOnlyCollection<AddressBook> networks,
+    Mistakes mistakes
+)
+{
+    // RFC 8200 section 5, and RFC 791 (the datagram that every host must take), below which nobody tests.
+    private const int LeastIpv6Mtu = 1280;
+    private const int LeastIpv4Mtu = 576;
+
+    private readonly ImmutableArray<(Entry<Fields> Host, Marked<IPAddress> Address)> addressed =
+    [
+        .. from host in hosts
+        let address = host.Value?.Value.Get(OverlaySchema.Host.Address)
+        where address is not null
+        select (host, address.Value),
+    ];
+
+    /// <summary>Every host needs an address of its own, of one kind, that others can reach.</summary>
+    public void CheckAddresses()
+    {
+        var holders = new Dictionary<IPAddress, Entry<Fields>>();
+        foreach (var (host, (address, at)) in addressed)
+        {
+            if (SpecialRange.Of(address) is { } special)
+            {
+                mistakes.Add(
+                    at,
+                    $"host '{host.Name}' has underlay address {address}, which is {special.What}: write the one that the other hosts reach it by"
+                );
+            }
+            else if (!holders.TryAdd(address, host))
+            {
+                var first = holders[address];
+                mistakes.Add(
+                    at,
+                    $"host '{host.Name}' has underlay address {address}, which '{first.Name}' (line {first.At.Line}) has already: give each host its own"
+                );
+            }
+        }
+        // The kind that most hosts have is taken for the one that is meant; where it is a draw, the first host's.
+        var kinds = addressed
+            .GroupBy(host => IsIpv6(host.Address.Value))
+            .OrderByDescending(kind => kind.Count());
+        if (kinds.Count() == 2)
+        {
+            var usual = kinds.First().First().Host;
+            foreach (var (host, address) in kinds.Last())
+            {
+                var (kind, other) = IsIpv6(address.Value) ? ("IPv6", "IPv4") : ("IPv4", "IPv6");
+                mistakes.Add(
+                    address.At,
+                    $"host '{host.Name}' has an {kind} underlay address, and host '{usual.Name}' (line {usual.At.Line}) an {other} one: no tunnel joins the two, use one kind for all"
+                );
+            }
+        }
+    }
+
+    /// <summary>
+    /// No address may be in two subnets, nor an underlay address in one. Sorted, each range comes right after those
+    /// that enclose it: one pass sees all.
+    /// </summary>
+    public void CheckSubnets()
+    {
+        var ranges = networks
+            .SelectMany(book =>
+                book.MarkedSubnets.Select(subnet => new Range(
+                    subnet.Value,
+                    subnet.At,
+                    book.Network
+                ))
+            )
+            .Concat(
+                addressed.Select(host => new Range(
+                    new IPNetwork(host.Address.Value, IPText.Bits(host.Address.Value)),
+                    host.Address.At,
+                    host.Host
+                )
+                {
+                    IsHost = true,
+                })
+            )
+            .OrderBy(range => range.Bits)
+            .ThenBy(range => range.First)
+            .ThenBy(range => range.Subnet.PrefixLength)
+            .ThenBy(range => range.IsHost)
+            .ThenBy(range => range.At.Order);
+        var enclosing = new Stack<Range>();
+        var holding = new Dictionary<Range, List<Range>>();
+        foreach (var range in ranges)
+        {
+            while (
+                enclosing.TryPeek(out var last) && !last.Subnet.Contains(range.Subnet.BaseAddress)
+            )
+            {
+                enclosing.Pop();
+            }
+            var outer = enclosing.FirstOrDefault();
+            if (range.IsHost)
+            {
+                if (outer is not null)
+                {
+                    (holding.TryGetValue(outer, out var held) ? held : holding[outer] = []).Add(
+                        range
+                    );
+                }
+                continue;
+            }
+            if (outer is not null)
+            {
+                AddOverlap(outer, range);
+            }
+            enclosing.Push(range);
+        }
+        foreach (var (subnet, held) in holding)
+        {
+            AddUnderlayInside(subnet, held);
+        }
+    }
+
+    /// <summary>What fits through the tunnels must be enough for the networks' IP versions.</summary>
+    public void CheckMtus(Tunnels tunnels)
+    {
+        var ipv6 = networks.FirstOrDefault(network =>
+            network.Subnets.Any(subnet => IsIpv6(subnet.BaseAddress))
+        );
+        var inside = ipv6 is null ? LeastIpv4Mtu : LeastIpv6Mtu;
+        foreach (var (host, address) in addressed)
+        {
+            var overhead = -new Encapsulation(
+                tunnels.Type,
+                IsIpv6(address.Value),
+                Keyed: tunnels.Key is not null,
+                Vlan: true,
+                EspMode.None
+            ).OverlayMtu(0);
+            if (host.Value?.Value.Get(OverlaySchema.Host.Mtu) is not { } mtu)
+            {
+                continue;
+            }
+            var problem =
+                networks.Count > 0 && mtu.Value < inside + overhead
+                    ? string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"which leaves {mtu.Value - overhead} in a tunnel, and "
+                    )
+                        + (
+                            ipv6 is null
+                                ? $"IPv4 needs {inside}"
+                                : $"network '{ipv6.Network.Name}' (line {ipv6.Network.At.Line}) has an IPv6 subnet and needs {inside}"
+                        )
+                : IsIpv6(address.Value) && mtu.Value < LeastIpv6Mtu
+                    ? "and its underlay address is an IPv6 one"
+                : null;
+            if (problem is not null)
+            {
+                var least = Math.Max(
+                    networks.Count > 0 ? inside + overhead : 0,
+                    IsIpv6(address.Value) ? LeastIpv6Mtu : 0
+                );
+                mistakes.Add(
+                    mtu.At,
+                    $"host '{host.Name}' has an MTU of {mtu.Value}, {problem}: it takes {least} at least"
+                );
+            }
+        }
+    }
+
+    private void AddOverlap(Range one, Range other)
+    {
+        var (earlier, later) = one.At.IsBefore(other.At) ? (one, other) : (other, one);
+        mistakes.Add(
+            later.At,
+            $"network '{later.Owner.Name}' has subnet {later.Subnet}, which overlaps {earlier.Subnet} of '{earlier.Owner.Name}' (line {earlier.Owner.At.Line}): give each its own"
+        );
+    }
+
+    private void AddUnderlayInside(Range subnet, List<Range> held)
+    {
+        var host = held.MinBy(range => range.At.Order)!;
+        var others = held.Count switch
+        {
+            1 => "",
+            2 => " and of one more",
+            _ => string.Create(CultureInfo.InvariantCulture, $" and of {held.Count - 1:N0} more"),
+        };
+        mistakes.Add(
+            subnet.At,
+            $"network '{subnet.Owner.Name}' has subnet {subnet.Subnet}, which holds underlay address {host.Subnet.BaseAddress} of host '{host.Owner.Name}' (line {host.Owner.At.Line}){others}: choose a subnet that is used nowhere else"
+        );
+    }
+
+    private static bool IsIpv6(IPAddress address) =>
+        address.AddressFamily is AddressFamily.InterNetworkV6;
+
+    /// <summary>A subnet or, as a subnet of one, an underlay address.</summary>
+    private sealed record Range(IPNetwork Subnet, Position At, Entry<Fields> Owner)
+    {
+        public bool IsHost { get; init; }
+
+        public int Bits { get; } = IPText.Bits(Subnet.BaseAddress);
+
+        public UInt128 First { get; } = IPText.ToNumber(Subnet.BaseAddress);
+    }
+}

@@ -1,0 +1,295 @@
+using System.Collections.Immutable;
+using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
+
+namespace Weft.Core.Overlays;
+
+/// <summary>A piece of YAML and the place where it begins.</summary>
+internal abstract record YamlNode(Position At);
+
+/// <summary>A text, quoted or plain; what it means is for the schema to say.</summary>
+internal sealed record YamlScalar(Position At, string Text, bool IsPlain) : YamlNode(At)
+{
+    /// <summary>Whether this is nothing, or one of the words that YAML 1.2 has for it (core schema, section 10.3.2).</summary>
+    public bool IsNull => IsPlain && Text is "" or "~" or "null" or "Null" or "NULL";
+}
+
+internal sealed record YamlSequence(Position At, ImmutableArray<YamlNode> Items) : YamlNode(At);
+
+/// <summary>Keys and values in the file's order, duplicates included.</summary>
+/// <param name="At">Where it begins.</param>
+/// <param name="Entries">The keys and values.</param>
+/// <param name="IsWhole">False where a part was refused: a key that is not here may be in that part.</param>
+internal sealed record YamlMapping(
+    Position At,
+    ImmutableArray<(YamlScalar Key, YamlNode Value)> Entries,
+    bool IsWhole = true
+) : YamlNode(At);
+
+/// <summary>A piece that was refused already; nothing more is to be said of it.</summary>
+internal sealed record YamlRefused(Position At) : YamlNode(At);
+
+/// <summary>
+/// Reads YAML into a tree with positions. The parts of YAML that make a file hard to read (anchors, tags, several
+/// documents) are refused, so that whatever is said of a host stands where the host stands.
+/// </summary>
+internal sealed class YamlTree
+{
+    // An overlay file has six levels; the limit keeps recursion, and the parser's own look-ahead, short.
+    private const int DeepestLevel = 32;
+
+    private readonly Mistakes mistakes;
+    private readonly string text;
+    private readonly Scanner scanner;
+    private readonly Parser parser;
+    private readonly Stack<ParsingEvent> open = [];
+
+    private YamlTree(string text, Mistakes mistakes)
+    {
+        this.text = text;
+        this.mistakes = mistakes;
+        scanner = new Scanner(new StringReader(text), skipComments: true);
+        parser = new Parser(scanner);
+    }
+
+    /// <summary>The file's one document, or null where there is none or it is not YAML.</summary>
+    public static YamlNode? Read(string text, Mistakes mistakes) =>
+        new YamlTree(text, mistakes).ReadFile();
+
+    private YamlNode? ReadFile()
+    {
+        try
+        {
+            Next();
+            Next();
+            if (parser.Current is StreamEnd)
+            {
+                return null;
+            }
+            Next();
+            var root = ReadNode();
+            Next();
+            if (parser.Current is DocumentStart second)
+            {
+                mistakes.Add(
+                    Start(second),
+                    "a second document begins here, and one file holds one overlay: give it a file of its own"
+                );
+            }
+            return root;
+        }
+        // On some malformed input the parser throws whatever its own code runs into; to the user all of it is bad YAML.
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            AddSyntaxMistake(error);
+            return null;
+        }
+    }
+
+    /// <summary>Reads the node that begins with the current event, and moves to the event after it.</summary>
+    private YamlNode ReadNode()
+    {
+        var start = parser.Current!;
+        if (start is NodeEvent node)
+        {
+            RefuseDecoration(node);
+        }
+        switch (start)
+        {
+            case Scalar scalar:
+                Next();
+                return new YamlScalar(
+                    Start(scalar),
+                    scalar.Value,
+                    scalar.Style is ScalarStyle.Plain
+                );
+            case SequenceStart or MappingStart:
+                open.Push(start);
+                if (open.Count > DeepestLevel)
+                {
+                    throw new MaximumRecursionLevelReachedException(start.Start, start.End, "");
+                }
+                Next();
+                YamlNode collection =
+                    start is SequenceStart ? ReadItems(Start(start)) : ReadEntries(Start(start));
+                Next();
+                open.Pop();
+                return collection;
+            case AnchorAlias alias:
+                mistakes.Add(
+                    Start(alias),
+                    $"'*{alias.Value}' stands for a value that is elsewhere: write the value here"
+                );
+                Next();
+                return new YamlRefused(Start(alias));
+            default:
+                throw new InvalidOperationException($"no node begins with '{start}'");
+        }
+    }
+
+    private YamlSequence ReadItems(Position at)
+    {
+        var items = ImmutableArray.CreateBuilder<YamlNode>();
+        while (parser.Current is not SequenceEnd)
+        {
+            items.Add(ReadNode());
+        }
+        return new YamlSequence(at, items.ToImmutable());
+    }
+
+    private YamlMapping ReadEntries(Position at)
+    {
+        var entries = ImmutableArray.CreateBuilder<(YamlScalar, YamlNode)>();
+        var isWhole = true;
+        while (parser.Current is not MappingEnd)
+        {
+            var key = ReadNode();
+            if (key is YamlScalar { IsPlain: true, Text: "<<" })
+            {
+                mistakes.Add(
+                    key.At,
+                    "'<<' takes in keys that are elsewhere: write the keys themselves here"
+                );
+                isWhole = false;
+                Skip();
+                continue;
+            }
+            var value = ReadNode();
+            if (key is YamlScalar name)
+            {
+                entries.Add((name, value));
+                continue;
+            }
+            isWhole = false;
+            if (key is not YamlRefused)
+            {
+                mistakes.Add(key.At, "a list or mapping stands where a key belongs: write a name");
+            }
+        }
+        return new YamlMapping(at, entries.ToImmutable(), isWhole);
+    }
+
+    private void RefuseDecoration(NodeEvent node)
+    {
+        if (!node.Anchor.IsEmpty)
+        {
+            mistakes.Add(
+                Start(node),
+                $"'&{node.Anchor}' names this value for use elsewhere: take the name away and write the value out in each place"
+            );
+        }
+        if (!node.Tag.IsEmpty)
+        {
+            mistakes.Add(
+                Start(node),
+                $"a YAML tag ('!…') is here, and the keys alone decide what a value is: take it away"
+            );
+        }
+    }
+
+    private void Skip()
+    {
+        var depth = 0;
+        do
+        {
+            depth += parser.Current!.NestingIncrease;
+            Next();
+        } while (depth > 0);
+    }
+
+    private void Next() => parser.MoveNext();
+
+    private static Position Start(ParsingEvent @event) => At(@event.Start);
+
+    private static Position At(Mark mark) => new((int)mark.Line, (int)mark.Column);
+
+    private void AddSyntaxMistake(Exception error)
+    {
+        var problem = error.Message;
+        var at =
+            error is YamlException { Start: var mark } && mark.Index > 0
+                ? At(mark)
+                : At(scanner.CurrentPosition);
+        if (error is MaximumRecursionLevelReachedException)
+        {
+            mistakes.Add(
+                at,
+                $"this is nested {open.Count} levels deep, and an overlay file has six: take the brackets away"
+            );
+            return;
+        }
+        var isInFlow = open.TryPeek(out var innermost) && IsFlow(innermost);
+        if (isInFlow && error is not SyntaxErrorException)
+        {
+            var (bracket, closing) = innermost is SequenceStart ? ('[', ']') : ('{', '}');
+            mistakes.Add(
+                Start(innermost!),
+                $"'{bracket}' opens here and what follows is not well formed: look for a missing '{closing}' or ','"
+            );
+            return;
+        }
+        var advice = Advice.FirstOrDefault(advice =>
+            problem.Contains(advice.Problem, StringComparison.Ordinal)
+        );
+        mistakes.Add(
+            Within(at),
+            advice == default
+                ? $"this is not YAML ({problem.TrimEnd('.')}): look here and in the line above"
+                : advice.Message
+        );
+    }
+
+    /// <summary>The position, or the end of the text where the parser's own is beyond it.</summary>
+    private Position Within(Position at)
+    {
+        var end = Position.After(text);
+        return end.IsBefore(at) ? end : at;
+    }
+
+    private static bool IsFlow(ParsingEvent @event) =>
+        @event
+            is SequenceStart { Style: SequenceStyle.Flow }
+                or MappingStart { Style: MappingStyle.Flow };
+
+    // What the parser says of the mistakes that people make most, and what helps.
+    private static readonly ImmutableArray<(string Problem, string Message)> Advice =
+    [
+        ("tab", "a tab is here: indent with spaces, YAML allows nothing else"),
+        (
+            "unexpected end of stream",
+            "a quotation mark opens here and is not closed: add the other one"
+        ),
+        (
+            "unexpected document indicator",
+            "a quotation mark opens here and is not closed: add the other one"
+        ),
+        (
+            "found character that cannot start any token",
+            "no value can begin with this character: put the value in quotes"
+        ),
+        (
+            "found unknown escape character",
+            "a backslash is in this text in double quotes: use single quotes"
+        ),
+        (
+            "found invalid mapping",
+            "a second ':' is in this entry: give it a line of its own, indented like its neighbours"
+        ),
+        (
+            "did not find expected key",
+            "a 'key: value' belongs here: indent it like its neighbours, with a space after the ':'"
+        ),
+        (
+            "could not find expected ':'",
+            "a 'key: value' belongs here: indent it like its neighbours, with a space after the ':'"
+        ),
+        (
+            "did not find expected '-' indicator",
+            "a list item belongs here: begin it with '- ', indented like its neighbours"
+        ),
+        (
+            "did not find expected node content",
+            "a value belongs here: write one, or put it in quotes"
+        ),
+    ];
+}
