@@ -1,1 +1,1 @@
-Console.WriteLine("weft");
+return await Weft.Commands.Cli.RunAsync(args);

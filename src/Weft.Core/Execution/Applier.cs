@@ -1,0 +1,200 @@
+using System.Collections.Immutable;
+using System.ComponentModel;
+using System.Globalization;
+using Weft.Core.Linux;
+using Weft.Core.Observation;
+using Weft.Core.Planning;
+using Weft.Ovsdb;
+
+namespace Weft.Core.Execution;
+
+/// <summary>
+/// Carries plans out on this host: links that ports need, one transaction for the switch, what ports give. Then
+/// it reads the host back, until it matches.
+/// </summary>
+/// <param name="host">The host.</param>
+/// <param name="namespaces">The network namespaces of the host's containers, whether they are there or not.</param>
+/// <param name="plan">Observation → plan; called again after each round.</param>
+/// <param name="patience">How long ovs-vswitchd may take for the transaction.</param>
+/// <param name="clock">The clock.</param>
+public sealed class Applier(
+    LocalHost host,
+    IReadOnlyCollection<string> namespaces,
+    Func<HostObservation, Plan> plan,
+    TimeSpan patience,
+    TimeProvider clock
+)
+{
+    // One round does it, unless something else moved meanwhile or the switch took a setting back.
+    private const int MaxRounds = 3;
+    private const int NamespacesAtOnce = 4;
+
+    /// <summary>Makes the host match.</summary>
+    /// <param name="observation">What the host looked like for the first round's plan.</param>
+    /// <param name="progress">Is told each step in words as it begins.</param>
+    /// <param name="cancellationToken">Stops between two steps; applying again mends what is left half done.</param>
+    /// <returns>What was done and whether the host matches now.</returns>
+    /// <exception cref="HostException">A step failed.</exception>
+    /// <exception cref="OvsdbException">The database could not be reached or refused the transaction.</exception>
+    public async Task<ApplyResult> ApplyAsync(
+        HostObservation observation,
+        IProgress<string>? progress,
+        CancellationToken cancellationToken
+    )
+    {
+        var started = clock.GetTimestamp();
+        var counts = new Counts();
+        var current = plan(observation);
+        for (var round = 0; round < MaxRounds && !current.IsEmpty; round++)
+        {
+            await CarryOutAsync(current, observation.Switch, counts, progress, cancellationToken);
+            progress?.Report("reading the host back");
+            observation = await host.ObserveAsync(namespaces, cancellationToken);
+            current = plan(observation);
+        }
+        return new ApplyResult(
+            current,
+            [.. PortErrors(current, observation)],
+            counts.Operations,
+            counts.LinkCommands,
+            clock.GetElapsedTime(started)
+        );
+    }
+
+    private async Task CarryOutAsync(
+        Plan current,
+        SwitchObservation seen,
+        Counts counts,
+        IProgress<string>? progress,
+        CancellationToken cancellationToken
+    )
+    {
+        await RunLinksAsync(current, Stage.BeforeSwitch, counts, progress, cancellationToken);
+        var changes = current.Changes.OfType<SwitchChange>().ToList();
+        if (changes.Count > 0)
+        {
+            progress?.Report(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"switch: {changes.Count} changes in one transaction"
+                )
+            );
+            var operations = SwitchTransaction.Build(
+                changes,
+                seen,
+                $"weft: overlay {current.Overlay}, host {current.Host}"
+            );
+            counts.Operations += operations.Length;
+            await host.TransactAsync(operations, patience, cancellationToken);
+        }
+        await RunLinksAsync(current, Stage.AfterSwitch, counts, progress, cancellationToken);
+    }
+
+    private static async Task RunLinksAsync(
+        Plan current,
+        Stage stage,
+        Counts counts,
+        IProgress<string>? progress,
+        CancellationToken cancellationToken
+    )
+    {
+        var lines = current
+            .Changes.OfType<LinkChange>()
+            .SelectMany(change => change.Lines)
+            .Where(line => line.Stage == stage)
+            .ToLookup(line => line.Namespace);
+        var checksums = current
+            .Changes.OfType<ChecksumChange>()
+            .Where(change => change.Stage == stage)
+            .ToList();
+        if (lines.Count == 0 && checksums.Count == 0)
+        {
+            return;
+        }
+        counts.LinkCommands += lines.Sum(group => group.Count()) + checksums.Count;
+        progress?.Report(
+            stage is Stage.BeforeSwitch ? "links that ports need" : "addresses and what is left"
+        );
+        // Containers shrink their MTU before the links that carry them do, and get theirs after those are there.
+        if (stage is Stage.BeforeSwitch)
+        {
+            await LinkBatch.RunAsync([.. lines[null]], cancellationToken);
+        }
+        await Parallel.ForEachAsync(
+            lines.Where(group => group.Key is not null),
+            new ParallelOptions
+            {
+                MaxDegreeOfParallelism = NamespacesAtOnce,
+                CancellationToken = cancellationToken,
+            },
+            async (group, token) => await LinkBatch.RunAsync([.. group], token)
+        );
+        if (stage is Stage.AfterSwitch)
+        {
+            await LinkBatch.RunAsync([.. lines[null]], cancellationToken);
+        }
+        foreach (var change in checksums)
+        {
+            CompleteChecksums(change);
+        }
+    }
+
+    private static void CompleteChecksums(ChecksumChange change)
+    {
+        try
+        {
+            if (change.Namespace is null)
+            {
+                Ethtool.CompleteChecksums(change.Link);
+                return;
+            }
+            NetworkNamespace.Run(
+                Path.Combine(LinkReader.NamespaceDirectory, change.Namespace),
+                () =>
+                {
+                    Ethtool.CompleteChecksums(change.Link);
+                    return true;
+                }
+            );
+        }
+        catch (Exception exception) when (exception is IOException or Win32Exception)
+        {
+            throw new HostException(
+                $"checksums of {change.Link} could not be set to software: {exception.Message}",
+                exception
+            );
+        }
+    }
+
+    private static IEnumerable<string> PortErrors(Plan current, HostObservation observation) =>
+        from port in observation.Switch.Ports.Values
+        where port.Mark == current.Overlay
+        from row in port.Interfaces
+        where row.Error is not null || row.OpenFlowPort is -1
+        orderby row.Name
+        select $"port {row.Name}: {row.Error ?? "Open vSwitch could not make it; its log says why"}";
+
+    private sealed class Counts
+    {
+        public int Operations { get; set; }
+        public int LinkCommands { get; set; }
+    }
+}
+
+/// <summary>What applying came to.</summary>
+/// <param name="Remaining">What still differs; empty if the host matches.</param>
+/// <param name="Errors">Ports that Open vSwitch reports an error for.</param>
+/// <param name="Operations">How many OVSDB operations were sent.</param>
+/// <param name="LinkCommands">How many link commands were run.</param>
+/// <param name="Elapsed">How long it took.</param>
+public sealed record ApplyResult(
+    Plan Remaining,
+    ImmutableArray<string> Errors,
+    int Operations,
+    int LinkCommands,
+    TimeSpan Elapsed
+)
+{
+    /// <summary>Whether the host is as intended.</summary>
+    public bool Matches => Remaining.IsEmpty && Errors.IsEmpty;
+}

@@ -1,0 +1,70 @@
+using System.ComponentModel;
+using System.Text;
+using System.Text.RegularExpressions;
+using Weft.Core.Linux;
+using Weft.Core.Planning;
+
+namespace Weft.Core.Execution;
+
+/// <summary>Carries link changes out by <c>ip -batch -</c> (ip(8)): one process, however many there are.</summary>
+internal static partial class LinkBatch
+{
+    /// <summary>Runs the commands, which are all of one network namespace, in order.</summary>
+    /// <exception cref="HostException">A command failed; those before it have been carried out.</exception>
+    public static async Task RunAsync(
+        IReadOnlyList<LinkCommand> commands,
+        CancellationToken cancellationToken
+    )
+    {
+        if (commands.Count == 0)
+        {
+            return;
+        }
+        var input = string.Join('\n', commands.Select(command => command.Line)) + "\n";
+        string[] program = commands[0].Namespace is { } name
+            ? ["ip", "-n", name, "-batch", "-"]
+            : ["ip", "-batch", "-"];
+        ToolResult result;
+        try
+        {
+            // Once begun it is let finish: a batch that is cut off leaves more to mend than one that is done.
+            result = await Tool.RunAsync(
+                program,
+                Encoding.UTF8.GetBytes(input),
+                cancellationToken: CancellationToken.None
+            );
+        }
+        catch (Win32Exception exception)
+        {
+            throw new HostException(
+                "ip is not there: install the Debian package iproute2",
+                exception
+            );
+        }
+        cancellationToken.ThrowIfCancellationRequested();
+        if (result.ExitCode != 0)
+        {
+            throw new HostException(Explain(commands, result.Errors));
+        }
+    }
+
+    private static string Explain(IReadOnlyList<LinkCommand> commands, string errors)
+    {
+        var failed = FailedLine().Match(errors);
+        var words = FailedLine().Replace(errors, "").Trim().ReplaceLineEndings("; ");
+        return
+            failed.Success
+            && int.Parse(failed.Groups["line"].ValueSpan) is var line
+            && line >= 1
+            && line <= commands.Count
+            ? $"`{commands[line - 1]}` failed: {words}"
+            : $"ip failed: {words}";
+    }
+
+    [GeneratedRegex(
+        @"Command failed -:(?<line>\d+)",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
+    private static partial Regex FailedLine();
+}

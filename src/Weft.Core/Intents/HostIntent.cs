@@ -1,0 +1,214 @@
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+using Weft.Core.Addressing;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Intents;
+
+/// <summary>
+/// What one host must look like for an overlay. Everything named here is Weft's on that host; what a host has
+/// beyond it is Weft's to remove only if it carries this overlay's mark.
+/// </summary>
+public sealed record HostIntent
+{
+    /// <summary>The overlay's name, which marks what Weft makes.</summary>
+    public required string Overlay { get; init; }
+
+    /// <summary>The host's name.</summary>
+    public required string Host { get; init; }
+
+    /// <summary>The host's underlay address; null where nothing is wanted of the host.</summary>
+    public IPAddress? Underlay { get; init; }
+
+    /// <summary>The underlay MTU in bytes that the file declares for this host; 0 where nothing is wanted of it.</summary>
+    public int UnderlayMtu { get; init; }
+
+    /// <summary>The MTU that containers get and how it came about; null where nothing is wanted of the host.</summary>
+    public OverlayMtu? Mtu { get; init; }
+
+    /// <summary>The Open vSwitch bridge; null where nothing is wanted of the host.</summary>
+    public SwitchIntent? Switch { get; init; }
+
+    /// <summary>The links that iproute2 makes, in the order they must be made in.</summary>
+    public ImmutableArray<LinkIntent> Links { get; init; } = [];
+
+    /// <summary>The links that the switch makes by itself for its internal ports, and what they carry.</summary>
+    public ImmutableArray<InternalLinkIntent> InternalLinks { get; init; } = [];
+
+    /// <summary>The containers' places.</summary>
+    public ImmutableArray<AttachmentIntent> Attachments { get; init; } = [];
+
+    /// <summary>The containers that this host's overlay names but that no engine here can attach yet.</summary>
+    public ImmutableArray<Container> Unattachable { get; init; } = [];
+
+    /// <summary>The intent of a host from which the overlay goes away.</summary>
+    public static HostIntent Nothing(string overlay, string host) =>
+        new() { Overlay = overlay, Host = host };
+}
+
+/// <summary>The Open vSwitch bridge of a host.</summary>
+/// <param name="Name">The bridge's name, and that of its local port.</param>
+/// <param name="Userspace">Whether ovs-vswitchd forwards by itself (<c>datapath_type=netdev</c>).</param>
+/// <param name="Ports">All ports, the local one first.</param>
+public sealed record SwitchIntent(string Name, bool Userspace, ImmutableArray<PortIntent> Ports)
+{
+    /// <summary>The value of <c>datapath_type</c> (ovs-vswitchd.conf.db(5), table Bridge); empty for the kernel's.</summary>
+    public string DatapathType => Userspace ? "netdev" : "";
+}
+
+/// <summary>One port of the switch with its one interface.</summary>
+public sealed record PortIntent
+{
+    /// <summary>The name of port and interface.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>What the port is there for, in words.</summary>
+    public required string Purpose { get; init; }
+
+    /// <summary>The VLAN of an access port; null for a port that carries all VLANs, tagged.</summary>
+    public int? Tag { get; init; }
+
+    /// <summary>
+    /// Whether frames from this port may not leave by another such port: split horizon, which keeps a full
+    /// mesh of tunnels free of loops.
+    /// </summary>
+    public bool Protected { get; init; }
+
+    /// <summary>The interface's type: empty for a link that is there already, <c>internal</c>, or a tunnel's.</summary>
+    public string Type { get; init; } = "";
+
+    /// <summary>The interface's options: those of a tunnel.</summary>
+    public ImmutableSortedDictionary<string, string> Options { get; init; } =
+        ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>The MTU in bytes that the switch is to give an internal interface.</summary>
+    public int? MtuRequest { get; init; }
+
+    /// <summary>The Ethernet address that the switch is to give an internal interface.</summary>
+    public MacAddress? Mac { get; init; }
+
+    /// <summary>The other host, for a tunnel.</summary>
+    public string? Peer { get; init; }
+}
+
+/// <summary>A link that Weft makes on a host with iproute2.</summary>
+public abstract record LinkIntent
+{
+    /// <summary>The link's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>
+    /// The link's Ethernet address, derived from overlay, host and name. The kernel sets it in the very call that
+    /// makes the link, but the alias only by a later one: a link with this address and no alias is one whose
+    /// making was interrupted.
+    /// </summary>
+    public required MacAddress Mac { get; init; }
+
+    /// <summary>The MTU in bytes.</summary>
+    public required int Mtu { get; init; }
+
+    /// <summary>What the link is there for, in words.</summary>
+    public required string Purpose { get; init; }
+}
+
+/// <summary>A container bridge.</summary>
+public sealed record BridgeLinkIntent : LinkIntent
+{
+    /// <summary>The network whose bridge it is.</summary>
+    public required string Network { get; init; }
+
+    /// <summary>Whether the bridge speaks the spanning tree protocol.</summary>
+    public required bool Stp { get; init; }
+
+    /// <summary>Seconds in each of the states before forwarding.</summary>
+    public required int ForwardDelay { get; init; }
+
+    /// <summary>The host's own addresses on the bridge.</summary>
+    public ImmutableArray<InterfaceAddress> Addresses { get; init; } = [];
+
+    /// <summary>Whether the host speaks IPv6 on the bridge.</summary>
+    public bool HasIpv6Address =>
+        Addresses.Any(address => address.Address.AddressFamily == AddressFamily.InterNetworkV6);
+}
+
+/// <summary>A veth pair that ties a container bridge to the switch.</summary>
+public sealed record VethIntent : LinkIntent
+{
+    /// <summary>The end that goes into the container bridge; <see cref="LinkIntent.Name"/> is the switch's port.</summary>
+    public required string Peer { get; init; }
+
+    /// <summary>The Ethernet address of <see cref="Peer"/>.</summary>
+    public required MacAddress PeerMac { get; init; }
+
+    /// <summary>The container bridge.</summary>
+    public required string Bridge { get; init; }
+
+    /// <summary>
+    /// Whether the kernel must complete checksums as frames leave <see cref="Peer"/>: the userspace datapath reads
+    /// frames from a packet socket, where a checksum left to the hardware would stay undone and TCP would never connect.
+    /// </summary>
+    public required bool ChecksumAtPeer { get; init; }
+}
+
+/// <summary>What an internal port's link carries, once the switch has made it.</summary>
+/// <param name="Name">The link's name.</param>
+/// <param name="Addresses">The host's addresses on it.</param>
+public sealed record InternalLinkIntent(string Name, ImmutableArray<InterfaceAddress> Addresses);
+
+/// <summary>An address and the length of its subnet's prefix.</summary>
+public readonly record struct InterfaceAddress(IPAddress Address, int PrefixLength)
+{
+    /// <summary>Whether both are IPv4 addresses of one subnet with prefixes of one length.</summary>
+    public bool SharesSubnetWith(InterfaceAddress other) =>
+        PrefixLength == other.PrefixLength
+        && Address.AddressFamily is AddressFamily.InterNetwork
+        && other.Address.AddressFamily is AddressFamily.InterNetwork
+        && Masked() == other.Masked();
+
+    private uint Masked()
+    {
+        Span<byte> bytes = stackalloc byte[4];
+        Address.TryWriteBytes(bytes, out _);
+        var mask = PrefixLength == 0 ? 0 : uint.MaxValue << (32 - PrefixLength);
+        return BinaryPrimitives.ReadUInt32BigEndian(bytes) & mask;
+    }
+
+    /// <summary>The address as iproute2 writes it.</summary>
+    public override string ToString() => $"{Address}/{PrefixLength}";
+}
+
+/// <summary>A container's interface in one network.</summary>
+public sealed record AttachmentIntent
+{
+    /// <summary>The container's name, which is also that of its network namespace.</summary>
+    public required string Container { get; init; }
+
+    /// <summary>The network.</summary>
+    public required string Network { get; init; }
+
+    /// <summary>The interface's name inside the container.</summary>
+    public required string Interface { get; init; }
+
+    /// <summary>The interface's Ethernet address.</summary>
+    public required MacAddress Mac { get; init; }
+
+    /// <summary>The interface's addresses.</summary>
+    public required ImmutableArray<InterfaceAddress> Addresses { get; init; }
+
+    /// <summary>The MTU in bytes.</summary>
+    public required int Mtu { get; init; }
+
+    /// <summary>The host's end of the veth pair.</summary>
+    public required string HostEnd { get; init; }
+
+    /// <summary>The Ethernet address of the host's end.</summary>
+    public required MacAddress HostEndMac { get; init; }
+
+    /// <summary>The container bridge that the host's end goes into; null if it is a port of the switch itself.</summary>
+    public string? Bridge { get; init; }
+
+    /// <summary>Whether the kernel must complete checksums as frames leave the container (userspace datapath without a veth uplink).</summary>
+    public required bool ChecksumAtContainer { get; init; }
+}

@@ -1,0 +1,246 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Net;
+using Weft.Core.Addressing;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Intents;
+
+/// <summary>Overlay + host → what that host must look like. Pure: the same input, the same intent.</summary>
+public static class IntentBuilder
+{
+    /// <summary>The intent of one host.</summary>
+    /// <param name="overlay">The overlay.</param>
+    /// <param name="hostName">One of the overlay's hosts.</param>
+    /// <param name="kernelDatapath">Whether the host's kernel has Open vSwitch's datapath.</param>
+    /// <exception cref="ArgumentException">The overlay has no such host.</exception>
+    public static HostIntent Build(Overlay overlay, string hostName, bool kernelDatapath)
+    {
+        var host =
+            overlay.Hosts.FirstOrDefault(host => host.Name == hostName)
+            ?? throw new ArgumentException(
+                $"overlay '{overlay.Name}' has no host '{hostName}'",
+                nameof(hostName)
+            );
+        var userspace = overlay.Datapath switch
+        {
+            DatapathChoice.Kernel => false,
+            DatapathChoice.Userspace => true,
+            _ => !kernelDatapath,
+        };
+        var mtu = OverlayMtu.Of(overlay);
+        var draft = new Draft(overlay, host, mtu.Bytes, userspace);
+        draft.AddSwitch();
+        foreach (var network in overlay.Networks)
+        {
+            draft.AddNetwork(network);
+        }
+        foreach (var container in overlay.Containers.Where(container => container.Host == hostName))
+        {
+            draft.AddContainer(container);
+        }
+        foreach (var peer in overlay.Hosts.Where(peer => peer.Name != hostName))
+        {
+            draft.AddTunnel(peer);
+        }
+        return new HostIntent
+        {
+            Overlay = overlay.Name,
+            Host = hostName,
+            Underlay = host.Address,
+            UnderlayMtu = host.Mtu,
+            Mtu = mtu,
+            Switch = new SwitchIntent(overlay.Switch, userspace, draft.Ports.ToImmutable()),
+            Links = draft.Links.ToImmutable(),
+            InternalLinks = draft.InternalLinks.ToImmutable(),
+            Attachments = draft.Attachments.ToImmutable(),
+            Unattachable = draft.Unattachable.ToImmutable(),
+        };
+    }
+
+    /// <summary>The Ethernet address of a link that Weft makes on a host.</summary>
+    public static MacAddress LinkMac(string overlay, string host, string link) =>
+        MacAddress.Derive(overlay, host, link);
+
+    private sealed class Draft(Overlay overlay, Host host, int mtu, bool userspace)
+    {
+        public ImmutableArray<PortIntent>.Builder Ports { get; } =
+            ImmutableArray.CreateBuilder<PortIntent>();
+        public ImmutableArray<LinkIntent>.Builder Links { get; } =
+            ImmutableArray.CreateBuilder<LinkIntent>();
+        public ImmutableArray<InternalLinkIntent>.Builder InternalLinks { get; } =
+            ImmutableArray.CreateBuilder<InternalLinkIntent>();
+        public ImmutableArray<AttachmentIntent>.Builder Attachments { get; } =
+            ImmutableArray.CreateBuilder<AttachmentIntent>();
+        public ImmutableArray<Container>.Builder Unattachable { get; } =
+            ImmutableArray.CreateBuilder<Container>();
+
+        public void AddSwitch() =>
+            Ports.Add(
+                new PortIntent
+                {
+                    Name = overlay.Switch,
+                    Purpose = "the switch's own port",
+                    Type = "internal",
+                    MtuRequest = mtu,
+                }
+            );
+
+        public void AddNetwork(Network network)
+        {
+            var addresses = network
+                .Hosts.Where(entry => entry.Host == host.Name)
+                .SelectMany(entry => entry.Addresses)
+                .Select(address => WithPrefix(network, address))
+                .ToImmutableArray();
+            if (network.Bridge is { } bridge)
+            {
+                AddBridge(network, bridge, addresses);
+            }
+            else if (addresses.Length > 0)
+            {
+                Ports.Add(
+                    new PortIntent
+                    {
+                        Name = network.Name,
+                        Purpose = $"this host in network {network.Name}",
+                        Tag = network.Vlan,
+                        Type = "internal",
+                        MtuRequest = mtu,
+                        Mac = LinkMac(network.Name),
+                    }
+                );
+                InternalLinks.Add(new InternalLinkIntent(network.Name, addresses));
+            }
+        }
+
+        private void AddBridge(
+            Network network,
+            ContainerBridge bridge,
+            ImmutableArray<InterfaceAddress> addresses
+        )
+        {
+            Links.Add(
+                new BridgeLinkIntent
+                {
+                    Name = network.Name,
+                    Purpose = $"container bridge of network {network.Name}",
+                    Network = network.Name,
+                    Mac = LinkMac(network.Name),
+                    Mtu = mtu,
+                    Stp = bridge.Stp,
+                    ForwardDelay = bridge.ForwardDelay,
+                    Addresses = addresses,
+                }
+            );
+            var port = network.Name;
+            if (bridge.Uplink is Uplink.Veth)
+            {
+                port = LinkNames.UplinkAtSwitch(network.Name);
+                var peer = LinkNames.UplinkAtBridge(network.Name);
+                Links.Add(
+                    new VethIntent
+                    {
+                        Name = port,
+                        Purpose = $"uplink of {network.Name} into the switch",
+                        Mac = LinkMac(port),
+                        Mtu = mtu,
+                        Peer = peer,
+                        PeerMac = LinkMac(peer),
+                        Bridge = network.Name,
+                        ChecksumAtPeer = userspace,
+                    }
+                );
+            }
+            Ports.Add(
+                new PortIntent
+                {
+                    Name = port,
+                    Purpose = $"uplink of network {network.Name}",
+                    Tag = network.Vlan,
+                }
+            );
+        }
+
+        public void AddContainer(Container container)
+        {
+            if (container.Engine is not Engine.Netns)
+            {
+                Unattachable.Add(container);
+                return;
+            }
+            foreach (var attachment in container.Attachments)
+            {
+                var network = overlay.Networks.First(network => network.Name == attachment.Network);
+                var hostEnd = LinkNames.ContainerPort(container.Name, attachment.Interface);
+                Attachments.Add(
+                    new AttachmentIntent
+                    {
+                        Container = container.Name,
+                        Network = network.Name,
+                        Interface = attachment.Interface,
+                        Mac = attachment.Mac,
+                        Addresses =
+                        [
+                            .. attachment.Addresses.Select(address => WithPrefix(network, address)),
+                        ],
+                        Mtu = mtu,
+                        HostEnd = hostEnd,
+                        HostEndMac = LinkMac(hostEnd),
+                        Bridge = network.Bridge is null ? null : network.Name,
+                        ChecksumAtContainer =
+                            userspace && network.Bridge is not { Uplink: Uplink.Veth },
+                    }
+                );
+                if (network.Bridge is null)
+                {
+                    Ports.Add(
+                        new PortIntent
+                        {
+                            Name = hostEnd,
+                            Purpose = $"{attachment.Interface} of container {container.Name}",
+                            Tag = network.Vlan,
+                        }
+                    );
+                }
+            }
+        }
+
+        public void AddTunnel(Host peer)
+        {
+            var options = ImmutableSortedDictionary<string, string>
+                .Empty.Add("remote_ip", peer.Address.ToString())
+                .Add("local_ip", host.Address.ToString());
+            if (overlay.Tunnels.Key is { } key)
+            {
+                options = options.Add("key", key.ToString(CultureInfo.InvariantCulture));
+            }
+            if (overlay.Tunnels.Port is { } port)
+            {
+                options = options.Add("dst_port", port.ToString(CultureInfo.InvariantCulture));
+            }
+            Ports.Add(
+                new PortIntent
+                {
+                    Name = LinkNames.Tunnel(peer.Name),
+                    Purpose = $"tunnel to {peer.Name}",
+                    Protected = true,
+                    Type = overlay.Tunnels.Type switch
+                    {
+                        TunnelType.Gre => "gre",
+                        TunnelType.Vxlan => "vxlan",
+                        _ => "geneve",
+                    },
+                    Options = options,
+                    Peer = peer.Name,
+                }
+            );
+        }
+
+        private MacAddress LinkMac(string link) =>
+            IntentBuilder.LinkMac(overlay.Name, host.Name, link);
+
+        private static InterfaceAddress WithPrefix(Network network, IPAddress address) =>
+            new(address, network.SubnetOf(address).PrefixLength);
+    }
+}

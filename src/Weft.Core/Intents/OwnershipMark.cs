@@ -1,0 +1,23 @@
+using System.Collections.Immutable;
+
+namespace Weft.Core.Intents;
+
+/// <summary>How Weft marks what it made: a key in a row's <c>external_ids</c>, the alias of a link.</summary>
+public static class OwnershipMark
+{
+    /// <summary>The key whose value is the overlay's name.</summary>
+    public const string Key = "weft";
+
+    /// <summary>The alias of links of an overlay.</summary>
+    public static string Alias(string overlay) => $"{Key}:{overlay}";
+
+    /// <summary>The overlay that a link's alias names; null if it names none.</summary>
+    public static string? OfAlias(string? alias) =>
+        alias?.StartsWith(Key + ":", StringComparison.Ordinal) == true
+            ? alias[(Key.Length + 1)..]
+            : null;
+
+    /// <summary>The overlay that a row's <c>external_ids</c> name; null if they name none.</summary>
+    public static string? OfRow(ImmutableSortedDictionary<string, string> externalIds) =>
+        externalIds.GetValueOrDefault(Key);
+}

@@ -1,0 +1,67 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Weft.Core.Linux;
+
+/// <summary>The one thing of ethtool(8) that Weft needs, by the ioctl that ethtool itself uses (netdevice(7), SIOCETHTOOL).</summary>
+internal static class Ethtool
+{
+    private const nuint SiocEthtool = 0x8946;
+    private const uint GetTxChecksum = 0x16;
+    private const uint SetTxChecksum = 0x17;
+
+    /// <summary>Whether what leaves by the link may still lack its checksums; null if there is no such link here or it has no say in it.</summary>
+    public static bool? LeavesChecksumsUndone(string link)
+    {
+        var request = new Value { Command = GetTxChecksum };
+        return Call(link, ref request) == 0 ? request.Data != 0 : null;
+    }
+
+    /// <summary>Has the kernel complete all checksums of what leaves by the link.</summary>
+    /// <exception cref="IOException">The kernel refused.</exception>
+    public static void CompleteChecksums(string link)
+    {
+        var request = new Value { Command = SetTxChecksum, Data = 0 };
+        if (Call(link, ref request) is var error and not 0)
+        {
+            throw new IOException(
+                $"ethtool -K {link} tx off: {Marshal.GetPInvokeErrorMessage(error)}"
+            );
+        }
+    }
+
+    private static unsafe int Call(string link, ref Value request)
+    {
+        // Any socket will do; it decides the network namespace, which is that of the calling thread.
+        using var socket = new Socket(
+            AddressFamily.Unix,
+            SocketType.Dgram,
+            ProtocolType.Unspecified
+        );
+        fixed (Value* value = &request)
+        {
+            var interfaceRequest = new InterfaceRequest { Data = (nint)value };
+            Encoding.UTF8.GetBytes(link, new Span<byte>(interfaceRequest.Name, 15));
+            return Libc.Control(socket.SafeHandle, SiocEthtool, ref interfaceRequest) == 0
+                ? 0
+                : Marshal.GetLastPInvokeError();
+        }
+    }
+
+    /// <summary>struct ethtool_value.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Value
+    {
+        public uint Command;
+        public uint Data;
+    }
+
+    /// <summary>struct ifreq: a name of 16 bytes, then a union of at most 24.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 40)]
+    internal unsafe struct InterfaceRequest
+    {
+        public fixed byte Name[16];
+        public nint Data;
+    }
+}

@@ -1,0 +1,48 @@
+using System.Runtime.InteropServices;
+
+namespace Weft.Core.Linux;
+
+/// <summary>The calls of the C library that .NET has no name for.</summary>
+internal static partial class Libc
+{
+    public const int SigKill = 9;
+    public const int SigQuit = 3;
+    public const int SigInt = 2;
+    public const int SigStop = 19;
+
+    /// <summary>CLONE_NEWNET of sched.h: a network namespace.</summary>
+    public const int CloneNewNet = 0x4000_0000;
+
+    // asm-generic/unistd.h and x86's tables agree on the numbers of the newer system calls.
+    private const nint PidfdSendSignalCall = 424;
+    private const nint PidfdOpenCall = 434;
+
+    /// <summary>pidfd_open(2).</summary>
+    public static nint PidfdOpen(int pid) => SystemCall(PidfdOpenCall, pid, 0, 0, 0);
+
+    /// <summary>pidfd_send_signal(2).</summary>
+    public static nint PidfdSendSignal(nint pidfd, int signal) =>
+        SystemCall(PidfdSendSignalCall, pidfd, signal, 0, 0);
+
+    [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
+    public static partial int SetNamespace(SafeHandle descriptor, int kind);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    public static partial int Close(nint descriptor);
+
+    [LibraryImport("libc", EntryPoint = "signal", SetLastError = true)]
+    public static partial nint Signal(int signal, nint handler);
+
+    [LibraryImport("libc", EntryPoint = "execve", SetLastError = true)]
+    public static unsafe partial int Execute(byte* path, byte** arguments, byte** environment);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint SystemCall(nint number, nint a, nint b, nint c, nint d);
+
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    public static partial int Control(
+        SafeHandle descriptor,
+        nuint request,
+        ref Ethtool.InterfaceRequest argument
+    );
+}

@@ -1,0 +1,51 @@
+using System.ComponentModel;
+using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
+
+namespace Weft.Core.Linux;
+
+/// <summary>Work done inside a network namespace (network_namespaces(7)) by this process, without another one.</summary>
+internal static class NetworkNamespace
+{
+    private const int StackBytes = 256 * 1024;
+
+    /// <summary>
+    /// Runs the action on a thread of its own that has entered the namespace. A socket made there stays in the
+    /// namespace and may be used from any thread afterwards.
+    /// </summary>
+    /// <param name="path">The namespace: <c>/run/netns/NAME</c> or <c>/proc/PID/ns/net</c>.</param>
+    /// <param name="action">What to do there.</param>
+    /// <exception cref="FileNotFoundException">There is no such namespace.</exception>
+    /// <exception cref="Win32Exception">The file is no network namespace, or root's rights are missing.</exception>
+    public static T Run<T>(string path, Func<T> action)
+    {
+        using var handle = File.OpenHandle(path);
+        T result = default!;
+        ExceptionDispatchInfo? failure = null;
+        // The thread has changed for good: it must end here and not return to a pool.
+        var thread = new Thread(
+            () =>
+            {
+                try
+                {
+                    if (Libc.SetNamespace(handle, Libc.CloneNewNet) != 0)
+                    {
+                        throw new Win32Exception(Marshal.GetLastPInvokeError());
+                    }
+                    result = action();
+                }
+#pragma warning disable CA1031 // Whatever happened there is thrown again here.
+                catch (Exception exception)
+#pragma warning restore CA1031
+                {
+                    failure = ExceptionDispatchInfo.Capture(exception);
+                }
+            },
+            StackBytes
+        );
+        thread.Start();
+        thread.Join();
+        failure?.Throw();
+        return result;
+    }
+}

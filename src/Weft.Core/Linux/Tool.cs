@@ -1,0 +1,80 @@
+using System.Diagnostics;
+
+namespace Weft.Core.Linux;
+
+/// <summary>What a program that ran to its end has left.</summary>
+internal sealed record ToolResult(int ExitCode, string Output, string Errors);
+
+/// <summary>Runs the machine's own programs.</summary>
+internal static class Tool
+{
+    /// <summary>Runs a program to its end and gathers what it writes. It is killed when cancelled.</summary>
+    /// <exception cref="System.ComponentModel.Win32Exception">The program could not be started.</exception>
+    public static async Task<ToolResult> RunAsync(
+        IReadOnlyList<string> command,
+        ReadOnlyMemory<byte> input = default,
+        IReadOnlyDictionary<string, string>? environment = null,
+        CancellationToken cancellationToken = default
+    )
+    {
+        using var process = Start(command, environment);
+        var output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
+        var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        try
+        {
+            await FeedAsync(process, input, cancellationToken);
+            await process.WaitForExitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();
+            throw;
+        }
+        return new ToolResult(process.ExitCode, await output, await errors);
+    }
+
+    /// <summary>Starts a program with pipes for its three standard streams.</summary>
+    public static Process Start(
+        IReadOnlyList<string> command,
+        IReadOnlyDictionary<string, string>? environment = null
+    )
+    {
+        var start = new ProcessStartInfo(command[0], command.Skip(1))
+        {
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>(0))
+        {
+            start.Environment[name] = value;
+        }
+        return Process.Start(start)!;
+    }
+
+    /// <summary>The full path of a program, looked for where root's programs are too; null where there is none.</summary>
+    public static string? Find(string program) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "")
+            .Split(':', StringSplitOptions.RemoveEmptyEntries)
+            .Concat(["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"])
+            .Select(directory => Path.Combine(directory, program))
+            .FirstOrDefault(File.Exists);
+
+    private static async Task FeedAsync(
+        Process process,
+        ReadOnlyMemory<byte> input,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            await process.StandardInput.BaseStream.WriteAsync(input, cancellationToken);
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It has ended without reading everything; its exit code and words say why.
+        }
+    }
+}

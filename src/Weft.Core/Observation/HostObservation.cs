@@ -1,0 +1,226 @@
+using System.Collections.Immutable;
+using Weft.Core.Addressing;
+using Weft.Core.Intents;
+
+namespace Weft.Core.Observation;
+
+/// <summary>What one host looks like: the other side of the planner.</summary>
+public sealed record HostObservation
+{
+    /// <summary>What Open vSwitch's database holds.</summary>
+    public required SwitchObservation Switch { get; init; }
+
+    /// <summary>The links of the host itself, by name.</summary>
+    public required ImmutableDictionary<string, Link> Links { get; init; }
+
+    /// <summary>The links inside each network namespace that was asked for and is there, by namespace and name.</summary>
+    public ImmutableDictionary<
+        string,
+        ImmutableDictionary<string, Link>
+    > Namespaces { get; init; } =
+        ImmutableDictionary<string, ImmutableDictionary<string, Link>>.Empty;
+
+    /// <summary>Whether the host's kernel has Open vSwitch's datapath.</summary>
+    public required bool KernelDatapath { get; init; }
+
+    /// <summary>Whether the host's kernel speaks IPv6.</summary>
+    public bool HasIpv6 { get; init; } = true;
+
+    /// <summary>A host with Open vSwitch running and nothing configured.</summary>
+    /// <param name="kernelDatapath">Whether its kernel has Open vSwitch's datapath.</param>
+    /// <param name="namespaces">The network namespaces of its containers.</param>
+    public static HostObservation Bare(
+        bool kernelDatapath,
+        params IEnumerable<string> namespaces
+    ) =>
+        new()
+        {
+            Switch = new SwitchObservation(),
+            Links = ImmutableDictionary<string, Link>.Empty,
+            Namespaces = namespaces.ToImmutableDictionary(
+                name => name,
+                _ => ImmutableDictionary<string, Link>.Empty
+            ),
+            KernelDatapath = kernelDatapath,
+        };
+}
+
+/// <summary>The rows of database Open_vSwitch that matter here; see ovs-vswitchd.conf.db(5) for each column.</summary>
+public sealed record SwitchObservation
+{
+    /// <summary>The one row of table Open_vSwitch.</summary>
+    public Guid Root { get; init; }
+
+    /// <summary>The version of Open vSwitch, such as <c>3.1.0</c>; null while ovs-vswitchd has not said.</summary>
+    public string? Version { get; init; }
+
+    /// <summary>The datapath types that ovs-vswitchd offers.</summary>
+    public ImmutableArray<string> DatapathTypes { get; init; } = [];
+
+    /// <summary>The last configuration that a client asked to be carried out.</summary>
+    public long NextConfig { get; init; }
+
+    /// <summary>The last configuration that ovs-vswitchd has carried out.</summary>
+    public long CurrentConfig { get; init; }
+
+    /// <summary>All bridges, by name.</summary>
+    public ImmutableDictionary<string, BridgeRow> Bridges { get; init; } =
+        ImmutableDictionary<string, BridgeRow>.Empty;
+
+    /// <summary>All ports of all bridges, by name (the database keeps port names unique).</summary>
+    public ImmutableDictionary<string, PortRow> Ports { get; init; } =
+        ImmutableDictionary<string, PortRow>.Empty;
+}
+
+/// <summary>A row of table Bridge.</summary>
+public sealed record BridgeRow
+{
+    /// <summary>The row.</summary>
+    public required Guid Uuid { get; init; }
+
+    /// <summary>The bridge's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The owners' own notes.</summary>
+    public ImmutableSortedDictionary<string, string> ExternalIds { get; init; } =
+        ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>The overlay whose mark the row carries.</summary>
+    public string? Mark => OwnershipMark.OfRow(ExternalIds);
+
+    /// <summary>Which datapath: empty for the kernel's, <c>netdev</c> for the userspace one.</summary>
+    public string DatapathType { get; init; } = "";
+
+    /// <summary>What the bridge does without a controller; null for standalone, which is what a switch does.</summary>
+    public string? FailMode { get; init; }
+
+    /// <summary>The ports that the bridge holds.</summary>
+    public ImmutableArray<Guid> Ports { get; init; } = [];
+}
+
+/// <summary>A row of table Port with its interface.</summary>
+public sealed record PortRow
+{
+    /// <summary>The row.</summary>
+    public required Guid Uuid { get; init; }
+
+    /// <summary>The port's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The name of the bridge that the port is in.</summary>
+    public required string Bridge { get; init; }
+
+    /// <summary>The owners' own notes.</summary>
+    public ImmutableSortedDictionary<string, string> ExternalIds { get; init; } =
+        ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>
+    /// The overlay whose mark the port carries, or one of its interfaces: Weft marks both, so that losing one
+    /// mark by accident does not lose the port.
+    /// </summary>
+    public string? Mark =>
+        OwnershipMark.OfRow(ExternalIds)
+        ?? Interfaces
+            .Select(row => OwnershipMark.OfRow(row.ExternalIds))
+            .FirstOrDefault(mark => mark is not null);
+
+    /// <summary>The access VLAN.</summary>
+    public int? Tag { get; init; }
+
+    /// <summary>The VLANs of a trunk port.</summary>
+    public ImmutableArray<long> Trunks { get; init; } = [];
+
+    /// <summary>The VLAN mode, where one is set by hand.</summary>
+    public string? VlanMode { get; init; }
+
+    /// <summary>Whether the port is protected.</summary>
+    public bool Protected { get; init; }
+
+    /// <summary>The interfaces; more than one for a bond.</summary>
+    public ImmutableArray<InterfaceRow> Interfaces { get; init; } = [];
+}
+
+/// <summary>A row of table Interface.</summary>
+public sealed record InterfaceRow
+{
+    /// <summary>The row.</summary>
+    public required Guid Uuid { get; init; }
+
+    /// <summary>The interface's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The interface's type; empty for a link of the kernel's.</summary>
+    public string Type { get; init; } = "";
+
+    /// <summary>The type's options.</summary>
+    public ImmutableSortedDictionary<string, string> Options { get; init; } =
+        ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>The MTU that was asked for, in bytes.</summary>
+    public int? MtuRequest { get; init; }
+
+    /// <summary>The MTU in force, in bytes; null where the type has none.</summary>
+    public int? Mtu { get; init; }
+
+    /// <summary>The Ethernet address that was asked for.</summary>
+    public string? Mac { get; init; }
+
+    /// <summary>The owners' own notes.</summary>
+    public ImmutableSortedDictionary<string, string> ExternalIds { get; init; } =
+        ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>What keeps the interface from working, in ovs-vswitchd's words.</summary>
+    public string? Error { get; init; }
+
+    /// <summary>The OpenFlow port number; null while there is none yet, -1 if the interface could not be made.</summary>
+    public long? OpenFlowPort { get; init; }
+}
+
+/// <summary>A network link as the kernel knows it.</summary>
+public sealed record Link
+{
+    /// <summary>The link's number within its network namespace.</summary>
+    public required int Index { get; init; }
+
+    /// <summary>The link's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>What made it: <c>bridge</c>, <c>veth</c>, <c>openvswitch</c>, <c>tun</c>, …; empty for hardware.</summary>
+    public string Kind { get; init; } = "";
+
+    /// <summary>The MTU in bytes.</summary>
+    public int Mtu { get; init; }
+
+    /// <summary>The Ethernet address; null for a link without one.</summary>
+    public MacAddress? Mac { get; init; }
+
+    /// <summary>Whether the link is administratively up.</summary>
+    public bool Up { get; init; }
+
+    /// <summary>The bridge that the link is a port of.</summary>
+    public string? Master { get; init; }
+
+    /// <summary>The free text that an owner may put on a link.</summary>
+    public string? Alias { get; init; }
+
+    /// <summary>The other end of a veth pair, if it is in the same network namespace.</summary>
+    public string? Peer { get; init; }
+
+    /// <summary>The number of the other end of a veth pair within that end's network namespace.</summary>
+    public int? PeerIndex { get; init; }
+
+    /// <summary>The addresses, without those that the kernel makes from the Ethernet address.</summary>
+    public ImmutableArray<InterfaceAddress> Addresses { get; init; } = [];
+
+    /// <summary>The IPv6 link-local addresses (RFC 4291 section 2.5.6).</summary>
+    public ImmutableArray<InterfaceAddress> LinkLocal { get; init; } = [];
+
+    /// <summary>Whether a bridge speaks the spanning tree protocol.</summary>
+    public bool Stp { get; init; }
+
+    /// <summary>A bridge's forward delay in hundredths of a second.</summary>
+    public int ForwardDelay { get; init; }
+
+    /// <summary>Whether what leaves by this link may still lack its checksums; null where nobody asked.</summary>
+    public bool? LeavesChecksumsUndone { get; init; }
+}

@@ -1,0 +1,156 @@
+using System.Collections.Immutable;
+using Weft.Core.Execution;
+using Weft.Ovsdb;
+
+namespace Weft.Core.Observation;
+
+/// <summary>The doors to the host that this process runs on: Open vSwitch's database and iproute2.</summary>
+public sealed class LocalHost : IAsyncDisposable
+{
+    /// <summary>Where Open vSwitch's database listens unless it is told otherwise.</summary>
+    public const string DefaultRemote = "unix:/run/openvswitch/db.sock";
+
+    private const string Lock = "weft";
+
+    private readonly OvsdbClient client;
+    private readonly Replica replica;
+
+    private LocalHost(OvsdbClient client, Replica replica)
+    {
+        this.client = client;
+        this.replica = replica;
+    }
+
+    /// <summary>Connects to the host's Open vSwitch.</summary>
+    /// <param name="remote">The database's remote, as <c>ovs-vsctl --db</c> takes it.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="HostException">Open vSwitch is not there or not running.</exception>
+    public static async Task<LocalHost> ConnectAsync(
+        string remote,
+        CancellationToken cancellationToken
+    )
+    {
+        OvsdbClient connected;
+        try
+        {
+            connected = await OvsdbClient.ConnectAsync(remote, cancellationToken);
+        }
+        catch (OvsdbConnectionException exception)
+        {
+            throw new HostException(
+                $"Open vSwitch's database does not answer at {remote}: install the Debian package "
+                    + $"openvswitch-switch and start it with `systemctl start openvswitch-switch` ({exception.Message})",
+                exception
+            );
+        }
+        catch (FormatException exception)
+        {
+            throw new HostException(
+                $"'{remote}' is no remote of a database: {exception.Message}",
+                exception
+            );
+        }
+        try
+        {
+            var started = await connected.MonitorAsync(
+                SwitchTransaction.Database,
+                SwitchReader.Columns,
+                cancellationToken
+            );
+            return new LocalHost(connected, started);
+        }
+        catch
+        {
+            await connected.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Waits until no other Weft changes this host. The lock is the database's (RFC 7047 section 4.1.8): it ends
+    /// with this process, however that ends.
+    /// </summary>
+    public async Task LockAsync(IProgress<string>? progress, CancellationToken cancellationToken)
+    {
+        var held = await client.LockAsync(Lock, cancellationToken);
+        if (!held.IsHeld)
+        {
+            progress?.Report("another weft is changing this host: waiting for it");
+            await held.WaitUntilHeldAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Reads the host.</summary>
+    /// <param name="namespaces">The network namespaces to look into; those that are not there are left out.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="HostException">The host could not be read.</exception>
+    public async Task<HostObservation> ObserveAsync(
+        IEnumerable<string> namespaces,
+        CancellationToken cancellationToken
+    )
+    {
+        var links = LinkReader.ReadAsync(cancellationToken);
+        var inside = await LinkReader.ReadNamespacesAsync(namespaces, cancellationToken);
+        return new HostObservation
+        {
+            Links = await links,
+            Namespaces = inside,
+            Switch = SwitchReader.Read(replica.Snapshot),
+            KernelDatapath = Datapath.KernelHasIt(),
+            HasIpv6 = Directory.Exists("/proc/sys/net/ipv6"),
+        };
+    }
+
+    /// <summary>Carries a transaction out, under the lock, and waits until ovs-vswitchd has it.</summary>
+    /// <exception cref="HostException">Somebody else changed the switch meanwhile, or ovs-vswitchd did not take it in time.</exception>
+    public async Task TransactAsync(
+        ImmutableArray<Operation> operations,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    )
+    {
+        TransactionResult result;
+        try
+        {
+            result = await client.TransactAsync(
+                SwitchTransaction.Database,
+                [new AssertLock(Lock), .. operations],
+                cancellationToken
+            );
+        }
+        catch (OvsdbTransactionException exception)
+            when (exception.Errors.Any(error => error.Error == ErrorNames.TimedOut))
+        {
+            throw new HostException(
+                "the switch was changed by somebody else while the plan was made; nothing was done to it: apply again",
+                exception
+            );
+        }
+        var wanted = SwitchTransaction.NextConfig(result);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(patience);
+        try
+        {
+            await replica.WaitAsync(
+                snapshot => SwitchReader.CurrentConfig(snapshot) >= wanted,
+                deadline.Token
+            );
+        }
+        catch (OperationCanceledException exception)
+            when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new HostException(
+                $"ovs-vswitchd did not carry the change out within {patience.TotalSeconds:0.#} s: is it running? "
+                    + "See `systemctl status openvswitch-switch` and /var/log/openvswitch/ovs-vswitchd.log, then apply again",
+                exception
+            );
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await replica.DisposeAsync();
+        await client.DisposeAsync();
+    }
+}

@@ -1,0 +1,194 @@
+using System.Collections.Immutable;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+
+namespace Weft.Core.Planning;
+
+/// <summary>Intent beside observation: how each thing that the overlay wants of a host stands.</summary>
+/// <param name="Items">The things, grouped by kind: switch, tunnels, networks, containers.</param>
+/// <param name="Drift">What differs from the intent, as the changes that would mend it.</param>
+/// <param name="Conflicts">What stands in the way of mending.</param>
+/// <param name="Notices">What the administrator should know.</param>
+/// <param name="Foreign">Ports of the switch that are not the overlay's; they are left alone.</param>
+public sealed record HostStatus(
+    ImmutableArray<StatusItem> Items,
+    ImmutableArray<Change> Drift,
+    ImmutableArray<string> Conflicts,
+    ImmutableArray<string> Notices,
+    ImmutableArray<string> Foreign
+)
+{
+    /// <summary>Whether everything is as intended; a container that is awaited is.</summary>
+    public bool IsHealthy =>
+        Drift.IsEmpty && Conflicts.IsEmpty && Items.All(item => item.State is not ItemState.Error);
+
+    /// <summary>Puts intent and observation side by side. Pure.</summary>
+    public static HostStatus Of(HostIntent intent, HostObservation observation)
+    {
+        var plan = Planner.Plan(intent, observation);
+        var builder = new Builder(observation, plan);
+        var ports = intent.Switch?.Ports ?? [];
+        return new HostStatus(
+            [
+                .. intent.Switch is { } @switch ? [builder.Switch(@switch)] : (StatusItem[])[],
+                .. ports.Where(port => port.Peer is not null).Select(builder.Tunnel),
+                .. intent
+                    .Links.OfType<BridgeLinkIntent>()
+                    .Select(bridge => builder.Bridge(intent, bridge)),
+                .. intent.InternalLinks.Select(builder.InternalLink),
+                .. intent.Attachments.Select(builder.Attachment),
+                .. intent.Unattachable.Select(container => new StatusItem(
+                    "container",
+                    container.Name,
+                    $"engine {container.Engine.ToString().ToLowerInvariant()}",
+                    ItemState.Waiting,
+                    "this version attaches netns containers only"
+                )),
+            ],
+            plan.Changes,
+            plan.Conflicts,
+            plan.Notices,
+            [
+                .. observation
+                    .Switch.Ports.Values.Where(port =>
+                        port.Bridge == intent.Switch?.Name && port.Mark != intent.Overlay
+                    )
+                    .Select(port => port.Name)
+                    .Order(StringComparer.Ordinal),
+            ]
+        );
+    }
+
+    private sealed class Builder(HostObservation observation, Plan plan)
+    {
+        private readonly ILookup<string, Change> changes = plan.Changes.ToLookup(change =>
+            change.Name
+        );
+
+        public StatusItem Switch(SwitchIntent intent) =>
+            Item(
+                "switch",
+                intent.Name,
+                $"{(intent.Userspace ? "userspace" : "kernel")} datapath, MTU {intent.Ports[0].MtuRequest}",
+                [intent.Name]
+            );
+
+        public StatusItem Tunnel(PortIntent port) =>
+            Item(
+                "tunnel",
+                port.Peer!,
+                $"{port.Type} {port.Options["local_ip"]} → {port.Options["remote_ip"]}, port {port.Name}",
+                [port.Name]
+            );
+
+        public StatusItem Bridge(HostIntent intent, BridgeLinkIntent bridge)
+        {
+            var uplink = intent
+                .Links.OfType<VethIntent>()
+                .FirstOrDefault(veth => veth.Bridge == bridge.Name);
+            var port = intent.Switch!.Ports.First(port =>
+                port.Name == (uplink?.Name ?? bridge.Name)
+            );
+            return Item(
+                "network",
+                bridge.Network,
+                $"VLAN {port.Tag}, bridge, uplink {(uplink is null ? "direct" : uplink.Name)}"
+                    + string.Concat(bridge.Addresses.Select(address => $", {address}")),
+                [bridge.Name, port.Name, .. uplink is null ? [] : (string[])[uplink.Peer]]
+            );
+        }
+
+        public StatusItem InternalLink(InternalLinkIntent link) =>
+            Item("network", link.Name, string.Join(", ", link.Addresses), [link.Name]);
+
+        public StatusItem Attachment(AttachmentIntent attachment)
+        {
+            var intended =
+                $"{attachment.Interface} in {attachment.Network}: {string.Join(", ", attachment.Addresses)}";
+            return observation.Namespaces.ContainsKey(attachment.Container)
+                ? Item(
+                    "container",
+                    attachment.Container,
+                    intended,
+                    [$"{attachment.Interface} in {attachment.Container}", attachment.HostEnd]
+                )
+                : new StatusItem(
+                    "container",
+                    attachment.Container,
+                    intended,
+                    ItemState.Waiting,
+                    "the container is not there"
+                );
+        }
+
+        private StatusItem Item(string kind, string name, string intended, string[] parts)
+        {
+            var errors = parts
+                .Select(part => observation.Switch.Ports.GetValueOrDefault(part))
+                .OfType<PortRow>()
+                .SelectMany(port => port.Interfaces)
+                .Where(row => row.Error is not null || row.OpenFlowPort is -1)
+                .Select(row =>
+                    row.Error ?? "Open vSwitch could not make the port; its log says why"
+                )
+                .ToList();
+            var pending = parts.SelectMany(part => changes[part]).ToList();
+            return pending.Exists(change => change.Action is ChangeAction.Add)
+                    ? new StatusItem(kind, name, intended, ItemState.Missing, Words(pending))
+                : errors.Count > 0
+                    ? new StatusItem(
+                        kind,
+                        name,
+                        intended,
+                        ItemState.Error,
+                        string.Join("; ", errors)
+                    )
+                : pending.Count > 0
+                    ? new StatusItem(kind, name, intended, ItemState.Differs, Words(pending))
+                : new StatusItem(kind, name, intended, ItemState.Ok, null);
+        }
+
+        private static string Words(List<Change> pending) =>
+            string.Join(
+                "; ",
+                pending.Select(change =>
+                    change.Action is ChangeAction.Add
+                        ? $"no {change.What} {change.Name}"
+                        : $"{change.What} {change.Name}: {change.Detail}"
+                )
+            );
+    }
+}
+
+/// <summary>How one thing stands.</summary>
+/// <param name="Kind"><c>switch</c>, <c>tunnel</c>, <c>network</c> or <c>container</c>.</param>
+/// <param name="Name">The thing's name in the overlay file; of a tunnel, the other host's.</param>
+/// <param name="Intended">What it must be, in words.</param>
+/// <param name="State">How it stands.</param>
+/// <param name="Detail">What is wrong; null if nothing is.</param>
+public sealed record StatusItem(
+    string Kind,
+    string Name,
+    string Intended,
+    ItemState State,
+    string? Detail
+);
+
+/// <summary>How a thing stands.</summary>
+public enum ItemState
+{
+    /// <summary>As intended.</summary>
+    Ok,
+
+    /// <summary>Not there, or not wholly.</summary>
+    Missing,
+
+    /// <summary>There, but not as intended.</summary>
+    Differs,
+
+    /// <summary>As intended, but Open vSwitch cannot make it work.</summary>
+    Error,
+
+    /// <summary>Nothing can be done until the container is there.</summary>
+    Waiting,
+}

@@ -1,0 +1,565 @@
+using System.Collections.Immutable;
+using System.Net.Sockets;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+
+namespace Weft.Core.Planning;
+
+/// <summary>Plans links and addresses: container bridges, uplinks, containers' interfaces and internal ports' addresses.</summary>
+internal sealed class LinkPlanner(
+    HostIntent intent,
+    HostObservation observation,
+    Ownership ownership
+)
+{
+    private readonly HashSet<string> wanted = new(StringComparer.Ordinal);
+    private readonly HashSet<string> replaced = new(StringComparer.Ordinal);
+
+    public List<Change> Changes { get; } = [];
+    public List<string> Conflicts { get; } = [];
+
+    /// <summary>The host's ends of the attachments whose containers are there.</summary>
+    public HashSet<string> PresentHostEnds { get; } = new(StringComparer.Ordinal);
+
+    public void Plan()
+    {
+        foreach (var link in intent.Links)
+        {
+            wanted.Add(link.Name);
+            switch (link)
+            {
+                case BridgeLinkIntent bridge:
+                    PlanBridge(bridge);
+                    break;
+                case VethIntent veth:
+                    wanted.Add(veth.Peer);
+                    PlanUplink(veth);
+                    break;
+            }
+        }
+        foreach (var attachment in intent.Attachments)
+        {
+            if (observation.Namespaces.TryGetValue(attachment.Container, out var inside))
+            {
+                wanted.Add(attachment.HostEnd);
+                PresentHostEnds.Add(attachment.HostEnd);
+                PlanAttachment(attachment, inside);
+            }
+        }
+        RemoveWhatLeft();
+    }
+
+    /// <summary>Plans what internal ports carry; <paramref name="isMade"/> tells of a port that the plan itself makes anew.</summary>
+    public void PlanInternalLinks(Func<string, bool> isMade)
+    {
+        foreach (var link in intent.InternalLinks)
+        {
+            var mtu = intent.Switch!.Ports.First(port => port.Name == link.Name).MtuRequest;
+            if (isMade(link.Name) || !observation.Links.TryGetValue(link.Name, out var actual))
+            {
+                Add(
+                    ChangeAction.Add,
+                    "address",
+                    link.Name,
+                    string.Join(", ", link.Addresses),
+                    [
+                        .. AddAddresses(link.Name, link.Addresses, null),
+                        After($"link set {link.Name} up"),
+                    ]
+                );
+                continue;
+            }
+            SetIfNeeded(
+                "internal link",
+                link.Name,
+                [
+                    .. Addresses(link.Name, link.Addresses, actual, null),
+                    Mtu(link.Name, mtu, actual, null),
+                    Up(link.Name, actual, null),
+                ]
+            );
+        }
+    }
+
+    private void PlanBridge(BridgeLinkIntent bridge)
+    {
+        var name = bridge.Name;
+        if (Existing(name, "bridge") is not { } actual)
+        {
+            if (ConflictsWithForeign(name))
+            {
+                return;
+            }
+            string[] noLinkLocal =
+                bridge.HasIpv6Address || !observation.HasIpv6 ? [] : ["addrgenmode none"];
+            Add(
+                ChangeAction.Add,
+                "bridge",
+                name,
+                bridge.Purpose
+                    + (
+                        bridge.Stp
+                            ? $", spanning tree with forward delay {bridge.ForwardDelay} s"
+                            : ""
+                    )
+                    + (bridge.Addresses.IsEmpty ? "" : $", {string.Join(", ", bridge.Addresses)}"),
+                [
+                    .. Replace(name),
+                    Before(
+                        $"link add {name} address {bridge.Mac} mtu {bridge.Mtu} type bridge "
+                            + $"stp_state {(bridge.Stp ? 1 : 0)} forward_delay {bridge.ForwardDelay * 100}"
+                    ),
+                    Before(
+                        string.Join(
+                            ' ',
+                            [$"link set {name} alias {ownership.Alias}", .. noLinkLocal, "up"]
+                        )
+                    ),
+                    .. AddAddresses(name, bridge.Addresses, null),
+                ]
+            );
+            return;
+        }
+        var attributes = new List<string>();
+        var words = new List<string>();
+        if (actual.Stp != bridge.Stp)
+        {
+            attributes.Add($"stp_state {(bridge.Stp ? 1 : 0)}");
+            words.Add($"spanning tree {(bridge.Stp ? "on" : "off")}");
+        }
+        if (actual.ForwardDelay != bridge.ForwardDelay * 100)
+        {
+            attributes.Add($"forward_delay {bridge.ForwardDelay * 100}");
+            words.Add(
+                $"forward delay {actual.ForwardDelay / 100.0:0.##} → {bridge.ForwardDelay} s"
+            );
+        }
+        SetIfNeeded(
+            "bridge",
+            name,
+            [
+                attributes.Count == 0
+                    ? null
+                    : new Step(
+                        string.Join(", ", words),
+                        Before($"link set {name} type bridge {string.Join(' ', attributes)}")
+                    ),
+                .. Common(
+                    name,
+                    bridge.Mac,
+                    bridge.Mtu,
+                    actual,
+                    null,
+                    linkLocal: bridge.HasIpv6Address
+                ),
+                .. Addresses(name, bridge.Addresses, actual, null),
+                Up(name, actual, null),
+            ]
+        );
+    }
+
+    private void PlanUplink(VethIntent veth)
+    {
+        var atSwitch = Existing(veth.Name, "veth");
+        var atBridge = Existing(veth.Peer, "veth");
+        if (atSwitch is null || atBridge is null || atSwitch.Peer != veth.Peer)
+        {
+            if (ConflictsWithForeign(veth.Name) | ConflictsWithForeign(veth.Peer))
+            {
+                return;
+            }
+            var noLinkLocal = observation.HasIpv6 ? "addrgenmode none " : "";
+            Add(
+                ChangeAction.Add,
+                "veth",
+                veth.Name,
+                veth.Purpose,
+                [
+                    .. Replace(veth.Name),
+                    .. Replace(veth.Peer),
+                    Before(
+                        $"link add {veth.Name} address {veth.Mac} mtu {veth.Mtu} type veth "
+                            + $"peer name {veth.Peer} address {veth.PeerMac} mtu {veth.Mtu}"
+                    ),
+                    Before($"link set {veth.Name} alias {ownership.Alias} {noLinkLocal}up"),
+                    Before(
+                        $"link set {veth.Peer} alias {ownership.Alias} {noLinkLocal}master {veth.Bridge} up"
+                    ),
+                ]
+            );
+        }
+        else
+        {
+            SetIfNeeded(
+                "veth",
+                veth.Name,
+                [
+                    .. Common(veth.Name, veth.Mac, veth.Mtu, atSwitch, null, linkLocal: false),
+                    .. Addresses(veth.Name, [], atSwitch, null),
+                    Master(veth.Name, null, atSwitch),
+                    Up(veth.Name, atSwitch, null),
+                ]
+            );
+            SetIfNeeded(
+                "veth",
+                veth.Peer,
+                [
+                    .. Common(veth.Peer, veth.PeerMac, veth.Mtu, atBridge, null, linkLocal: false),
+                    .. Addresses(veth.Peer, [], atBridge, null),
+                    Master(veth.Peer, veth.Bridge, atBridge),
+                    Up(veth.Peer, atBridge, null),
+                ]
+            );
+        }
+        if (
+            veth.ChecksumAtPeer
+            && (replaced.Contains(veth.Peer) || atBridge?.LeavesChecksumsUndone != false)
+        )
+        {
+            Changes.Add(new ChecksumChange(Stage.BeforeSwitch, null, veth.Peer));
+        }
+    }
+
+    private void PlanAttachment(
+        AttachmentIntent attachment,
+        ImmutableDictionary<string, Link> inside
+    )
+    {
+        var (hostEnd, name, container) = (
+            attachment.HostEnd,
+            attachment.Interface,
+            attachment.Container
+        );
+        var outer = Existing(hostEnd, "veth");
+        inside.TryGetValue(name, out var inner);
+        var intact =
+            outer is not null
+            && inner is not null
+            && outer.PeerIndex == inner.Index
+            && inner.PeerIndex == outer.Index;
+        if (!intact)
+        {
+            if (ConflictsWithForeign(hostEnd))
+            {
+                return;
+            }
+            if (inner is not null && inner.Alias != ownership.Alias && inner.Mac != attachment.Mac)
+            {
+                Conflicts.Add(
+                    $"container '{container}' has an interface '{name}' already, which Weft did not make: "
+                        + "give the attachment another `interface`, or remove that interface"
+                );
+                return;
+            }
+            var master = attachment.Bridge is null ? "" : $"master {attachment.Bridge} ";
+            var noLinkLocal = observation.HasIpv6 ? "addrgenmode none " : "";
+            Add(
+                ChangeAction.Add,
+                "interface",
+                $"{name} in {container}",
+                $"{attachment.Network} {string.Join(", ", attachment.Addresses)}",
+                [
+                    .. Replace(hostEnd),
+                    .. ReplaceInside(inner, container),
+                    Before(
+                        $"link add {hostEnd} address {attachment.HostEndMac} mtu {attachment.Mtu} type veth "
+                            + $"peer name {name} netns {container} address {attachment.Mac} mtu {attachment.Mtu}"
+                    ),
+                    Before($"link set {hostEnd} alias {ownership.Alias} {noLinkLocal}{master}up"),
+                    .. AddAddresses(name, attachment.Addresses, container),
+                    After($"link set {name} alias {ownership.Alias} up", container),
+                ]
+            );
+        }
+        else
+        {
+            SetIfNeeded(
+                "veth",
+                hostEnd,
+                [
+                    .. Common(
+                        hostEnd,
+                        attachment.HostEndMac,
+                        attachment.Mtu,
+                        outer!,
+                        null,
+                        linkLocal: false
+                    ),
+                    .. Addresses(hostEnd, [], outer!, null),
+                    Master(hostEnd, attachment.Bridge, outer!),
+                    Up(hostEnd, outer!, null),
+                ]
+            );
+            SetIfNeeded(
+                "interface",
+                $"{name} in {container}",
+                [
+                    .. Common(
+                        name,
+                        attachment.Mac,
+                        attachment.Mtu,
+                        inner!,
+                        container,
+                        linkLocal: true
+                    ),
+                    .. Addresses(name, attachment.Addresses, inner!, container),
+                    Up(name, inner!, container),
+                ]
+            );
+        }
+        if (attachment.ChecksumAtContainer && (!intact || inner?.LeavesChecksumsUndone != false))
+        {
+            Changes.Add(new ChecksumChange(Stage.AfterSwitch, container, name));
+        }
+    }
+
+    private void RemoveWhatLeft()
+    {
+        var gone = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var link in observation.Links.Values.OrderBy(link => link.Index))
+        {
+            if (!ownership.Owns(link) || wanted.Contains(link.Name) || replaced.Contains(link.Name))
+            {
+                continue;
+            }
+            if (link.Kind is "bridge")
+            {
+                var foreign = observation
+                    .Links.Values.Where(port => port.Master == link.Name && !ownership.Owns(port))
+                    .Select(port => port.Name)
+                    .Order(StringComparer.Ordinal)
+                    .ToList();
+                if (foreign.Count > 0)
+                {
+                    Conflicts.Add(
+                        $"bridge '{link.Name}' is to go, but {string.Join(", ", foreign)} in it "
+                            + "is not Weft's: detach it from the bridge first"
+                    );
+                    continue;
+                }
+            }
+            // A pair goes with one end; a link of the switch's own goes with its port.
+            if (
+                link.Kind is not ("bridge" or "veth")
+                || link.Peer is { } peer && gone.Contains(peer)
+            )
+            {
+                continue;
+            }
+            gone.Add(link.Name);
+            Add(ChangeAction.Remove, link.Kind, link.Name, "", [After($"link del {link.Name}")]);
+        }
+    }
+
+    private Link? Existing(string name, string kind) =>
+        observation.Links.TryGetValue(name, out var link)
+        && ownership.Owns(link)
+        && link.Kind == kind
+            ? link
+            : null;
+
+    private bool ConflictsWithForeign(string name)
+    {
+        if (!observation.Links.TryGetValue(name, out var link) || ownership.Owns(link))
+        {
+            return false;
+        }
+        Conflicts.Add(
+            $"link '{name}' is there already, {Ownership.Describe(OwnershipMark.OfAlias(link.Alias))}: rename it or change the name in the file"
+        );
+        return true;
+    }
+
+    /// <summary>Removes a link of ours that has the name but is not what it should be.</summary>
+    private IEnumerable<LinkCommand> Replace(string name)
+    {
+        if (
+            observation.Links.TryGetValue(name, out var link)
+            && ownership.Owns(link)
+            && replaced.Add(name)
+        )
+        {
+            if (link.Peer is { } peer)
+            {
+                replaced.Add(peer);
+            }
+            yield return Before($"link del {name}");
+        }
+    }
+
+    private IEnumerable<LinkCommand> ReplaceInside(Link? inner, string container)
+    {
+        if (inner is null)
+        {
+            yield break;
+        }
+        var hostEnd = observation.Links.Values.FirstOrDefault(link =>
+            link.Index == inner.PeerIndex
+        );
+        // The pair goes with the end inside, unless its other end was deleted a line ago.
+        if (hostEnd is null || replaced.Add(hostEnd.Name))
+        {
+            yield return Before($"link del {inner.Name}", container);
+        }
+    }
+
+    private IEnumerable<Step?> Common(
+        string name,
+        Addressing.MacAddress mac,
+        int mtu,
+        Link actual,
+        string? container,
+        bool linkLocal
+    )
+    {
+        if (actual.Alias != ownership.Alias)
+        {
+            yield return new Step(
+                "mark as Weft's",
+                Line(Stage.BeforeSwitch, container, $"link set {name} alias {ownership.Alias}")
+            );
+        }
+        if (actual.Mac != mac)
+        {
+            yield return new Step(
+                $"address {actual.Mac} → {mac}",
+                Line(Stage.BeforeSwitch, container, $"link set {name} address {mac}")
+            );
+        }
+        yield return Mtu(name, mtu, actual, container);
+        if (!linkLocal && !actual.LinkLocal.IsEmpty)
+        {
+            // A link-local address on the host's side would let containers reach the host past all addresses of the file.
+            yield return new Step(
+                "no link-local address",
+                [
+                    Line(Stage.AfterSwitch, container, $"link set {name} addrgenmode none"),
+                    .. actual.LinkLocal.Select(address =>
+                        Line(Stage.AfterSwitch, container, $"addr del {address} dev {name}")
+                    ),
+                ]
+            );
+        }
+    }
+
+    /// <summary>An MTU shrinks before anything else and grows after it: no packet is ever too large for the next link.</summary>
+    private static Step? Mtu(string name, int? mtu, Link actual, string? container) =>
+        mtu is null || actual.Mtu == mtu
+            ? null
+            : new Step(
+                $"MTU {actual.Mtu} → {mtu}",
+                Line(
+                    mtu < actual.Mtu ? Stage.BeforeSwitch : Stage.AfterSwitch,
+                    container,
+                    $"link set {name} mtu {mtu}"
+                )
+            );
+
+    private static Step? Master(string name, string? bridge, Link actual) =>
+        actual.Master == bridge || bridge is null && actual.Master is null or "ovs-system" ? null
+        : bridge is null ? new Step($"out of {actual.Master}", Before($"link set {name} nomaster"))
+        : new Step($"into {bridge}", Before($"link set {name} master {bridge}"));
+
+    private static Step? Up(string name, Link actual, string? container) =>
+        actual.Up
+            ? null
+            : new Step("up", Line(Stage.AfterSwitch, container, $"link set {name} up"));
+
+    private static IEnumerable<Step?> Addresses(
+        string name,
+        ImmutableArray<InterfaceAddress> desired,
+        Link actual,
+        string? container
+    )
+    {
+        var surplus = actual.Addresses.Where(address => !desired.Contains(address)).ToList();
+        var missing = desired.Where(address => !actual.Addresses.Contains(address)).ToList();
+        var removals = surplus.Select(address => new Step(
+            $"remove {address}",
+            Line(Stage.AfterSwitch, container, $"addr del {address} dev {name}")
+        ));
+        // The kernel deletes a subnet's further IPv4 addresses together with its first one (ip-sysctl: promote_secondaries),
+        // so within one subnet the old address goes first and all that are wanted are set again.
+        var shared = desired.Where(address => surplus.Exists(address.SharesSubnetWith)).ToList();
+        if (shared.Count > 0)
+        {
+            return
+            [
+                .. removals,
+                .. desired.Select(address => new Step(
+                    missing.Contains(address) ? $"add {address}" : $"keep {address}",
+                    Line(
+                        Stage.AfterSwitch,
+                        container,
+                        $"addr replace {address} dev {name}" + NoDad(address)
+                    )
+                )),
+            ];
+        }
+        return
+        [
+            .. missing.Select(address => new Step(
+                $"add {address}",
+                AddAddresses(name, [address], container)
+            )),
+            .. removals,
+        ];
+    }
+
+    /// <summary>Uniqueness over all hosts is the file's law, so duplicate address detection would only delay (RFC 4862 section 5.4).</summary>
+    private static ImmutableArray<LinkCommand> AddAddresses(
+        string name,
+        ImmutableArray<InterfaceAddress> addresses,
+        string? container
+    ) =>
+        [
+            .. addresses.Select(address =>
+                Line(
+                    Stage.AfterSwitch,
+                    container,
+                    $"addr add {address} dev {name}" + NoDad(address)
+                )
+            ),
+        ];
+
+    private static string NoDad(InterfaceAddress address) =>
+        address.Address.AddressFamily is AddressFamily.InterNetworkV6 ? " nodad" : "";
+
+    private void SetIfNeeded(string what, string name, IEnumerable<Step?> steps)
+    {
+        var needed = steps.OfType<Step>().ToList();
+        if (needed.Count > 0)
+        {
+            Add(
+                ChangeAction.Set,
+                what,
+                name,
+                string.Join(", ", needed.Select(step => step.Words)),
+                [.. needed.SelectMany(step => step.Lines)]
+            );
+        }
+    }
+
+    private void Add(
+        ChangeAction action,
+        string what,
+        string name,
+        string detail,
+        ImmutableArray<LinkCommand> lines
+    ) => Changes.Add(new LinkChange(action, what, name, detail, lines));
+
+    private static LinkCommand Before(string line, string? container = null) =>
+        new(Stage.BeforeSwitch, container, line);
+
+    private static LinkCommand After(string line, string? container = null) =>
+        new(Stage.AfterSwitch, container, line);
+
+    private static LinkCommand Line(Stage stage, string? container, string line) =>
+        new(stage, container, line);
+
+    private sealed record Step(string Words, ImmutableArray<LinkCommand> Lines)
+    {
+        public Step(string words, LinkCommand line)
+            : this(words, [line]) { }
+    }
+}

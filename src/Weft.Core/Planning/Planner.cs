@@ -1,0 +1,82 @@
+using System.Collections.Immutable;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+
+namespace Weft.Core.Planning;
+
+/// <summary>Intent + observation → plan. Pure: the same input, the same plan.</summary>
+public static class Planner
+{
+    /// <summary>Works out what has to change on a host.</summary>
+    public static Plan Plan(HostIntent intent, HostObservation observation)
+    {
+        var ownership = new Ownership(intent.Overlay, intent.Host);
+        var links = new LinkPlanner(intent, observation, ownership);
+        links.Plan();
+        var hostEnds = intent
+            .Attachments.Where(attachment => !links.PresentHostEnds.Contains(attachment.HostEnd))
+            .Select(attachment => attachment.HostEnd)
+            .ToHashSet(StringComparer.Ordinal);
+        var @switch = new SwitchPlanner(
+            intent,
+            observation,
+            ownership,
+            isAwaited: port => hostEnds.Contains(port.Name)
+        );
+        @switch.Plan();
+        var made = links.Changes.ToList();
+        links.Changes.Clear();
+        links.PlanInternalLinks(@switch.Made.Contains);
+        return new Plan
+        {
+            Overlay = intent.Overlay,
+            Host = intent.Host,
+            Changes = [.. made, .. @switch.Changes, .. links.Changes],
+            Conflicts = [.. links.Conflicts, .. @switch.Conflicts],
+            Notices = [.. Notices(intent, observation)],
+        };
+    }
+
+    private static IEnumerable<string> Notices(HostIntent intent, HostObservation observation)
+    {
+        foreach (
+            var container in intent
+                .Attachments.Select(attachment => attachment.Container)
+                .Distinct(StringComparer.Ordinal)
+                .Where(container => !observation.Namespaces.ContainsKey(container))
+        )
+        {
+            yield return $"container '{container}' is not there: it gets its place once network namespace '{container}' exists";
+        }
+        foreach (var container in intent.Unattachable)
+        {
+            yield return $"container '{container.Name}' is of engine {container.Engine.ToString().ToLowerInvariant()}, "
+                + "which this version of Weft does not attach: only netns containers get their place";
+        }
+        if (observation.Links.IsEmpty || intent.Underlay is not { } underlay)
+        {
+            yield break;
+        }
+        var carrier = observation.Links.Values.FirstOrDefault(link =>
+            link.Addresses.Any(address => address.Address.Equals(underlay))
+        );
+        if (carrier is null)
+        {
+            yield return $"underlay address {underlay} is on no link of this host: no tunnel can come up (is this host {intent.Host}?)";
+            yield break;
+        }
+        if (carrier.Mtu < intent.UnderlayMtu)
+        {
+            yield return $"{carrier.Name} carries underlay address {underlay} with MTU {carrier.Mtu}, but the file says {intent.UnderlayMtu}: "
+                + $"large packets would vanish; give host '{intent.Host}' `mtu: {carrier.Mtu}`";
+        }
+        if (
+            intent.Switch is { Userspace: true }
+            && observation.Switch.Bridges.GetValueOrDefault(carrier.Name)?.DatapathType != "netdev"
+        )
+        {
+            yield return $"the userspace datapath sends tunnels only by a userspace bridge, but underlay address {underlay} is on {carrier.Name}: "
+                + "put that link into a bridge of its own (datapath_type=netdev) that carries the address";
+        }
+    }
+}

@@ -1,0 +1,131 @@
+using System.Collections.Immutable;
+using System.Text;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+using Weft.Ovsdb;
+
+namespace Weft.Core.Planning;
+
+/// <summary>A change of Open vSwitch's database. All of a plan are carried out as one transaction.</summary>
+public abstract record SwitchChange(ChangeAction Action, string What, string Name, string Detail)
+    : Change(Action, What, Name, Detail)
+{
+    /// <summary>The one <c>ovs-vsctl</c> command that does the same (ovs-vsctl(8)).</summary>
+    public abstract string Command { get; }
+
+    /// <inheritdoc/>
+    public sealed override IEnumerable<(Stage? Stage, string Command)> Commands =>
+        [(null, Command)];
+}
+
+/// <summary>Makes the switch with its local port.</summary>
+public sealed record AddBridge(SwitchIntent Switch, string Overlay)
+    : SwitchChange(
+        ChangeAction.Add,
+        "switch",
+        Switch.Name,
+        $"{(Switch.Userspace ? "userspace" : "kernel")} datapath, MTU {Switch.Ports[0].MtuRequest}"
+    )
+{
+    /// <inheritdoc/>
+    public override string Command
+    {
+        get
+        {
+            var mark = $"external_ids:{OwnershipMark.Key}={Overlay}";
+            var datapath = Switch.Userspace ? $"datapath_type={Switch.DatapathType} " : "";
+            return $"ovs-vsctl add-br {Name} -- set bridge {Name} {datapath}{mark} -- set port {Name} {mark}"
+                + $" -- set interface {Name} {Vsctl.Columns(Switch.Ports[0])}{mark}";
+        }
+    }
+}
+
+/// <summary>Makes a port with its interface.</summary>
+public sealed record AddPort(string Bridge, PortIntent Port, string Overlay)
+    : SwitchChange(ChangeAction.Add, "port", Port.Name, Describe(Port))
+{
+    /// <inheritdoc/>
+    public override string Command
+    {
+        get
+        {
+            var mark = $"external_ids:{OwnershipMark.Key}={Overlay}";
+            var tag = Port.Tag is { } vlan ? $"tag={vlan} " : "";
+            var split = Port.Protected ? "protected=true " : "";
+            return $"ovs-vsctl add-port {Bridge} {Name} {tag}{split}{mark} -- set interface {Name} {Vsctl.Columns(Port)}{mark}";
+        }
+    }
+
+    private static string Describe(PortIntent port)
+    {
+        var words = new StringBuilder(port.Purpose);
+        if (port.Peer is not null)
+        {
+            words.Append($": {port.Type} {port.Options["local_ip"]} → {port.Options["remote_ip"]}");
+        }
+        if (port.Tag is { } vlan)
+        {
+            words.Append($", VLAN {vlan}");
+        }
+        if (port.MtuRequest is { } mtu)
+        {
+            words.Append($", MTU {mtu}");
+        }
+        if (port.Protected)
+        {
+            words.Append(", protected");
+        }
+        return words.ToString();
+    }
+}
+
+/// <summary>Puts columns of a row right.</summary>
+public sealed record SetColumns(
+    string What,
+    string Name,
+    string Detail,
+    ImmutableArray<ColumnChange> Columns
+) : SwitchChange(ChangeAction.Set, What, Name, Detail)
+{
+    /// <inheritdoc/>
+    public override string Command =>
+        "ovs-vsctl "
+        + string.Join(
+            " -- ",
+            Columns
+                .GroupBy(column => column.Table)
+                .Select(table =>
+                    $"set {table.Key.ToLowerInvariant()} {Name} "
+                    + string.Join(' ', table.Select(Vsctl.Assignment))
+                )
+        );
+}
+
+/// <summary>One column of one row, as it was seen and as it must be.</summary>
+/// <param name="Table">The table.</param>
+/// <param name="Row">The row.</param>
+/// <param name="Column">The column.</param>
+/// <param name="Seen">The value that the plan is based on; the transaction is void if it is another by then.</param>
+/// <param name="Wanted">The value to set.</param>
+public sealed record ColumnChange(string Table, Guid Row, string Column, Datum Seen, Datum Wanted);
+
+/// <summary>Removes a port with its interface.</summary>
+public sealed record RemovePort(PortRow Port)
+    : SwitchChange(ChangeAction.Remove, "port", Port.Name, $"from {Port.Bridge}")
+{
+    /// <inheritdoc/>
+    public override string Command => $"ovs-vsctl del-port {Port.Bridge} {Port.Name}";
+}
+
+/// <summary>Removes a switch with the ports in it.</summary>
+public sealed record RemoveBridge(BridgeRow Bridge, int Ports)
+    : SwitchChange(
+        ChangeAction.Remove,
+        "switch",
+        Bridge.Name,
+        $"with its {Ports} port{(Ports == 1 ? "" : "s")}"
+    )
+{
+    /// <inheritdoc/>
+    public override string Command => $"ovs-vsctl del-br {Name}";
+}

@@ -1,0 +1,160 @@
+using System.CommandLine;
+using System.Globalization;
+using Spectre.Console;
+using Weft.Core.Execution;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+using Weft.Core.Planning;
+using Weft.Rendering;
+
+namespace Weft.Commands;
+
+/// <summary><c>weft apply</c>: makes this host match the overlay file.</summary>
+internal static class ApplyCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create() =>
+        Create(
+            "apply",
+            "Make this host match the overlay file: show the plan, ask, carry it out, read it back.",
+            question: "Apply?",
+            session => session.Intend
+        );
+
+    /// <summary>A command that changes this host to what <paramref name="intend"/> says.</summary>
+    internal static Command Create(
+        string name,
+        string description,
+        string question,
+        Func<HostSession, Func<HostObservation, HostIntent>> intend
+    )
+    {
+        var file = CommonOptions.File();
+        var host = CommonOptions.Host();
+        var database = CommonOptions.Database();
+        var engine = CommonOptions.Engine();
+        var datapath = CommonOptions.Datapath();
+        var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask." };
+        var timeout = new Option<double>("--timeout")
+        {
+            Description = "How many seconds ovs-vswitchd may take for the change.",
+            HelpName = "SECONDS",
+            DefaultValueFactory = _ => 30,
+        };
+        var command = new Command(name, description)
+        {
+            file,
+            host,
+            yes,
+            timeout,
+            database,
+            engine,
+            datapath,
+        };
+        command.SetAction(
+            async (parsed, terminal, cancellationToken) =>
+            {
+                var overlay = OverlayLoader.Load(
+                    parsed.GetValue(file),
+                    parsed.GetValue(engine),
+                    parsed.GetValue(datapath)
+                );
+                await using var session = await HostSession.OpenAsync(
+                    overlay,
+                    OverlayLoader.RequireHost(overlay, parsed.GetValue(host)),
+                    parsed.GetValue(database)!,
+                    cancellationToken
+                );
+                await session.LockAsync(new Notices(terminal), cancellationToken);
+                var observation = await session.ObserveAsync(cancellationToken);
+                var intentOf = intend(session);
+                var intent = intentOf(observation);
+                var plan = Planner.Plan(intent, observation);
+                PlanView.Write(terminal.Out, intent, plan);
+                PlanView.WriteRemarks(terminal, plan);
+                if (!plan.Conflicts.IsEmpty)
+                {
+                    return ExitCode.Failed;
+                }
+                if (!plan.IsEmpty && !parsed.GetValue(yes))
+                {
+                    if (!Output.CanAsk)
+                    {
+                        throw new UsageException(
+                            $"{name} asks before it changes anything, and there is no terminal to ask on: add --yes"
+                        );
+                    }
+                    if (!terminal.Confirm(question))
+                    {
+                        terminal.Error.WriteLine("Nothing was changed.");
+                        return ExitCode.Failed;
+                    }
+                }
+                var result = await RunAsync(
+                    terminal,
+                    progress =>
+                        session.ApplyAsync(
+                            intentOf,
+                            observation,
+                            TimeSpan.FromSeconds(parsed.GetValue(timeout)),
+                            progress,
+                            cancellationToken
+                        )
+                );
+                return Report(terminal, plan, result);
+            }
+        );
+        return command;
+    }
+
+    /// <summary>Runs with a spinner that names the step, on a terminal; the steps are too short for lines elsewhere.</summary>
+    private static Task<ApplyResult> RunAsync(
+        Output terminal,
+        Func<IProgress<string>?, Task<ApplyResult>> apply
+    ) =>
+        terminal.Error.Profile.Out.IsTerminal
+            ? terminal.Error.Status().StartAsync("applying", context => apply(new Steps(context)))
+            : apply(null);
+
+    private static int Report(Output terminal, Plan plan, ApplyResult result)
+    {
+        if (result.Matches)
+        {
+            if (!plan.IsEmpty)
+            {
+                terminal.Out.MarkupLine(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"[green]✓[/] done in {result.Elapsed.TotalMilliseconds:0} ms ({result.LinkCommands} link commands, {result.Operations} OVSDB operations), read back: as intended"
+                    )
+                );
+            }
+            return ExitCode.Done;
+        }
+        foreach (var error in result.Errors)
+        {
+            terminal.Fail(error);
+        }
+        foreach (var change in result.Remaining.Changes)
+        {
+            terminal.Fail(
+                $"still not as intended: {change.What} {change.Name}: {change.Detail}: something else may be changing it back"
+            );
+        }
+        foreach (var conflict in result.Remaining.Conflicts)
+        {
+            terminal.Fail(conflict);
+        }
+        return ExitCode.Failed;
+    }
+
+    private sealed class Steps(StatusContext context) : IProgress<string>
+    {
+        public void Report(string value) => context.Status(value.EscapeMarkup());
+    }
+
+    private sealed class Notices(Output terminal) : IProgress<string>
+    {
+        public void Report(string value) => terminal.Notice(value);
+    }
+}

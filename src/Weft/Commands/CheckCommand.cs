@@ -1,0 +1,37 @@
+using System.CommandLine;
+using Spectre.Console;
+using Weft.Core.Overlays;
+
+namespace Weft.Commands;
+
+/// <summary><c>weft check</c>: is the overlay file right?</summary>
+internal static class CheckCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var file = CommonOptions.File();
+        var command = new Command(
+            "check",
+            "Check an overlay file: every mistake with its place and what to do."
+        )
+        {
+            file,
+        };
+        command.SetAction(
+            (parsed, terminal, _) =>
+            {
+                var overlay = OverlayLoader.Load(parsed.GetValue(file), null, null);
+                terminal.Out.MarkupLineInterpolated(
+                    $"[green]✓[/] overlay [bold]{overlay.Name}[/]: {Count(overlay.Hosts.Length, "host")}, {Count(overlay.Networks.Length, "network")}, {Count(overlay.Containers.Length, "container")}"
+                );
+                terminal.Out.MarkupLineInterpolated($"  MTU {OverlayMtu.Of(overlay).Explain()}");
+                return Task.FromResult(ExitCode.Done);
+            }
+        );
+        return command;
+    }
+
+    private static string Count(int number, string what) =>
+        $"{number} {what}{(number == 1 ? "" : "s")}";
+}

@@ -1,0 +1,89 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Spectre.Console;
+using Weft.Core;
+using Weft.Ovsdb;
+using Weft.Rendering;
+
+namespace Weft.Commands;
+
+/// <summary>Runs commands and turns whatever goes wrong into words and an exit code: nobody sees a stack trace.</summary>
+internal static class CommandRunner
+{
+    // After Ctrl-C a batch of link commands that has begun may finish; then the process goes.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
+
+    /// <summary>Runs the command that was parsed.</summary>
+    public static async Task<int> RunAsync(ParseResult parsed)
+    {
+        if (parsed.Errors.Count > 0)
+        {
+            var terminal = new Output(parsed.GetValue(CommonOptions.NoColor));
+            foreach (var error in parsed.Errors)
+            {
+                terminal.Fail(error.Message);
+            }
+            terminal.Error.WriteLine(
+                $"See '{string.Join(' ', Path(parsed.CommandResult))} --help'."
+            );
+            return ExitCode.Usage;
+        }
+        return await parsed.InvokeAsync(
+            new InvocationConfiguration
+            {
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = Grace,
+            }
+        );
+    }
+
+    /// <summary>Gives a command its action, with all errors it can meet put into words.</summary>
+    public static void SetAction(
+        this Command command,
+        Func<ParseResult, Output, CancellationToken, Task<int>> action
+    ) =>
+        command.SetAction(
+            async (parsed, cancellationToken) =>
+            {
+                var terminal = new Output(parsed.GetValue(CommonOptions.NoColor));
+                try
+                {
+                    return await action(parsed, terminal, cancellationToken);
+                }
+                catch (InvalidOverlayException exception)
+                {
+                    foreach (var mistake in exception.Mistakes)
+                    {
+                        terminal.Error.WriteLine(mistake.ToString());
+                    }
+                    return ExitCode.Usage;
+                }
+                catch (UsageException exception)
+                {
+                    terminal.Fail(exception.Message);
+                    return ExitCode.Usage;
+                }
+                catch (OperationCanceledException)
+                {
+                    terminal.Fail("interrupted; what is half done the next `weft apply` mends");
+                    return ExitCode.Failed;
+                }
+                catch (Exception exception)
+                    when (exception
+                            is HostException
+                                or OvsdbException
+                                or IOException
+                                or UnauthorizedAccessException
+                    )
+                {
+                    terminal.Fail(exception.Message);
+                    return ExitCode.Failed;
+                }
+            }
+        );
+
+    private static IEnumerable<string> Path(CommandResult? result) =>
+        result is null
+            ? []
+            : [.. Path(result.Parent as CommandResult), result.IdentifierToken.Value];
+}

@@ -1,0 +1,79 @@
+using System.CommandLine;
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
+
+namespace Weft.Commands;
+
+/// <summary>What several commands take.</summary>
+internal static class CommonOptions
+{
+    /// <summary>Where the overlay file is looked for when none is named, in this order.</summary>
+    public static readonly string[] DefaultFiles = ["overlay.yaml", "/etc/weft/overlay.yaml"];
+
+    /// <summary>The overlay file.</summary>
+    public static Argument<string?> File() =>
+        new("FILE")
+        {
+            Description =
+                $"The overlay file; if not given: {string.Join(", else ", DefaultFiles)}.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+
+    /// <summary>Which of the overlay's hosts.</summary>
+    public static Option<string?> Host() =>
+        new("--host")
+        {
+            Description =
+                "Which of the overlay's hosts this machine is; if not given: its hostname.",
+            HelpName = "NAME",
+        };
+
+    /// <summary>The switch's database.</summary>
+    public static Option<string> Database() =>
+        new("--db")
+        {
+            Description = "Where Open vSwitch's database listens.",
+            HelpName = "REMOTE",
+            DefaultValueFactory = _ => LocalHost.DefaultRemote,
+        };
+
+    /// <summary>The engine that stands in for all others.</summary>
+    public static Option<Engine?> Engine() =>
+        new("--engine")
+        {
+            Description =
+                "Treat every container as one of this engine, as labs do with netns (also WEFT_ENGINE).",
+            HelpName = "ENGINE",
+            DefaultValueFactory = _ => FromEnvironment<Engine>("WEFT_ENGINE"),
+        };
+
+    /// <summary>The datapath in place of the file's.</summary>
+    public static Option<DatapathChoice?> Datapath() =>
+        new("--datapath")
+        {
+            Description = "Use this datapath, whatever the file says (also WEFT_DATAPATH).",
+            HelpName = "DATAPATH",
+            DefaultValueFactory = _ => FromEnvironment<DatapathChoice>("WEFT_DATAPATH"),
+        };
+
+    /// <summary>Whether to write JSON.</summary>
+    public static Option<bool> Json() => new("--json") { Description = "Write JSON." };
+
+    /// <summary>Whether to write without colours.</summary>
+    public static Option<bool> NoColor { get; } =
+        new("--no-color")
+        {
+            Description = "Write without colours (also NO_COLOR).",
+            Recursive = true,
+        };
+
+    private static T? FromEnvironment<T>(string variable)
+        where T : struct, Enum =>
+        Enum.TryParse<T>(
+            Environment.GetEnvironmentVariable(variable),
+            ignoreCase: true,
+            out var value
+        )
+            ? value
+            : null;
+}

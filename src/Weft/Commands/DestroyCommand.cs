@@ -1,0 +1,17 @@
+using System.CommandLine;
+using Weft.Core.Intents;
+
+namespace Weft.Commands;
+
+/// <summary><c>weft destroy</c>: takes the overlay off this host again.</summary>
+internal static class DestroyCommand
+{
+    /// <summary>The command: an apply of nothing.</summary>
+    public static Command Create() =>
+        ApplyCommand.Create(
+            "destroy",
+            "Remove from this host what Weft made for the overlay, and nothing else.",
+            question: "Remove?",
+            session => _ => HostIntent.Nothing(session.Overlay.Name, session.Host)
+        );
+}

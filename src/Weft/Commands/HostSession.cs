@@ -1,0 +1,76 @@
+using Weft.Core;
+using Weft.Core.Execution;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
+using Weft.Core.Planning;
+
+namespace Weft.Commands;
+
+/// <summary>One of an overlay's hosts, with the doors to it open: what every command on a host begins with.</summary>
+internal sealed class HostSession : IAsyncDisposable
+{
+    private readonly LocalHost doors;
+    private readonly string[] namespaces;
+
+    private HostSession(Overlay overlay, string host, LocalHost doors)
+    {
+        Overlay = overlay;
+        Host = host;
+        this.doors = doors;
+        namespaces =
+        [
+            .. overlay
+                .Containers.Where(container =>
+                    container.Host == host && container.Engine is Engine.Netns
+                )
+                .Select(container => container.Name),
+        ];
+    }
+
+    /// <summary>The overlay.</summary>
+    public Overlay Overlay { get; }
+
+    /// <summary>The host's name.</summary>
+    public string Host { get; }
+
+    /// <summary>Opens the doors to this machine as one of the overlay's hosts.</summary>
+    /// <exception cref="HostException">Open vSwitch does not answer.</exception>
+    public static async Task<HostSession> OpenAsync(
+        Overlay overlay,
+        string host,
+        string database,
+        CancellationToken cancellationToken
+    ) => new(overlay, host, await LocalHost.ConnectAsync(database, cancellationToken));
+
+    /// <summary>Keeps every other Weft from changing this host until this process ends.</summary>
+    public Task LockAsync(IProgress<string>? progress, CancellationToken cancellationToken) =>
+        doors.LockAsync(progress, cancellationToken);
+
+    /// <summary>Reads the host.</summary>
+    public Task<HostObservation> ObserveAsync(CancellationToken cancellationToken) =>
+        doors.ObserveAsync(namespaces, cancellationToken);
+
+    /// <summary>What the host must look like, which depends on what its kernel can do.</summary>
+    public HostIntent Intend(HostObservation observation) =>
+        IntentBuilder.Build(Overlay, Host, observation.KernelDatapath);
+
+    /// <summary>Makes the host match the intent that an observation leads to.</summary>
+    public Task<ApplyResult> ApplyAsync(
+        Func<HostObservation, HostIntent> intend,
+        HostObservation observation,
+        TimeSpan patience,
+        IProgress<string>? progress,
+        CancellationToken cancellationToken
+    ) =>
+        new Applier(
+            doors,
+            namespaces,
+            seen => Planner.Plan(intend(seen), seen),
+            patience,
+            TimeProvider.System
+        ).ApplyAsync(observation, progress, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => doors.DisposeAsync();
+}

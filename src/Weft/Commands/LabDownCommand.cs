@@ -1,0 +1,75 @@
+using System.CommandLine;
+using Spectre.Console;
+using Weft.Labs;
+
+namespace Weft.Commands;
+
+/// <summary><c>weft lab down</c>.</summary>
+internal static class LabDownCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var name = new Argument<string?>("NAME")
+        {
+            Description = "The lab; not needed where there is one only.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var all = new Option<bool>("--all") { Description = "Remove every lab." };
+        var command = new Command(
+            "down",
+            "Remove a lab without a trace, also one that was left half made."
+        )
+        {
+            name,
+            all,
+        };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(all) && result.GetValue(name) is not null)
+            {
+                result.AddError("Name one lab or say --all, not both.");
+            }
+        });
+        command.SetAction(
+            (parsed, cancellationToken) =>
+                Terminal.GuardAsync(() =>
+                    RunAsync(parsed.GetValue(name), parsed.GetValue(all), cancellationToken)
+                )
+        );
+        return command;
+    }
+
+    private static async Task<int> RunAsync(
+        string? name,
+        bool all,
+        CancellationToken cancellationToken
+    )
+    {
+        Machine.RequireRoot();
+        // Also what never got as far as having a record is to be removed: directories, not labs, are counted.
+        string[] names = (name, LabDirectory.All()) switch
+        {
+            ({ } one, _) => [one],
+            (_, var there) when all || there.Count == 1 => [.. there.Select(one => one.Name)],
+            _ => [Lab.Open(null).Name],
+        };
+        if (names.Length == 0)
+        {
+            Terminal.Line("There is no lab.");
+        }
+        foreach (var one in names)
+        {
+            var removed = await Terminal.WhileAsync(
+                $"Removing lab '{one}'",
+                progress => Lab.DownAsync(one, progress, cancellationToken)
+            );
+            if (!removed)
+            {
+                throw new LabException($"there is no lab '{one}': see 'weft lab list'");
+            }
+            Terminal.Line($"[green]✓[/] lab '{Markup.Escape(one)}' is removed");
+        }
+        return 0;
+    }
+}

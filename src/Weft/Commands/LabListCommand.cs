@@ -1,0 +1,49 @@
+using System.CommandLine;
+using Spectre.Console;
+using Weft.Labs;
+
+namespace Weft.Commands;
+
+/// <summary><c>weft lab list</c>.</summary>
+internal static class LabListCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var command = new Command("list", "List the labs on this machine.");
+        command.SetAction((_, _) => Terminal.GuardAsync(Run));
+        return command;
+    }
+
+    /// <summary>One word on how a lab is.</summary>
+    public static string State(Lab lab) =>
+        lab.IsUp ? "[green]up[/]"
+        : lab.Record.Complete ? "[red]broken[/]"
+        : "[yellow]half made[/]";
+
+    private static Task<int> Run()
+    {
+        Machine.RequireRoot();
+        var labs = Lab.All();
+        if (labs.Count == 0)
+        {
+            Terminal.Line("There is no lab. Make one: weft lab up FILE, or weft lab up --hosts 2");
+            return Task.FromResult(0);
+        }
+        Terminal.Columns([
+            ["LAB", "OVERLAY", "HOSTS", "DATAPATH", "STATE", "SINCE"],
+            .. labs.Select(lab =>
+                new[]
+                {
+                    Markup.Escape(lab.Name),
+                    Markup.Escape(lab.Record.Overlay),
+                    $"{lab.Hosts.Count}",
+                    lab.Record.Datapath is Datapath.Kernel ? "kernel" : "userspace",
+                    State(lab),
+                    $"{lab.Record.Created.LocalDateTime:yyyy-MM-dd HH:mm}",
+                }
+            ),
+        ]);
+        return Task.FromResult(0);
+    }
+}

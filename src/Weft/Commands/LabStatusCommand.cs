@@ -1,0 +1,65 @@
+using System.CommandLine;
+using Spectre.Console;
+using Weft.Labs;
+
+namespace Weft.Commands;
+
+/// <summary><c>weft lab status</c>.</summary>
+internal static class LabStatusCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var name = new Argument<string?>("NAME")
+        {
+            Description = "The lab; not needed where there is one only.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var command = new Command(
+            "status",
+            "Show the hosts of a lab and whether their daemons run."
+        )
+        {
+            name,
+        };
+        command.SetAction(
+            (parsed, cancellationToken) =>
+                Terminal.GuardAsync(() => RunAsync(parsed.GetValue(name), cancellationToken))
+        );
+        return command;
+    }
+
+    private static async Task<int> RunAsync(string? name, CancellationToken cancellationToken)
+    {
+        Machine.RequireRoot();
+        var lab = Lab.Open(name);
+        Terminal.Line(
+            $"[bold]{Markup.Escape(lab.Name)}[/]  {LabListCommand.State(lab)}  [dim]overlay '{Markup.Escape(lab.Record.Overlay)}', {(lab.Record.Datapath is Datapath.Kernel ? "kernel" : "userspace")} datapath, since {lab.Record.Created.LocalDateTime:yyyy-MM-dd HH:mm}[/]"
+        );
+        var states = await lab.StatesAsync(cancellationToken);
+        Terminal.Columns([
+            ["HOST", "UNDERLAY", "PID", "OVSDB-SERVER", "OVS-VSWITCHD", "CONTAINERS"],
+            .. states.Select(state =>
+                new[]
+                {
+                    Markup.Escape(state.Host.Name),
+                    state.Host.Address,
+                    state.Host.Pid is { } pid ? $"{pid}" : "[red]gone[/]",
+                    Daemon(state.DatabasePid),
+                    Daemon(state.SwitchPid),
+                    state.Containers.Count == 0
+                        ? "[dim]none[/]"
+                        : Markup.Escape(string.Join(' ', state.Containers)),
+                }
+            ),
+        ]);
+        if (!lab.IsUp)
+        {
+            Terminal.Line($"It can only be removed: weft lab down {lab.Name}");
+        }
+        return states.All(state => state.IsWell) ? 0 : 1;
+    }
+
+    private static string Daemon(int? pid) =>
+        pid is null ? "[red]not running[/]" : $"[green]runs[/] [dim]{pid}[/]";
+}

@@ -1,0 +1,71 @@
+using Weft.Core.Overlays;
+
+namespace Weft.Commands;
+
+/// <summary>Wrong usage: what the person typed cannot be done, whatever the state of the hosts.</summary>
+internal sealed class UsageException(string message) : Exception(message);
+
+/// <summary>The overlay file has mistakes.</summary>
+internal sealed class InvalidOverlayException(IReadOnlyList<Mistake> mistakes)
+    : Exception(string.Join('\n', mistakes))
+{
+    /// <summary>All of them.</summary>
+    public IReadOnlyList<Mistake> Mistakes { get; } = mistakes;
+}
+
+/// <summary>Where commands get their overlay, and the host they are about, from.</summary>
+internal static class OverlayLoader
+{
+    /// <summary>Reads the overlay file that was named, or the first default one that exists.</summary>
+    /// <exception cref="UsageException">None was named and no default one exists.</exception>
+    /// <exception cref="InvalidOverlayException">The file has mistakes.</exception>
+    public static Overlay Load(string? file, Engine? engine, DatapathChoice? datapath)
+    {
+        var path =
+            file
+            ?? CommonOptions.DefaultFiles.FirstOrDefault(File.Exists)
+            ?? throw new UsageException(
+                $"no overlay file: name one, or put it at {string.Join(" or ", CommonOptions.DefaultFiles)}"
+            );
+        var result = OverlayFile.Read(path);
+        var overlay = result.Overlay ?? throw new InvalidOverlayException(result.Mistakes);
+        return overlay with
+        {
+            Datapath = datapath ?? overlay.Datapath,
+            Containers = engine is { } standIn
+                ? [.. overlay.Containers.Select(container => container with { Engine = standIn })]
+                : overlay.Containers,
+        };
+    }
+
+    /// <summary>The host that was named or that this machine is; null if it is none of the overlay's.</summary>
+    /// <exception cref="UsageException">A host was named that the overlay does not have.</exception>
+    public static string? FindHost(Overlay overlay, string? named)
+    {
+        var wanted = named ?? Environment.MachineName;
+        var host =
+            overlay.Hosts.FirstOrDefault(host => host.Name == wanted)
+            ?? overlay.Hosts.FirstOrDefault(host => host.Name == wanted.Split('.')[0]);
+        return host is null && named is not null
+            ? throw new UsageException(
+                $"overlay '{overlay.Name}' has no host '{named}': it has {Names(overlay)}"
+            )
+            : host?.Name;
+    }
+
+    /// <summary>The host that was named or that this machine is.</summary>
+    /// <exception cref="UsageException">It is none of the overlay's.</exception>
+    public static string RequireHost(Overlay overlay, string? named) =>
+        FindHost(overlay, named)
+        ?? throw new UsageException(
+            $"this machine is called '{Environment.MachineName}', and overlay '{overlay.Name}' has no such host: "
+                + $"it has {Names(overlay)}. Run weft on one of them, or say which one this is with --host"
+        );
+
+    private static string Names(Overlay overlay)
+    {
+        const int Shown = 10;
+        var names = string.Join(", ", overlay.Hosts.Take(Shown).Select(host => host.Name));
+        return overlay.Hosts.Length > Shown ? $"{names}, … ({overlay.Hosts.Length})" : names;
+    }
+}

@@ -1,0 +1,147 @@
+using System.CommandLine;
+using Spectre.Console;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
+using Weft.Core.Planning;
+using Weft.Rendering;
+
+namespace Weft.Commands;
+
+/// <summary><c>weft plan</c>: what would <c>apply</c> do?</summary>
+internal static class PlanCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var file = CommonOptions.File();
+        var host = CommonOptions.Host();
+        var database = CommonOptions.Database();
+        var engine = CommonOptions.Engine();
+        var datapath = CommonOptions.Datapath();
+        var json = CommonOptions.Json();
+        var commands = new Option<bool>("--commands")
+        {
+            Description = "Print the shell commands that an administrator would type instead.",
+        };
+        var exitCode = new Option<bool>("--exit-code")
+        {
+            Description = "Exit with 3 if there is anything to change.",
+        };
+        var bare = new Option<bool>("--bare")
+        {
+            Description =
+                "Plan for fresh hosts without reading this machine: all of the overlay's, or the one of --host.",
+        };
+        var command = new Command(
+            "plan",
+            "Show what apply would change on this host, and change nothing."
+        )
+        {
+            file,
+            host,
+            bare,
+            commands,
+            json,
+            exitCode,
+            database,
+            engine,
+            datapath,
+        };
+        command.SetAction(
+            async (parsed, terminal, cancellationToken) =>
+            {
+                var overlay = OverlayLoader.Load(
+                    parsed.GetValue(file),
+                    parsed.GetValue(engine),
+                    parsed.GetValue(datapath)
+                );
+                var named = parsed.GetValue(host);
+                var here = OverlayLoader.FindHost(overlay, named);
+                var planned = new List<(HostIntent Intent, Plan Plan)>();
+                if (parsed.GetValue(bare) || here is null)
+                {
+                    if (!parsed.GetValue(bare))
+                    {
+                        terminal.Notice(
+                            $"this machine ({Environment.MachineName}) is none of the overlay's hosts: planned as if each were fresh"
+                        );
+                    }
+                    planned.AddRange(
+                        overlay
+                            .Hosts.Where(candidate => named is null || candidate.Name == here)
+                            .Select(candidate => PlanBare(overlay, candidate.Name))
+                    );
+                }
+                else
+                {
+                    await using var session = await HostSession.OpenAsync(
+                        overlay,
+                        here,
+                        parsed.GetValue(database)!,
+                        cancellationToken
+                    );
+                    var observation = await session.ObserveAsync(cancellationToken);
+                    var intent = session.Intend(observation);
+                    planned.Add((intent, Planner.Plan(intent, observation)));
+                }
+                if (parsed.GetValue(json))
+                {
+                    PlanJson.Write(Console.Out, planned);
+                }
+                else
+                {
+                    Show(terminal, planned, parsed.GetValue(commands));
+                }
+                return planned.Exists(pair => !pair.Plan.Conflicts.IsEmpty) ? ExitCode.Failed
+                    : parsed.GetValue(exitCode) && planned.Exists(pair => !pair.Plan.IsEmpty)
+                        ? ExitCode.Differences
+                    : ExitCode.Done;
+            }
+        );
+        return command;
+    }
+
+    private static (HostIntent Intent, Plan Plan) PlanBare(Overlay overlay, string host)
+    {
+        var observation = HostObservation.Bare(
+            kernelDatapath: true,
+            namespaces:
+            [
+                .. overlay
+                    .Containers.Where(container =>
+                        container.Host == host && container.Engine is Engine.Netns
+                    )
+                    .Select(container => container.Name),
+            ]
+        );
+        var intent = IntentBuilder.Build(overlay, host, observation.KernelDatapath);
+        return (intent, Planner.Plan(intent, observation));
+    }
+
+    private static void Show(
+        Output terminal,
+        List<(HostIntent Intent, Plan Plan)> planned,
+        bool commands
+    )
+    {
+        var first = true;
+        foreach (var (intent, plan) in planned)
+        {
+            if (!first)
+            {
+                terminal.Out.WriteLine();
+            }
+            first = false;
+            if (commands)
+            {
+                PlanView.WriteCommands(Console.Out, plan);
+            }
+            else
+            {
+                PlanView.Write(terminal.Out, intent, plan);
+                PlanView.WriteRemarks(terminal, plan);
+            }
+        }
+    }
+}

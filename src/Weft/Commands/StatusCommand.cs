@@ -1,0 +1,61 @@
+using System.CommandLine;
+using Weft.Core.Planning;
+using Weft.Rendering;
+
+namespace Weft.Commands;
+
+/// <summary><c>weft status</c>: intent beside observation.</summary>
+internal static class StatusCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var file = CommonOptions.File();
+        var host = CommonOptions.Host();
+        var database = CommonOptions.Database();
+        var engine = CommonOptions.Engine();
+        var datapath = CommonOptions.Datapath();
+        var json = CommonOptions.Json();
+        var command = new Command(
+            "status",
+            "Show how this host stands: what is intended, what is there, what drifted. Exits with 1 if anything is wrong."
+        )
+        {
+            file,
+            host,
+            json,
+            database,
+            engine,
+            datapath,
+        };
+        command.SetAction(
+            async (parsed, terminal, cancellationToken) =>
+            {
+                var overlay = OverlayLoader.Load(
+                    parsed.GetValue(file),
+                    parsed.GetValue(engine),
+                    parsed.GetValue(datapath)
+                );
+                await using var session = await HostSession.OpenAsync(
+                    overlay,
+                    OverlayLoader.RequireHost(overlay, parsed.GetValue(host)),
+                    parsed.GetValue(database)!,
+                    cancellationToken
+                );
+                var observation = await session.ObserveAsync(cancellationToken);
+                var intent = session.Intend(observation);
+                var status = HostStatus.Of(intent, observation);
+                if (parsed.GetValue(json))
+                {
+                    StatusView.WriteJson(Console.Out, intent, observation, status);
+                }
+                else
+                {
+                    StatusView.Write(terminal, intent, observation, status);
+                }
+                return status.IsHealthy ? ExitCode.Done : ExitCode.Failed;
+            }
+        );
+        return command;
+    }
+}

@@ -1,0 +1,227 @@
+using System.Text.RegularExpressions;
+using Weft.Core.Linux;
+using Weft.Core.Overlays;
+
+namespace Weft.Labs;
+
+/// <summary>The hosts of an overlay on this machine, joined by a wire that is connected to nothing else.</summary>
+internal sealed partial class Lab
+{
+    private const int MostAtOnce = 16;
+
+    private readonly LabDirectory home;
+
+    private Lab(LabDirectory directory, LabRecord record, IIsolation isolation)
+    {
+        home = directory;
+        Record = record;
+        Hosts = [.. record.Hosts.Select(host => new LabHost(host, isolation, record.Datapath))];
+    }
+
+    /// <summary>What is written down of the lab.</summary>
+    public LabRecord Record { get; }
+
+    /// <summary>The lab's name.</summary>
+    public string Name => Record.Name;
+
+    /// <summary>The hosts, in the order of the overlay file.</summary>
+    public IReadOnlyList<LabHost> Hosts { get; }
+
+    /// <summary>The lab's copy of the overlay file.</summary>
+    public string OverlayFile => home.OverlayFile;
+
+    /// <summary>Whether every host was made and still runs.</summary>
+    public bool IsUp =>
+        Record.Complete && Record.Segment.Holder.IsAlive && Hosts.All(host => host.IsAlive);
+
+    /// <summary>The host of that name.</summary>
+    /// <exception cref="LabException">There is none.</exception>
+    public LabHost this[string host] =>
+        Hosts.FirstOrDefault(candidate => candidate.Name == host)
+        ?? throw new LabException(
+            $"lab '{Name}' has no host '{host}': its hosts are {string.Join(", ", Hosts.Select(candidate => candidate.Name))}"
+        );
+
+    /// <summary>Runs a command in every host, in several at a time.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="progress">Called with a word on how many are done.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <returns>What each host's run has left, in the order of the hosts.</returns>
+    public async Task<IReadOnlyList<(LabHost Host, ToolResult Result)>> RunEverywhereAsync(
+        IReadOnlyList<string> command,
+        Action<string>? progress,
+        CancellationToken cancellationToken
+    )
+    {
+        var runs = new (LabHost, ToolResult)[Hosts.Count];
+        var done = 0;
+        await ForEachHostAsync(
+            async (index, cancellation) =>
+            {
+                runs[index] = (
+                    Hosts[index],
+                    await Hosts[index].RunAsync(command, cancellationToken: cancellation)
+                );
+                progress?.Invoke($"{Interlocked.Increment(ref done)} of {runs.Length} done");
+            },
+            cancellationToken
+        );
+        return runs;
+    }
+
+    /// <summary>Looks into every host.</summary>
+    public async Task<IReadOnlyList<HostState>> StatesAsync(CancellationToken cancellationToken)
+    {
+        var states = new HostState[Hosts.Count];
+        await ForEachHostAsync(
+            async (index, cancellation) =>
+                states[index] = await HostState.OfAsync(Hosts[index], cancellation),
+            cancellationToken
+        );
+        return states;
+    }
+
+    /// <summary>Makes a lab: its hosts with Open vSwitch, underlay address, containers and overlay file, and nothing applied.</summary>
+    /// <param name="overlay">What to make the hosts of.</param>
+    /// <param name="file">The overlay file as it is, byte for byte.</param>
+    /// <param name="options">How to make it.</param>
+    /// <param name="cancellationToken">Stops it, and what was made so far is removed.</param>
+    /// <exception cref="LabException">It could not be made; nothing of it is left.</exception>
+    public static async Task<Lab> UpAsync(
+        Overlay overlay,
+        ReadOnlyMemory<byte> file,
+        LabOptions options,
+        CancellationToken cancellationToken = default
+    )
+    {
+        var isolation = new NamespaceIsolation();
+        Machine.Check(isolation);
+        var directory = new LabDirectory(ValidName(options.Name ?? overlay.Name));
+        using var only = await LabLock.TakeAsync(
+            directory.Name,
+            options.Progress,
+            cancellationToken
+        );
+        if (Find(directory.Name) is { IsUp: true })
+        {
+            throw new LabException(
+                $"lab '{directory.Name}' is up already: look at it with 'weft lab status {directory.Name}', or remove it with 'weft lab down {directory.Name}'"
+            );
+        }
+        await RemoveAsync(directory, isolation);
+        var datapath = await Machine.ChooseDatapathAsync(
+            options.Datapath,
+            overlay.Datapath,
+            cancellationToken
+        );
+        try
+        {
+            directory.Create();
+            await File.WriteAllBytesAsync(directory.OverlayFile, file, cancellationToken);
+            var maker = new LabMaker(directory, overlay, datapath, isolation, options.Progress);
+            return new Lab(directory, await maker.MakeAsync(file, cancellationToken), isolation);
+        }
+        catch
+        {
+            options.Progress?.Invoke("removing what was made");
+            await RemoveAsync(directory, isolation);
+            throw;
+        }
+    }
+
+    /// <summary>All labs that have a record, up or not.</summary>
+    public static IReadOnlyList<Lab> All() =>
+        [.. LabDirectory.All().Select(lab => Find(lab.Name)).OfType<Lab>()];
+
+    /// <summary>The lab of that name, or the only one where no name is given.</summary>
+    /// <exception cref="LabException">There is no such lab, or there are several.</exception>
+    public static Lab Open(string? name)
+    {
+        if (name is not null)
+        {
+            return Find(name)
+                ?? throw new LabException(
+                    $"there is no lab '{name}': see 'weft lab list', or make one with 'weft lab up'"
+                );
+        }
+        return All() switch
+        {
+            [var only] => only,
+            [] => throw new LabException("there is no lab: make one with 'weft lab up'"),
+            var several => throw new LabException(
+                $"there are {several.Count} labs, say which one: {string.Join(", ", several.Select(lab => lab.Name))}"
+            ),
+        };
+    }
+
+    /// <summary>Removes a lab, in whatever state it is, without a trace.</summary>
+    /// <param name="name">The lab's name.</param>
+    /// <param name="progress">Called with a word on what is being done.</param>
+    /// <param name="cancellationToken">Stops waiting; what is left can be removed by another call.</param>
+    /// <returns>Whether there was something to remove.</returns>
+    public static async Task<bool> DownAsync(
+        string name,
+        Action<string>? progress = null,
+        CancellationToken cancellationToken = default
+    )
+    {
+        Machine.RequireRoot();
+        var directory = new LabDirectory(ValidName(name));
+        if (!directory.Exists)
+        {
+            return false;
+        }
+        using var only = await LabLock.TakeAsync(name, progress, cancellationToken);
+        await RemoveAsync(directory, new NamespaceIsolation());
+        return true;
+    }
+
+    /// <summary>The lab of that name; null where none has a record.</summary>
+    public static Lab? Find(string name)
+    {
+        var directory = new LabDirectory(ValidName(name));
+        return directory.Read() is { } record
+            ? new Lab(directory, record, new NamespaceIsolation())
+            : null;
+    }
+
+    private Task ForEachHostAsync(
+        Func<int, CancellationToken, ValueTask> action,
+        CancellationToken cancellationToken
+    ) =>
+        Parallel.ForAsync(
+            0,
+            Hosts.Count,
+            new ParallelOptions
+            {
+                MaxDegreeOfParallelism = MostAtOnce,
+                CancellationToken = cancellationToken,
+            },
+            action
+        );
+
+    private static async Task RemoveAsync(LabDirectory directory, NamespaceIsolation isolation)
+    {
+        if (directory.Read() is { } record && record.Boot == Machine.Boot)
+        {
+            await Parallel.ForEachAsync(
+                record.Hosts,
+                new ParallelOptions { MaxDegreeOfParallelism = MostAtOnce },
+                async (host, cancellationToken) =>
+                    await isolation.RemoveAsync(host, cancellationToken)
+            );
+            await Holder.EndAsync(record.Segment, CancellationToken.None);
+        }
+        directory.Remove();
+    }
+
+    private static string ValidName(string name) =>
+        NamePattern().IsMatch(name)
+            ? name
+            : throw new LabException(
+                $"'{name}' cannot be a lab's name: use up to 63 letters, digits, '-', '_' and '.', beginning with a letter or digit"
+            );
+
+    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex NamePattern();
+}

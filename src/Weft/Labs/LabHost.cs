@@ -1,0 +1,62 @@
+using Weft.Core.Linux;
+
+namespace Weft.Labs;
+
+/// <summary>One host of a lab that is up.</summary>
+internal sealed class LabHost(HostRecord record, IIsolation isolation, Datapath datapath)
+{
+    /// <summary>The host's name.</summary>
+    public string Name => record.Name;
+
+    /// <summary>The host's underlay address.</summary>
+    public string Address => record.Address;
+
+    /// <summary>The host's first process, by its number on the machine; null where there is none.</summary>
+    public int? Pid => IsAlive ? record.Process.Init!.Value.Pid : null;
+
+    /// <summary>Whether the host still runs.</summary>
+    public bool IsAlive => record.Process.Init is { IsAlive: true };
+
+    /// <summary>
+    /// What is in the environment of everything that runs in the host: that namespaces stand in for the
+    /// containers of all engines, and which datapath the lab was made with.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> Environment { get; } =
+        new Dictionary<string, string>
+        {
+            ["WEFT_ENGINE"] = "netns",
+            ["WEFT_DATAPATH"] = datapath is Datapath.Kernel ? "kernel" : "userspace",
+        };
+
+    /// <summary>The command on the machine that runs a command in the host or in one of its containers.</summary>
+    /// <exception cref="LabException">The host no longer runs.</exception>
+    public IReadOnlyList<string> Enter(string? container, params IEnumerable<string> command)
+    {
+        if (!IsAlive)
+        {
+            throw new LabException(
+                $"host '{Name}' does not run any more: remove the lab with 'weft lab down' and make it again"
+            );
+        }
+        return isolation.Enter(
+            record,
+            container is null ? command : ["ip", "netns", "exec", container, .. command]
+        );
+    }
+
+    /// <summary>Runs a command in the host to its end.</summary>
+    /// <exception cref="LabException">The host no longer runs.</exception>
+    public Task<ToolResult> RunAsync(
+        IEnumerable<string> command,
+        ReadOnlyMemory<byte> input = default,
+        CancellationToken cancellationToken = default
+    ) => Tool.RunAsync(Enter(null, command), input, Environment, cancellationToken);
+
+    /// <summary>Runs a command in one of the host's containers to its end.</summary>
+    /// <exception cref="LabException">The host no longer runs.</exception>
+    public Task<ToolResult> RunInAsync(
+        string container,
+        IEnumerable<string> command,
+        CancellationToken cancellationToken = default
+    ) => Tool.RunAsync(Enter(container, command), default, Environment, cancellationToken);
+}

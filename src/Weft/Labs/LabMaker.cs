@@ -1,0 +1,142 @@
+using System.Net;
+using Weft.Core.Overlays;
+
+namespace Weft.Labs;
+
+/// <summary>Makes the hosts of one lab, all of them at the same time.</summary>
+internal sealed class LabMaker(
+    LabDirectory directory,
+    Overlay overlay,
+    Datapath datapath,
+    IIsolation isolation,
+    Action<string>? progress
+)
+{
+    private const int MostAtOnce = 16;
+
+    private int ready;
+
+    /// <summary>Makes the lab and writes down each step before it is taken.</summary>
+    /// <param name="file">The overlay file.</param>
+    /// <param name="cancellationToken">Stops it; what was made is for the caller to remove.</param>
+    /// <exception cref="LabException">Something could not be made.</exception>
+    public async Task<LabRecord> MakeAsync(
+        ReadOnlyMemory<byte> file,
+        CancellationToken cancellationToken
+    )
+    {
+        var holders = new List<Holder>();
+        try
+        {
+            progress?.Invoke("preparing");
+            using var wire = Segment.Prepare(directory);
+            foreach (var host in overlay.Hosts)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                holders.Add(isolation.Prepare(directory, host.Name));
+            }
+            var record = new LabRecord
+            {
+                Name = directory.Name,
+                Overlay = overlay.Name,
+                Datapath = datapath,
+                Created = TimeProvider.System.GetUtcNow(),
+                Boot = Machine.Boot,
+                Segment = new HeldProcess(wire.Identity),
+                Hosts =
+                [
+                    .. overlay.Hosts.Select(
+                        (host, index) =>
+                            new HostRecord(
+                                host.Name,
+                                host.Address.ToString(),
+                                new HeldProcess(holders[index].Identity)
+                            )
+                    ),
+                ],
+            };
+            directory.Write(record);
+
+            var segment = new Segment(await wire.GoAsync(cancellationToken));
+            var hosts = record.Hosts.ToArray();
+            await Parallel.ForAsync(
+                0,
+                hosts.Length,
+                new ParallelOptions
+                {
+                    MaxDegreeOfParallelism = MostAtOnce,
+                    CancellationToken = cancellationToken,
+                },
+                async (index, cancellation) =>
+                {
+                    hosts[index] = hosts[index] with
+                    {
+                        Process = await isolation.MakeAsync(
+                            holders[index],
+                            segment,
+                            index + 1,
+                            overlay.Hosts[index].Mtu,
+                            cancellation
+                        ),
+                    };
+                    await SetUpAsync(hosts[index], overlay.Hosts[index], file, cancellation);
+                    progress?.Invoke(
+                        $"{Interlocked.Increment(ref ready)} of {hosts.Length} hosts ready"
+                    );
+                }
+            );
+            record = record with { Segment = segment.Process, Hosts = hosts, Complete = true };
+            directory.Write(record);
+            return record;
+        }
+        finally
+        {
+            holders.ForEach(holder => holder.Dispose());
+        }
+    }
+
+    private async Task SetUpAsync(
+        HostRecord record,
+        Host host,
+        ReadOnlyMemory<byte> file,
+        CancellationToken cancellationToken
+    )
+    {
+        var subnet = SubnetOf(host.Address);
+        var setUp = await new LabHost(record, isolation, datapath).RunAsync(
+            [
+                "sh",
+                "-c",
+                LabDirectory.Script("host-setup.sh"),
+                "host-setup.sh",
+                datapath is Datapath.Kernel ? "kernel" : "userspace",
+                $"{host.Mtu}",
+                $"{host.Address}",
+                $"{subnet.PrefixLength}",
+                $"{subnet}",
+                string.Join(' ', ContainersOn(host)),
+                string.Join('\n', overlay.Hosts.Select(one => $"{one.Address} {one.Name}")),
+            ],
+            file,
+            cancellationToken
+        );
+        if (setUp.ExitCode != 0)
+        {
+            throw new LabException(
+                $"host '{host.Name}' was made and could not be set up: {setUp.Errors.Trim()}"
+            );
+        }
+    }
+
+    private IEnumerable<string> ContainersOn(Host host) =>
+        overlay
+            .Containers.Where(container => container.Host == host.Name)
+            .Select(container => container.Name);
+
+    private IPNetwork SubnetOf(IPAddress address) =>
+        Underlay.Subnet([
+            .. overlay
+                .Hosts.Select(host => host.Address)
+                .Where(other => other.AddressFamily == address.AddressFamily),
+        ]);
+}

@@ -1,0 +1,14 @@
+namespace Weft.Labs;
+
+/// <summary>How a lab is to be made.</summary>
+internal sealed record LabOptions
+{
+    /// <summary>The lab's name; that of the overlay where none is given.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>The datapath of its switches; where none is given the overlay's, and else what the machine has.</summary>
+    public Datapath? Datapath { get; init; }
+
+    /// <summary>Called with a word on what is being done, again and again.</summary>
+    public Action<string>? Progress { get; init; }
+}

@@ -1,0 +1,64 @@
+using System.Text.Json.Serialization;
+using Weft.Core.Linux;
+
+namespace Weft.Labs;
+
+/// <summary>What is written down of a lab, so that every later command finds it, and finds all of it.</summary>
+internal sealed record LabRecord
+{
+    /// <summary>The lab's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The name of the overlay that it was made for.</summary>
+    public required string Overlay { get; init; }
+
+    /// <summary>The datapath of its switches, <c>kernel</c> or <c>userspace</c>.</summary>
+    public required Datapath Datapath { get; init; }
+
+    /// <summary>When it was made.</summary>
+    public required DateTimeOffset Created { get; init; }
+
+    /// <summary>The kernel's <c>random/boot_id</c>: process numbers mean nothing after a restart of the machine.</summary>
+    public required string Boot { get; init; }
+
+    /// <summary>Whether every host was made; until then the lab can only be removed.</summary>
+    public bool Complete { get; init; }
+
+    /// <summary>What holds the segment between the hosts.</summary>
+    public required HeldProcess Segment { get; init; }
+
+    /// <summary>The hosts, in the order of the overlay file.</summary>
+    public required IReadOnlyList<HostRecord> Hosts { get; init; }
+}
+
+/// <summary>What is written down of one host.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Address">Its underlay address.</param>
+/// <param name="Process">What holds it.</param>
+internal sealed record HostRecord(string Name, string Address, HeldProcess Process);
+
+/// <summary>The two processes that something with namespaces of its own lives and dies with.</summary>
+/// <param name="Holder">The process on the machine: known before anything is made.</param>
+/// <param name="Init">The first process in the new process namespace: known once it is made.</param>
+internal sealed record HeldProcess(ProcessIdentity Holder, ProcessIdentity? Init = null);
+
+/// <summary>Which of Open vSwitch's datapaths the hosts of a lab use.</summary>
+internal enum Datapath
+{
+    /// <summary>The one inside ovs-vswitchd.</summary>
+    [JsonStringEnumMemberName("userspace")]
+    Userspace,
+
+    /// <summary>The kernel module.</summary>
+    [JsonStringEnumMemberName("kernel")]
+    Kernel,
+}
+
+/// <summary>How a lab's record is written as JSON.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UseStringEnumConverter = true,
+    WriteIndented = true
+)]
+[JsonSerializable(typeof(LabRecord))]
+internal sealed partial class LabJson : JsonSerializerContext;

@@ -1,0 +1,95 @@
+using Weft.Core.Linux;
+using Weft.Core.Overlays;
+
+namespace Weft.Labs;
+
+/// <summary>What this machine has of what a lab needs.</summary>
+internal static class Machine
+{
+    private static readonly Dictionary<string, string> OpenVSwitchPrograms = new()
+    {
+        ["ovs-vsctl"] = "openvswitch-switch",
+        ["ovs-vswitchd"] = "openvswitch-switch",
+        ["ovsdb-server"] = "openvswitch-switch",
+        ["ovsdb-tool"] = "openvswitch-common",
+    };
+
+    /// <summary>The kernel's name for the time since it was started.</summary>
+    public static string Boot => File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
+
+    /// <summary>Refuses a machine on which no lab can be made.</summary>
+    /// <exception cref="LabException">The user is not root, or programs are missing.</exception>
+    public static void Check(IIsolation isolation)
+    {
+        RequireRoot();
+        string[] packages =
+        [
+            .. isolation
+                .Programs.Concat(OpenVSwitchPrograms)
+                .Where(program => Tool.Find(program.Key) is null)
+                .Select(program => program.Value)
+                .Distinct()
+                .Order(StringComparer.Ordinal),
+        ];
+        if (packages.Length > 0)
+        {
+            throw new LabException(
+                $"this machine lacks programs that a lab is made with: apt-get install {string.Join(' ', packages)}"
+            );
+        }
+    }
+
+    /// <summary>Refuses everyone but root.</summary>
+    /// <exception cref="LabException">The user is not root.</exception>
+    public static void RequireRoot()
+    {
+        if (!Environment.IsPrivilegedProcess)
+        {
+            throw new LabException(
+                "a lab is made of namespaces, which takes root's rights: run it with sudo"
+            );
+        }
+    }
+
+    /// <summary>The datapath that the hosts of a lab will use.</summary>
+    /// <param name="forced">What the user has asked for.</param>
+    /// <param name="overlay">What the overlay file asks for.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="LabException">The kernel's was asked for and the kernel has none.</exception>
+    public static async Task<Datapath> ChooseDatapathAsync(
+        Datapath? forced,
+        DatapathChoice overlay,
+        CancellationToken cancellationToken
+    )
+    {
+        var wanted =
+            forced
+            ?? overlay switch
+            {
+                DatapathChoice.Kernel => Datapath.Kernel,
+                DatapathChoice.Userspace => Datapath.Userspace,
+                _ => null,
+            };
+        if (wanted is Datapath.Userspace)
+        {
+            return Datapath.Userspace;
+        }
+        // The first thing in a new namespace that needs the module could load it too, but not everywhere.
+        var loaded =
+            Directory.Exists("/sys/module/openvswitch")
+            || Tool.Find("modprobe") is { } modprobe
+                && (
+                    await Tool.RunAsync(
+                        [modprobe, "openvswitch"],
+                        cancellationToken: cancellationToken
+                    )
+                ).ExitCode == 0;
+        if (!loaded && wanted is Datapath.Kernel)
+        {
+            throw new LabException(
+                "the kernel datapath was asked for, and this machine's kernel has no module 'openvswitch': leave out --kernel, or set 'datapath' in the overlay file to auto"
+            );
+        }
+        return loaded ? Datapath.Kernel : Datapath.Userspace;
+    }
+}

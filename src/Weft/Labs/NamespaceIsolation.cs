@@ -1,0 +1,67 @@
+namespace Weft.Labs;
+
+/// <summary>
+/// A host out of namespaces (network, mount, host name, System V IPC and process numbers): made in a tenth of a second, on
+/// the machine's own kernel. All its processes end with the first one.
+/// </summary>
+internal sealed class NamespaceIsolation : IIsolation
+{
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, string> Programs { get; } =
+        new Dictionary<string, string>
+        {
+            ["env"] = "coreutils",
+            ["ip"] = "iproute2",
+            ["mount"] = "mount",
+            ["nsenter"] = "util-linux",
+            ["setpriv"] = "util-linux",
+            ["setsid"] = "util-linux",
+            ["unshare"] = "util-linux",
+        };
+
+    /// <inheritdoc/>
+    public Holder Prepare(LabDirectory directory, string host) =>
+        Holder.Start($"host '{host}'", directory.Unpack("host-init.sh"), host);
+
+    /// <inheritdoc/>
+    public async Task<HeldProcess> MakeAsync(
+        Holder holder,
+        Segment segment,
+        int port,
+        int mtu,
+        CancellationToken cancellationToken
+    )
+    {
+        var process = await holder.GoAsync(cancellationToken);
+        await segment.AttachAsync(port, process.Init!.Value, mtu, cancellationToken);
+        return process;
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// <c>nsenter</c> waits in front of the command, in the machine's process namespace. It is started with the
+    /// terminal's signals ignored so that it outlives Ctrl-C and gives back what the command makes of it; the
+    /// command gets them back as they were, and ends if <c>nsenter</c> does.
+    /// </remarks>
+    public IReadOnlyList<string> Enter(HostRecord host, params IEnumerable<string> command) =>
+        [
+            "nsenter",
+            "--target",
+            $"{host.Process.Init!.Value.Pid}",
+            "--mount",
+            "--net",
+            "--uts",
+            "--ipc",
+            "--pid",
+            "--",
+            "setpriv",
+            "--pdeathsig=HUP",
+            "env",
+            "--default-signal=INT,QUIT,PIPE",
+            .. command,
+        ];
+
+    /// <inheritdoc/>
+    public Task RemoveAsync(HostRecord host, CancellationToken cancellationToken) =>
+        Holder.EndAsync(host.Process, cancellationToken);
+}

@@ -1,0 +1,94 @@
+using System.Text;
+using Weft.Core.Overlays;
+
+namespace Weft.Labs;
+
+/// <summary>Writes an overlay as a file that is read as that overlay.</summary>
+internal static class OverlayYaml
+{
+    /// <summary>The overlay as YAML in UTF-8.</summary>
+    public static byte[] Write(Overlay overlay)
+    {
+        var text = new StringBuilder();
+        text.Append($"name: {overlay.Name}\nswitch: {overlay.Switch}\n");
+        if (overlay.Datapath is not DatapathChoice.Auto)
+        {
+            text.Append($"datapath: {Word(overlay.Datapath)}\n");
+        }
+        text.Append("hosts:\n");
+        foreach (var host in overlay.Hosts)
+        {
+            text.Append(
+                host.Mtu == Host.DefaultMtu
+                    ? $"  {host.Name}: {Quoted(host.Address)}\n"
+                    : $"  {host.Name}: {{ address: {Quoted(host.Address)}, mtu: {host.Mtu} }}\n"
+            );
+        }
+        var tunnels = overlay.Tunnels;
+        string[] settings =
+        [
+            $"type: {Word(tunnels.Type)}",
+            .. tunnels.Key is { } key ? [$"key: {key}"] : Array.Empty<string>(),
+            .. tunnels.Port is { } port ? [$"port: {port}"] : Array.Empty<string>(),
+        ];
+        text.Append($"tunnels: {{ {string.Join(", ", settings)} }}\n");
+        Section("networks", overlay.Networks, network => WriteNetwork(text, network));
+        Section("containers", overlay.Containers, container => WriteContainer(text, container));
+        return Encoding.UTF8.GetBytes(text.ToString());
+
+        void Section<T>(string name, IReadOnlyCollection<T> entries, Action<T> write)
+        {
+            if (entries.Count == 0)
+            {
+                return;
+            }
+            text.Append($"{name}:\n");
+            foreach (var entry in entries)
+            {
+                write(entry);
+            }
+        }
+    }
+
+    private static void WriteNetwork(StringBuilder text, Network network)
+    {
+        text.Append($"  {network.Name}:\n    vlan: {network.Vlan}\n");
+        text.Append($"    subnet: {List(network.Subnets)}\n");
+        if (network.Bridge is { } bridge)
+        {
+            text.Append(
+                $"    bridge: {{ stp: {Word(bridge.Stp)}, forward-delay: {bridge.ForwardDelay}, uplink: {Word(bridge.Uplink)} }}\n"
+            );
+        }
+        if (!network.Hosts.IsEmpty)
+        {
+            text.Append("    hosts:\n");
+            foreach (var host in network.Hosts)
+            {
+                text.Append($"      {host.Host}: {List(host.Addresses)}\n");
+            }
+        }
+    }
+
+    private static void WriteContainer(StringBuilder text, Container container)
+    {
+        text.Append(
+            $"  {container.Name}:\n    host: {container.Host}\n    engine: {Word(container.Engine)}\n    networks:\n"
+        );
+        foreach (var attachment in container.Attachments)
+        {
+            text.Append(
+                $"      {attachment.Network}: {{ interface: {attachment.Interface}, address: {List(attachment.Addresses)}, mac: \"{attachment.Mac}\" }}\n"
+            );
+        }
+    }
+
+    private static string Word<T>(T value)
+        where T : notnull => value.ToString()!.ToLowerInvariant();
+
+    // An IPv6 address holds colons, which mean something in YAML.
+    private static string Quoted<T>(T value) => $"\"{value}\"";
+
+    private static string List<T>(IReadOnlyList<T> values) =>
+        values.Count == 1 ? Quoted(values[0]) : $"[{string.Join(", ", values.Select(Quoted))}]";
+}

@@ -1,0 +1,57 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Weft.Labs;
+
+/// <summary>The addressing of the segment between the hosts of a lab.</summary>
+internal static class Underlay
+{
+    private const int WidthAnAdministratorWouldChoose4 = 24;
+    private const int WidthAnAdministratorWouldChoose6 = 64;
+
+    /// <summary>
+    /// One subnet that holds all these addresses, so that on one wire no host needs a router to reach another,
+    /// whatever subnets they are in at home. Open vSwitch sends tunnel packets only from an address whose own
+    /// subnet holds the other end, so routes to single hosts would not do.
+    /// </summary>
+    /// <param name="addresses">The underlay addresses of one family; at least one.</param>
+    public static IPNetwork Subnet(IReadOnlyCollection<IPAddress> addresses)
+    {
+        var first = addresses.First();
+        var length =
+            first.AddressFamily is AddressFamily.InterNetworkV6
+                ? WidthAnAdministratorWouldChoose6
+                : WidthAnAdministratorWouldChoose4;
+        while (length > 0 && !addresses.All(Masked(first, length).Contains))
+        {
+            length--;
+        }
+        // In IPv4 the first and the last address of a subnet are no host's (RFC 1122 section 3.2.1.3).
+        while (length > 0 && addresses.Any(address => IsAtEdge(address, length)))
+        {
+            length--;
+        }
+        return Masked(first, length);
+    }
+
+    private static bool IsAtEdge(IPAddress address, int length)
+    {
+        if (address.AddressFamily is AddressFamily.InterNetworkV6)
+        {
+            return false;
+        }
+        var hostBits = uint.MaxValue >> length;
+        var bits = BitConverter.ToUInt32([.. address.GetAddressBytes().Reverse()]) & hostBits;
+        return bits == 0 || bits == hostBits;
+    }
+
+    private static IPNetwork Masked(IPAddress address, int length)
+    {
+        var bytes = address.GetAddressBytes();
+        for (var bit = length; bit < bytes.Length * 8; bit++)
+        {
+            bytes[bit / 8] &= (byte)~(0x80 >> (bit % 8));
+        }
+        return new IPNetwork(new IPAddress(bytes), length);
+    }
+}

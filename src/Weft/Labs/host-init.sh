@@ -1,0 +1,48 @@
+# host-init.sh NAME: makes one host of a lab and is its first process. Whatever runs in the host ends with it.
+set -eu
+if [ "${2-}" != inside ]; then
+  # Whoever starts this first writes down its process, so that the host can be removed whatever happens next.
+  read -r go
+  exec setsid unshare --net --mount --uts --ipc --pid --fork --kill-child sh "$0" "$1" inside </dev/null
+fi
+name=$1
+# The machine's number of this process: readable only until the host has its own /proc.
+read -r stat </proc/self/stat
+hostname "$name"
+ip link set lo up
+
+# /etc and /var: the machine's own underneath, what the host writes in memory above. Where the machine keeps
+# state that would be taken for the host's, a whiteout (overlayfs: character device 0/0) hides it.
+layers=${0%/*}
+mount -t tmpfs -o mode=755 tmpfs "$layers"
+for tree in etc var; do mkdir -p "$layers/$tree/upper" "$layers/$tree/work"; done
+mkdir "$layers/var/upper/lib" "$layers/var/upper/log"
+hidden='etc/openvswitch etc/weft var/lib/openvswitch var/lib/weft var/log/openvswitch
+  var/lib/cni var/lib/containerd var/lib/containers var/lib/docker var/lib/incus var/lib/lxd'
+for path in $hidden; do mknod "$layers/${path%%/*}/upper/${path#*/}" c 0 0; done
+for tree in etc var; do
+  mount -t overlay -o "lowerdir=/$tree,upperdir=$layers/$tree/upper,workdir=$layers/$tree/work" overlay "/$tree"
+done
+for path in $hidden; do mkdir "/$path"; done
+echo "$name" >/etc/hostname
+
+# /sys shows the namespace it was mounted in; the control groups under it stay the machine's.
+mkdir "$layers/cgroup"
+if [ -d /sys/fs/cgroup ]; then mount --rbind /sys/fs/cgroup "$layers/cgroup"; fi
+mount -t sysfs sysfs /sys
+if mountpoint -q "$layers/cgroup"; then
+  mount --rbind "$layers/cgroup" /sys/fs/cgroup
+  umount -lR "$layers/cgroup"
+fi
+umount -l "$layers"
+
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/lock /run/netns /run/openvswitch
+# `ip netns` wants a mount point of its own that passes new mounts on, as the machine's is.
+mount --bind /run/netns /run/netns
+mount --make-shared /run/netns
+mount -t proc proc /proc
+cd /
+echo "ready $stat"
+exec >/dev/null 2>&1
+while :; do sleep infinity & wait; done

@@ -1,0 +1,123 @@
+using System.Buffers.Binary;
+
+namespace Weft.Reachability;
+
+/// <summary>Reads and writes the ICMP messages of <c>ping</c>: RFC 792 for IPv4, RFC 4443 for IPv6.</summary>
+internal static class IcmpMessage
+{
+    /// <summary>The bytes of an echo message before its data.</summary>
+    public const int EchoHeader = 8;
+
+    private const int ErrorHeader = 8;
+    private const int Ipv6Header = 40;
+
+    /// <summary>Writes an echo request; its data are zeros except for a leading cookie.</summary>
+    public static void WriteEcho(
+        Span<byte> message,
+        bool ipv6,
+        ushort id,
+        ushort sequence,
+        long cookie
+    )
+    {
+        message.Clear();
+        message[0] = (byte)(ipv6 ? 128 : 8);
+        BinaryPrimitives.WriteUInt16BigEndian(message[4..], id);
+        BinaryPrimitives.WriteUInt16BigEndian(message[6..], sequence);
+        BinaryPrimitives.WriteInt64BigEndian(message[EchoHeader..], cookie);
+        if (!ipv6)
+        {
+            // The kernel computes that of ICMPv6 itself (RFC 3542 section 3.1).
+            BinaryPrimitives.WriteUInt16BigEndian(message[2..], Checksum(message));
+        }
+    }
+
+    /// <summary>Reads what a raw socket has received.</summary>
+    /// <param name="packet">With the IP header for IPv4, without it for IPv6: what Linux gives.</param>
+    /// <param name="ipv6">Which of them.</param>
+    /// <returns>What it says of which of our echo requests; null where it says nothing of one.</returns>
+    public static IcmpNews? Read(ReadOnlySpan<byte> packet, bool ipv6)
+    {
+        if (!ipv6 && !TrySkipIpv4Header(ref packet) || packet.Length < EchoHeader)
+        {
+            return null;
+        }
+        var kind = packet[0];
+        var code = packet[1];
+        if (kind == (ipv6 ? 129 : 0))
+        {
+            return packet.Length < EchoHeader + sizeof(long)
+                ? null
+                : new IcmpNews(
+                    Outcome.Reached,
+                    BinaryPrimitives.ReadUInt16BigEndian(packet[4..]),
+                    BinaryPrimitives.ReadUInt16BigEndian(packet[6..]),
+                    BinaryPrimitives.ReadInt64BigEndian(packet[EchoHeader..])
+                );
+        }
+        Outcome? outcome = (ipv6, kind, code) switch
+        {
+            (false, 3, 4) => Outcome.TooLong,
+            (false, 3, _) => Outcome.Unreachable,
+            (true, 2, _) => Outcome.TooLong,
+            (true, 1, _) => Outcome.Unreachable,
+            _ => null,
+        };
+        // An error quotes the packet that it is about, as much of it as fits.
+        var quoted = packet[ErrorHeader..];
+        if (ipv6 && quoted.Length >= Ipv6Header)
+        {
+            quoted = quoted[Ipv6Header..];
+        }
+        else if (ipv6 || !TrySkipIpv4Header(ref quoted))
+        {
+            return null;
+        }
+        if (outcome is not { } error || quoted.Length < EchoHeader || quoted[0] != (ipv6 ? 128 : 8))
+        {
+            return null;
+        }
+        return new IcmpNews(
+            error,
+            BinaryPrimitives.ReadUInt16BigEndian(quoted[4..]),
+            BinaryPrimitives.ReadUInt16BigEndian(quoted[6..]),
+            null
+        );
+    }
+
+    private static bool TrySkipIpv4Header(ref ReadOnlySpan<byte> packet)
+    {
+        if (packet.IsEmpty || (packet[0] & 0x0f) * 4 is var length && length > packet.Length)
+        {
+            return false;
+        }
+        packet = packet[length..];
+        return true;
+    }
+
+    // RFC 1071.
+    private static ushort Checksum(ReadOnlySpan<byte> message)
+    {
+        uint sum = 0;
+        for (; message.Length >= 2; message = message[2..])
+        {
+            sum += BinaryPrimitives.ReadUInt16BigEndian(message);
+        }
+        if (!message.IsEmpty)
+        {
+            sum += (uint)message[0] << 8;
+        }
+        while (sum > ushort.MaxValue)
+        {
+            sum = (sum & ushort.MaxValue) + (sum >> 16);
+        }
+        return (ushort)~sum;
+    }
+}
+
+/// <summary>What a received ICMP message says of an echo request.</summary>
+/// <param name="Outcome">What became of the request.</param>
+/// <param name="Id">The request's identifier.</param>
+/// <param name="Sequence">The request's sequence number.</param>
+/// <param name="Cookie">The request's cookie; null where the message quotes too little of it.</param>
+internal sealed record IcmpNews(Outcome Outcome, ushort Id, ushort Sequence, long? Cookie);

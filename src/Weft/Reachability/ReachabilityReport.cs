@@ -1,0 +1,81 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Weft.Reachability;
+
+/// <summary>What reached what.</summary>
+/// <param name="Overlay">The name of the overlay.</param>
+/// <param name="Results">Each probe and what became of it, in the order of the overlay file.</param>
+internal sealed record ReachabilityReport(string Overlay, ImmutableArray<ProbeResult> Results)
+{
+    /// <summary>Whether everything that should reach one another does, at every size.</summary>
+    public bool Reachable => Results.All(result => result.Outcome is Outcome.Reached);
+
+    /// <summary>The report as JSON.</summary>
+    public string ToJson() =>
+        JsonSerializer.Serialize(this, ReachabilityJson.Default.ReachabilityReport);
+
+    /// <summary>Reads a report.</summary>
+    /// <exception cref="JsonException">It is none.</exception>
+    public static ReachabilityReport FromJson(string json) =>
+        JsonSerializer.Deserialize(json, ReachabilityJson.Default.ReachabilityReport)
+        ?? throw new JsonException("null is no report");
+}
+
+/// <summary>A probe and what became of it.</summary>
+internal sealed record ProbeResult(
+    string Network,
+    Endpoint From,
+    Endpoint To,
+    int Size,
+    Outcome Outcome,
+    double? Milliseconds,
+    string? Detail
+)
+{
+    /// <summary>Puts a probe and its answer together.</summary>
+    public static ProbeResult Of(Probe probe, Answer answer) =>
+        new(
+            probe.Network,
+            probe.From,
+            probe.To,
+            probe.Size,
+            answer.Outcome,
+            answer.Milliseconds is { } milliseconds ? Math.Round(milliseconds, 3) : null,
+            answer.Detail
+        );
+}
+
+/// <summary>How a report is written as JSON.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UseStringEnumConverter = true,
+    WriteIndented = true,
+    Converters = [typeof(AddressJson)]
+)]
+[JsonSerializable(typeof(ReachabilityReport))]
+internal sealed partial class ReachabilityJson : JsonSerializerContext;
+
+/// <summary>An IP address as a JSON string.</summary>
+internal sealed class AddressJson : JsonConverter<IPAddress>
+{
+    /// <inheritdoc/>
+    public override IPAddress Read(
+        ref Utf8JsonReader reader,
+        Type typeToConvert,
+        JsonSerializerOptions options
+    ) =>
+        IPAddress.TryParse(reader.GetString(), out var address)
+            ? address
+            : throw new JsonException("not an IP address");
+
+    /// <inheritdoc/>
+    public override void Write(
+        Utf8JsonWriter writer,
+        IPAddress value,
+        JsonSerializerOptions options
+    ) => writer.WriteStringValue(value.ToString());
+}

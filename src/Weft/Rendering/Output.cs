@@ -1,0 +1,59 @@
+using Spectre.Console;
+
+namespace Weft.Rendering;
+
+/// <summary>Where the program writes to: results to standard output, all else to standard error.</summary>
+internal sealed class Output
+{
+    // What a pipe or a file gets is not broken into lines: who reads it there has other means.
+    private const int UnboundedWidth = 10_000;
+
+    /// <summary>Makes one for this process.</summary>
+    /// <param name="noColor">Whether colours are unwanted; the environment's NO_COLOR says so too.</param>
+    public Output(bool noColor)
+    {
+        var plain =
+            noColor || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
+        Out = Make(Console.Out, plain || Console.IsOutputRedirected, Console.IsOutputRedirected);
+        Error = Make(Console.Error, plain || Console.IsErrorRedirected, Console.IsErrorRedirected);
+    }
+
+    /// <summary>For results.</summary>
+    public IAnsiConsole Out { get; }
+
+    /// <summary>For progress, questions, notices and errors.</summary>
+    public IAnsiConsole Error { get; }
+
+    /// <summary>Whether somebody is there to answer a question.</summary>
+    public static bool CanAsk => !Console.IsInputRedirected && !Console.IsErrorRedirected;
+
+    /// <summary>Says what went wrong.</summary>
+    public void Fail(string message) => Error.MarkupLineInterpolated($"[red]weft:[/] {message}");
+
+    /// <summary>Says what deserves attention though nothing went wrong.</summary>
+    public void Notice(string message) => Error.MarkupLineInterpolated($"[yellow]![/] {message}");
+
+    /// <summary>Asks a question that Enter answers with no.</summary>
+    public bool Confirm(string question)
+    {
+        Error.MarkupInterpolated($"{question} [[y/N]] ");
+        return Console.ReadLine()?.Trim().ToLowerInvariant() is "y" or "yes";
+    }
+
+    private static IAnsiConsole Make(TextWriter writer, bool plain, bool redirected)
+    {
+        var console = AnsiConsole.Create(
+            new AnsiConsoleSettings
+            {
+                Ansi = redirected ? AnsiSupport.No : AnsiSupport.Detect,
+                ColorSystem = plain ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
+                Out = new AnsiConsoleOutput(writer),
+            }
+        );
+        if (redirected)
+        {
+            console.Profile.Width = UnboundedWidth;
+        }
+        return console;
+    }
+}

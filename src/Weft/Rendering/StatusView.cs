@@ -1,0 +1,145 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Spectre.Console;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+using Weft.Core.Planning;
+
+namespace Weft.Rendering;
+
+/// <summary>Shows how a host stands.</summary>
+internal static class StatusView
+{
+    /// <summary>Writes for people.</summary>
+    public static void Write(
+        Output terminal,
+        HostIntent intent,
+        HostObservation observation,
+        HostStatus status
+    )
+    {
+        var verdict = status.IsHealthy ? "[green]as intended[/]" : "[red]not as intended[/]";
+        terminal.Out.MarkupLine(
+            $"[bold]{intent.Host.EscapeMarkup()}[/] in overlay [bold]{intent.Overlay.EscapeMarkup()}[/]: {verdict}"
+        );
+        terminal.Out.MarkupLineInterpolated(
+            $"  [grey]{(observation.Switch.Version is { } version ? $"Open vSwitch {version}, " : "")}MTU {intent.Mtu!.Explain()}[/]"
+        );
+        var table = new Table().Border(TableBorder.None).HideHeaders();
+        table.AddColumns("", "", "", "", "");
+        foreach (var column in table.Columns)
+        {
+            column.NoWrap().Padding(0, 0, 2, 0);
+        }
+        table.Columns[4].NoWrap = false;
+        foreach (var item in status.Items)
+        {
+            var (sign, color) = item.State switch
+            {
+                ItemState.Ok => ("✓", "green"),
+                ItemState.Waiting => ("…", "grey"),
+                ItemState.Missing => ("-", "red"),
+                ItemState.Error => ("✗", "red"),
+                _ => ("~", "yellow"),
+            };
+            table.AddRow(
+                $"  [{color}]{sign}[/]",
+                item.Kind,
+                $"[bold]{item.Name.EscapeMarkup()}[/]",
+                item.Intended.EscapeMarkup(),
+                item.Detail is null ? "" : $"[{color}]{item.Detail.EscapeMarkup()}[/]"
+            );
+        }
+        terminal.Out.Write(table);
+        if (!status.Foreign.IsEmpty)
+        {
+            terminal.Out.MarkupLineInterpolated(
+                $"  [grey]not Weft's, left alone: {string.Join(", ", status.Foreign)}[/]"
+            );
+        }
+        foreach (var notice in status.Notices)
+        {
+            terminal.Notice(notice);
+        }
+        foreach (var conflict in status.Conflicts)
+        {
+            terminal.Fail(conflict);
+        }
+        if (!status.Drift.IsEmpty)
+        {
+            terminal.Out.WriteLine("`weft apply` mends it.");
+        }
+    }
+
+    /// <summary>Writes JSON.</summary>
+    public static void WriteJson(
+        TextWriter writer,
+        HostIntent intent,
+        HostObservation observation,
+        HostStatus status
+    ) =>
+        writer.WriteLine(
+            JsonSerializer.Serialize(
+                new StatusDocument(
+                    intent.Overlay,
+                    intent.Host,
+                    status.IsHealthy,
+                    observation.Switch.Version,
+                    intent.Switch!.Userspace ? "userspace" : "kernel",
+                    intent.Mtu!.Bytes,
+                    [
+                        .. status.Items.Select(item => new StatusItemDocument(
+                            item.Kind,
+                            item.Name,
+                            item.State.ToString().ToLowerInvariant(),
+                            item.Intended,
+                            item.Detail
+                        )),
+                    ],
+                    [
+                        .. status.Drift.Select(change => new DriftDocument(
+                            change.Action.ToString().ToLowerInvariant(),
+                            change.What,
+                            change.Name,
+                            change.Detail
+                        )),
+                    ],
+                    status.Conflicts,
+                    status.Notices,
+                    status.Foreign
+                ),
+                StatusJsonContext.Default.StatusDocument
+            )
+        );
+}
+
+internal sealed record StatusDocument(
+    string Overlay,
+    string Host,
+    bool Healthy,
+    string? OpenVSwitch,
+    string Datapath,
+    int Mtu,
+    IReadOnlyList<StatusItemDocument> Items,
+    IReadOnlyList<DriftDocument> Drift,
+    IReadOnlyList<string> Conflicts,
+    IReadOnlyList<string> Notices,
+    IReadOnlyList<string> Foreign
+);
+
+internal sealed record StatusItemDocument(
+    string Kind,
+    string Name,
+    string State,
+    string Intended,
+    string? Detail
+);
+
+internal sealed record DriftDocument(string Action, string What, string Name, string Detail);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    WriteIndented = true
+)]
+[JsonSerializable(typeof(StatusDocument))]
+internal sealed partial class StatusJsonContext : JsonSerializerContext;
