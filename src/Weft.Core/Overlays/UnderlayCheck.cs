@@ -141,7 +141,7 @@ internal sealed class UnderlayCheck(
                 networks.Count > 0 && mtu.Value < inside + overhead
                     ? string.Create(
                         CultureInfo.InvariantCulture,
-                        $"which leaves {mtu.Value - overhead} in a tunnel, and "
+                        $"which leaves {mtu.Value - overhead} bytes in a tunnel, and "
                     )
                         + (
                             ipv6 is null
