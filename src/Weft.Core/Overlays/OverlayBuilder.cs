@@ -73,7 +73,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
         {
             links.Take(
                 null,
-                LinkNames.Tunnel(entry.Name),
+                LinkNames.Tunnel(entry.Name, TunnelKey),
                 $"the tunnel to host {entry.Quoted}",
                 entry.At
             );
@@ -87,9 +87,13 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
         };
     }
 
+    private Fields DeclaredTunnels => file.Get(Schema.Overlay.Tunnels)?.Value ?? new Fields();
+
+    private uint? TunnelKey => (uint?)DeclaredTunnels.Get(Schema.Tunnels.KeyNumber)?.Value;
+
     private Tunnels BuildTunnels()
     {
-        var tunnels = file.Get(Schema.Overlay.Tunnels)?.Value ?? new Fields();
+        var tunnels = DeclaredTunnels;
         var type = tunnels.Get(Schema.Tunnels.Type);
         var key = tunnels.Get(Schema.Tunnels.KeyNumber);
         var port = tunnels.Get(Schema.Tunnels.Port);
@@ -112,7 +116,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
         return new Tunnels
         {
             Type = type?.Value ?? default,
-            Key = (uint?)key?.Value,
+            Key = TunnelKey,
             Port = (ushort?)port?.Value,
         };
     }
