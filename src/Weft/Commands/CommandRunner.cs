@@ -18,14 +18,18 @@ internal static class CommandRunner
     {
         if (parsed.Errors.Count > 0)
         {
-            var terminal = new Output(parsed.GetValue(CommonOptions.NoColor));
+            var output = new Output(parsed.GetValue(CommonOptions.NoColor));
+            if (parsed.CommandResult.Command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count == 0)
+            {
+                // A command that only has commands in it was named alone: its help is the answer.
+                Cli.WriteHelp(parsed);
+                return ExitCode.Usage;
+            }
             foreach (var error in parsed.Errors)
             {
-                terminal.Fail(error.Message);
+                output.Fail(error.Message);
             }
-            terminal.Error.WriteLine(
-                $"See '{string.Join(' ', Path(parsed.CommandResult))} --help'."
-            );
+            output.Error.WriteLine($"See '{string.Join(' ', Path(parsed.CommandResult))} --help'.");
             return ExitCode.Usage;
         }
         return await parsed.InvokeAsync(
