@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 
 namespace Weft.Ovsdb.Tests;
 
@@ -124,7 +125,7 @@ internal sealed class OvsdbServer : IAsyncDisposable
         start.Environment["OVS_RUNDIR"] = _directory;
         start.Environment["OVS_LOGDIR"] = _directory;
         _process = Process.Start(start)!;
-        await RunAsync("ovsdb-client", "--timeout=60", "list-dbs", Remote);
+        await WaitUntilItListensAsync(_process);
     }
 
     /// <summary>Ends it as a power cut would.</summary>
@@ -178,6 +179,34 @@ internal sealed class OvsdbServer : IAsyncDisposable
     {
         await KillAsync();
         System.IO.Directory.Delete(_directory, recursive: true);
+    }
+
+    // Not --detach, which tells when it listens: then it would be no child, and nobody could wait for its end.
+    private async Task WaitUntilItListensAsync(Process process)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            using var socket = new Socket(
+                AddressFamily.Unix,
+                SocketType.Stream,
+                ProtocolType.Unspecified
+            );
+            try
+            {
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(SocketPath));
+                return;
+            }
+            catch (SocketException)
+                when (!process.HasExited && Stopwatch.GetElapsedTime(began) < Patience)
+            {
+                await Task.Delay(5);
+            }
+            catch (SocketException)
+            {
+                Assert.Fail($"ovsdb-server does not listen at {SocketPath}: {Log}");
+            }
+        }
     }
 
     private static string? Find(string program) =>
