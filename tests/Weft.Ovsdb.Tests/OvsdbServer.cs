@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using System.Net.Sockets;
 
 namespace Weft.Ovsdb.Tests;
@@ -42,6 +43,9 @@ internal sealed class OvsdbServer : IAsyncDisposable
 
     /// <summary>What the server said.</summary>
     public string Log => File.Exists(LogPath) ? File.ReadAllText(LogPath) : "";
+
+    /// <summary>Was it started, and not killed since?</summary>
+    public bool IsRunning => _process is { HasExited: false };
 
     private string LogPath => Path.Combine(_directory, "log");
 
@@ -94,6 +98,10 @@ internal sealed class OvsdbServer : IAsyncDisposable
         var directory = System.IO.Directory.CreateTempSubdirectory("weft-ovsdb-").FullName;
         return new(directory, remotes ?? [], arguments ?? []);
     }
+
+    /// <summary>Adds arguments for the next start.</summary>
+    public void AddArguments(params ReadOnlySpan<string> arguments) =>
+        _arguments.AddRange(arguments);
 
     /// <summary>Starts it, again too, and waits until it listens.</summary>
     public async Task StartAsync()
@@ -149,6 +157,18 @@ internal sealed class OvsdbServer : IAsyncDisposable
     /// <summary>Runs a command of the server's control socket, such as <c>cluster/status</c>.</summary>
     public Task<string> ControlAsync(params string[] arguments) =>
         RunAsync("ovs-appctl", ["-t", Path.Combine(_directory, "ctl"), .. arguments]);
+
+    /// <summary>Waits until the server has joined its cluster.</summary>
+    public Task WaitUntilItJoinedAsync(string database) =>
+        RunAsync("ovsdb-client", "--timeout=60", "wait", Remote, database, "connected");
+
+    /// <summary>A TCP port of 127.0.0.1 that nobody listened at a moment ago.</summary>
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
 
     /// <summary>Runs a program to its end, and fails the test unless it succeeds.</summary>
     public static async Task<string> RunAsync(string program, params string[] arguments)
