@@ -51,7 +51,7 @@ internal sealed class OvsdbServer : IAsyncDisposable
 
     /// <summary>Starts a server with an empty database.</summary>
     /// <param name="schema">The schema, JSON.</param>
-    /// <param name="remotes">Further remotes to listen at, such as <c>ptcp:0:127.0.0.1</c>.</param>
+    /// <param name="remotes">Further remotes of 127.0.0.1 to listen at, such as <c>ptcp:16640:127.0.0.1</c>.</param>
     /// <param name="arguments">Further arguments.</param>
     public static async Task<OvsdbServer> StartAsync(
         string schema,
@@ -205,26 +205,35 @@ internal sealed class OvsdbServer : IAsyncDisposable
     private async Task WaitUntilItListensAsync(Process process)
     {
         var began = Stopwatch.GetTimestamp();
-        while (true)
+        foreach (var remote in _remotes)
         {
-            using var socket = new Socket(
-                AddressFamily.Unix,
-                SocketType.Stream,
-                ProtocolType.Unspecified
-            );
-            try
+            var parts = remote.Split(':');
+            EndPoint address = parts[0] switch
             {
-                await socket.ConnectAsync(new UnixDomainSocketEndPoint(SocketPath));
-                return;
-            }
-            catch (SocketException)
-                when (!process.HasExited && Stopwatch.GetElapsedTime(began) < Patience)
+                "punix" => new UnixDomainSocketEndPoint(parts[1]),
+                _ => new IPEndPoint(IPAddress.Loopback, int.Parse(parts[1])),
+            };
+            while (true)
             {
-                await Task.Delay(5);
-            }
-            catch (SocketException)
-            {
-                Assert.Fail($"ovsdb-server does not listen at {SocketPath}: {Log}");
+                using var socket = new Socket(
+                    address.AddressFamily,
+                    SocketType.Stream,
+                    ProtocolType.Unspecified
+                );
+                try
+                {
+                    await socket.ConnectAsync(address);
+                    break;
+                }
+                catch (SocketException)
+                    when (!process.HasExited && Stopwatch.GetElapsedTime(began) < Patience)
+                {
+                    await Task.Delay(5);
+                }
+                catch (SocketException)
+                {
+                    Assert.Fail($"ovsdb-server does not listen at {remote}: {Log}");
+                }
             }
         }
     }
