@@ -88,6 +88,8 @@ run_tests() {
   if [ ${#projects[@]} -eq 0 ]; then
     for project in tests/*/*.csproj; do projects+=("$(basename "$(dirname "$project")")"); done
   fi
+  # Labs are tested with the very binary that is shipped.
+  export WEFT_BINARY=$PWD/$BINARY
   rm -rf artifacts/test-results
   mkdir -p artifacts/test-results
   for project in "${projects[@]}"; do

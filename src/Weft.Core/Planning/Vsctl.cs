@@ -65,9 +65,7 @@ internal static class Vsctl
         }
         return datum.Count == 1
             ? Quote(Word(datum.Atoms[0]))
-            : Quote(
-                "[" + string.Join(',', datum.Atoms.Select(atom => Word(atom))) + "]"
-            );
+            : Quote("[" + string.Join(',', datum.Atoms.Select(atom => Word(atom))) + "]");
     }
 
     private static string Word(Atom atom) =>

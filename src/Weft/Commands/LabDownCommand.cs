@@ -60,14 +60,14 @@ internal static class LabDownCommand
         }
         foreach (var one in names)
         {
-            var removed = await Terminal.WhileAsync(
-                $"Removing lab '{one}'",
-                progress => Lab.DownAsync(one, progress, cancellationToken)
-            );
-            if (!removed)
+            if (!new LabDirectory(one).Exists)
             {
                 throw new LabException($"there is no lab '{one}': see 'weft lab list'");
             }
+            await Terminal.WhileAsync(
+                $"Removing lab '{one}'",
+                progress => Lab.DownAsync(one, progress, cancellationToken)
+            );
             Terminal.Line($"[green]✓[/] lab '{Markup.Escape(one)}' is removed");
         }
         return 0;

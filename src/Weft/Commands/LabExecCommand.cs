@@ -8,6 +8,9 @@ namespace Weft.Commands;
 /// <summary><c>weft lab exec</c>.</summary>
 internal static class LabExecCommand
 {
+    // The machine's files are the host's too: stay in the directory that the user is in.
+    private const string InTheSameDirectory = "cd -- \"$1\" 2>/dev/null; shift; exec \"$@\"";
+
     /// <summary>The command.</summary>
     public static Command Create()
     {
@@ -39,27 +42,52 @@ internal static class LabExecCommand
             words,
         };
         command.SetAction(
-            (parsed, _) =>
+            (parsed, cancellationToken) =>
                 Terminal.GuardAsync(() =>
-                    Run(
+                {
+                    Machine.RequireRoot();
+                    return RunAsync(
                         Lab.Open(parsed.GetValue(lab))[parsed.GetValue(host)!],
                         parsed.GetValue(container),
-                        parsed.GetValue(words)!
-                    )
-                )
+                        parsed.GetValue(words)!,
+                        cancellationToken
+                    );
+                })
         );
         return command;
     }
 
-    private static Task<int> Run(LabHost host, string? container, string[] words)
+    private static async Task<int> RunAsync(
+        LabHost host,
+        string? container,
+        string[] words,
+        CancellationToken cancellationToken
+    )
     {
-        Machine.RequireRoot();
-        // The machine's files are there too: stay in the directory that the user is in.
-        const string stay = "cd -- \"$0\" 2>/dev/null; exec \"$@\"";
+        if (container is not null)
+        {
+            var there = (await HostState.OfAsync(host, cancellationToken)).Containers;
+            if (!there.Contains(container))
+            {
+                throw new LabException(
+                    $"host '{host.Name}' has no container '{container}': it has {(there.Count == 0 ? "none" : string.Join(", ", there))}"
+                );
+            }
+        }
         try
         {
             Replacement.Become(
-                host.Enter(container, ["sh", "-c", stay, Environment.CurrentDirectory, .. words]),
+                host.Enter(
+                    container,
+                    [
+                        "sh",
+                        "-c",
+                        InTheSameDirectory,
+                        "weft lab exec",
+                        Environment.CurrentDirectory,
+                        .. words,
+                    ]
+                ),
                 host.Environment
             );
         }
@@ -67,6 +95,6 @@ internal static class LabExecCommand
         {
             throw new LabException(exception.Message);
         }
-        return Task.FromResult(0);
+        return 0;
     }
 }

@@ -54,6 +54,9 @@ internal static class Terminal
     /// <summary>Runs a command and turns what it may fail with into a message and an exit code.</summary>
     public static async Task<int> GuardAsync(Func<Task<int>> command)
     {
+        // The command line library listens for Ctrl-C only once the command first waits: until then it would end
+        // the program on the spot.
+        await Task.Yield();
         try
         {
             return await command();

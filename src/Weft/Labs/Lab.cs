@@ -202,7 +202,7 @@ internal sealed partial class Lab
 
     private static async Task RemoveAsync(LabDirectory directory, NamespaceIsolation isolation)
     {
-        if (directory.Read() is { } record && record.Boot == Machine.Boot)
+        if (directory.Read() is { } record)
         {
             await Parallel.ForEachAsync(
                 record.Hosts,

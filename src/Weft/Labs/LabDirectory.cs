@@ -53,10 +53,9 @@ internal sealed class LabDirectory
     {
         try
         {
-            return JsonSerializer.Deserialize(
-                File.ReadAllBytes(RecordFile),
-                LabJson.Default.LabRecord
-            );
+            return JsonSerializer
+                .Deserialize(File.ReadAllBytes(RecordFile), LabJson.Default.LabRecord)
+                ?.AsOf(Machine.Boot);
         }
         catch (Exception exception)
             when (exception is FileNotFoundException or DirectoryNotFoundException)

@@ -29,6 +29,17 @@ internal sealed record LabRecord
 
     /// <summary>The hosts, in the order of the overlay file.</summary>
     public required IReadOnlyList<HostRecord> Hosts { get; init; }
+
+    /// <summary>The record as it is true now: without its processes, if the machine was restarted since.</summary>
+    /// <param name="boot">The kernel's <c>random/boot_id</c> now.</param>
+    public LabRecord AsOf(string boot) =>
+        boot == Boot
+            ? this
+            : this with
+            {
+                Segment = HeldProcess.None,
+                Hosts = [.. Hosts.Select(host => host with { Process = HeldProcess.None })],
+            };
 }
 
 /// <summary>What is written down of one host.</summary>
@@ -40,7 +51,11 @@ internal sealed record HostRecord(string Name, string Address, HeldProcess Proce
 /// <summary>The two processes that something with namespaces of its own lives and dies with.</summary>
 /// <param name="Holder">The process on the machine: known before anything is made.</param>
 /// <param name="Init">The first process in the new process namespace: known once it is made.</param>
-internal sealed record HeldProcess(ProcessIdentity Holder, ProcessIdentity? Init = null);
+internal sealed record HeldProcess(ProcessIdentity Holder, ProcessIdentity? Init = null)
+{
+    /// <summary>What is gone for certain.</summary>
+    public static HeldProcess None { get; } = new(default(ProcessIdentity));
+}
 
 /// <summary>Which of Open vSwitch's datapaths the hosts of a lab use.</summary>
 internal enum Datapath

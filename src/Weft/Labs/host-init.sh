@@ -11,9 +11,17 @@ read -r stat </proc/self/stat
 hostname "$name"
 ip link set lo up
 
+# First and with -n, because mount(8) writes there.
+mount -n -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/lock /run/netns /run/openvswitch
+# `ip netns` wants a mount point of its own that passes new mounts on, as the machine's is.
+mount --bind /run/netns /run/netns
+mount --make-shared /run/netns
+
 # /etc and /var: the machine's own underneath, what the host writes in memory above. Where the machine keeps
 # state that would be taken for the host's, a whiteout (overlayfs: character device 0/0) hides it.
-layers=${0%/*}
+layers=/run/layers
+mkdir "$layers"
 mount -t tmpfs -o mode=755 tmpfs "$layers"
 for tree in etc var; do mkdir -p "$layers/$tree/upper" "$layers/$tree/work"; done
 mkdir "$layers/var/upper/lib" "$layers/var/upper/log"
@@ -35,12 +43,8 @@ if mountpoint -q "$layers/cgroup"; then
   umount -lR "$layers/cgroup"
 fi
 umount -l "$layers"
+rmdir "$layers"
 
-mount -t tmpfs -o mode=755 tmpfs /run
-mkdir -p /run/lock /run/netns /run/openvswitch
-# `ip netns` wants a mount point of its own that passes new mounts on, as the machine's is.
-mount --bind /run/netns /run/netns
-mount --make-shared /run/netns
 mount -t proc proc /proc
 cd /
 echo "ready $stat"

@@ -1,0 +1,69 @@
+using System.Net;
+using Weft.Core.Overlays;
+using Weft.Labs;
+
+namespace Weft.LabTests;
+
+/// <summary>A lab for one test.</summary>
+internal sealed class TestLab : IAsyncDisposable
+{
+    private TestLab(Lab lab) => Lab = lab;
+
+    public Lab Lab { get; }
+
+    public LabHost this[string host] => Lab[host];
+
+    public static Task<TestLab> UpAsync(Overlay overlay, LabOptions? options = null) =>
+        UpAsync(overlay, OverlayYaml.Write(overlay), options);
+
+    public static async Task<TestLab> UpAsync(
+        Overlay overlay,
+        ReadOnlyMemory<byte> file,
+        LabOptions? options = null
+    )
+    {
+        Needs.ALab();
+        return new TestLab(
+            await Lab.UpAsync(
+                overlay,
+                file,
+                (options ?? new LabOptions()) with
+                {
+                    Name = NewName(),
+                },
+                Needs.Cancellation
+            )
+        );
+    }
+
+    /// <summary>An overlay of hosts alone.</summary>
+    public static Overlay HostsAt(int mtu, params IEnumerable<string> addresses) =>
+        new()
+        {
+            Name = "underlay",
+            Hosts =
+            [
+                .. addresses.Select(
+                    (address, index) =>
+                        new Host
+                        {
+                            Name = $"host{index + 1}",
+                            Address = IPAddress.Parse(address),
+                            Mtu = mtu,
+                        }
+                ),
+            ],
+        };
+
+    public static string NewName() => $"test-{Guid.NewGuid():N}"[..13];
+
+    /// <summary>Runs a script in a host and gives what it printed; it must not fail.</summary>
+    public async Task<string> RunAsync(string host, string script)
+    {
+        var result = await Lab[host].RunAsync(["sh", "-euc", script], default, Needs.Cancellation);
+        Assert.True(result.ExitCode == 0, $"{host}: {script}\n{result.Output}{result.Errors}");
+        return result.Output;
+    }
+
+    public async ValueTask DisposeAsync() => await Lab.DownAsync(Lab.Name);
+}
