@@ -25,6 +25,17 @@ internal sealed class UnderlayCheck(
         select (host, address.Value),
     ];
 
+    /// <summary>The least MTU that the networks need inside the tunnels, and what needs it.</summary>
+    private (int Mtu, string User)? LeastInside() =>
+        networks.Count == 0 ? null
+        : networks.FirstOrDefault(book => book.Subnets.Any(subnet => IsIpv6(subnet.BaseAddress)))
+            is { Network: var network }
+            ? (
+                LeastIpv6Mtu,
+                $"network {network.Quoted} (line {network.At.Line}) has an IPv6 subnet and"
+            )
+        : (LeastIpv4Mtu, "IPv4");
+
     /// <summary>Every host needs an address of its own, of one kind, that others can reach.</summary>
     public void CheckAddresses()
     {
@@ -117,49 +128,41 @@ internal sealed class UnderlayCheck(
         }
     }
 
-    /// <summary>What fits through the tunnels must be enough for the networks' IP versions.</summary>
+    /// <summary>The links must be enough for the underlay's IP version, and what fits through tunnels for the networks'.</summary>
     public void CheckMtus(Tunnels tunnels)
     {
-        var ipv6 = networks.FirstOrDefault(network =>
-            network.Subnets.Any(subnet => IsIpv6(subnet.BaseAddress))
-        );
-        var inside = ipv6 is null ? LeastIpv4Mtu : LeastIpv6Mtu;
+        var leastInside = LeastInside();
         foreach (var (host, address) in addressed)
         {
-            var overhead = -new Encapsulation(
-                tunnels.Type,
-                IsIpv6(address.Value),
-                Keyed: tunnels.Key is not null,
-                Vlan: true,
-                EspMode.None
-            ).OverlayMtu(0);
-            if (host.Value?.Value.Get(OverlaySchema.Host.Mtu) is not { } mtu)
+            if (host.Value?.Value.Get(OverlaySchema.Host.Mtu) is not { Value: var mtu, At: var at })
             {
                 continue;
             }
-            var problem =
-                networks.Count > 0 && mtu.Value < inside + overhead
-                    ? string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"which leaves {mtu.Value - overhead} bytes in a tunnel, and "
-                    )
-                        + (
-                            ipv6 is null
-                                ? $"IPv4 needs {inside}"
-                                : $"network {ipv6.Network.Quoted} (line {ipv6.Network.At.Line}) has an IPv6 subnet and needs {inside}"
-                        )
-                : IsIpv6(address.Value) && mtu.Value < LeastIpv6Mtu
-                    ? "and its underlay address is an IPv6 one"
-                : null;
-            if (problem is not null)
+            var isIpv6 = IsIpv6(address.Value);
+            var (forUnderlay, forNetworks) = (isIpv6 ? LeastIpv6Mtu : 0, 0);
+            var why = "and its underlay address is an IPv6 one";
+            if (leastInside is { } inside)
             {
-                var least = Math.Max(
-                    networks.Count > 0 ? inside + overhead : 0,
-                    IsIpv6(address.Value) ? LeastIpv6Mtu : 0
-                );
+                var overhead = new Encapsulation(
+                    tunnels.Type,
+                    isIpv6,
+                    Keyed: tunnels.Key is not null,
+                    Vlan: true,
+                    EspMode.None
+                ).Headers.Sum(header => header.Bytes);
+                forNetworks = inside.Mtu + overhead;
+                if (forNetworks > forUnderlay)
+                {
+                    why =
+                        $"which leaves {mtu - overhead} bytes in a tunnel, and {inside.User} needs {inside.Mtu}";
+                }
+            }
+            var least = Math.Max(forUnderlay, forNetworks);
+            if (mtu < least)
+            {
                 mistakes.Add(
-                    mtu.At,
-                    $"host {host.Quoted} has an MTU of {mtu.Value}, {problem}: it takes {least} at least"
+                    at,
+                    $"host {host.Quoted} has an MTU of {mtu}, {why}: it takes {least} at least"
                 );
             }
         }
