@@ -1,6 +1,6 @@
 using System.Text.Json;
+using Weft.Core.Linux;
 using Weft.Labs;
-using Weft.Linux;
 
 namespace Weft.LabTests;
 

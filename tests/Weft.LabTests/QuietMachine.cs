@@ -1,4 +1,4 @@
-using Weft.Linux;
+using Weft.Core.Linux;
 
 namespace Weft.LabTests;
 

@@ -42,17 +42,16 @@ internal static class LabExecCommand
             words,
         };
         command.SetAction(
-            (parsed, cancellationToken) =>
-                Terminal.GuardAsync(() =>
-                {
-                    Machine.RequireRoot();
-                    return RunAsync(
-                        Lab.Open(parsed.GetValue(lab))[parsed.GetValue(host)!],
-                        parsed.GetValue(container),
-                        parsed.GetValue(words)!,
-                        cancellationToken
-                    );
-                })
+            (parsed, _, cancellationToken) =>
+            {
+                Machine.RequireRoot();
+                return RunAsync(
+                    Lab.Open(parsed.GetValue(lab))[parsed.GetValue(host)!],
+                    parsed.GetValue(container),
+                    parsed.GetValue(words)!,
+                    cancellationToken
+                );
+            }
         );
         return command;
     }
@@ -95,6 +94,6 @@ internal static class LabExecCommand
         {
             throw new LabException(exception.Message);
         }
-        return 0;
+        return ExitCode.Done;
     }
 }
