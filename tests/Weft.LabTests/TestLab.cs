@@ -13,13 +13,20 @@ internal sealed class TestLab : IAsyncDisposable
 
     public LabHost this[string host] => Lab[host];
 
-    public static async Task<TestLab> UpAsync(Overlay overlay, LabOptions? options = null)
+    public static Task<TestLab> UpAsync(Overlay overlay, LabOptions? options = null) =>
+        UpAsync(overlay, OverlayYaml.Write(overlay), options);
+
+    public static async Task<TestLab> UpAsync(
+        Overlay overlay,
+        ReadOnlyMemory<byte> file,
+        LabOptions? options = null
+    )
     {
         Needs.ALab();
         return new TestLab(
             await Lab.UpAsync(
                 overlay,
-                OverlayYaml.Write(overlay),
+                file,
                 (options ?? new LabOptions()) with
                 {
                     Name = NewName(),

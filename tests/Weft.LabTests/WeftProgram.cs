@@ -2,10 +2,12 @@ using Weft.Core.Linux;
 
 namespace Weft.LabTests;
 
-/// <summary>The program as users run it.</summary>
+/// <summary>The program as users run it: the published binary where the build script names it, else the one built with the tests.</summary>
 internal static class WeftProgram
 {
-    public static string Path { get; } = System.IO.Path.Combine(AppContext.BaseDirectory, "weft");
+    public static string Path { get; } =
+        Environment.GetEnvironmentVariable("WEFT_BINARY")
+        ?? System.IO.Path.Combine(AppContext.BaseDirectory, "weft");
 
     public static Task<ToolResult> RunAsync(params IEnumerable<string> arguments) =>
         Tool.RunAsync([Path, .. arguments], cancellationToken: Needs.Cancellation);

@@ -57,6 +57,10 @@ public static class IPText
         var addressText = slash < 0 ? text : text[..slash];
         if (!TryReadAddress(addressText, out var address, out wrong))
         {
+            wrong =
+                slash < 0
+                    ? "is not a subnet: write one such as 10.8.2.0/24 or fd00:8:2::/64"
+                    : $"begins with what {wrong}";
             return false;
         }
         var bits = Bits(address);
@@ -66,6 +70,12 @@ public static class IPText
             return false;
         }
         var prefixText = text[(slash + 1)..];
+        if (prefixText == "0")
+        {
+            wrong =
+                "holds every address there is: write a prefix length that leaves the others some";
+            return false;
+        }
         if (!TryReadPrefix(prefixText, bits, out var prefix))
         {
             wrong = PrefixOfMask(prefixText) is { } meant

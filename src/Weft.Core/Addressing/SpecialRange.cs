@@ -21,7 +21,6 @@ public sealed record SpecialRange(IPNetwork Range, string What)
         new(IPNetwork.Parse("240.0.0.0/4"), "a reserved address"),
         new(IPNetwork.Parse("::/128"), "the unspecified address"),
         new(IPNetwork.Parse("::1/128"), "the loopback address"),
-        new(IPNetwork.Parse("::ffff:0:0/96"), "an IPv4 address written as an IPv6 one"),
         new(IPNetwork.Parse("fe80::/10"), "a link-local address"),
         new(IPNetwork.Parse("ff00::/8"), "a multicast address"),
     ];

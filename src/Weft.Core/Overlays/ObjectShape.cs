@@ -81,7 +81,8 @@ internal sealed class ObjectShape(string example, params ImmutableArray<Key> key
                     .Entries.Select(entry => entry.Key.Text)
                     .ToHashSet(StringComparer.Ordinal);
                 key = Meant(name.Text, present);
-                mistakes.Add(name.At, UnknownKey(name.Text, key, place));
+                var meant = key;
+                mistakes.Add(name.At, () => UnknownKey(name.Text, meant, place));
             }
             if (key is null)
             {

@@ -66,8 +66,8 @@ internal sealed class UnderlayCheck(
     }
 
     /// <summary>
-    /// No address may be in two subnets, nor an underlay address in one. Sorted, each range comes right after those
-    /// that enclose it: one pass sees all.
+    /// No address may be in two subnets, nor an underlay address in one. Subnets are disjoint or nested; sorted, those
+    /// inside an outermost one follow it, so that one pass finds all.
     /// </summary>
     public void CheckSubnets()
     {
@@ -94,32 +94,22 @@ internal sealed class UnderlayCheck(
             .ThenBy(range => range.Subnet.PrefixLength)
             .ThenBy(range => range.IsHost)
             .ThenBy(range => range.At.Order);
-        var enclosing = new Stack<Range>();
+        Range? outer = null;
         var holding = new Dictionary<Range, List<Range>>();
         foreach (var range in ranges)
         {
-            while (
-                enclosing.TryPeek(out var last) && !last.Subnet.Contains(range.Subnet.BaseAddress)
-            )
+            if (outer is null || !outer.Subnet.Contains(range.Subnet.BaseAddress))
             {
-                enclosing.Pop();
+                outer = range.IsHost ? outer : range;
             }
-            var outer = enclosing.FirstOrDefault();
-            if (range.IsHost)
+            else if (range.IsHost)
             {
-                if (outer is not null)
-                {
-                    (holding.TryGetValue(outer, out var held) ? held : holding[outer] = []).Add(
-                        range
-                    );
-                }
-                continue;
+                (holding.TryGetValue(outer, out var held) ? held : holding[outer] = []).Add(range);
             }
-            if (outer is not null)
+            else
             {
                 AddOverlap(outer, range);
             }
-            enclosing.Push(range);
         }
         foreach (var (subnet, held) in holding)
         {

@@ -81,10 +81,19 @@ internal sealed class YamlTree
         // On some malformed input the parser throws whatever its own code runs into; to the user all of it is bad YAML.
         catch (Exception error) when (error is not OutOfMemoryException)
         {
-            AddSyntaxMistake(error);
+            var (at, message) = YamlAdvice.On(
+                error,
+                text,
+                Here,
+                open.Count > 0 ? open.Peek() : null
+            );
+            mistakes.Add(at, message);
             return null;
         }
     }
+
+    /// <summary>How far the parser has read.</summary>
+    private Position Here => At(scanner.CurrentPosition);
 
     /// <summary>Reads the node that begins with the current event, and moves to the event after it.</summary>
     private YamlNode ReadNode()
@@ -107,7 +116,11 @@ internal sealed class YamlTree
                 open.Push(start);
                 if (open.Count > DeepestLevel)
                 {
-                    throw new MaximumRecursionLevelReachedException(start.Start, start.End, "");
+                    throw new MaximumRecursionLevelReachedException(
+                        start.Start,
+                        start.End,
+                        "nested too deep"
+                    );
                 }
                 Next();
                 YamlNode collection =
@@ -202,94 +215,4 @@ internal sealed class YamlTree
     private static Position Start(ParsingEvent @event) => At(@event.Start);
 
     private static Position At(Mark mark) => new((int)mark.Line, (int)mark.Column);
-
-    private void AddSyntaxMistake(Exception error)
-    {
-        var problem = error.Message;
-        var at =
-            error is YamlException { Start: var mark } && mark.Index > 0
-                ? At(mark)
-                : At(scanner.CurrentPosition);
-        if (error is MaximumRecursionLevelReachedException)
-        {
-            mistakes.Add(
-                at,
-                $"this is nested {open.Count} levels deep, and an overlay file has six: take the brackets away"
-            );
-            return;
-        }
-        var isInFlow = open.TryPeek(out var innermost) && IsFlow(innermost);
-        if (isInFlow && error is not SyntaxErrorException)
-        {
-            var (bracket, closing) = innermost is SequenceStart ? ('[', ']') : ('{', '}');
-            mistakes.Add(
-                Start(innermost!),
-                $"'{bracket}' opens here and what follows is not well formed: look for a missing '{closing}' or ','"
-            );
-            return;
-        }
-        var advice = Advice.FirstOrDefault(advice =>
-            problem.Contains(advice.Problem, StringComparison.Ordinal)
-        );
-        mistakes.Add(
-            Within(at),
-            advice == default
-                ? $"this is not YAML ({problem.TrimEnd('.')}): look here and in the line above"
-                : advice.Message
-        );
-    }
-
-    /// <summary>The position, or the end of the text where the parser's own is beyond it.</summary>
-    private Position Within(Position at)
-    {
-        var end = Position.After(text);
-        return end.IsBefore(at) ? end : at;
-    }
-
-    private static bool IsFlow(ParsingEvent @event) =>
-        @event
-            is SequenceStart { Style: SequenceStyle.Flow }
-                or MappingStart { Style: MappingStyle.Flow };
-
-    // What the parser says of the mistakes that people make most, and what helps.
-    private static readonly ImmutableArray<(string Problem, string Message)> Advice =
-    [
-        ("tab", "a tab is here: indent with spaces, YAML allows nothing else"),
-        (
-            "unexpected end of stream",
-            "a quotation mark opens here and is not closed: add the other one"
-        ),
-        (
-            "unexpected document indicator",
-            "a quotation mark opens here and is not closed: add the other one"
-        ),
-        (
-            "found character that cannot start any token",
-            "no value can begin with this character: put the value in quotes"
-        ),
-        (
-            "found unknown escape character",
-            "a backslash is in this text in double quotes: use single quotes"
-        ),
-        (
-            "found invalid mapping",
-            "a second ':' is in this entry: give it a line of its own, indented like its neighbours"
-        ),
-        (
-            "did not find expected key",
-            "a 'key: value' belongs here: indent it like its neighbours, with a space after the ':'"
-        ),
-        (
-            "could not find expected ':'",
-            "a 'key: value' belongs here: indent it like its neighbours, with a space after the ':'"
-        ),
-        (
-            "did not find expected '-' indicator",
-            "a list item belongs here: begin it with '- ', indented like its neighbours"
-        ),
-        (
-            "did not find expected node content",
-            "a value belongs here: write one, or put it in quotes"
-        ),
-    ];
 }

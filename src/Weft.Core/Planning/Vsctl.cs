@@ -64,11 +64,12 @@ internal static class Vsctl
             );
         }
         return datum.Count == 1
-            ? Quote(Word(datum.Atoms[0].ToString()))
-            : Quote(
-                "[" + string.Join(',', datum.Atoms.Select(atom => Word(atom.ToString()))) + "]"
-            );
+            ? Quote(Word(datum.Atoms[0]))
+            : Quote("[" + string.Join(',', datum.Atoms.Select(atom => Word(atom))) + "]");
     }
+
+    private static string Word(Atom atom) =>
+        atom.Kind is AtomKind.String ? Word(atom.AsString()) : atom.ToString();
 
     /// <summary>A string that is no plain word is quoted as in JSON, for ovs-vsctl.</summary>
     private static string Word(string text)

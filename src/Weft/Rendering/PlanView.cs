@@ -38,8 +38,10 @@ internal static class PlanView
                 ChangeAction.Set => ("~", "yellow"),
                 _ => ("-", "red"),
             };
+            var name = change.Detail.Length == 0 ? change.Name : change.Name.PadRight(nameWidth);
             console.MarkupLine(
-                $"  [{color}]{sign}[/] {change.What.PadRight(whatWidth)}  [bold]{change.Name.PadRight(nameWidth).EscapeMarkup()}[/]  {change.Detail.EscapeMarkup()}".TrimEnd()
+                $"  [{color}]{sign}[/] {change.What.PadRight(whatWidth)}  [bold]{name.EscapeMarkup()}[/]"
+                    + (change.Detail.Length == 0 ? "" : $"  {change.Detail.EscapeMarkup()}")
             );
         }
     }

@@ -1,0 +1,110 @@
+using System.Collections.Immutable;
+using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
+
+namespace Weft.Core.Overlays;
+
+/// <summary>Says in the words of someone who writes an overlay file what the YAML parser could not read.</summary>
+internal static class YamlAdvice
+{
+    private const string OpenQuote =
+        "a quotation mark opens here and is not closed: add the other one";
+    private const string NoPair =
+        "a 'key: value' belongs here: indent it like its neighbours, with a space after the ':'";
+
+    // The parser's own words for the mistakes that people make most, and what helps.
+    private static readonly ImmutableArray<(string Problem, string Advice)> Known =
+    [
+        (
+            "nested too deep",
+            "lists and mappings are nested 32 levels deep here, and an overlay file has six: take most away"
+        ),
+        ("tab", "a tab is here: indent with spaces, YAML allows nothing else"),
+        ("a quoted scalar, found unexpected", OpenQuote),
+        ("double-quoted scalar, found wrong indentation", OpenQuote),
+        (
+            "unknown escape character",
+            "a backslash is in a text in double quotes: use single quotes"
+        ),
+        ("cannot start any token", "no value begins with this character: put the value in quotes"),
+        (
+            "found invalid mapping",
+            "a second ':' is in this entry: give the second key a line of its own, indented like its neighbours"
+        ),
+        ("did not find expected key", NoPair),
+        ("could not find expected ':'", NoPair),
+        (
+            "did not find expected '-' indicator",
+            "a list item belongs here: begin it with '- ', indented like its neighbours"
+        ),
+        (
+            "did not find expected node content",
+            "a value belongs here: write one, or put it in quotes"
+        ),
+    ];
+
+    /// <summary>The place of the mistake, and what it is and what to do about it.</summary>
+    /// <param name="error">What the parser threw.</param>
+    /// <param name="text">The file.</param>
+    /// <param name="here">How far the parser had read.</param>
+    /// <param name="innermost">The beginning of the collection that it was in.</param>
+    public static (Position At, string Message) On(
+        Exception error,
+        string text,
+        Position here,
+        ParsingEvent? innermost
+    )
+    {
+        var at = error is YamlException { Start: var mark, End.Index: > 0 }
+            ? new Position((int)mark.Line, (int)mark.Column)
+            : here;
+        var end = Position.After(text);
+        at = end.IsBefore(at) ? end : at;
+        if (IsAfterTwoColons(text, at))
+        {
+            return (at, "an address that ends with '::' is here, a key to YAML: put it in quotes");
+        }
+        var isOfBrackets =
+            error is not YamlException
+            || error.Message.Contains("did not find expected ','", StringComparison.Ordinal);
+        if (isOfBrackets && innermost is SequenceStart or MappingStart)
+        {
+            return OnBrackets(at, innermost);
+        }
+        var advice = Known
+            .Where(known => error.Message.Contains(known.Problem, StringComparison.Ordinal))
+            .Select(known => known.Advice)
+            .FirstOrDefault();
+        return (
+            at,
+            advice
+                ?? $"this is not YAML ({error.Message.TrimEnd('.')}): look here and in the line above"
+        );
+    }
+
+    private static (Position At, string Message) OnBrackets(Position at, ParsingEvent innermost)
+    {
+        var (opening, closing) = innermost is SequenceStart ? ('[', ']') : ('{', '}');
+        return at.Line == innermost.Start.Line
+            ? (at, $"a '{closing}' or a ',' belongs before this: add it")
+            : (
+                new((int)innermost.Start.Line, (int)innermost.Start.Column),
+                $"'{opening}' opens here and is not closed: add the '{closing}'"
+            );
+    }
+
+    private static bool IsAfterTwoColons(string text, Position at)
+    {
+        var line = 1;
+        foreach (var content in text.AsSpan().EnumerateLines())
+        {
+            if (line++ == at.Line)
+            {
+                return at.Column >= 2
+                    && at.Column <= content.Length
+                    && content.Slice(at.Column - 2, 2) is "::";
+            }
+        }
+        return false;
+    }
+}

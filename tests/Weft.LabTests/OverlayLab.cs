@@ -1,0 +1,141 @@
+using System.Text;
+using Weft.Core.Linux;
+using Weft.Core.Overlays;
+using Weft.Labs;
+
+namespace Weft.LabTests;
+
+/// <summary>A lab made from an overlay file, with the program to apply it.</summary>
+internal sealed class OverlayLab : IAsyncDisposable
+{
+    /// <summary>DESIGN's main job, as the README gives it.</summary>
+    public static string TwoHosts { get; } =
+        File.ReadAllText(Path.Combine(Repository.Root, "examples", "two-hosts.yaml"));
+
+    private readonly TestLab lab;
+
+    private OverlayLab(TestLab lab) => this.lab = lab;
+
+    public IReadOnlyList<LabHost> Hosts => lab.Lab.Hosts;
+
+    public string Name => lab.Lab.Name;
+
+    /// <summary>Makes the hosts and applies nothing.</summary>
+    public static async Task<OverlayLab> BareAsync(string yaml, LabOptions? options = null) =>
+        new(await TestLab.UpAsync(Parse(yaml), Encoding.UTF8.GetBytes(yaml), options));
+
+    /// <summary>Makes the hosts and applies the file in each.</summary>
+    public static async Task<OverlayLab> UpAsync(string yaml, LabOptions? options = null)
+    {
+        var made = await BareAsync(yaml, options);
+        try
+        {
+            await made.ApplyEverywhereAsync();
+            return made;
+        }
+        catch
+        {
+            await made.DisposeAsync();
+            throw;
+        }
+    }
+
+    public static Overlay Parse(string yaml)
+    {
+        var result = OverlayFile.Parse("overlay.yaml", Encoding.UTF8.GetBytes(yaml));
+        Assert.True(result.Overlay is not null, string.Join('\n', result.Mistakes));
+        return result.Overlay;
+    }
+
+    /// <summary>Runs the program in a host.</summary>
+    public Task<ToolResult> WeftAsync(string host, params IEnumerable<string> arguments) =>
+        lab[host].RunAsync([WeftProgram.Path, .. arguments], default, Needs.Cancellation);
+
+    /// <summary>Runs the program in a host; it must not fail.</summary>
+    public async Task<string> WeftDoneAsync(string host, params IEnumerable<string> arguments)
+    {
+        var result = await WeftAsync(host, arguments);
+        Assert.True(
+            result.ExitCode == 0,
+            $"{host}: {result.ExitCode}\n{result.Output}{result.Errors}"
+        );
+        return result.Output;
+    }
+
+    public async Task ApplyEverywhereAsync()
+    {
+        foreach (
+            var (host, result) in await lab.Lab.RunEverywhereAsync(
+                [WeftProgram.Path, "apply", "--yes"],
+                null,
+                Needs.Cancellation
+            )
+        )
+        {
+            Assert.True(result.ExitCode == 0, $"{host.Name}: {result.Output}{result.Errors}");
+        }
+    }
+
+    /// <summary>Gives every host another overlay file.</summary>
+    public async Task WriteFileAsync(string yaml)
+    {
+        foreach (var host in Hosts)
+        {
+            await WriteFileAsync(host.Name, yaml);
+        }
+    }
+
+    /// <summary>Gives a host another overlay file.</summary>
+    public async Task WriteFileAsync(string host, string yaml)
+    {
+        var result = await lab[host]
+            .RunAsync(
+                ["sh", "-c", "cat > /etc/weft/overlay.yaml"],
+                Encoding.UTF8.GetBytes(yaml),
+                Needs.Cancellation
+            );
+        Assert.Equal(0, result.ExitCode);
+    }
+
+    /// <summary>Runs a script in a host; it must not fail.</summary>
+    public Task<string> RunAsync(string host, string script) => lab.RunAsync(host, script);
+
+    /// <summary>Runs a script in a host, whatever comes of it.</summary>
+    public Task<ToolResult> TryAsync(string host, string script) =>
+        lab[host].RunAsync(["sh", "-c", script], default, Needs.Cancellation);
+
+    /// <summary>
+    /// Pings with a packet of that many bytes that may not be fragmented, until it is answered: a bridge that
+    /// speaks the spanning tree protocol forwards nothing in its first seconds.
+    /// </summary>
+    public async Task ReachesAsync(string host, string? container, string address, int size)
+    {
+        var ping = Ping(container, address, size);
+        ToolResult last = new(0, "", "");
+        await Eventually.IsAsync(
+            async () => (last = await TryAsync(host, ping)).ExitCode == 0,
+            () => $"{host} {container} → {address} with {size} bytes: {last.Output}{last.Errors}"
+        );
+    }
+
+    /// <summary>One try with a packet of that many bytes that may not be fragmented.</summary>
+    public Task<ToolResult> PingAsync(string host, string? container, string address, int size) =>
+        TryAsync(host, Ping(container, address, size));
+
+    /// <summary>The matrix of the whole lab: everything that should reach something does.</summary>
+    public async Task AllReachAllAsync()
+    {
+        var result = await WeftProgram.RunAsync("ping", "--lab", Name, "--timeout", "30");
+        Assert.True(result.ExitCode == 0, result.Output + result.Errors);
+    }
+
+    public async ValueTask DisposeAsync() => await lab.DisposeAsync();
+
+    private static string Ping(string? container, string address, int size)
+    {
+        var ipv6 = address.Contains(':', StringComparison.Ordinal);
+        var payload = size - (ipv6 ? 40 : 20) - 8;
+        var inside = container is null ? "" : $"ip netns exec {container} ";
+        return $"{inside}ping -n -c 1 -W 1 -M do -s {payload} {address} 2>&1";
+    }
+}

@@ -1,0 +1,161 @@
+namespace Weft.LabTests;
+
+/// <summary>The main job: what examples/two-hosts.yaml promises, on real Open vSwitch.</summary>
+public sealed class TwoHostsTests
+{
+    // 1500 less IPv4, GRE, the inner Ethernet header and the VLAN tag: 20 + 4 + 14 + 4.
+    private const int Mtu = 1458;
+
+    [Fact]
+    public async Task Containers_and_hosts_reach_each_other_at_full_MTU_and_one_byte_more_is_refused_aloud()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        (string Host, string? Container, string To)[] ways =
+        [
+            ("host1", "wallabag", "10.8.2.3"),
+            ("host2", "mastodon", "10.8.2.2"),
+            ("host1", null, "10.8.3.2"),
+            ("host2", null, "10.8.3.1"),
+        ];
+        foreach (var (host, container, to) in ways)
+        {
+            await lab.ReachesAsync(host, container, to, Mtu);
+            var tooLong = await lab.PingAsync(host, container, to, Mtu + 1);
+            Assert.NotEqual(0, tooLong.ExitCode);
+            Assert.Contains(
+                $"message too long, mtu={Mtu}",
+                tooLong.Output,
+                StringComparison.Ordinal
+            );
+        }
+        await lab.AllReachAllAsync();
+    }
+
+    [Fact]
+    public async Task A_container_with_an_address_of_the_host_network_reaches_nobody_there()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", Mtu);
+        await lab.ReachesAsync("host1", null, "10.8.3.2", Mtu);
+
+        await lab.RunAsync("host1", "ip -n wallabag addr add 10.8.3.77/24 dev eth1");
+
+        foreach (var address in (string[])["10.8.3.1", "10.8.3.2"])
+        {
+            Assert.NotEqual(0, (await lab.PingAsync("host1", "wallabag", address, 84)).ExitCode);
+        }
+    }
+
+    [Fact]
+    public async Task A_container_reaches_its_host_by_no_address_that_the_file_does_not_give()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", Mtu);
+
+        var neighbours = await lab.TryAsync(
+            "host1",
+            "ip netns exec wallabag ping -6 -n -c 2 -W 1 ff02::1%eth1; ip -n wallabag -6 neigh"
+        );
+
+        var hosts = await lab.RunAsync("host1", "ip -o -6 addr show scope link");
+        Assert.DoesNotContain("cont-mgmnt0", hosts, StringComparison.Ordinal);
+        Assert.DoesNotContain("wallabag", hosts, StringComparison.Ordinal);
+        // The other container answers, across the tunnel; of the hosts none does.
+        var others = neighbours
+            .Output.Split('\n')
+            .Where(line => line.Contains("icmp_seq", StringComparison.Ordinal))
+            .Select(line => line.Split(' ')[3])
+            .Distinct()
+            .Count();
+        Assert.True(others <= 2, neighbours.Output);
+    }
+
+    [Fact]
+    public async Task TCP_carries_20_megabytes_intact_between_containers_and_between_hosts()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", Mtu);
+        await lab.RunAsync(
+            "host2",
+            "ip netns exec mastodon iperf3 -s -D --pidfile /run/c.pid; iperf3 -s -D --pidfile /run/h.pid"
+        );
+        foreach (
+            var client in (string[])
+                ["ip netns exec wallabag iperf3 -c 10.8.2.3", "iperf3 -c 10.8.3.2"]
+        )
+        {
+            await Eventually.IsAsync(async () =>
+                (await lab.TryAsync("host1", $"{client} -n 20M")).ExitCode == 0
+            );
+        }
+    }
+
+    [Fact]
+    public async Task Applied_a_second_time_it_makes_no_OVSDB_operation_and_runs_no_link_command()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        // Whatever runs `ip` from now on is written down.
+        await lab.RunAsync(
+            "host1",
+            """
+            mkdir /run/watch
+            printf '#!/bin/sh\necho "$*" >> /run/watch/log\nexec /sbin/ip "$@"\n' > /run/watch/ip
+            chmod +x /run/watch/ip
+            """
+        );
+        var before = await lab.RunAsync(
+            "host1",
+            "ovsdb-tool show-log /etc/openvswitch/conf.db | grep -c '^record'"
+        );
+
+        var second = await lab.RunAsync(
+            "host1",
+            $"PATH=/run/watch:$PATH {WeftProgram.Path} apply --yes"
+        );
+
+        Assert.Contains("nothing to change", second, StringComparison.Ordinal);
+        // ovs-vswitchd itself writes statistics now and then; what a client does carries its comment.
+        var after = await lab.RunAsync(
+            "host1",
+            $"ovsdb-tool show-log -m /etc/openvswitch/conf.db | awk '/^record/ {{ n++ }} n >= {before.Trim()}' | grep -c weft: || true"
+        );
+        Assert.Equal("0", after.Trim());
+        var commands = (await lab.RunAsync("host1", "cat /run/watch/log")).Trim().Split('\n');
+        Assert.NotEmpty(commands);
+        Assert.All(commands, command => Assert.EndsWith("addr show", command));
+    }
+
+    [Fact]
+    public async Task The_commands_that_plan_prints_typed_on_a_bare_host_leave_nothing_to_plan()
+    {
+        await using var lab = await OverlayLab.BareAsync(OverlayLab.TwoHosts);
+        foreach (var host in lab.Hosts)
+        {
+            var printed = await lab.WeftDoneAsync(host.Name, "plan", "--commands");
+            await lab.RunAsync(host.Name, printed);
+            var after = await lab.WeftAsync(host.Name, "plan", "--exit-code");
+            Assert.True(after.ExitCode == 0, after.Output + after.Errors);
+        }
+        await lab.AllReachAllAsync();
+    }
+
+    [Fact]
+    public async Task Somebody_who_edits_the_switch_while_a_plan_is_carried_out_is_not_overwritten()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        // The second weft waits for the lock of the first; both end with the host as intended.
+        await lab.RunAsync(
+            "host1",
+            "ovs-vsctl del-port tun-host2; ovs-vsctl clear port cont-mgmnt0-sw tag"
+        );
+        var both = await Task.WhenAll(
+            lab.WeftAsync("host1", "apply", "--yes"),
+            lab.WeftAsync("host1", "apply", "--yes")
+        );
+        Assert.All(
+            both,
+            result => Assert.True(result.ExitCode == 0, result.Output + result.Errors)
+        );
+        Assert.Equal(0, (await lab.WeftAsync("host1", "status")).ExitCode);
+    }
+}
