@@ -78,6 +78,24 @@ public sealed class LabLifeTests
     }
 
     [Fact]
+    public async Task Programs_of_root_are_found_where_PATH_leaves_them_out()
+    {
+        Needs.ALab();
+        var said = await QuietMachine.LeftAsItWasByAsync(
+            """
+            full=$PATH
+            PATH=/usr/bin:/bin
+            $weft lab up --hosts 1 --no-apply || exit 1
+            $weft lab exec host1 sh -c 'echo "$PATH"; ip -V'
+            $weft lab down || exit 1
+            PATH=$full
+            """
+        );
+        Assert.Contains("/usr/bin:/bin:/usr/local/sbin", said, StringComparison.Ordinal);
+        Assert.Contains("iproute2", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_name_that_is_up_already_is_left_alone_and_its_user_told_what_to_do()
     {
         await using var lab = await TestLab.UpAsync(SampleOverlay.Of(1));

@@ -67,7 +67,7 @@ public sealed class ReachabilityTableTests
     }
 
     [Fact]
-    public void A_table_that_does_not_fit_has_numbers_for_columns()
+    public void A_table_that_does_not_fit_has_one_sign_for_each_pair()
     {
         var overlay = SampleOverlay.Of(12);
         var results = overlay
@@ -77,8 +77,34 @@ public sealed class ReachabilityTableTests
             .ToArray();
         var lines = Shown(60, results).Split('\n');
         Assert.All(lines, line => Assert.InRange(line.Length, 0, 60));
-        Assert.Equal("        1  2  3  4  5  6  7  8  9  10  11  12", lines[1]);
-        Assert.Equal("2 c2    ✓  –  ✓  ✓  ✓  ✓  ✓  ✓  ✓  ✓   ✓   ✓", lines[3]);
+        Assert.Equal(
+            [
+                "                111",
+                "       123456789012",
+                " 1 c1  –✓✓✓✓✓✓✓✓✓✓✓",
+                " 2 c2  ✓–✓✓✓✓✓✓✓✓✓✓",
+            ],
+            lines[1..5]
+        );
+        Assert.Equal("12 c12 ✓✓✓✓✓✓✓✓✓✓✓–", lines[14]);
+    }
+
+    [Fact]
+    public void A_machine_whose_kernel_keeps_too_few_neighbours_is_told_how_to_keep_more()
+    {
+        var overlay = SampleOverlay.Of(200);
+        ProbeResult[] results =
+        [
+            .. overlay
+                .Hosts.SelectMany(host => ReachabilityPlan.ProbesFrom(overlay, host.Name, [84]))
+                .Select(probe => ProbeResult.Of(probe, new Answer(Outcome.Lost))),
+        ];
+        Assert.Contains(
+            "sysctl -w net.ipv4.neigh.default.gc_thresh3=159200",
+            NeighbourTable.Shortage(new ReachabilityReport("lab", [.. results])),
+            StringComparison.Ordinal
+        );
+        Assert.Null(NeighbourTable.Shortage(new ReachabilityReport("lab", [.. results[..10]])));
     }
 
     [Fact]

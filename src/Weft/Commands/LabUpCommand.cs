@@ -200,6 +200,10 @@ internal static class LabUpCommand
             );
             terminal.Out.WriteLine();
             ReachabilityTable.Write(terminal.Out, report);
+            if (NeighbourTable.Shortage(report) is { } shortage)
+            {
+                terminal.Notice(shortage);
+            }
             terminal.Out.WriteLine();
             reachable = report.Reachable;
         }

@@ -88,6 +88,10 @@ internal static class PingCommand
                 else
                 {
                     ReachabilityTable.Write(terminal.Out, report);
+                    if (NeighbourTable.Shortage(report) is { } shortage)
+                    {
+                        terminal.Notice(shortage);
+                    }
                 }
                 return report.Reachable ? ExitCode.Done : ExitCode.Failed;
             }

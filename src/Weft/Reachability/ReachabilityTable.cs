@@ -1,6 +1,7 @@
 using System.Globalization;
 using Spectre.Console;
 using Weft.Rendering;
+using Owner = (string Host, string? Container);
 
 namespace Weft.Reachability;
 
@@ -9,7 +10,7 @@ internal static class ReachabilityTable
 {
     private const int MostSentences = 12;
 
-    /// <summary>Writes the report. A table that the console is too narrow for has numbers for columns.</summary>
+    /// <summary>Writes the report. A table that the console is too narrow for has one sign for each pair.</summary>
     public static void Write(IAnsiConsole console, ReachabilityReport report)
     {
         foreach (var network in report.Results.GroupBy(result => result.Network))
@@ -18,11 +19,15 @@ internal static class ReachabilityTable
             console.MarkupLine(
                 $"[bold]{Markup.Escape(network.Key)}[/]  [dim]packets of {Sizes(results)} bytes, round trip in ms[/]"
             );
-            var rows = Rows(results, brief: false);
-            AlignedRows.Write(
-                console,
-                AlignedRows.Width(rows) <= console.Profile.Width ? rows : Rows(results, brief: true)
-            );
+            var rows = Rows(results);
+            if (AlignedRows.Width(rows) <= console.Profile.Width)
+            {
+                AlignedRows.Write(console, rows);
+            }
+            else
+            {
+                WriteDense(console, results);
+            }
             console.WriteLine();
         }
         WriteVerdict(console, report);
@@ -53,55 +58,74 @@ internal static class ReachabilityTable
         );
     }
 
-    private static List<string[]> Rows(ProbeResult[] results, bool brief)
+    private static List<string[]> Rows(ProbeResult[] results)
     {
-        var sources = results.Select(result => Who(result.From)).Distinct().ToArray();
-        var destinations = results.Select(result => Who(result.To)).ToHashSet();
-        var all = sources.Union(destinations).ToArray();
-        var columns = all.Where(destinations.Contains).ToArray();
+        var (rows, columns) = Axes(results);
         var cells = results.ToLookup(result => (Who(result.From), Who(result.To)));
-        List<string[]> rows =
+        return
         [
-            ["", .. columns.Select(column => brief ? Number(column) : Name(column))],
-            .. sources.Select(source =>
-                new[] { Label(source) }
-                    .Concat(columns.Select(column => Cell([.. cells[(source, column)]], brief)))
+            ["", .. columns.Select(Name)],
+            .. rows.Select(row =>
+                new[] { Name(row) }
+                    .Concat(columns.Select(column => Cell([.. cells[(row, column)]])))
                     .ToArray()
             ),
         ];
-        if (brief)
+    }
+
+    // One sign a pair: the columns have the numbers of the rows, read from above.
+    private static void WriteDense(IAnsiConsole console, ProbeResult[] results)
+    {
+        var (rows, columns) = Axes(results);
+        var all = rows.Union(columns).ToArray();
+        var cells = results.ToLookup(result => (Who(result.From), Who(result.To)));
+        var digits = $"{all.Length}".Length;
+        var name = all.Max(one => Name(one).Length);
+        for (var digit = 0; digit < digits; digit++)
         {
-            rows.AddRange(
-                all.Except(sources)
-                    .Select(other =>
-                        new[] { Label(other) }.Concat(columns.Select(_ => "")).ToArray()
-                    )
+            var heading = columns.Select(column => Number(column)[digit]);
+            console.MarkupLine(
+                $"[dim]{new string(' ', digits + name + 2)}{string.Concat(heading)}[/]"
             );
         }
-        return rows;
+        foreach (var row in all)
+        {
+            var signs = rows.Contains(row)
+                ? columns.Select(column => Sign([.. cells[(row, column)]]))
+                : [];
+            console.MarkupLine(
+                $"[dim]{Number(row)}[/] {Name(row).PadRight(name)} {string.Concat(signs)}".TrimEnd()
+            );
+        }
 
-        string Label((string, string?) who) => brief ? $"{Number(who)} {Name(who)}" : Name(who);
-
-        string Number((string, string?) who) => $"{Array.IndexOf(all, who) + 1}";
+        string Number(Owner who) => $"{Array.IndexOf(all, who) + 1}".PadLeft(digits);
     }
 
-    private static string Cell(ProbeResult[] results, bool brief)
+    private static (Owner[] Rows, Owner[] Columns) Axes(ProbeResult[] results)
     {
-        if (results.Length == 0)
-        {
-            return "[dim]–[/]";
-        }
-        if (Array.Find(results, IsBroken) is not { } broken)
-        {
-            var fastest = results.Min(result => result.Milliseconds ?? 0);
-            return brief
-                ? "[green]✓[/]"
-                : $"[green]✓[/] {fastest.ToString("0.00", CultureInfo.InvariantCulture)}";
-        }
-        return Array.TrueForAll(results, IsBroken)
-            ? $"[red]✗{(brief ? "" : $" {Word(broken.Outcome)}")}[/]"
-            : $"[yellow]▲{(brief ? "" : " in part")}[/]";
+        var rows = results.Select(result => Who(result.From)).Distinct().ToArray();
+        var destinations = results.Select(result => Who(result.To)).ToHashSet();
+        return (rows, [.. rows.Union(destinations).Where(destinations.Contains)]);
     }
+
+    private static string Cell(ProbeResult[] results)
+    {
+        var broken = Array.Find(results, IsBroken);
+        return Sign(results)
+            + (
+                results.Length == 0 ? ""
+                : broken is null
+                    ? $" {results.Min(result => result.Milliseconds ?? 0).ToString("0.00", CultureInfo.InvariantCulture)}"
+                : Array.TrueForAll(results, IsBroken) ? $" [red]{Word(broken.Outcome)}[/]"
+                : " [yellow]in part[/]"
+            );
+    }
+
+    private static string Sign(ProbeResult[] results) =>
+        results.Length == 0 ? "[dim]–[/]"
+        : !Array.Exists(results, IsBroken) ? "[green]✓[/]"
+        : Array.TrueForAll(results, IsBroken) ? "[red]✗[/]"
+        : "[yellow]▲[/]";
 
     // What gets through is as telling as what does not: small packets alone mean an MTU that is too large somewhere.
     private static string Sentence(ProbeResult[] way)
@@ -141,9 +165,7 @@ internal static class ReachabilityTable
 
     private static bool IsBroken(ProbeResult result) => result.Outcome is not Outcome.Reached;
 
-    private static (string Host, string? Container) Who(Endpoint endpoint) =>
-        (endpoint.Host, endpoint.Container);
+    private static Owner Who(Endpoint endpoint) => (endpoint.Host, endpoint.Container);
 
-    private static string Name((string Host, string? Container) who) =>
-        Markup.Escape(who.Container ?? who.Host);
+    private static string Name(Owner who) => Markup.Escape(who.Container ?? who.Host);
 }
