@@ -69,8 +69,10 @@ public sealed class KillTests
             for table in Bridge Port Interface; do ovs-vsctl --columns=name,type,tag,protected,options,mtu_request,mac,external_ids,datapath_type,error list $table 2>/dev/null ||
               ovs-vsctl --columns=name,tag,protected,external_ids list $table 2>/dev/null || ovs-vsctl --columns=name,datapath_type,external_ids list $table; done | sort
             ovs-vsctl show | sed 1d | sort
-            ip -br addr show | grep -v fe80 | sed 's/@.*//' | sort
-            ip -n wallabag -br addr show | sed 's/fe80.*//' | sort
+            # Names and addresses: whether a carrier is seen yet, and what the kernel gives itself, come in their own time.
+            for inside in '' '-n wallabag'; do
+              ip $inside -br addr show | sed 's/@[^ ]*//; s/fe80[^ ]*//g' | awk '{ $2 = ""; $1 = $1; print }' | sort
+            done
             ip netns
             """
         );

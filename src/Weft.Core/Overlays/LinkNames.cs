@@ -55,8 +55,14 @@ public static class LinkNames
         "bareudp_sys",
     ];
 
-    /// <summary>The tunnel port towards another host.</summary>
-    public static string Tunnel(string host) => Fit(host, prefix: "tun-", suffix: "");
+    /// <summary>
+    /// The tunnel port towards another host. The key is part of it, since port names are unique over all bridges of
+    /// a host, and what lets two overlays share hosts is that they have two keys.
+    /// </summary>
+    public static string Tunnel(string host, uint? key = null) =>
+        key is null
+            ? Fit(host, prefix: "tun-", suffix: "")
+            : Fit($"tun{key}-{host}", prefix: "", suffix: "");
 
     /// <summary>The end of a network's uplink that is a port of the switch.</summary>
     public static string UplinkAtSwitch(string network) => Fit(network, prefix: "", suffix: "-sw");

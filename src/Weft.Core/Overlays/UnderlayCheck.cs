@@ -35,7 +35,7 @@ internal sealed class UnderlayCheck(
             {
                 mistakes.Add(
                     at,
-                    $"host '{host.Name}' has underlay address {address}, which is {special.What}: write the one that the other hosts reach it by"
+                    $"host {host.Quoted} has underlay address {address}, which is {special.What}: write the one that the other hosts reach it by"
                 );
             }
             else if (!holders.TryAdd(address, host))
@@ -43,7 +43,7 @@ internal sealed class UnderlayCheck(
                 var first = holders[address];
                 mistakes.Add(
                     at,
-                    $"host '{host.Name}' has underlay address {address}, which '{first.Name}' (line {first.At.Line}) has already: give each host its own"
+                    $"host {host.Quoted} has underlay address {address}, which {first.Quoted} (line {first.At.Line}) has already: give each host its own"
                 );
             }
         }
@@ -59,7 +59,7 @@ internal sealed class UnderlayCheck(
                 var (kind, other) = IsIpv6(address.Value) ? ("IPv6", "IPv4") : ("IPv4", "IPv6");
                 mistakes.Add(
                     address.At,
-                    $"host '{host.Name}' has an {kind} underlay address, and host '{usual.Name}' (line {usual.At.Line}) an {other} one: no tunnel joins the two, use one kind for all"
+                    $"host {host.Quoted} has an {kind} underlay address, and host {usual.Quoted} (line {usual.At.Line}) an {other} one: no tunnel joins the two, use one kind for all"
                 );
             }
         }
@@ -141,12 +141,12 @@ internal sealed class UnderlayCheck(
                 networks.Count > 0 && mtu.Value < inside + overhead
                     ? string.Create(
                         CultureInfo.InvariantCulture,
-                        $"which leaves {mtu.Value - overhead} in a tunnel, and "
+                        $"which leaves {mtu.Value - overhead} bytes in a tunnel, and "
                     )
                         + (
                             ipv6 is null
                                 ? $"IPv4 needs {inside}"
-                                : $"network '{ipv6.Network.Name}' (line {ipv6.Network.At.Line}) has an IPv6 subnet and needs {inside}"
+                                : $"network {ipv6.Network.Quoted} (line {ipv6.Network.At.Line}) has an IPv6 subnet and needs {inside}"
                         )
                 : IsIpv6(address.Value) && mtu.Value < LeastIpv6Mtu
                     ? "and its underlay address is an IPv6 one"
@@ -159,7 +159,7 @@ internal sealed class UnderlayCheck(
                 );
                 mistakes.Add(
                     mtu.At,
-                    $"host '{host.Name}' has an MTU of {mtu.Value}, {problem}: it takes {least} at least"
+                    $"host {host.Quoted} has an MTU of {mtu.Value}, {problem}: it takes {least} at least"
                 );
             }
         }
@@ -170,7 +170,7 @@ internal sealed class UnderlayCheck(
         var (earlier, later) = one.At.IsBefore(other.At) ? (one, other) : (other, one);
         mistakes.Add(
             later.At,
-            $"network '{later.Owner.Name}' has subnet {later.Subnet}, which overlaps {earlier.Subnet} of '{earlier.Owner.Name}' (line {earlier.Owner.At.Line}): give each its own"
+            $"network {later.Owner.Quoted} has subnet {later.Subnet}, which overlaps {earlier.Subnet} of {earlier.Owner.Quoted} (line {earlier.Owner.At.Line}): give each its own"
         );
     }
 
@@ -185,7 +185,7 @@ internal sealed class UnderlayCheck(
         };
         mistakes.Add(
             subnet.At,
-            $"network '{subnet.Owner.Name}' has subnet {subnet.Subnet}, which holds underlay address {host.Subnet.BaseAddress} of host '{host.Owner.Name}' (line {host.Owner.At.Line}){others}: choose a subnet that is used nowhere else"
+            $"network {subnet.Owner.Quoted} has subnet {subnet.Subnet}, which holds underlay address {host.Subnet.BaseAddress} of host {host.Owner.Quoted} (line {host.Owner.At.Line}){others}: choose a subnet that is used nowhere else"
         );
     }
 

@@ -226,9 +226,12 @@ internal sealed class SwitchPlanner(
         {
             return false;
         }
+        var remedy = port.Peer is null
+            ? "change the name in the file"
+            : "give this overlay a `key` of its own under `tunnels`";
         Conflicts.Add(
             $"port '{port.Name}' is in bridge '{row.Bridge}' already, {Ownership.Describe(row.Mark)}: "
-                + $"remove it with `ovs-vsctl del-port {port.Name}`, or change the name in the file"
+                + $"remove it with `ovs-vsctl del-port {port.Name}`, or {remedy}"
         );
         return true;
     }
