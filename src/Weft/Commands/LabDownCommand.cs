@@ -17,6 +17,7 @@ internal static class LabDownCommand
             Arity = ArgumentArity.ZeroOrOne,
         };
         var all = new Option<bool>("--all") { Description = "Remove every lab." };
+        name.CompletionSources.Add(LabNames.Complete);
         var command = new Command(
             "down",
             "Remove a lab without a trace, also one that was left half made."

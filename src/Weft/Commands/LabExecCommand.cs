@@ -31,6 +31,7 @@ internal static class LabExecCommand
                 "The command and its arguments; after -- when they look like options of weft.",
             Arity = ArgumentArity.OneOrMore,
         };
+        lab.CompletionSources.Add(LabNames.Complete);
         var command = new Command(
             "exec",
             "Run a command in a host of a lab: here, on this terminal, with its exit code."

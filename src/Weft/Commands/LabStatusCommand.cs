@@ -16,6 +16,7 @@ internal static class LabStatusCommand
             Description = "The lab; not needed where there is one only.",
             Arity = ArgumentArity.ZeroOrOne,
         };
+        name.CompletionSources.Add(LabNames.Complete);
         var command = new Command(
             "status",
             "Show the hosts of a lab and whether their daemons run."

@@ -39,6 +39,7 @@ internal static class PingCommand
             DefaultValueFactory = _ => DefaultTimeout,
         };
         var json = CommonOptions.Json();
+        lab.CompletionSources.Add(LabNames.Complete);
         var command = new Command(
             "ping",
             """
