@@ -114,7 +114,10 @@ public sealed class ManyHostsTests
             "kill -INT $(cat /run/ping.pid); tail --pid=$(cat /run/ping.pid) -f /dev/null; sed -n 's/.*icmp_seq=\\([0-9]*\\) .*/\\1/p' /run/ping.log"
         );
         // The last one may still be under way; before it none is missing.
-        var answered = log.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse).Order().ToList();
+        var answered = log.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(int.Parse)
+            .Order()
+            .ToList();
         Assert.True(answered.Count > 100);
         Assert.Equal(Enumerable.Range(1, answered.Count), answered);
     }
