@@ -35,7 +35,9 @@ public sealed class CommandLineTests
     [InlineData("lab")]
     public async Task A_command_of_commands_named_alone_shows_its_help(string command)
     {
-        var result = await WeftProgram.RunAsync(command.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        var result = await WeftProgram.RunAsync(
+            command.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+        );
         Assert.Equal(ExitCode.Usage, result.ExitCode);
         Assert.Contains("Commands:", result.Output, StringComparison.Ordinal);
     }
@@ -108,7 +110,15 @@ public sealed class CommandLineTests
     [Fact]
     public async Task Plan_as_JSON_is_JSON_and_differences_have_an_exit_code()
     {
-        var result = await WeftProgram.RunOnAsync(TwoHosts, "plan", "--bare", "--host", "south", "--json", "--exit-code");
+        var result = await WeftProgram.RunOnAsync(
+            TwoHosts,
+            "plan",
+            "--bare",
+            "--host",
+            "south",
+            "--json",
+            "--exit-code"
+        );
         Assert.Equal(ExitCode.Differences, result.ExitCode);
         using var document = JsonDocument.Parse(result.Output);
         var plan = Assert.Single(document.RootElement.EnumerateArray());

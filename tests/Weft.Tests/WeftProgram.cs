@@ -10,10 +10,16 @@ internal static class WeftProgram
         ?? System.IO.Path.Combine(AppContext.BaseDirectory, "weft");
 
     public static Task<ToolResult> RunAsync(params IEnumerable<string> arguments) =>
-        Tool.RunAsync([Path, .. arguments], cancellationToken: TestContext.Current.CancellationToken);
+        Tool.RunAsync(
+            [Path, .. arguments],
+            cancellationToken: TestContext.Current.CancellationToken
+        );
 
     /// <summary>Runs it with an overlay file of that content, whose path is the last argument.</summary>
-    public static async Task<ToolResult> RunOnAsync(string yaml, params IEnumerable<string> arguments)
+    public static async Task<ToolResult> RunOnAsync(
+        string yaml,
+        params IEnumerable<string> arguments
+    )
     {
         var file = System.IO.Path.Combine(
             System.IO.Path.GetTempPath(),

@@ -21,7 +21,10 @@ internal static class ApplyCommand
             session => session.Intend,
             ("weft apply overlay.yaml", "show the plan and ask"),
             ("weft apply --yes overlay.yaml", "do not ask"),
-            ("weft apply --host host1 overlay.yaml", "where the hostname is not the one in the file")
+            (
+                "weft apply --host host1 overlay.yaml",
+                "where the hostname is not the one in the file"
+            )
         );
 
     /// <summary>A command that changes this host to what <paramref name="intend"/> says.</summary>
@@ -80,7 +83,7 @@ internal static class ApplyCommand
                             $"{name} asks before it changes anything, and there is no terminal to ask on: add --yes"
                         );
                     }
-                    if (!terminal.Confirm(question))
+                    if (!await terminal.ConfirmAsync(question, cancellationToken))
                     {
                         terminal.Error.WriteLine("Nothing was changed.");
                         return ExitCode.Failed;

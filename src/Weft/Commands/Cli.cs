@@ -12,7 +12,10 @@ internal static class Cli
 
     /// <summary>Writes the help of the command that was parsed.</summary>
     public static void WriteHelp(ParseResult parsed) =>
-        ((HelpWithExamples)parsed.RootCommandResult.Command.Options.OfType<HelpOption>().Single().Action!).Invoke(parsed);
+        (
+            (HelpWithExamples)
+                parsed.RootCommandResult.Command.Options.OfType<HelpOption>().Single().Action!
+        ).Invoke(parsed);
 
     /// <summary>All commands.</summary>
     public static RootCommand Create()

@@ -20,7 +20,10 @@ internal static class CommandRunner
         if (parsed.Errors.Count > 0)
         {
             var output = new Output(parsed.GetValue(CommonOptions.NoColor));
-            if (parsed.CommandResult.Command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count == 0)
+            if (
+                parsed.CommandResult.Command.Subcommands.Count > 0
+                && parsed.UnmatchedTokens.Count == 0
+            )
             {
                 // A command that only has commands in it was named alone: its help is the answer.
                 Cli.WriteHelp(parsed);

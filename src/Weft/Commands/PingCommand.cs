@@ -40,24 +40,19 @@ internal static class PingCommand
         };
         var json = CommonOptions.Json();
         lab.CompletionSources.Add(LabNames.Complete);
-        var command = new Command(
+        var command = new WeftCommand(
             "ping",
-            """
-            Show who reaches whom: within each network every container and host that is on this host (or in a
-            lab) pings every other one, with packets that may not be fragmented.
-
-            Exit code: 0 when everything is reached, 1 when something is not.
-            """
+            "Show who reaches whom within each network, with packets that may not be fragmented. Exits with 1 if somebody is not reached."
         )
         {
-            file,
-            lab,
-            host,
-            size,
-            timeout,
-            engine,
-            json,
+            Examples =
+            [
+                ("weft ping", "from this host and its containers to everything"),
+                ("weft ping --lab", "between all hosts and containers of the lab"),
+                ("weft ping --size 1400", "with IP packets of 1400 bytes"),
+            ],
         };
+        command.AddAll(file, lab, host, size, timeout, engine, json);
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
