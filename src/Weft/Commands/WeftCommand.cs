@@ -39,6 +39,9 @@ internal sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLine
         }
     }
 
+    /// <summary>Who asks for help is not told what is missing.</summary>
+    public override bool ClearsParseErrors => true;
+
     /// <inheritdoc/>
     public override int Invoke(ParseResult parseResult)
     {
