@@ -88,6 +88,7 @@ public sealed class Applier(
             await host.TransactAsync(operations, patience, cancellationToken);
         }
         await RunLinksAsync(current, Stage.AfterSwitch, counts, progress, cancellationToken);
+        await RunLinksAsync(current, Stage.Last, counts, progress, cancellationToken);
     }
 
     private static async Task RunLinksAsync(
@@ -98,30 +99,32 @@ public sealed class Applier(
         CancellationToken cancellationToken
     )
     {
-        var lines = current
-            .Changes.OfType<LinkChange>()
-            .SelectMany(change => change.Lines)
-            .Where(line => line.Stage == stage)
-            .ToLookup(line => line.Namespace);
-        var checksums = current
-            .Changes.OfType<ChecksumChange>()
-            .Where(change => change.Stage == stage)
-            .ToList();
+        var lines = current.LinesOf(stage).ToList();
+        var checksums = current.ChecksumsOf(stage).ToList();
         if (lines.Count == 0 && checksums.Count == 0)
         {
             return;
         }
-        counts.LinkCommands += lines.Sum(group => group.Count()) + checksums.Count;
+        counts.LinkCommands += lines.Count + checksums.Count;
         progress?.Report(
-            stage is Stage.BeforeSwitch ? "links that ports need" : "addresses and what is left"
+            stage switch
+            {
+                Stage.BeforeSwitch => "links that ports need",
+                Stage.AfterSwitch => "addresses and what is left",
+                _ => "links that nothing needs any more",
+            }
         );
-        // Containers shrink their MTU before the links that carry them do, and get theirs after those are there.
-        if (stage is Stage.BeforeSwitch)
+        var inContainers = lines
+            .Where(line => line.Namespace is not null)
+            .ToLookup(line => line.Namespace);
+        var onHost = lines.Where(line => line.Namespace is null).ToList();
+        var containersFirst = lines is [{ Namespace: not null }, ..];
+        if (!containersFirst)
         {
-            await LinkBatch.RunAsync([.. lines[null]], cancellationToken);
+            await LinkBatch.RunAsync(onHost, cancellationToken);
         }
         await Parallel.ForEachAsync(
-            lines.Where(group => group.Key is not null),
+            inContainers,
             new ParallelOptions
             {
                 MaxDegreeOfParallelism = NamespacesAtOnce,
@@ -129,30 +132,30 @@ public sealed class Applier(
             },
             async (group, token) => await LinkBatch.RunAsync([.. group], token)
         );
-        if (stage is Stage.AfterSwitch)
+        if (containersFirst)
         {
-            await LinkBatch.RunAsync([.. lines[null]], cancellationToken);
+            await LinkBatch.RunAsync(onHost, cancellationToken);
         }
         foreach (var change in checksums)
         {
-            CompleteChecksums(change);
+            SetChecksums(change);
         }
     }
 
-    private static void CompleteChecksums(ChecksumChange change)
+    private static void SetChecksums(ChecksumChange change)
     {
         try
         {
             if (change.Namespace is null)
             {
-                Ethtool.CompleteChecksums(change.Link);
+                Ethtool.LeaveChecksumsUndone(change.Link, change.LeavesUndone);
                 return;
             }
             NetworkNamespace.Run(
                 Path.Combine(LinkReader.NamespaceDirectory, change.Namespace),
                 () =>
                 {
-                    Ethtool.CompleteChecksums(change.Link);
+                    Ethtool.LeaveChecksumsUndone(change.Link, change.LeavesUndone);
                     return true;
                 }
             );
@@ -160,7 +163,7 @@ public sealed class Applier(
         catch (Exception exception) when (exception is IOException or Win32Exception)
         {
             throw new HostException(
-                $"checksums of {change.Link} could not be set to software: {exception.Message}",
+                $"checksums of {change.Link} could not be set: {exception.Message}",
                 exception
             );
         }

@@ -14,8 +14,7 @@ public abstract record SwitchChange(ChangeAction Action, string What, string Nam
     public abstract string Command { get; }
 
     /// <inheritdoc/>
-    public sealed override IEnumerable<(Stage? Stage, string Command)> Commands =>
-        [(null, Command)];
+    public sealed override IEnumerable<string> Commands => [Command];
 }
 
 /// <summary>Makes the switch with its local port.</summary>

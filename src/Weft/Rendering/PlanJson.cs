@@ -44,7 +44,7 @@ internal static class PlanJson
                     change.What,
                     change.Name,
                     change.Detail,
-                    [.. change.Commands.Select(command => command.Command)]
+                    [.. change.Commands]
                 )),
             ],
             plan.Conflicts,
