@@ -64,7 +64,7 @@ internal sealed class LinkPlanner(
                     string.Join(", ", link.Addresses),
                     [
                         .. AddAddresses(link.Name, link.Addresses, null),
-                        After($"link set {link.Name} up"),
+                        After($"link set dev {link.Name} up"),
                     ]
                 );
                 continue;
@@ -106,13 +106,13 @@ internal sealed class LinkPlanner(
                 [
                     .. Replace(name),
                     Before(
-                        $"link add {name} address {bridge.Mac} mtu {bridge.Mtu} type bridge "
+                        $"link add name {name} address {bridge.Mac} mtu {bridge.Mtu} type bridge "
                             + $"stp_state {(bridge.Stp ? 1 : 0)} forward_delay {bridge.ForwardDelay * 100}"
                     ),
                     Before(
                         string.Join(
                             ' ',
-                            [$"link set {name} alias {ownership.Alias}", .. noLinkLocal, "up"]
+                            [$"link set dev {name} alias {ownership.Alias}", .. noLinkLocal, "up"]
                         )
                     ),
                     .. AddAddresses(name, bridge.Addresses, null),
@@ -142,7 +142,7 @@ internal sealed class LinkPlanner(
                     ? null
                     : new Step(
                         string.Join(", ", words),
-                        Before($"link set {name} type bridge {string.Join(' ', attributes)}")
+                        Before($"link set dev {name} type bridge {string.Join(' ', attributes)}")
                     ),
                 .. Common(
                     name,
@@ -178,12 +178,12 @@ internal sealed class LinkPlanner(
                     .. Replace(veth.Name),
                     .. Replace(veth.Peer),
                     Before(
-                        $"link add {veth.Name} address {veth.Mac} mtu {veth.Mtu} type veth "
+                        $"link add name {veth.Name} address {veth.Mac} mtu {veth.Mtu} type veth "
                             + $"peer name {veth.Peer} address {veth.PeerMac} mtu {veth.Mtu}"
                     ),
-                    Before($"link set {veth.Name} alias {ownership.Alias} {noLinkLocal}up"),
+                    Before($"link set dev {veth.Name} alias {ownership.Alias} {noLinkLocal}up"),
                     Before(
-                        $"link set {veth.Peer} alias {ownership.Alias} {noLinkLocal}master {veth.Bridge} up"
+                        $"link set dev {veth.Peer} alias {ownership.Alias} {noLinkLocal}master {veth.Bridge} up"
                     ),
                 ]
             );
@@ -262,12 +262,12 @@ internal sealed class LinkPlanner(
                     .. Replace(hostEnd),
                     .. ReplaceInside(inner, container),
                     Before(
-                        $"link add {hostEnd} address {attachment.HostEndMac} mtu {attachment.Mtu} type veth "
+                        $"link add name {hostEnd} address {attachment.HostEndMac} mtu {attachment.Mtu} type veth "
                             + $"peer name {name} netns {container} address {attachment.Mac} mtu {attachment.Mtu}"
                     ),
-                    Before($"link set {hostEnd} alias {ownership.Alias} {noLinkLocal}{master}up"),
+                    Before($"link set dev {hostEnd} alias {ownership.Alias} {noLinkLocal}{master}up"),
                     .. AddAddresses(name, attachment.Addresses, container),
-                    After($"link set {name} alias {ownership.Alias} up", container),
+                    After($"link set dev {name} alias {ownership.Alias} up", container),
                 ]
             );
         }
@@ -347,7 +347,7 @@ internal sealed class LinkPlanner(
                 continue;
             }
             gone.Add(link.Name);
-            Add(ChangeAction.Remove, link.Kind, link.Name, "", [After($"link del {link.Name}")]);
+            Add(ChangeAction.Remove, link.Kind, link.Name, "", [After($"link del dev {link.Name}")]);
         }
     }
 
@@ -383,7 +383,7 @@ internal sealed class LinkPlanner(
             {
                 replaced.Add(peer);
             }
-            yield return Before($"link del {name}");
+            yield return Before($"link del dev {name}");
         }
     }
 
@@ -399,7 +399,7 @@ internal sealed class LinkPlanner(
         // The pair goes with the end inside, unless its other end was deleted a line ago.
         if (hostEnd is null || replaced.Add(hostEnd.Name))
         {
-            yield return Before($"link del {inner.Name}", container);
+            yield return Before($"link del dev {inner.Name}", container);
         }
     }
 
@@ -416,14 +416,14 @@ internal sealed class LinkPlanner(
         {
             yield return new Step(
                 "mark as Weft's",
-                Line(Stage.BeforeSwitch, container, $"link set {name} alias {ownership.Alias}")
+                Line(Stage.BeforeSwitch, container, $"link set dev {name} alias {ownership.Alias}")
             );
         }
         if (actual.Mac != mac)
         {
             yield return new Step(
                 $"address {actual.Mac} → {mac}",
-                Line(Stage.BeforeSwitch, container, $"link set {name} address {mac}")
+                Line(Stage.BeforeSwitch, container, $"link set dev {name} address {mac}")
             );
         }
         yield return Mtu(name, mtu, actual, container);
@@ -433,7 +433,7 @@ internal sealed class LinkPlanner(
             yield return new Step(
                 "no link-local address",
                 [
-                    Line(Stage.AfterSwitch, container, $"link set {name} addrgenmode none"),
+                    Line(Stage.AfterSwitch, container, $"link set dev {name} addrgenmode none"),
                     .. actual.LinkLocal.Select(address =>
                         Line(Stage.AfterSwitch, container, $"addr del {address} dev {name}")
                     ),
@@ -451,19 +451,19 @@ internal sealed class LinkPlanner(
                 Line(
                     mtu < actual.Mtu ? Stage.BeforeSwitch : Stage.AfterSwitch,
                     container,
-                    $"link set {name} mtu {mtu}"
+                    $"link set dev {name} mtu {mtu}"
                 )
             );
 
     private static Step? Master(string name, string? bridge, Link actual) =>
         actual.Master == bridge || bridge is null && actual.Master is null or "ovs-system" ? null
-        : bridge is null ? new Step($"out of {actual.Master}", Before($"link set {name} nomaster"))
-        : new Step($"into {bridge}", Before($"link set {name} master {bridge}"));
+        : bridge is null ? new Step($"out of {actual.Master}", Before($"link set dev {name} nomaster"))
+        : new Step($"into {bridge}", Before($"link set dev {name} master {bridge}"));
 
     private static Step? Up(string name, Link actual, string? container) =>
         actual.Up
             ? null
-            : new Step("up", Line(Stage.AfterSwitch, container, $"link set {name} up"));
+            : new Step("up", Line(Stage.AfterSwitch, container, $"link set dev {name} up"));
 
     private static IEnumerable<Step?> Addresses(
         string name,

@@ -117,7 +117,13 @@ public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
 {
     /// <summary>The shell command.</summary>
     public override string ToString() =>
-        Namespace is null ? $"ip {Line}" : $"ip -n {Namespace} {Line}";
+        string.Join(
+            ' ',
+            [
+                .. Namespace is null ? ["ip"] : (string[])["ip", "-n", Namespace],
+                .. Line.Split(' ').Select(ShellWord.Quote),
+            ]
+        );
 }
 
 /// <summary>Has the kernel complete the checksums of what leaves by a link (<c>ethtool -K LINK tx off</c>), or not.</summary>
@@ -144,6 +150,6 @@ public sealed record ChecksumChange(
     public override IEnumerable<string> Commands =>
         [
             (Namespace is null ? "" : $"ip netns exec {Namespace} ")
-                + $"ethtool -K {Link} tx {(LeavesUndone ? "on" : "off")}",
+                + $"ethtool -K {ShellWord.Quote(Link)} tx {(LeavesUndone ? "on" : "off")}",
         ];
 }
