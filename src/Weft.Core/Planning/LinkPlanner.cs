@@ -16,7 +16,7 @@ internal sealed class LinkPlanner(
     private readonly HashSet<string> replaced = new(StringComparer.Ordinal);
 
     public List<Change> Changes { get; } = [];
-    public List<string> Conflicts { get; } = [];
+    public List<Conflict> Conflicts { get; } = [];
 
     /// <summary>The host's ends of the attachments whose containers are there.</summary>
     public HashSet<string> PresentHostEnds { get; } = new(StringComparer.Ordinal);
@@ -246,8 +246,11 @@ internal sealed class LinkPlanner(
             if (inner is not null && inner.Alias != ownership.Alias && inner.Mac != attachment.Mac)
             {
                 Conflicts.Add(
-                    $"container '{container}' has an interface '{name}' already, which Weft did not make: "
-                        + "give the attachment another `interface`, or remove that interface"
+                    new(
+                        $"{name} in {container}",
+                        $"container '{container}' has an interface '{name}' already, which Weft did not make: "
+                            + "give the attachment another `interface`, or remove that interface"
+                    )
                 );
                 return;
             }
@@ -332,8 +335,11 @@ internal sealed class LinkPlanner(
                 if (foreign.Count > 0)
                 {
                     Conflicts.Add(
-                        $"bridge '{link.Name}' is to go, but {string.Join(", ", foreign)} in it "
-                            + "is not Weft's: detach it from the bridge first"
+                        new(
+                            link.Name,
+                            $"bridge '{link.Name}' is to go, but {string.Join(", ", foreign)} in it "
+                                + $"{(foreign.Count == 1 ? "is" : "are")} not Weft's: detach {(foreign.Count == 1 ? "it" : "them")} from the bridge first"
+                        )
                     );
                     continue;
                 }
@@ -364,9 +370,7 @@ internal sealed class LinkPlanner(
         {
             return false;
         }
-        Conflicts.Add(
-            $"link '{name}' is there already, {Ownership.Describe(OwnershipMark.OfAlias(link.Alias))}: rename it or change the name in the file"
-        );
+        Conflicts.Add(Conflict.WithLink(link));
         return true;
     }
 

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
 
 namespace Weft.Core.Planning;
 
@@ -15,7 +17,7 @@ public sealed record Plan
     public required ImmutableArray<Change> Changes { get; init; }
 
     /// <summary>What stands in the way; a plan with conflicts must not be applied.</summary>
-    public ImmutableArray<string> Conflicts { get; init; } = [];
+    public ImmutableArray<Conflict> Conflicts { get; init; } = [];
 
     /// <summary>What the administrator should know, such as a container that is awaited; nothing is wrong with the plan.</summary>
     public ImmutableArray<string> Notices { get; init; } = [];
@@ -52,6 +54,19 @@ public sealed record Plan
             .. LinesOf(stage).Select(line => line.ToString()),
             .. ChecksumsOf(stage).SelectMany(change => change.Commands),
         ];
+}
+
+/// <summary>Something on the host that is not Weft's and stands in the way.</summary>
+/// <param name="Name">The name of the change that it keeps from being planned.</param>
+/// <param name="Message">What it is and what to do about it.</param>
+public sealed record Conflict(string Name, string Message)
+{
+    /// <summary>A link has a name that is needed.</summary>
+    internal static Conflict WithLink(Link link) =>
+        new(
+            link.Name,
+            $"link '{link.Name}' is there already, {Ownership.Describe(OwnershipMark.OfAlias(link.Alias))}: rename it or change the name in the file"
+        );
 }
 
 /// <summary>What a change does to the thing that it is about.</summary>

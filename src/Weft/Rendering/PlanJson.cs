@@ -47,7 +47,7 @@ internal static class PlanJson
                     [.. change.Commands]
                 )),
             ],
-            plan.Conflicts,
+            [.. plan.Conflicts.Select(conflict => conflict.Message)],
             plan.Notices
         );
 }

@@ -55,7 +55,7 @@ internal static class PlanView
         }
         foreach (var conflict in plan.Conflicts)
         {
-            terminal.Fail(conflict);
+            terminal.Fail(conflict.Message);
         }
     }
 
