@@ -15,6 +15,12 @@ internal sealed class LinkPlanner(
     private readonly HashSet<string> wanted = new(StringComparer.Ordinal);
     private readonly HashSet<string> replaced = new(StringComparer.Ordinal);
 
+    // The links that the switch is to make for internal ports, whose names must be free by then.
+    private readonly HashSet<string> ofSwitch =
+    [
+        .. (intent.Switch?.Ports ?? []).Where(port => port.Type == "internal").Select(port => port.Name),
+    ];
+
     public List<Change> Changes { get; } = [];
     public List<Conflict> Conflicts { get; } = [];
 
@@ -84,6 +90,7 @@ internal sealed class LinkPlanner(
     private void PlanBridge(BridgeLinkIntent bridge)
     {
         var name = bridge.Name;
+        var stage = StageToMake(name);
         if (Existing(name, "bridge") is not { } actual)
         {
             if (ConflictsWithForeign(name))
@@ -105,11 +112,15 @@ internal sealed class LinkPlanner(
                     + (bridge.Addresses.IsEmpty ? "" : $", {string.Join(", ", bridge.Addresses)}"),
                 [
                     .. Replace(name),
-                    Before(
+                    Line(
+                        stage,
+                        null,
                         $"link add name {name} address {bridge.Mac} mtu {bridge.Mtu} type bridge "
                             + $"stp_state {(bridge.Stp ? 1 : 0)} forward_delay {bridge.ForwardDelay * 100}"
                     ),
-                    Before(
+                    Line(
+                        stage,
+                        null,
                         string.Join(
                             ' ',
                             [$"link set dev {name} alias {ownership.Alias}", .. noLinkLocal, "up"]
@@ -160,6 +171,7 @@ internal sealed class LinkPlanner(
 
     private void PlanUplink(VethIntent veth)
     {
+        var stage = StageToMake(veth.Name, veth.Peer);
         var atSwitch = Existing(veth.Name, "veth");
         var atBridge = Existing(veth.Peer, "veth");
         if (atSwitch is null || atBridge is null || atSwitch.Peer != veth.Peer)
@@ -177,12 +189,20 @@ internal sealed class LinkPlanner(
                 [
                     .. Replace(veth.Name),
                     .. Replace(veth.Peer),
-                    Before(
+                    Line(
+                        stage,
+                        null,
                         $"link add name {veth.Name} address {veth.Mac} mtu {veth.Mtu} type veth "
                             + $"peer name {veth.Peer} address {veth.PeerMac} mtu {veth.Mtu}"
                     ),
-                    Before($"link set dev {veth.Name} alias {ownership.Alias} {noLinkLocal}up"),
-                    Before(
+                    Line(
+                        stage,
+                        null,
+                        $"link set dev {veth.Name} alias {ownership.Alias} {noLinkLocal}up"
+                    ),
+                    Line(
+                        Later(stage, StageToMake(veth.Bridge)),
+                        null,
                         $"link set dev {veth.Peer} alias {ownership.Alias} {noLinkLocal}master {veth.Bridge} up"
                     ),
                 ]
@@ -216,7 +236,7 @@ internal sealed class LinkPlanner(
             && (replaced.Contains(veth.Peer) || atBridge?.LeavesChecksumsUndone != false)
         )
         {
-            Changes.Add(new ChecksumChange(Stage.BeforeSwitch, null, veth.Peer));
+            Changes.Add(new ChecksumChange(stage, null, veth.Peer));
         }
     }
 
@@ -254,7 +274,9 @@ internal sealed class LinkPlanner(
                 );
                 return;
             }
+            var stage = StageToMake(hostEnd);
             var master = attachment.Bridge is null ? "" : $"master {attachment.Bridge} ";
+            var masterStage = attachment.Bridge is null ? stage : Later(stage, StageToMake(attachment.Bridge));
             var noLinkLocal = observation.HasIpv6 ? "addrgenmode none " : "";
             Add(
                 ChangeAction.Add,
@@ -264,11 +286,17 @@ internal sealed class LinkPlanner(
                 [
                     .. Replace(hostEnd),
                     .. ReplaceInside(inner, container),
-                    Before(
+                    Line(
+                        stage,
+                        null,
                         $"link add name {hostEnd} address {attachment.HostEndMac} mtu {attachment.Mtu} type veth "
                             + $"peer name {name} netns {container} address {attachment.Mac} mtu {attachment.Mtu}"
                     ),
-                    Before($"link set dev {hostEnd} alias {ownership.Alias} {noLinkLocal}{master}up"),
+                    Line(
+                        masterStage,
+                        null,
+                        $"link set dev {hostEnd} alias {ownership.Alias} {noLinkLocal}{master}up"
+                    ),
                     .. AddAddresses(name, attachment.Addresses, container),
                     After($"link set dev {name} alias {ownership.Alias} up", container),
                 ]
@@ -353,7 +381,21 @@ internal sealed class LinkPlanner(
                 continue;
             }
             gone.Add(link.Name);
-            Add(ChangeAction.Remove, link.Kind, link.Name, "", [After($"link del dev {link.Name}")]);
+            var isInTheWay =
+                ofSwitch.Contains(link.Name) || link.Peer is { } other && ofSwitch.Contains(other);
+            Add(
+                ChangeAction.Remove,
+                link.Kind,
+                link.Name,
+                "",
+                [
+                    Line(
+                        isInTheWay ? Stage.BeforeSwitch : Stage.Last,
+                        null,
+                        $"link del dev {link.Name}"
+                    ),
+                ]
+            );
         }
     }
 
@@ -374,12 +416,30 @@ internal sealed class LinkPlanner(
         return true;
     }
 
+    /// <summary>
+    /// When links can be made: a name that an internal port of ours has is free once the switch has let go of it.
+    /// </summary>
+    private Stage StageToMake(params ReadOnlySpan<string> names)
+    {
+        foreach (var name in names)
+        {
+            if (observation.Links.TryGetValue(name, out var link) && ownership.IsOfSwitch(link))
+            {
+                return Stage.AfterSwitch;
+            }
+        }
+        return Stage.BeforeSwitch;
+    }
+
+    private static Stage Later(Stage one, Stage other) => one > other ? one : other;
+
     /// <summary>Removes a link of ours that has the name but is not what it should be.</summary>
     private IEnumerable<LinkCommand> Replace(string name)
     {
         if (
             observation.Links.TryGetValue(name, out var link)
             && ownership.Owns(link)
+            && !ownership.IsOfSwitch(link)
             && replaced.Add(name)
         )
         {
