@@ -519,10 +519,25 @@ internal sealed class LinkPlanner(
                 )
             );
 
-    private static Step? Master(string name, string? bridge, Link actual) =>
-        actual.Master == bridge || bridge is null && actual.Master is null or "ovs-system" ? null
-        : bridge is null ? new Step($"out of {actual.Master}", Before($"link set dev {name} nomaster"))
-        : new Step($"into {bridge}", Before($"link set dev {name} master {bridge}"));
+    private Step? Master(string name, string? bridge, Link actual)
+    {
+        if (actual.Master == bridge || bridge is null && actual.Master is "ovs-system")
+        {
+            return null;
+        }
+        if (bridge is null)
+        {
+            return new Step($"out of {actual.Master}", Before($"link set dev {name} nomaster"));
+        }
+        // The kernel moves no port of the switch: the switch must let go of it.
+        var stage = observation.Switch.Ports.ContainsKey(name)
+            ? Stage.AfterSwitch
+            : StageToMake(bridge);
+        return new Step(
+            $"into {bridge}",
+            Line(stage, null, $"link set dev {name} master {bridge}")
+        );
+    }
 
     private static Step? Up(string name, Link actual, string? container) =>
         actual.Up
