@@ -552,57 +552,53 @@ internal sealed class LinkPlanner(
     )
     {
         var surplus = actual.Addresses.Where(address => !desired.Contains(address)).ToList();
-        var missing = desired.Where(address => !actual.Addresses.Contains(address)).ToList();
-        var removals = surplus.Select(address => new Step(
-            $"remove {address}",
-            Line(Stage.AfterSwitch, container, $"addr del {address} dev {name}")
-        ));
-        // The kernel deletes a subnet's further IPv4 addresses together with its first one (ip-sysctl: promote_secondaries),
-        // so within one subnet the old address goes first and all that are wanted are set again.
-        var shared = desired.Where(address => surplus.Exists(address.SharesSubnetWith)).ToList();
-        if (shared.Count > 0)
-        {
-            return
-            [
-                .. removals,
-                .. desired.Select(address => new Step(
-                    missing.Contains(address) ? $"add {address}" : $"keep {address}",
-                    Line(
-                        Stage.AfterSwitch,
-                        container,
-                        $"addr replace {address} dev {name}" + NoDad(address)
-                    )
-                )),
-            ];
-        }
-        return
-        [
-            .. missing.Select(address => new Step(
-                $"add {address}",
-                AddAddresses(name, [address], container)
-            )),
-            .. removals,
-        ];
+        // The kernel lists a subnet's first IPv4 address before the further ones, which it deletes together with
+        // it (ip-sysctl: promote_secondaries): so from the last to the first.
+        var removals = surplus
+            .AsEnumerable()
+            .Reverse()
+            .Select(address => new Step(
+                $"remove {address}",
+                Line(Stage.AfterSwitch, container, $"addr del {address} dev {name}")
+            ))
+            .ToList();
+        // For the same reason the old address goes first where the new one is of its subnet, and so it does where
+        // the new one differs in its prefix length only, which IPv6 does not take beside it.
+        var bound = desired
+            .Where(address =>
+                surplus.Exists(old =>
+                    address.SharesSubnetWith(old) || address.Address.Equals(old.Address)
+                )
+            )
+            .ToList();
+        var additions = desired
+            .Where(address => bound.Contains(address) || !actual.Addresses.Contains(address))
+            .Select(address => new Step(
+                actual.Addresses.Contains(address) ? $"keep {address}" : $"add {address}",
+                SetAddress(bound.Count > 0 ? "replace" : "add", address, name, container)
+            ));
+        return bound.Count > 0 ? [.. removals, .. additions] : [.. additions, .. removals];
     }
 
-    /// <summary>Uniqueness over all hosts is the file's law, so duplicate address detection would only delay (RFC 4862 section 5.4).</summary>
     private static ImmutableArray<LinkCommand> AddAddresses(
         string name,
         ImmutableArray<InterfaceAddress> addresses,
         string? container
-    ) =>
-        [
-            .. addresses.Select(address =>
-                Line(
-                    Stage.AfterSwitch,
-                    container,
-                    $"addr add {address} dev {name}" + NoDad(address)
-                )
-            ),
-        ];
+    ) => [.. addresses.Select(address => SetAddress("add", address, name, container))];
 
-    private static string NoDad(InterfaceAddress address) =>
-        address.Address.AddressFamily is AddressFamily.InterNetworkV6 ? " nodad" : "";
+    /// <summary>Uniqueness over all hosts is the file's law, so duplicate address detection would only delay (RFC 4862 section 5.4).</summary>
+    private static LinkCommand SetAddress(
+        string verb,
+        InterfaceAddress address,
+        string name,
+        string? container
+    ) =>
+        Line(
+            Stage.AfterSwitch,
+            container,
+            $"addr {verb} {address} dev {name}"
+                + (address.Address.AddressFamily is AddressFamily.InterNetworkV6 ? " nodad" : "")
+        );
 
     private void SetIfNeeded(string what, string name, IEnumerable<Step?> steps)
     {
