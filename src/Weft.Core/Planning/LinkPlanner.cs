@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net.Sockets;
+using Weft.Core.Addressing;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 
@@ -12,6 +13,8 @@ internal sealed class LinkPlanner(
     Ownership ownership
 )
 {
+    private const int LinkLocalPrefix = 64;
+
     private readonly HashSet<string> wanted = new(StringComparer.Ordinal);
     private readonly HashSet<string> replaced = new(StringComparer.Ordinal);
 
@@ -20,6 +23,9 @@ internal sealed class LinkPlanner(
     [
         .. (intent.Switch?.Ports ?? []).Where(port => port.Type == "internal").Select(port => port.Name),
     ];
+
+    // A link-local address of the kernel's would let containers reach the host past all addresses of the file.
+    private readonly string silently = observation.HasIpv6 ? "addrgenmode none " : "";
 
     public List<Change> Changes { get; } = [];
     public List<Conflict> Conflicts { get; } = [];
@@ -79,7 +85,7 @@ internal sealed class LinkPlanner(
                 "internal link",
                 link.Name,
                 [
-                    .. Addresses(link.Name, link.Addresses, actual, null),
+                    .. Addresses(link.Name, link.Addresses, actual.Addresses, null),
                     Mtu(link.Name, mtu, actual, null),
                     Up(link.Name, actual, null),
                 ]
@@ -90,6 +96,10 @@ internal sealed class LinkPlanner(
     private void PlanBridge(BridgeLinkIntent bridge)
     {
         var name = bridge.Name;
+        // The link-local address that IPv6 needs is given, not left to the kernel: it gives one only as a link comes up.
+        var addresses = bridge.HasIpv6Address
+            ? bridge.Addresses.Add(new(bridge.Mac.ToLinkLocal(), LinkLocalPrefix))
+            : bridge.Addresses;
         var stage = StageToMake(name);
         if (Existing(name, "bridge") is not { } actual)
         {
@@ -97,8 +107,6 @@ internal sealed class LinkPlanner(
             {
                 return;
             }
-            string[] noLinkLocal =
-                bridge.HasIpv6Address || !observation.HasIpv6 ? [] : ["addrgenmode none"];
             Add(
                 ChangeAction.Add,
                 "bridge",
@@ -121,12 +129,9 @@ internal sealed class LinkPlanner(
                     Line(
                         stage,
                         null,
-                        string.Join(
-                            ' ',
-                            [$"link set dev {name} alias {ownership.Alias}", .. noLinkLocal, "up"]
-                        )
+                        $"link set dev {name} alias {ownership.Alias} {silently}up"
                     ),
-                    .. AddAddresses(name, bridge.Addresses, null),
+                    .. AddAddresses(name, addresses, null),
                 ]
             );
             return;
@@ -155,16 +160,7 @@ internal sealed class LinkPlanner(
                         string.Join(", ", words),
                         Before($"link set dev {name} type bridge {string.Join(' ', attributes)}")
                     ),
-                .. Common(
-                    name,
-                    bridge.Mac,
-                    bridge.Mtu,
-                    actual,
-                    null,
-                    linkLocal: bridge.HasIpv6Address
-                ),
-                .. Addresses(name, bridge.Addresses, actual, null),
-                Up(name, actual, null),
+                .. OnHost(name, bridge.Mac, bridge.Mtu, addresses, actual),
             ]
         );
     }
@@ -180,7 +176,6 @@ internal sealed class LinkPlanner(
             {
                 return;
             }
-            var noLinkLocal = observation.HasIpv6 ? "addrgenmode none " : "";
             Add(
                 ChangeAction.Add,
                 "veth",
@@ -198,12 +193,12 @@ internal sealed class LinkPlanner(
                     Line(
                         stage,
                         null,
-                        $"link set dev {veth.Name} alias {ownership.Alias} {noLinkLocal}up"
+                        $"link set dev {veth.Name} alias {ownership.Alias} {silently}up"
                     ),
                     Line(
                         Later(stage, StageToMake(veth.Bridge)),
                         null,
-                        $"link set dev {veth.Peer} alias {ownership.Alias} {noLinkLocal}master {veth.Bridge} up"
+                        $"link set dev {veth.Peer} alias {ownership.Alias} {silently}master {veth.Bridge} up"
                     ),
                 ]
             );
@@ -214,20 +209,16 @@ internal sealed class LinkPlanner(
                 "veth",
                 veth.Name,
                 [
-                    .. Common(veth.Name, veth.Mac, veth.Mtu, atSwitch, null, linkLocal: false),
-                    .. Addresses(veth.Name, [], atSwitch, null),
                     Master(veth.Name, null, atSwitch),
-                    Up(veth.Name, atSwitch, null),
+                    .. OnHost(veth.Name, veth.Mac, veth.Mtu, [], atSwitch),
                 ]
             );
             SetIfNeeded(
                 "veth",
                 veth.Peer,
                 [
-                    .. Common(veth.Peer, veth.PeerMac, veth.Mtu, atBridge, null, linkLocal: false),
-                    .. Addresses(veth.Peer, [], atBridge, null),
                     Master(veth.Peer, veth.Bridge, atBridge),
-                    Up(veth.Peer, atBridge, null),
+                    .. OnHost(veth.Peer, veth.PeerMac, veth.Mtu, [], atBridge),
                 ]
             );
         }
@@ -277,7 +268,6 @@ internal sealed class LinkPlanner(
             var stage = StageToMake(hostEnd);
             var master = attachment.Bridge is null ? "" : $"master {attachment.Bridge} ";
             var masterStage = attachment.Bridge is null ? stage : Later(stage, StageToMake(attachment.Bridge));
-            var noLinkLocal = observation.HasIpv6 ? "addrgenmode none " : "";
             Add(
                 ChangeAction.Add,
                 "interface",
@@ -295,7 +285,7 @@ internal sealed class LinkPlanner(
                     Line(
                         masterStage,
                         null,
-                        $"link set dev {hostEnd} alias {ownership.Alias} {noLinkLocal}{master}up"
+                        $"link set dev {hostEnd} alias {ownership.Alias} {silently}{master}up"
                     ),
                     .. AddAddresses(name, attachment.Addresses, container),
                     After($"link set dev {name} alias {ownership.Alias} up", container),
@@ -308,32 +298,16 @@ internal sealed class LinkPlanner(
                 "veth",
                 hostEnd,
                 [
-                    .. Common(
-                        hostEnd,
-                        attachment.HostEndMac,
-                        attachment.Mtu,
-                        outer!,
-                        null,
-                        linkLocal: false
-                    ),
-                    .. Addresses(hostEnd, [], outer!, null),
                     Master(hostEnd, attachment.Bridge, outer!),
-                    Up(hostEnd, outer!, null),
+                    .. OnHost(hostEnd, attachment.HostEndMac, attachment.Mtu, [], outer!),
                 ]
             );
             SetIfNeeded(
                 "interface",
                 $"{name} in {container}",
                 [
-                    .. Common(
-                        name,
-                        attachment.Mac,
-                        attachment.Mtu,
-                        inner!,
-                        container,
-                        linkLocal: true
-                    ),
-                    .. Addresses(name, attachment.Addresses, inner!, container),
+                    .. Common(name, attachment.Mac, attachment.Mtu, inner!, container),
+                    .. Addresses(name, attachment.Addresses, inner!.Addresses, container),
                     Up(name, inner!, container),
                 ]
             );
@@ -467,44 +441,51 @@ internal sealed class LinkPlanner(
         }
     }
 
+    /// <summary>A link on the host itself, which has the addresses that it is given and no other.</summary>
+    private IEnumerable<Step?> OnHost(
+        string name,
+        MacAddress mac,
+        int mtu,
+        ImmutableArray<InterfaceAddress> addresses,
+        Link actual
+    ) =>
+        [
+            .. Common(name, mac, mtu, actual, null),
+            actual.LinkLocal.All(addresses.Contains)
+                ? null
+                : new Step(
+                    "no link-local address of the kernel's",
+                    After($"link set dev {name} addrgenmode none")
+                ),
+            .. Addresses(name, addresses, [.. actual.Addresses, .. actual.LinkLocal], null),
+            Up(name, actual, null, silently),
+        ];
+
     private IEnumerable<Step?> Common(
         string name,
-        Addressing.MacAddress mac,
+        MacAddress mac,
         int mtu,
         Link actual,
-        string? container,
-        bool linkLocal
-    )
-    {
-        if (actual.Alias != ownership.Alias)
-        {
-            yield return new Step(
-                "mark as Weft's",
-                Line(Stage.BeforeSwitch, container, $"link set dev {name} alias {ownership.Alias}")
-            );
-        }
-        if (actual.Mac != mac)
-        {
-            yield return new Step(
+        string? container
+    ) =>
+        [
+            actual.Alias == ownership.Alias
+                ? null
+                : new Step(
+                    "mark as Weft's",
+                    Before($"link set dev {name} alias {ownership.Alias}", container)
+                ),
+            Address(name, mac, actual, container),
+            Mtu(name, mtu, actual, container),
+        ];
+
+    private static Step? Address(string name, MacAddress mac, Link actual, string? container) =>
+        actual.Mac == mac
+            ? null
+            : new Step(
                 $"address {actual.Mac} → {mac}",
-                Line(Stage.BeforeSwitch, container, $"link set dev {name} address {mac}")
+                Before($"link set dev {name} address {mac}", container)
             );
-        }
-        yield return Mtu(name, mtu, actual, container);
-        if (!linkLocal && !actual.LinkLocal.IsEmpty)
-        {
-            // A link-local address on the host's side would let containers reach the host past all addresses of the file.
-            yield return new Step(
-                "no link-local address",
-                [
-                    Line(Stage.AfterSwitch, container, $"link set dev {name} addrgenmode none"),
-                    .. actual.LinkLocal.Select(address =>
-                        Line(Stage.AfterSwitch, container, $"addr del {address} dev {name}")
-                    ),
-                ]
-            );
-        }
-    }
 
     /// <summary>An MTU shrinks before anything else and grows after it: no packet is ever too large for the next link.</summary>
     private static Step? Mtu(string name, int? mtu, Link actual, string? container) =>
@@ -539,19 +520,17 @@ internal sealed class LinkPlanner(
         );
     }
 
-    private static Step? Up(string name, Link actual, string? container) =>
-        actual.Up
-            ? null
-            : new Step("up", Line(Stage.AfterSwitch, container, $"link set dev {name} up"));
+    private static Step? Up(string name, Link actual, string? container, string how = "") =>
+        actual.Up ? null : new Step("up", After($"link set dev {name} {how}up", container));
 
     private static IEnumerable<Step?> Addresses(
         string name,
         ImmutableArray<InterfaceAddress> desired,
-        Link actual,
+        ImmutableArray<InterfaceAddress> actual,
         string? container
     )
     {
-        var surplus = actual.Addresses.Where(address => !desired.Contains(address)).ToList();
+        var surplus = actual.Where(address => !desired.Contains(address)).ToList();
         // The kernel lists a subnet's first IPv4 address before the further ones, which it deletes together with
         // it (ip-sysctl: promote_secondaries): so from the last to the first.
         var removals = surplus
@@ -572,9 +551,9 @@ internal sealed class LinkPlanner(
             )
             .ToList();
         var additions = desired
-            .Where(address => bound.Contains(address) || !actual.Addresses.Contains(address))
+            .Where(address => bound.Contains(address) || !actual.Contains(address))
             .Select(address => new Step(
-                actual.Addresses.Contains(address) ? $"keep {address}" : $"add {address}",
+                actual.Contains(address) ? $"keep {address}" : $"add {address}",
                 SetAddress(bound.Count > 0 ? "replace" : "add", address, name, container)
             ));
         return bound.Count > 0 ? [.. removals, .. additions] : [.. additions, .. removals];
