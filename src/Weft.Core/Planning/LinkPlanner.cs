@@ -123,13 +123,14 @@ internal sealed class LinkPlanner(
                     Line(
                         stage,
                         null,
-                        $"link add name {name} address {bridge.Mac} mtu {bridge.Mtu} type bridge "
+                        $"link add name {name} address {bridge.Mac} type bridge "
                             + $"stp_state {(bridge.Stp ? 1 : 0)} forward_delay {bridge.ForwardDelay * 100}"
                     ),
                     Line(
                         stage,
                         null,
-                        $"link set dev {name} alias {ownership.Alias} {silently}up"
+                        // An MTU that a bridge is made with does not stay: it follows the ports that come and go.
+                        $"link set dev {name} alias {ownership.Alias} mtu {bridge.Mtu} {silently}up"
                     ),
                     .. AddAddresses(name, addresses, null),
                 ]
