@@ -64,30 +64,56 @@ internal sealed class LinkPlanner(
     /// <summary>Plans what internal ports carry; <paramref name="isMade"/> tells of a port that the plan itself makes anew.</summary>
     public void PlanInternalLinks(Func<string, bool> isMade)
     {
-        foreach (var link in intent.InternalLinks)
+        foreach (var port in intent.Switch?.Ports ?? [])
         {
-            var mtu = intent.Switch!.Ports.First(port => port.Name == link.Name).MtuRequest;
-            if (isMade(link.Name) || !observation.Links.TryGetValue(link.Name, out var actual))
+            if (port.Type == "internal")
             {
-                Add(
-                    ChangeAction.Add,
-                    "address",
-                    link.Name,
-                    string.Join(", ", link.Addresses),
-                    [
-                        .. AddAddresses(link.Name, link.Addresses, null),
-                        After($"link set dev {link.Name} up"),
-                    ]
+                PlanInternalLink(
+                    port,
+                    intent.InternalLinks.FirstOrDefault(link => link.Name == port.Name),
+                    isMade(port.Name)
                 );
-                continue;
             }
+        }
+    }
+
+    private void PlanInternalLink(PortIntent port, InternalLinkIntent? carried, bool isMade)
+    {
+        var name = port.Name;
+        var isThere = observation.Links.TryGetValue(name, out var actual);
+        if (isThere && !isMade)
+        {
+            // What the switch is yet to be asked for it does by itself.
+            var asked = observation.Switch.Ports.GetValueOrDefault(name)?.Interfaces.FirstOrDefault();
             SetIfNeeded(
                 "internal link",
-                link.Name,
+                name,
                 [
-                    .. Addresses(link.Name, link.Addresses, actual.Addresses, null),
-                    Mtu(link.Name, mtu, actual, null),
-                    Up(link.Name, actual, null),
+                    .. carried is null
+                        ? []
+                        : Addresses(name, carried.Addresses, actual!.Addresses, null),
+                    port.Mac is { } mac && asked?.Mac == mac.ToString()
+                        ? Address(name, mac, actual!, null)
+                        : null,
+                    port.MtuRequest is { } mtu && asked?.MtuRequest == mtu
+                        ? Mtu(name, mtu, actual!, null)
+                        : null,
+                    carried is null ? null : Up(name, actual!, null),
+                ]
+            );
+        }
+        else if (carried is not null)
+        {
+            // The switch may find that it can keep the link, with what it carries.
+            var verb = isThere ? "replace" : "add";
+            Add(
+                ChangeAction.Add,
+                "address",
+                name,
+                string.Join(", ", carried.Addresses),
+                [
+                    .. carried.Addresses.Select(address => SetAddress(verb, address, name, null)),
+                    After($"link set dev {name} up"),
                 ]
             );
         }
@@ -489,8 +515,8 @@ internal sealed class LinkPlanner(
             );
 
     /// <summary>An MTU shrinks before anything else and grows after it: no packet is ever too large for the next link.</summary>
-    private static Step? Mtu(string name, int? mtu, Link actual, string? container) =>
-        mtu is null || actual.Mtu == mtu
+    private static Step? Mtu(string name, int mtu, Link actual, string? container) =>
+        actual.Mtu == mtu
             ? null
             : new Step(
                 $"MTU {actual.Mtu} → {mtu}",
