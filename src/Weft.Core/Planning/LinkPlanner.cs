@@ -249,13 +249,13 @@ internal sealed class LinkPlanner(
                 ]
             );
         }
-        if (
-            veth.ChecksumAtPeer
-            && (replaced.Contains(veth.Peer) || atBridge?.LeavesChecksumsUndone != false)
-        )
-        {
-            Changes.Add(new ChecksumChange(stage, null, veth.Peer));
-        }
+        PlanChecksums(
+            stage,
+            null,
+            veth.Peer,
+            inSoftware: veth.ChecksumAtPeer,
+            replaced.Contains(veth.Peer) ? null : atBridge
+        );
     }
 
     private void PlanAttachment(
@@ -339,9 +339,27 @@ internal sealed class LinkPlanner(
                 ]
             );
         }
-        if (attachment.ChecksumAtContainer && (!intact || inner?.LeavesChecksumsUndone != false))
+        PlanChecksums(
+            Stage.AfterSwitch,
+            container,
+            name,
+            inSoftware: attachment.ChecksumAtContainer,
+            intact ? inner : null
+        );
+    }
+
+    /// <summary>Plans who completes checksums; a link that is made, not <paramref name="actual"/> yet, leaves them undone.</summary>
+    private void PlanChecksums(
+        Stage stage,
+        string? container,
+        string name,
+        bool inSoftware,
+        Link? actual
+    )
+    {
+        if ((actual?.LeavesChecksumsUndone ?? true) == inSoftware)
         {
-            Changes.Add(new ChecksumChange(Stage.AfterSwitch, container, name));
+            Changes.Add(new ChecksumChange(stage, container, name, LeavesUndone: !inSoftware));
         }
     }
 
