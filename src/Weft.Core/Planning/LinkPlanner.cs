@@ -281,7 +281,7 @@ internal sealed class LinkPlanner(
             {
                 return;
             }
-            if (inner is not null && inner.Alias != ownership.Alias && inner.Mac != attachment.Mac)
+            if (inner is not null && !IsOurs(inner, attachment))
             {
                 Conflicts.Add(
                     new(
@@ -347,6 +347,10 @@ internal sealed class LinkPlanner(
             intact ? inner : null
         );
     }
+
+    /// <summary>Whether what has an attachment's name inside a container is Weft's: as <see cref="Ownership.Owns(Link)"/> tells it on the host.</summary>
+    private bool IsOurs(Link inner, AttachmentIntent attachment) =>
+        inner.Alias == ownership.Alias || inner.Alias is null && inner.Mac == attachment.Mac;
 
     /// <summary>Plans who completes checksums; a link that is made, not <paramref name="actual"/> yet, leaves them undone.</summary>
     private void PlanChecksums(
