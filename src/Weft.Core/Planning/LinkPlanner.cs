@@ -80,8 +80,9 @@ internal sealed class LinkPlanner(
     private void PlanInternalLink(PortIntent port, InternalLinkIntent? carried, bool isMade)
     {
         var name = port.Name;
-        var isThere = observation.Links.TryGetValue(name, out var actual);
-        if (isThere && !isMade)
+        observation.Links.TryGetValue(name, out var actual);
+        var isOfSwitch = actual is not null && ownership.IsOfSwitch(actual);
+        if (isOfSwitch && !isMade)
         {
             // What the switch is yet to be asked for it does by itself.
             var asked = observation.Switch.Ports.GetValueOrDefault(name)?.Interfaces.FirstOrDefault();
@@ -102,10 +103,10 @@ internal sealed class LinkPlanner(
                 ]
             );
         }
-        else if (carried is not null)
+        else if (carried is not null && (actual is null || ownership.Owns(actual)))
         {
             // The switch may find that it can keep the link, with what it carries.
-            var verb = isThere ? "replace" : "add";
+            var verb = isOfSwitch ? "replace" : "add";
             Add(
                 ChangeAction.Add,
                 "address",
@@ -223,7 +224,7 @@ internal sealed class LinkPlanner(
                         $"link set dev {veth.Name} alias {ownership.Alias} {silently}up"
                     ),
                     Line(
-                        Later(stage, StageToMake(veth.Bridge)),
+                        Later(stage, StageToEnslave(veth.Peer, veth.Bridge)),
                         null,
                         $"link set dev {veth.Peer} alias {ownership.Alias} {silently}master {veth.Bridge} up"
                     ),
@@ -294,7 +295,7 @@ internal sealed class LinkPlanner(
             }
             var stage = StageToMake(hostEnd);
             var master = attachment.Bridge is null ? "" : $"master {attachment.Bridge} ";
-            var masterStage = attachment.Bridge is null ? stage : Later(stage, StageToMake(attachment.Bridge));
+            var masterStage = attachment.Bridge is null ? stage : Later(stage, StageToEnslave(hostEnd, attachment.Bridge));
             Add(
                 ChangeAction.Add,
                 "interface",
@@ -454,6 +455,10 @@ internal sealed class LinkPlanner(
         return Stage.BeforeSwitch;
     }
 
+    /// <summary>When a link can go into a bridge: the kernel moves none that the switch has as a port, or takes as one by its name.</summary>
+    private Stage StageToEnslave(string name, string bridge) =>
+        observation.Switch.Ports.ContainsKey(name) ? Stage.AfterSwitch : StageToMake(bridge);
+
     private static Stage Later(Stage one, Stage other) => one > other ? one : other;
 
     /// <summary>Removes a link of ours that has the name but is not what it should be.</summary>
@@ -559,13 +564,9 @@ internal sealed class LinkPlanner(
         {
             return new Step($"out of {actual.Master}", Before($"link set dev {name} nomaster"));
         }
-        // The kernel moves no port of the switch: the switch must let go of it.
-        var stage = observation.Switch.Ports.ContainsKey(name)
-            ? Stage.AfterSwitch
-            : StageToMake(bridge);
         return new Step(
             $"into {bridge}",
-            Line(stage, null, $"link set dev {name} master {bridge}")
+            Line(StageToEnslave(name, bridge), null, $"link set dev {name} master {bridge}")
         );
     }
 

@@ -118,8 +118,8 @@ internal sealed partial class ModelHost
                 Set("Bridge", holder, "ports", Datum.Set(ports.Remove(port)));
                 CollectGarbage();
                 break;
-            case ["set", var table, var name, .. var columns]:
-                Assign(char.ToUpperInvariant(table[0]) + table[1..], name, columns);
+            case ["set", var table, var name, _, ..]:
+                Assign(char.ToUpperInvariant(table[0]) + table[1..], name, words[3..]);
                 break;
             default:
                 throw new InvalidOperationException(
@@ -149,7 +149,6 @@ internal sealed partial class ModelHost
 
     private void Assign(string table, string name, string[] columns)
     {
-        Assert.NotEmpty(columns);
         foreach (var column in columns)
         {
             var match = Regex.Match(
@@ -219,6 +218,6 @@ internal sealed partial class ModelHost
             .FirstOrDefault()
         ?? throw new RefusedException($"no row \"{name}\" in table {table}");
 
-    public void Set(string table, Guid uuid, string column, Datum value) =>
+    private void Set(string table, Guid uuid, string column, Datum value) =>
         SetRow(table, uuid, tables[table][uuid], [new(column, value)]);
 }

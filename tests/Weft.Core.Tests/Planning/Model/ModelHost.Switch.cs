@@ -81,6 +81,14 @@ internal sealed partial class ModelHost
         Reconfigure(enforce: true);
     }
 
+    /// <summary>Sets one column, as somebody might by hand.</summary>
+    public void SetByHand(string table, Guid uuid, string column, Datum value)
+    {
+        Set(table, uuid, column, value);
+        CollectGarbage();
+        Reconfigure(enforce: true);
+    }
+
     private void CarryOut(Operation operation, Dictionary<string, Guid> named)
     {
         switch (operation)
@@ -312,7 +320,7 @@ internal sealed partial class ModelHost
                 link with
                 {
                     Mtu = (int?)port.Row["mtu_request"].AsOptionalInteger() ?? link.Mtu,
-                    Mac = mac is null ? link.Mac : Mac(mac),
+                    Mac = mac is null ? LinkNamed(null, port.Name).Mac : Mac(mac),
                 }
             );
         }

@@ -45,7 +45,7 @@ internal static class RandomOverlay
     ];
 
     /// <summary>Any valid overlay.</summary>
-    public static readonly Gen<Overlay> Overlay =
+    public static readonly Gen<Written> Overlay =
         from @switch in OneOf("ovsbr0", "ovsbr0", "ovsbr1", "net1", "web-eth1")
         from datapath in OneOf("auto", "auto", "kernel", "userspace")
         from hosts in Hosts
@@ -66,7 +66,7 @@ internal static class RandomOverlay
             + containers
         let read = OverlayFile.Parse("overlay.yaml", Encoding.UTF8.GetBytes(text))
         where read.Overlay is not null
-        select read.Overlay;
+        select new Written(text, read.Overlay);
 
     /// <summary>Which of the containers are there.</summary>
     public static readonly Gen<string[]> Present =
@@ -163,6 +163,12 @@ internal static class RandomOverlay
         string.Concat(entries.Select(entry => $"  {entry}\n")) is { Length: > 0 } text
             ? $"{name}:\n{text}"
             : "";
+
+    /// <summary>An overlay with its file, which is what a failing test shows.</summary>
+    internal sealed record Written(string Text, Overlay Overlay)
+    {
+        public override string ToString() => $"\n{Text}";
+    }
 
     private sealed record Draft(
         string Name,
