@@ -377,24 +377,9 @@ internal sealed class LinkPlanner(
             {
                 continue;
             }
-            if (link.Kind is "bridge")
+            if (HasForeignPorts(link))
             {
-                var foreign = observation
-                    .Links.Values.Where(port => port.Master == link.Name && !ownership.Owns(port))
-                    .Select(port => port.Name)
-                    .Order(StringComparer.Ordinal)
-                    .ToList();
-                if (foreign.Count > 0)
-                {
-                    Conflicts.Add(
-                        new(
-                            link.Name,
-                            $"bridge '{link.Name}' is to go, but {string.Join(", ", foreign)} in it "
-                                + $"{(foreign.Count == 1 ? "is" : "are")} not Weft's: detach {(foreign.Count == 1 ? "it" : "them")} from the bridge first"
-                        )
-                    );
-                    continue;
-                }
+                continue;
             }
             // A pair goes with one end; a link of the switch's own goes with its port.
             if (
@@ -421,6 +406,32 @@ internal sealed class LinkPlanner(
                 ]
             );
         }
+    }
+
+    /// <summary>Whether a bridge that is to go has ports that are not Weft's, which stands in the way.</summary>
+    private bool HasForeignPorts(Link bridge)
+    {
+        if (bridge.Kind != "bridge")
+        {
+            return false;
+        }
+        var foreign = observation
+            .Links.Values.Where(port => port.Master == bridge.Name && !ownership.Owns(port))
+            .Select(port => port.Name)
+            .Order(StringComparer.Ordinal)
+            .ToList();
+        if (foreign.Count == 0)
+        {
+            return false;
+        }
+        Conflicts.Add(
+            new(
+                bridge.Name,
+                $"bridge '{bridge.Name}' is to go, but {string.Join(", ", foreign)} in it "
+                    + $"{(foreign.Count == 1 ? "is" : "are")} not Weft's: detach {(foreign.Count == 1 ? "it" : "them")} from the bridge first"
+            )
+        );
+        return true;
     }
 
     private Link? Existing(string name, string kind) =>
@@ -468,6 +479,7 @@ internal sealed class LinkPlanner(
             observation.Links.TryGetValue(name, out var link)
             && ownership.Owns(link)
             && !ownership.IsOfSwitch(link)
+            && !HasForeignPorts(link)
             && replaced.Add(name)
         )
         {
