@@ -45,7 +45,7 @@ public sealed class Applier(
         var started = clock.GetTimestamp();
         var counts = new Counts();
         var current = plan(observation);
-        for (var round = 0; round < MaxRounds && !current.IsEmpty; round++)
+        for (var round = 0; round < MaxRounds && current.IsApplicable; round++)
         {
             await CarryOutAsync(current, observation.Switch, counts, progress, cancellationToken);
             progress?.Report("reading the host back");
@@ -173,9 +173,9 @@ public sealed class Applier(
         from port in observation.Switch.Ports.Values
         where port.Mark == current.Overlay
         from row in port.Interfaces
-        where row.Error is not null || row.OpenFlowPort is -1
+        where row.Problem is not null
         orderby row.Name
-        select $"port {row.Name}: {row.Error ?? "Open vSwitch could not make it; its log says why"}";
+        select $"port {row.Name}: {row.Problem}";
 
     private sealed class Counts
     {
@@ -199,5 +199,5 @@ public sealed record ApplyResult(
 )
 {
     /// <summary>Whether the host is as intended.</summary>
-    public bool Matches => Remaining.IsEmpty && Errors.IsEmpty;
+    public bool Matches => Remaining.IsEmpty && Remaining.Conflicts.IsEmpty && Errors.IsEmpty;
 }

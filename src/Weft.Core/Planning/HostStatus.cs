@@ -128,10 +128,8 @@ public sealed record HostStatus(
                 .Select(part => observation.Switch.Ports.GetValueOrDefault(part))
                 .OfType<PortRow>()
                 .SelectMany(port => port.Interfaces)
-                .Where(row => row.Error is not null || row.OpenFlowPort is -1)
-                .Select(row =>
-                    row.Error ?? "Open vSwitch could not make the port; its log says why"
-                )
+                .Select(row => row.Problem)
+                .OfType<string>()
                 .ToList();
             var pending = parts.SelectMany(part => changes[part]).ToList();
             var conflicts = plan

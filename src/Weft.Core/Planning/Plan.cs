@@ -25,6 +25,9 @@ public sealed record Plan
     /// <summary>Whether there is nothing to do.</summary>
     public bool IsEmpty => Changes.IsEmpty;
 
+    /// <summary>Whether there is something to do and nothing in the way.</summary>
+    public bool IsApplicable => !IsEmpty && Conflicts.IsEmpty;
+
     /// <summary>What an administrator would type, in the order of carrying it out.</summary>
     public IEnumerable<string> Commands =>
         [
