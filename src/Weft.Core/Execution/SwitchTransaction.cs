@@ -104,6 +104,11 @@ public static class SwitchTransaction
                 );
                 added.Remove(bridge.Name);
             }
+            foreach (var bridge in added.Keys.Union(removed.Keys))
+            {
+                var row = seen.Bridges[bridge];
+                Guard("Bridge", row.Uuid, new Row { ["external_ids"] = row.ExternalIds });
+            }
             foreach (var (bridge, rows) in added)
             {
                 operations.Add(OnBridge(bridge, Mutator.Insert, Datum.Set(rows)));
