@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Globalization;
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -61,6 +63,16 @@ public readonly record struct MacAddress
         }
         address = new MacAddress(bits);
         return true;
+    }
+
+    /// <summary>The IPv6 link-local address that the kernel makes of it (RFC 4291 appendix A, modified EUI-64).</summary>
+    public IPAddress ToLinkLocal()
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt64BigEndian(bytes, 0xFE80_0000_0000_0000);
+        var identifier = (value >> 24 << 40) | (0xFF_FEUL << 24) | (value & 0xFF_FFFF);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes[8..], identifier ^ 0x0200_0000_0000_0000);
+        return new IPAddress(bytes);
     }
 
     /// <summary>The address as <c>02:00:00:00:00:01</c>.</summary>

@@ -45,7 +45,7 @@ public sealed class Applier(
         var started = clock.GetTimestamp();
         var counts = new Counts();
         var current = plan(observation);
-        for (var round = 0; round < MaxRounds && !current.IsEmpty; round++)
+        for (var round = 0; round < MaxRounds && current.IsApplicable; round++)
         {
             await CarryOutAsync(current, observation.Switch, counts, progress, cancellationToken);
             progress?.Report("reading the host back");
@@ -88,6 +88,7 @@ public sealed class Applier(
             await host.TransactAsync(operations, patience, cancellationToken);
         }
         await RunLinksAsync(current, Stage.AfterSwitch, counts, progress, cancellationToken);
+        await RunLinksAsync(current, Stage.Last, counts, progress, cancellationToken);
     }
 
     private static async Task RunLinksAsync(
@@ -98,30 +99,32 @@ public sealed class Applier(
         CancellationToken cancellationToken
     )
     {
-        var lines = current
-            .Changes.OfType<LinkChange>()
-            .SelectMany(change => change.Lines)
-            .Where(line => line.Stage == stage)
-            .ToLookup(line => line.Namespace);
-        var checksums = current
-            .Changes.OfType<ChecksumChange>()
-            .Where(change => change.Stage == stage)
-            .ToList();
+        var lines = current.LinesOf(stage).ToList();
+        var checksums = current.ChecksumsOf(stage).ToList();
         if (lines.Count == 0 && checksums.Count == 0)
         {
             return;
         }
-        counts.LinkCommands += lines.Sum(group => group.Count()) + checksums.Count;
+        counts.LinkCommands += lines.Count + checksums.Count;
         progress?.Report(
-            stage is Stage.BeforeSwitch ? "links that ports need" : "addresses and what is left"
+            stage switch
+            {
+                Stage.BeforeSwitch => "links that ports need",
+                Stage.AfterSwitch => "addresses and what is left",
+                _ => "links that nothing needs any more",
+            }
         );
-        // Containers shrink their MTU before the links that carry them do, and get theirs after those are there.
-        if (stage is Stage.BeforeSwitch)
+        var inContainers = lines
+            .Where(line => line.Namespace is not null)
+            .ToLookup(line => line.Namespace);
+        var onHost = lines.Where(line => line.Namespace is null).ToList();
+        var containersFirst = lines is [{ Namespace: not null }, ..];
+        if (!containersFirst)
         {
-            await LinkBatch.RunAsync([.. lines[null]], cancellationToken);
+            await LinkBatch.RunAsync(onHost, cancellationToken);
         }
         await Parallel.ForEachAsync(
-            lines.Where(group => group.Key is not null),
+            inContainers,
             new ParallelOptions
             {
                 MaxDegreeOfParallelism = NamespacesAtOnce,
@@ -129,30 +132,30 @@ public sealed class Applier(
             },
             async (group, token) => await LinkBatch.RunAsync([.. group], token)
         );
-        if (stage is Stage.AfterSwitch)
+        if (containersFirst)
         {
-            await LinkBatch.RunAsync([.. lines[null]], cancellationToken);
+            await LinkBatch.RunAsync(onHost, cancellationToken);
         }
         foreach (var change in checksums)
         {
-            CompleteChecksums(change);
+            SetChecksums(change);
         }
     }
 
-    private static void CompleteChecksums(ChecksumChange change)
+    private static void SetChecksums(ChecksumChange change)
     {
         try
         {
             if (change.Namespace is null)
             {
-                Ethtool.CompleteChecksums(change.Link);
+                Ethtool.LeaveChecksumsUndone(change.Link, change.LeavesUndone);
                 return;
             }
             NetworkNamespace.Run(
                 Path.Combine(LinkReader.NamespaceDirectory, change.Namespace),
                 () =>
                 {
-                    Ethtool.CompleteChecksums(change.Link);
+                    Ethtool.LeaveChecksumsUndone(change.Link, change.LeavesUndone);
                     return true;
                 }
             );
@@ -160,7 +163,7 @@ public sealed class Applier(
         catch (Exception exception) when (exception is IOException or Win32Exception)
         {
             throw new HostException(
-                $"checksums of {change.Link} could not be set to software: {exception.Message}",
+                $"checksums of {change.Link} could not be set: {exception.Message}",
                 exception
             );
         }
@@ -170,9 +173,9 @@ public sealed class Applier(
         from port in observation.Switch.Ports.Values
         where port.Mark == current.Overlay
         from row in port.Interfaces
-        where row.Error is not null || row.OpenFlowPort is -1
+        where row.Problem is not null
         orderby row.Name
-        select $"port {row.Name}: {row.Error ?? "Open vSwitch could not make it; its log says why"}";
+        select $"port {row.Name}: {row.Problem}";
 
     private sealed class Counts
     {
@@ -196,5 +199,5 @@ public sealed record ApplyResult(
 )
 {
     /// <summary>Whether the host is as intended.</summary>
-    public bool Matches => Remaining.IsEmpty && Errors.IsEmpty;
+    public bool Matches => Remaining.IsEmpty && Remaining.Conflicts.IsEmpty && Errors.IsEmpty;
 }

@@ -13,13 +13,6 @@ namespace Weft.Core.Execution;
 /// </summary>
 public static class SwitchTransaction
 {
-    /// <summary>The database that ovs-vswitchd is configured by.</summary>
-    public const string Database = "Open_vSwitch";
-
-    /// <summary>The index, in the result of the transaction, of the operation that reads <c>next_cfg</c>: the last.</summary>
-    public static long NextConfig(TransactionResult result) =>
-        result.Operations[^1].Rows[0]["next_cfg"].AsInteger();
-
     /// <summary>Builds the operations.</summary>
     /// <param name="changes">The changes.</param>
     /// <param name="seen">The observation that they were planned on.</param>
@@ -104,6 +97,11 @@ public static class SwitchTransaction
                 );
                 added.Remove(bridge.Name);
             }
+            foreach (var bridge in added.Keys.Union(removed.Keys))
+            {
+                var row = seen.Bridges[bridge];
+                Guard("Bridge", row.Uuid, new Row { ["external_ids"] = row.ExternalIds });
+            }
             foreach (var (bridge, rows) in added)
             {
                 operations.Add(OnBridge(bridge, Mutator.Insert, Datum.Set(rows)));
@@ -142,10 +140,7 @@ public static class SwitchTransaction
                 .. guards,
                 .. operations,
                 new Comment(comment),
-                new Select("Open_vSwitch", [Condition.UuidIs(seen.Root)])
-                {
-                    Columns = ["next_cfg"],
-                },
+                SwitchReader.SelectNextConfig(seen.Root),
             ];
         }
 

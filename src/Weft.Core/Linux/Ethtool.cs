@@ -18,15 +18,15 @@ internal static class Ethtool
         return Call(link, ref request) == 0 ? request.Data != 0 : null;
     }
 
-    /// <summary>Has the kernel complete all checksums of what leaves by the link.</summary>
+    /// <summary>Says whether what leaves by the link may still lack its checksums; else the kernel completes them.</summary>
     /// <exception cref="IOException">The kernel refused.</exception>
-    public static void CompleteChecksums(string link)
+    public static void LeaveChecksumsUndone(string link, bool undone)
     {
-        var request = new Value { Command = SetTxChecksum, Data = 0 };
+        var request = new Value { Command = SetTxChecksum, Data = undone ? 1u : 0u };
         if (Call(link, ref request) is var error and not 0)
         {
             throw new IOException(
-                $"ethtool -K {link} tx off: {Marshal.GetPInvokeErrorMessage(error)}"
+                $"ethtool -K {link} tx {(undone ? "on" : "off")}: {Marshal.GetPInvokeErrorMessage(error)}"
             );
         }
     }

@@ -174,6 +174,11 @@ public sealed record InterfaceRow
 
     /// <summary>The OpenFlow port number; null while there is none yet, -1 if the interface could not be made.</summary>
     public long? OpenFlowPort { get; init; }
+
+    /// <summary>What is wrong with the interface, in words; null if nothing is.</summary>
+    public string? Problem =>
+        Error
+        ?? (OpenFlowPort is -1 ? "Open vSwitch could not make the port; its log says why" : null);
 }
 
 /// <summary>A network link as the kernel knows it.</summary>

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Weft.Core.Execution;
 using Weft.Ovsdb;
 
 namespace Weft.Core.Observation;
@@ -53,7 +52,7 @@ public sealed class LocalHost : IAsyncDisposable
         try
         {
             var started = await connected.MonitorAsync(
-                SwitchTransaction.Database,
+                SwitchReader.Database,
                 SwitchReader.Columns,
                 cancellationToken
             );
@@ -113,7 +112,7 @@ public sealed class LocalHost : IAsyncDisposable
         try
         {
             result = await client.TransactAsync(
-                SwitchTransaction.Database,
+                SwitchReader.Database,
                 [new AssertLock(Lock), .. operations],
                 cancellationToken
             );
@@ -126,7 +125,7 @@ public sealed class LocalHost : IAsyncDisposable
                 exception
             );
         }
-        var wanted = SwitchTransaction.NextConfig(result);
+        var wanted = SwitchReader.NextConfig(result);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(patience);
         try

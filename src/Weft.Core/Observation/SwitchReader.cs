@@ -6,6 +6,9 @@ namespace Weft.Core.Observation;
 /// <summary>Reads the rows that matter from a replica of Open vSwitch's database (ovs-vswitchd.conf.db(5)).</summary>
 public static class SwitchReader
 {
+    /// <summary>The database that ovs-vswitchd is configured by.</summary>
+    public const string Database = "Open_vSwitch";
+
     /// <summary>The tables and columns to replicate; statistics, which change all the time, are none of them.</summary>
     public static MonitorSpec Columns { get; } =
         MonitorSpec.Of(
@@ -85,6 +88,14 @@ public static class SwitchReader
     /// <summary>The last configuration that ovs-vswitchd has carried out.</summary>
     /// <exception cref="HostException">The database was never initialised.</exception>
     public static long CurrentConfig(Snapshot snapshot) => Root(snapshot)["cur_cfg"].AsInteger();
+
+    /// <summary>The operation, the last of a transaction, that reads the configuration which ovs-vswitchd is to carry out then.</summary>
+    public static Operation SelectNextConfig(Guid root) =>
+        new Select("Open_vSwitch", [Condition.UuidIs(root)]) { Columns = ["next_cfg"] };
+
+    /// <summary>What <see cref="SelectNextConfig"/> has read.</summary>
+    public static long NextConfig(TransactionResult result) =>
+        result.Operations[^1].Rows[0]["next_cfg"].AsInteger();
 
     private static Row Root(Snapshot snapshot) =>
         snapshot["Open_vSwitch"].Values.FirstOrDefault()

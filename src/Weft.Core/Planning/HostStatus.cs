@@ -13,7 +13,7 @@ namespace Weft.Core.Planning;
 public sealed record HostStatus(
     ImmutableArray<StatusItem> Items,
     ImmutableArray<Change> Drift,
-    ImmutableArray<string> Conflicts,
+    ImmutableArray<Conflict> Conflicts,
     ImmutableArray<string> Notices,
     ImmutableArray<string> Foreign
 )
@@ -26,6 +26,7 @@ public sealed record HostStatus(
     public static HostStatus Of(HostIntent intent, HostObservation observation)
     {
         var plan = Planner.Plan(intent, observation);
+        var ownership = new Ownership(intent.Overlay, intent.Host, observation.Switch);
         var builder = new Builder(observation, plan);
         var ports = intent.Switch?.Ports ?? [];
         return new HostStatus(
@@ -51,7 +52,7 @@ public sealed record HostStatus(
             [
                 .. observation
                     .Switch.Ports.Values.Where(port =>
-                        port.Bridge == intent.Switch?.Name && port.Mark != intent.Overlay
+                        port.Bridge == intent.Switch?.Name && !ownership.Owns(port)
                     )
                     .Select(port => port.Name)
                     .Order(StringComparer.Ordinal),
@@ -127,13 +128,23 @@ public sealed record HostStatus(
                 .Select(part => observation.Switch.Ports.GetValueOrDefault(part))
                 .OfType<PortRow>()
                 .SelectMany(port => port.Interfaces)
-                .Where(row => row.Error is not null || row.OpenFlowPort is -1)
-                .Select(row =>
-                    row.Error ?? "Open vSwitch could not make the port; its log says why"
-                )
+                .Select(row => row.Problem)
+                .OfType<string>()
                 .ToList();
             var pending = parts.SelectMany(part => changes[part]).ToList();
-            return pending.Exists(change => change.Action is ChangeAction.Add)
+            var conflicts = plan
+                .Conflicts.Where(conflict => parts.Contains(conflict.Name))
+                .Select(conflict => conflict.Message)
+                .ToList();
+            return conflicts.Count > 0
+                    ? new StatusItem(
+                        kind,
+                        name,
+                        intended,
+                        ItemState.Missing,
+                        string.Join("; ", conflicts)
+                    )
+                : pending.Exists(change => change.Action is ChangeAction.Add)
                     ? new StatusItem(kind, name, intended, ItemState.Missing, Words(pending))
                 : errors.Count > 0
                     ? new StatusItem(

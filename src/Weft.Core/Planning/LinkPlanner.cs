@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net.Sockets;
+using Weft.Core.Addressing;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 
@@ -12,11 +13,22 @@ internal sealed class LinkPlanner(
     Ownership ownership
 )
 {
+    private const int LinkLocalPrefix = 64;
+
     private readonly HashSet<string> wanted = new(StringComparer.Ordinal);
     private readonly HashSet<string> replaced = new(StringComparer.Ordinal);
 
+    // The links that the switch is to make for internal ports, whose names must be free by then.
+    private readonly HashSet<string> ofSwitch =
+    [
+        .. (intent.Switch?.Ports ?? []).Where(port => port.Type == "internal").Select(port => port.Name),
+    ];
+
+    // A link-local address of the kernel's would let containers reach the host past all addresses of the file.
+    private readonly string silently = observation.HasIpv6 ? "addrgenmode none " : "";
+
     public List<Change> Changes { get; } = [];
-    public List<string> Conflicts { get; } = [];
+    public List<Conflict> Conflicts { get; } = [];
 
     /// <summary>The host's ends of the attachments whose containers are there.</summary>
     public HashSet<string> PresentHostEnds { get; } = new(StringComparer.Ordinal);
@@ -52,30 +64,57 @@ internal sealed class LinkPlanner(
     /// <summary>Plans what internal ports carry; <paramref name="isMade"/> tells of a port that the plan itself makes anew.</summary>
     public void PlanInternalLinks(Func<string, bool> isMade)
     {
-        foreach (var link in intent.InternalLinks)
+        foreach (var port in intent.Switch?.Ports ?? [])
         {
-            var mtu = intent.Switch!.Ports.First(port => port.Name == link.Name).MtuRequest;
-            if (isMade(link.Name) || !observation.Links.TryGetValue(link.Name, out var actual))
+            if (port.Type == "internal")
             {
-                Add(
-                    ChangeAction.Add,
-                    "address",
-                    link.Name,
-                    string.Join(", ", link.Addresses),
-                    [
-                        .. AddAddresses(link.Name, link.Addresses, null),
-                        After($"link set {link.Name} up"),
-                    ]
+                PlanInternalLink(
+                    port,
+                    intent.InternalLinks.FirstOrDefault(link => link.Name == port.Name),
+                    isMade(port.Name)
                 );
-                continue;
             }
+        }
+    }
+
+    private void PlanInternalLink(PortIntent port, InternalLinkIntent? carried, bool isMade)
+    {
+        var name = port.Name;
+        observation.Links.TryGetValue(name, out var actual);
+        var isOfSwitch = actual is not null && ownership.IsOfSwitch(actual);
+        if (isOfSwitch && !isMade)
+        {
+            // What the switch is yet to be asked for it does by itself.
+            var asked = observation.Switch.Ports.GetValueOrDefault(name)?.Interfaces.FirstOrDefault();
             SetIfNeeded(
                 "internal link",
-                link.Name,
+                name,
                 [
-                    .. Addresses(link.Name, link.Addresses, actual, null),
-                    Mtu(link.Name, mtu, actual, null),
-                    Up(link.Name, actual, null),
+                    .. carried is null
+                        ? []
+                        : Addresses(name, carried.Addresses, actual!.Addresses, null),
+                    port.Mac is { } mac && asked?.Mac == mac.ToString()
+                        ? Address(name, mac, actual!, null)
+                        : null,
+                    port.MtuRequest is { } mtu && asked?.MtuRequest == mtu
+                        ? Mtu(name, mtu, actual!, null)
+                        : null,
+                    carried is null ? null : Up(name, actual!, null),
+                ]
+            );
+        }
+        else if (carried is not null && (actual is null || ownership.Owns(actual)))
+        {
+            // The switch may find that it can keep the link, with what it carries.
+            var verb = isOfSwitch ? "replace" : "add";
+            Add(
+                ChangeAction.Add,
+                "address",
+                name,
+                string.Join(", ", carried.Addresses),
+                [
+                    .. carried.Addresses.Select(address => SetAddress(verb, address, name, null)),
+                    After($"link set dev {name} up"),
                 ]
             );
         }
@@ -84,14 +123,17 @@ internal sealed class LinkPlanner(
     private void PlanBridge(BridgeLinkIntent bridge)
     {
         var name = bridge.Name;
+        // The link-local address that IPv6 needs is given, not left to the kernel: it gives one only as a link comes up.
+        var addresses = bridge.HasIpv6Address
+            ? bridge.Addresses.Add(new(bridge.Mac.ToLinkLocal(), LinkLocalPrefix))
+            : bridge.Addresses;
+        var stage = StageToMake(name);
         if (Existing(name, "bridge") is not { } actual)
         {
             if (ConflictsWithForeign(name))
             {
                 return;
             }
-            string[] noLinkLocal =
-                bridge.HasIpv6Address || !observation.HasIpv6 ? [] : ["addrgenmode none"];
             Add(
                 ChangeAction.Add,
                 "bridge",
@@ -105,17 +147,19 @@ internal sealed class LinkPlanner(
                     + (bridge.Addresses.IsEmpty ? "" : $", {string.Join(", ", bridge.Addresses)}"),
                 [
                     .. Replace(name),
-                    Before(
-                        $"link add {name} address {bridge.Mac} mtu {bridge.Mtu} type bridge "
+                    Line(
+                        stage,
+                        null,
+                        $"link add name {name} address {bridge.Mac} type bridge "
                             + $"stp_state {(bridge.Stp ? 1 : 0)} forward_delay {bridge.ForwardDelay * 100}"
                     ),
-                    Before(
-                        string.Join(
-                            ' ',
-                            [$"link set {name} alias {ownership.Alias}", .. noLinkLocal, "up"]
-                        )
+                    Line(
+                        stage,
+                        null,
+                        // An MTU that a bridge is made with does not stay: it follows the ports that come and go.
+                        $"link set dev {name} alias {ownership.Alias} mtu {bridge.Mtu} {silently}up"
                     ),
-                    .. AddAddresses(name, bridge.Addresses, null),
+                    .. AddAddresses(name, addresses, null),
                 ]
             );
             return;
@@ -142,24 +186,16 @@ internal sealed class LinkPlanner(
                     ? null
                     : new Step(
                         string.Join(", ", words),
-                        Before($"link set {name} type bridge {string.Join(' ', attributes)}")
+                        Before($"link set dev {name} type bridge {string.Join(' ', attributes)}")
                     ),
-                .. Common(
-                    name,
-                    bridge.Mac,
-                    bridge.Mtu,
-                    actual,
-                    null,
-                    linkLocal: bridge.HasIpv6Address
-                ),
-                .. Addresses(name, bridge.Addresses, actual, null),
-                Up(name, actual, null),
+                .. OnHost(name, bridge.Mac, bridge.Mtu, addresses, actual),
             ]
         );
     }
 
     private void PlanUplink(VethIntent veth)
     {
+        var stage = StageToMake(veth.Name, veth.Peer);
         var atSwitch = Existing(veth.Name, "veth");
         var atBridge = Existing(veth.Peer, "veth");
         if (atSwitch is null || atBridge is null || atSwitch.Peer != veth.Peer)
@@ -168,7 +204,6 @@ internal sealed class LinkPlanner(
             {
                 return;
             }
-            var noLinkLocal = observation.HasIpv6 ? "addrgenmode none " : "";
             Add(
                 ChangeAction.Add,
                 "veth",
@@ -177,13 +212,21 @@ internal sealed class LinkPlanner(
                 [
                     .. Replace(veth.Name),
                     .. Replace(veth.Peer),
-                    Before(
-                        $"link add {veth.Name} address {veth.Mac} mtu {veth.Mtu} type veth "
+                    Line(
+                        stage,
+                        null,
+                        $"link add name {veth.Name} address {veth.Mac} mtu {veth.Mtu} type veth "
                             + $"peer name {veth.Peer} address {veth.PeerMac} mtu {veth.Mtu}"
                     ),
-                    Before($"link set {veth.Name} alias {ownership.Alias} {noLinkLocal}up"),
-                    Before(
-                        $"link set {veth.Peer} alias {ownership.Alias} {noLinkLocal}master {veth.Bridge} up"
+                    Line(
+                        stage,
+                        null,
+                        $"link set dev {veth.Name} alias {ownership.Alias} {silently}up"
+                    ),
+                    Line(
+                        Later(stage, StageToEnslave(veth.Peer, veth.Bridge)),
+                        null,
+                        $"link set dev {veth.Peer} alias {ownership.Alias} {silently}master {veth.Bridge} up"
                     ),
                 ]
             );
@@ -194,30 +237,26 @@ internal sealed class LinkPlanner(
                 "veth",
                 veth.Name,
                 [
-                    .. Common(veth.Name, veth.Mac, veth.Mtu, atSwitch, null, linkLocal: false),
-                    .. Addresses(veth.Name, [], atSwitch, null),
                     Master(veth.Name, null, atSwitch),
-                    Up(veth.Name, atSwitch, null),
+                    .. OnHost(veth.Name, veth.Mac, veth.Mtu, [], atSwitch),
                 ]
             );
             SetIfNeeded(
                 "veth",
                 veth.Peer,
                 [
-                    .. Common(veth.Peer, veth.PeerMac, veth.Mtu, atBridge, null, linkLocal: false),
-                    .. Addresses(veth.Peer, [], atBridge, null),
                     Master(veth.Peer, veth.Bridge, atBridge),
-                    Up(veth.Peer, atBridge, null),
+                    .. OnHost(veth.Peer, veth.PeerMac, veth.Mtu, [], atBridge),
                 ]
             );
         }
-        if (
-            veth.ChecksumAtPeer
-            && (replaced.Contains(veth.Peer) || atBridge?.LeavesChecksumsUndone != false)
-        )
-        {
-            Changes.Add(new ChecksumChange(Stage.BeforeSwitch, null, veth.Peer));
-        }
+        PlanChecksums(
+            stage,
+            null,
+            veth.Peer,
+            inSoftware: veth.ChecksumAtPeer,
+            replaced.Contains(veth.Peer) ? null : atBridge
+        );
     }
 
     private void PlanAttachment(
@@ -243,16 +282,20 @@ internal sealed class LinkPlanner(
             {
                 return;
             }
-            if (inner is not null && inner.Alias != ownership.Alias && inner.Mac != attachment.Mac)
+            if (inner is not null && !IsOurs(inner, attachment))
             {
                 Conflicts.Add(
-                    $"container '{container}' has an interface '{name}' already, which Weft did not make: "
-                        + "give the attachment another `interface`, or remove that interface"
+                    new(
+                        $"{name} in {container}",
+                        $"container '{container}' has an interface '{name}' already, which Weft did not make: "
+                            + "give the attachment another `interface`, or remove that interface"
+                    )
                 );
                 return;
             }
+            var stage = StageToMake(hostEnd);
             var master = attachment.Bridge is null ? "" : $"master {attachment.Bridge} ";
-            var noLinkLocal = observation.HasIpv6 ? "addrgenmode none " : "";
+            var masterStage = attachment.Bridge is null ? stage : Later(stage, StageToEnslave(hostEnd, attachment.Bridge));
             Add(
                 ChangeAction.Add,
                 "interface",
@@ -261,13 +304,19 @@ internal sealed class LinkPlanner(
                 [
                     .. Replace(hostEnd),
                     .. ReplaceInside(inner, container),
-                    Before(
-                        $"link add {hostEnd} address {attachment.HostEndMac} mtu {attachment.Mtu} type veth "
+                    Line(
+                        stage,
+                        null,
+                        $"link add name {hostEnd} address {attachment.HostEndMac} mtu {attachment.Mtu} type veth "
                             + $"peer name {name} netns {container} address {attachment.Mac} mtu {attachment.Mtu}"
                     ),
-                    Before($"link set {hostEnd} alias {ownership.Alias} {noLinkLocal}{master}up"),
+                    Line(
+                        masterStage,
+                        null,
+                        $"link set dev {hostEnd} alias {ownership.Alias} {silently}{master}up"
+                    ),
                     .. AddAddresses(name, attachment.Addresses, container),
-                    After($"link set {name} alias {ownership.Alias} up", container),
+                    After($"link set dev {name} alias {ownership.Alias} up", container),
                 ]
             );
         }
@@ -277,39 +326,45 @@ internal sealed class LinkPlanner(
                 "veth",
                 hostEnd,
                 [
-                    .. Common(
-                        hostEnd,
-                        attachment.HostEndMac,
-                        attachment.Mtu,
-                        outer!,
-                        null,
-                        linkLocal: false
-                    ),
-                    .. Addresses(hostEnd, [], outer!, null),
                     Master(hostEnd, attachment.Bridge, outer!),
-                    Up(hostEnd, outer!, null),
+                    .. OnHost(hostEnd, attachment.HostEndMac, attachment.Mtu, [], outer!),
                 ]
             );
             SetIfNeeded(
                 "interface",
                 $"{name} in {container}",
                 [
-                    .. Common(
-                        name,
-                        attachment.Mac,
-                        attachment.Mtu,
-                        inner!,
-                        container,
-                        linkLocal: true
-                    ),
-                    .. Addresses(name, attachment.Addresses, inner!, container),
+                    .. Common(name, attachment.Mac, attachment.Mtu, inner!, container),
+                    .. Addresses(name, attachment.Addresses, inner!.Addresses, container),
                     Up(name, inner!, container),
                 ]
             );
         }
-        if (attachment.ChecksumAtContainer && (!intact || inner?.LeavesChecksumsUndone != false))
+        PlanChecksums(
+            Stage.AfterSwitch,
+            container,
+            name,
+            inSoftware: attachment.ChecksumAtContainer,
+            intact ? inner : null
+        );
+    }
+
+    /// <summary>Whether what has an attachment's name inside a container is Weft's: as <see cref="Ownership.Owns(Link)"/> tells it on the host.</summary>
+    private bool IsOurs(Link inner, AttachmentIntent attachment) =>
+        inner.Alias == ownership.Alias || inner.Alias is null && inner.Mac == attachment.Mac;
+
+    /// <summary>Plans who completes checksums; a link that is made, not <paramref name="actual"/> yet, leaves them undone.</summary>
+    private void PlanChecksums(
+        Stage stage,
+        string? container,
+        string name,
+        bool inSoftware,
+        Link? actual
+    )
+    {
+        if ((actual?.LeavesChecksumsUndone ?? true) == inSoftware)
         {
-            Changes.Add(new ChecksumChange(Stage.AfterSwitch, container, name));
+            Changes.Add(new ChecksumChange(stage, container, name, LeavesUndone: !inSoftware));
         }
     }
 
@@ -322,21 +377,9 @@ internal sealed class LinkPlanner(
             {
                 continue;
             }
-            if (link.Kind is "bridge")
+            if (HasForeignPorts(link))
             {
-                var foreign = observation
-                    .Links.Values.Where(port => port.Master == link.Name && !ownership.Owns(port))
-                    .Select(port => port.Name)
-                    .Order(StringComparer.Ordinal)
-                    .ToList();
-                if (foreign.Count > 0)
-                {
-                    Conflicts.Add(
-                        $"bridge '{link.Name}' is to go, but {string.Join(", ", foreign)} in it "
-                            + "is not Weft's: detach it from the bridge first"
-                    );
-                    continue;
-                }
+                continue;
             }
             // A pair goes with one end; a link of the switch's own goes with its port.
             if (
@@ -347,8 +390,48 @@ internal sealed class LinkPlanner(
                 continue;
             }
             gone.Add(link.Name);
-            Add(ChangeAction.Remove, link.Kind, link.Name, "", [After($"link del {link.Name}")]);
+            var isInTheWay =
+                ofSwitch.Contains(link.Name) || link.Peer is { } other && ofSwitch.Contains(other);
+            Add(
+                ChangeAction.Remove,
+                link.Kind,
+                link.Name,
+                "",
+                [
+                    Line(
+                        isInTheWay ? Stage.BeforeSwitch : Stage.Last,
+                        null,
+                        $"link del dev {link.Name}"
+                    ),
+                ]
+            );
         }
+    }
+
+    /// <summary>Whether a bridge that is to go has ports that are not Weft's, which stands in the way.</summary>
+    private bool HasForeignPorts(Link bridge)
+    {
+        if (bridge.Kind != "bridge")
+        {
+            return false;
+        }
+        var foreign = observation
+            .Links.Values.Where(port => port.Master == bridge.Name && !ownership.Owns(port))
+            .Select(port => port.Name)
+            .Order(StringComparer.Ordinal)
+            .ToList();
+        if (foreign.Count == 0)
+        {
+            return false;
+        }
+        Conflicts.Add(
+            new(
+                bridge.Name,
+                $"bridge '{bridge.Name}' is to go, but {string.Join(", ", foreign)} in it "
+                    + $"{(foreign.Count == 1 ? "is" : "are")} not Weft's: detach {(foreign.Count == 1 ? "it" : "them")} from the bridge first"
+            )
+        );
+        return true;
     }
 
     private Link? Existing(string name, string kind) =>
@@ -364,11 +447,30 @@ internal sealed class LinkPlanner(
         {
             return false;
         }
-        Conflicts.Add(
-            $"link '{name}' is there already, {Ownership.Describe(OwnershipMark.OfAlias(link.Alias))}: rename it or change the name in the file"
-        );
+        Conflicts.Add(Conflict.WithLink(link));
         return true;
     }
+
+    /// <summary>
+    /// When links can be made: a name that an internal port of ours has is free once the switch has let go of it.
+    /// </summary>
+    private Stage StageToMake(params ReadOnlySpan<string> names)
+    {
+        foreach (var name in names)
+        {
+            if (observation.Links.TryGetValue(name, out var link) && ownership.IsOfSwitch(link))
+            {
+                return Stage.AfterSwitch;
+            }
+        }
+        return Stage.BeforeSwitch;
+    }
+
+    /// <summary>When a link can go into a bridge: the kernel moves none that the switch has as a port, or takes as one by its name.</summary>
+    private Stage StageToEnslave(string name, string bridge) =>
+        observation.Switch.Ports.ContainsKey(name) ? Stage.AfterSwitch : StageToMake(bridge);
+
+    private static Stage Later(Stage one, Stage other) => one > other ? one : other;
 
     /// <summary>Removes a link of ours that has the name but is not what it should be.</summary>
     private IEnumerable<LinkCommand> Replace(string name)
@@ -376,6 +478,8 @@ internal sealed class LinkPlanner(
         if (
             observation.Links.TryGetValue(name, out var link)
             && ownership.Owns(link)
+            && !ownership.IsOfSwitch(link)
+            && !HasForeignPorts(link)
             && replaced.Add(name)
         )
         {
@@ -383,7 +487,7 @@ internal sealed class LinkPlanner(
             {
                 replaced.Add(peer);
             }
-            yield return Before($"link del {name}");
+            yield return Before($"link del dev {name}");
         }
     }
 
@@ -399,131 +503,143 @@ internal sealed class LinkPlanner(
         // The pair goes with the end inside, unless its other end was deleted a line ago.
         if (hostEnd is null || replaced.Add(hostEnd.Name))
         {
-            yield return Before($"link del {inner.Name}", container);
+            yield return Before($"link del dev {inner.Name}", container);
         }
     }
+
+    /// <summary>A link on the host itself, which has the addresses that it is given and no other.</summary>
+    private IEnumerable<Step?> OnHost(
+        string name,
+        MacAddress mac,
+        int mtu,
+        ImmutableArray<InterfaceAddress> addresses,
+        Link actual
+    ) =>
+        [
+            .. Common(name, mac, mtu, actual, null),
+            actual.LinkLocal.All(addresses.Contains)
+                ? null
+                : new Step(
+                    "no link-local address of the kernel's",
+                    After($"link set dev {name} addrgenmode none")
+                ),
+            .. Addresses(name, addresses, [.. actual.Addresses, .. actual.LinkLocal], null),
+            Up(name, actual, null, silently),
+        ];
 
     private IEnumerable<Step?> Common(
         string name,
-        Addressing.MacAddress mac,
+        MacAddress mac,
         int mtu,
         Link actual,
-        string? container,
-        bool linkLocal
-    )
-    {
-        if (actual.Alias != ownership.Alias)
-        {
-            yield return new Step(
-                "mark as Weft's",
-                Line(Stage.BeforeSwitch, container, $"link set {name} alias {ownership.Alias}")
-            );
-        }
-        if (actual.Mac != mac)
-        {
-            yield return new Step(
+        string? container
+    ) =>
+        [
+            actual.Alias == ownership.Alias
+                ? null
+                : new Step(
+                    "mark as Weft's",
+                    Before($"link set dev {name} alias {ownership.Alias}", container)
+                ),
+            Address(name, mac, actual, container),
+            Mtu(name, mtu, actual, container),
+        ];
+
+    private static Step? Address(string name, MacAddress mac, Link actual, string? container) =>
+        actual.Mac == mac
+            ? null
+            : new Step(
                 $"address {actual.Mac} → {mac}",
-                Line(Stage.BeforeSwitch, container, $"link set {name} address {mac}")
+                Before($"link set dev {name} address {mac}", container)
             );
-        }
-        yield return Mtu(name, mtu, actual, container);
-        if (!linkLocal && !actual.LinkLocal.IsEmpty)
-        {
-            // A link-local address on the host's side would let containers reach the host past all addresses of the file.
-            yield return new Step(
-                "no link-local address",
-                [
-                    Line(Stage.AfterSwitch, container, $"link set {name} addrgenmode none"),
-                    .. actual.LinkLocal.Select(address =>
-                        Line(Stage.AfterSwitch, container, $"addr del {address} dev {name}")
-                    ),
-                ]
-            );
-        }
-    }
 
     /// <summary>An MTU shrinks before anything else and grows after it: no packet is ever too large for the next link.</summary>
-    private static Step? Mtu(string name, int? mtu, Link actual, string? container) =>
-        mtu is null || actual.Mtu == mtu
+    private static Step? Mtu(string name, int mtu, Link actual, string? container) =>
+        actual.Mtu == mtu
             ? null
             : new Step(
                 $"MTU {actual.Mtu} → {mtu}",
                 Line(
                     mtu < actual.Mtu ? Stage.BeforeSwitch : Stage.AfterSwitch,
                     container,
-                    $"link set {name} mtu {mtu}"
+                    $"link set dev {name} mtu {mtu}"
                 )
             );
 
-    private static Step? Master(string name, string? bridge, Link actual) =>
-        actual.Master == bridge || bridge is null && actual.Master is null or "ovs-system" ? null
-        : bridge is null ? new Step($"out of {actual.Master}", Before($"link set {name} nomaster"))
-        : new Step($"into {bridge}", Before($"link set {name} master {bridge}"));
+    private Step? Master(string name, string? bridge, Link actual)
+    {
+        if (actual.Master == bridge || bridge is null && actual.Master is "ovs-system")
+        {
+            return null;
+        }
+        if (bridge is null)
+        {
+            return new Step($"out of {actual.Master}", Before($"link set dev {name} nomaster"));
+        }
+        return new Step(
+            $"into {bridge}",
+            Line(StageToEnslave(name, bridge), null, $"link set dev {name} master {bridge}")
+        );
+    }
 
-    private static Step? Up(string name, Link actual, string? container) =>
-        actual.Up
-            ? null
-            : new Step("up", Line(Stage.AfterSwitch, container, $"link set {name} up"));
+    private static Step? Up(string name, Link actual, string? container, string how = "") =>
+        actual.Up ? null : new Step("up", After($"link set dev {name} {how}up", container));
 
     private static IEnumerable<Step?> Addresses(
         string name,
         ImmutableArray<InterfaceAddress> desired,
-        Link actual,
+        ImmutableArray<InterfaceAddress> actual,
         string? container
     )
     {
-        var surplus = actual.Addresses.Where(address => !desired.Contains(address)).ToList();
-        var missing = desired.Where(address => !actual.Addresses.Contains(address)).ToList();
-        var removals = surplus.Select(address => new Step(
-            $"remove {address}",
-            Line(Stage.AfterSwitch, container, $"addr del {address} dev {name}")
-        ));
-        // The kernel deletes a subnet's further IPv4 addresses together with its first one (ip-sysctl: promote_secondaries),
-        // so within one subnet the old address goes first and all that are wanted are set again.
-        var shared = desired.Where(address => surplus.Exists(address.SharesSubnetWith)).ToList();
-        if (shared.Count > 0)
-        {
-            return
-            [
-                .. removals,
-                .. desired.Select(address => new Step(
-                    missing.Contains(address) ? $"add {address}" : $"keep {address}",
-                    Line(
-                        Stage.AfterSwitch,
-                        container,
-                        $"addr replace {address} dev {name}" + NoDad(address)
-                    )
-                )),
-            ];
-        }
-        return
-        [
-            .. missing.Select(address => new Step(
-                $"add {address}",
-                AddAddresses(name, [address], container)
-            )),
-            .. removals,
-        ];
+        var surplus = actual.Where(address => !desired.Contains(address)).ToList();
+        // The kernel lists a subnet's first IPv4 address before the further ones, which it deletes together with
+        // it (ip-sysctl: promote_secondaries): so from the last to the first.
+        var removals = surplus
+            .AsEnumerable()
+            .Reverse()
+            .Select(address => new Step(
+                $"remove {address}",
+                Line(Stage.AfterSwitch, container, $"addr del {address} dev {name}")
+            ))
+            .ToList();
+        // For the same reason the old address goes first where the new one is of its subnet, and so it does where
+        // the new one differs in its prefix length only, which IPv6 does not take beside it.
+        var bound = desired
+            .Where(address =>
+                surplus.Exists(old =>
+                    address.SharesSubnetWith(old) || address.Address.Equals(old.Address)
+                )
+            )
+            .ToList();
+        var additions = desired
+            .Where(address => bound.Contains(address) || !actual.Contains(address))
+            .Select(address => new Step(
+                actual.Contains(address) ? $"keep {address}" : $"add {address}",
+                SetAddress(bound.Count > 0 ? "replace" : "add", address, name, container)
+            ));
+        return bound.Count > 0 ? [.. removals, .. additions] : [.. additions, .. removals];
     }
 
-    /// <summary>Uniqueness over all hosts is the file's law, so duplicate address detection would only delay (RFC 4862 section 5.4).</summary>
     private static ImmutableArray<LinkCommand> AddAddresses(
         string name,
         ImmutableArray<InterfaceAddress> addresses,
         string? container
-    ) =>
-        [
-            .. addresses.Select(address =>
-                Line(
-                    Stage.AfterSwitch,
-                    container,
-                    $"addr add {address} dev {name}" + NoDad(address)
-                )
-            ),
-        ];
+    ) => [.. addresses.Select(address => SetAddress("add", address, name, container))];
 
-    private static string NoDad(InterfaceAddress address) =>
-        address.Address.AddressFamily is AddressFamily.InterNetworkV6 ? " nodad" : "";
+    /// <summary>Uniqueness over all hosts is the file's law, so duplicate address detection would only delay (RFC 4862 section 5.4).</summary>
+    private static LinkCommand SetAddress(
+        string verb,
+        InterfaceAddress address,
+        string name,
+        string? container
+    ) =>
+        Line(
+            Stage.AfterSwitch,
+            container,
+            $"addr {verb} {address} dev {name}"
+                + (address.Address.AddressFamily is AddressFamily.InterNetworkV6 ? " nodad" : "")
+        );
 
     private void SetIfNeeded(string what, string name, IEnumerable<Step?> steps)
     {

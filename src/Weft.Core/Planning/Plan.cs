@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
 
 namespace Weft.Core.Planning;
 
@@ -11,17 +13,63 @@ public sealed record Plan
     /// <summary>The host.</summary>
     public required string Host { get; init; }
 
-    /// <summary>The changes; those of one <see cref="Stage"/> keep this order.</summary>
+    /// <summary>The changes, in the order that tells best; <see cref="Commands"/> has the order of carrying them out.</summary>
     public required ImmutableArray<Change> Changes { get; init; }
 
     /// <summary>What stands in the way; a plan with conflicts must not be applied.</summary>
-    public ImmutableArray<string> Conflicts { get; init; } = [];
+    public ImmutableArray<Conflict> Conflicts { get; init; } = [];
 
     /// <summary>What the administrator should know, such as a container that is awaited; nothing is wrong with the plan.</summary>
     public ImmutableArray<string> Notices { get; init; } = [];
 
     /// <summary>Whether there is nothing to do.</summary>
     public bool IsEmpty => Changes.IsEmpty;
+
+    /// <summary>Whether there is something to do and nothing in the way.</summary>
+    public bool IsApplicable => !IsEmpty && Conflicts.IsEmpty;
+
+    /// <summary>What an administrator would type, in the order of carrying it out.</summary>
+    public IEnumerable<string> Commands =>
+        [
+            .. CommandsOf(Stage.BeforeSwitch),
+            .. Changes.OfType<SwitchChange>().Select(change => change.Command),
+            .. CommandsOf(Stage.AfterSwitch),
+            .. CommandsOf(Stage.Last),
+        ];
+
+    /// <summary>
+    /// The link commands of a stage, in order: containers shrink their MTU and clear their interfaces' names before
+    /// the host's links change, and get theirs after.
+    /// </summary>
+    public IEnumerable<LinkCommand> LinesOf(Stage stage) =>
+        Changes
+            .OfType<LinkChange>()
+            .SelectMany(change => change.Lines)
+            .Where(line => line.Stage == stage)
+            .OrderBy(line => line.Namespace is null == stage is Stage.BeforeSwitch);
+
+    /// <summary>The checksum changes of a stage, which come after its link commands.</summary>
+    public IEnumerable<ChecksumChange> ChecksumsOf(Stage stage) =>
+        Changes.OfType<ChecksumChange>().Where(change => change.Stage == stage);
+
+    private IEnumerable<string> CommandsOf(Stage stage) =>
+        [
+            .. LinesOf(stage).Select(line => line.ToString()),
+            .. ChecksumsOf(stage).SelectMany(change => change.Commands),
+        ];
+}
+
+/// <summary>Something on the host that is not Weft's and stands in the way.</summary>
+/// <param name="Name">The name of the change that it keeps from being planned.</param>
+/// <param name="Message">What it is and what to do about it.</param>
+public sealed record Conflict(string Name, string Message)
+{
+    /// <summary>A link has a name that is needed.</summary>
+    internal static Conflict WithLink(Link link) =>
+        new(
+            link.Name,
+            $"link '{link.Name}' is there already, {Ownership.Describe(OwnershipMark.OfAlias(link.Alias))}: rename it or change the name in the file"
+        );
 }
 
 /// <summary>What a change does to the thing that it is about.</summary>
@@ -37,14 +85,17 @@ public enum ChangeAction
     Remove,
 }
 
-/// <summary>When a command is carried out: links that ports need before the switch's transaction, what ports give after it.</summary>
+/// <summary>When a link command is carried out.</summary>
 public enum Stage
 {
-    /// <summary>Before the transaction.</summary>
+    /// <summary>Before the switch's transaction: what ports need.</summary>
     BeforeSwitch,
 
-    /// <summary>After ovs-vswitchd has carried the transaction out.</summary>
+    /// <summary>After ovs-vswitchd has carried the transaction out: what needs ports.</summary>
     AfterSwitch,
+
+    /// <summary>After all else: what nothing needs any more goes.</summary>
+    Last,
 }
 
 /// <summary>One step of a plan: it can say itself in words, as shell commands, and be carried out.</summary>
@@ -54,8 +105,8 @@ public enum Stage
 /// <param name="Detail">What is being done to it, in words.</param>
 public abstract record Change(ChangeAction Action, string What, string Name, string Detail)
 {
-    /// <summary>The shell commands that an administrator would type for it, in order, each with its stage.</summary>
-    public abstract IEnumerable<(Stage? Stage, string Command)> Commands { get; }
+    /// <summary>The shell commands that an administrator would type for it, in order.</summary>
+    public abstract IEnumerable<string> Commands { get; }
 }
 
 /// <summary>A change of links or addresses, by iproute2.</summary>
@@ -73,8 +124,7 @@ public sealed record LinkChange(
 ) : Change(Action, What, Name, Detail)
 {
     /// <inheritdoc/>
-    public override IEnumerable<(Stage? Stage, string Command)> Commands =>
-        Lines.Select(line => ((Stage?)line.Stage, line.ToString()));
+    public override IEnumerable<string> Commands => Lines.Select(line => line.ToString());
 }
 
 /// <summary>One line for <c>ip -batch</c>.</summary>
@@ -85,29 +135,39 @@ public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
 {
     /// <summary>The shell command.</summary>
     public override string ToString() =>
-        Namespace is null ? $"ip {Line}" : $"ip -n {Namespace} {Line}";
+        string.Join(
+            ' ',
+            [
+                .. Namespace is null ? ["ip"] : (string[])["ip", "-n", Namespace],
+                .. Line.Split(' ').Select(ShellWord.Quote),
+            ]
+        );
 }
 
-/// <summary>Has the kernel complete the checksums of what leaves by a link (<c>ethtool -K LINK tx off</c>).</summary>
+/// <summary>Has the kernel complete the checksums of what leaves by a link (<c>ethtool -K LINK tx off</c>), or not.</summary>
 /// <param name="Stage">When.</param>
 /// <param name="Namespace">The network namespace that holds the link; null for the host's own.</param>
 /// <param name="Link">The link.</param>
-public sealed record ChecksumChange(Stage Stage, string? Namespace, string Link)
+/// <param name="LeavesUndone">Whether checksums may be left undone, as the kernel's datapath can take them.</param>
+public sealed record ChecksumChange(
+    Stage Stage,
+    string? Namespace,
+    string Link,
+    bool LeavesUndone = false
+)
     : Change(
         ChangeAction.Set,
         "checksum",
-        Link,
-        "completed in software: the userspace datapath cannot leave it to hardware"
-            + (Namespace is null ? "" : $" (in {Namespace})")
+        Namespace is null ? Link : $"{Link} in {Namespace}",
+        LeavesUndone
+            ? "left to hardware: the kernel's datapath can take it"
+            : "completed in software: the userspace datapath cannot leave it to hardware"
     )
 {
     /// <inheritdoc/>
-    public override IEnumerable<(Stage? Stage, string Command)> Commands =>
+    public override IEnumerable<string> Commands =>
         [
-            (
-                Stage,
-                (Namespace is null ? "" : $"ip netns exec {Namespace} ")
-                    + $"ethtool -K {Link} tx off"
-            ),
+            (Namespace is null ? "" : $"ip netns exec {Namespace} ")
+                + $"ethtool -K {ShellWord.Quote(Link)} tx {(LeavesUndone ? "on" : "off")}",
         ];
 }

@@ -10,7 +10,7 @@ public static class Planner
     /// <summary>Works out what has to change on a host.</summary>
     public static Plan Plan(HostIntent intent, HostObservation observation)
     {
-        var ownership = new Ownership(intent.Overlay, intent.Host);
+        var ownership = new Ownership(intent.Overlay, intent.Host, observation.Switch);
         var links = new LinkPlanner(intent, observation, ownership);
         links.Plan();
         var hostEnds = intent

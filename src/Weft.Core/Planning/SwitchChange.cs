@@ -14,8 +14,7 @@ public abstract record SwitchChange(ChangeAction Action, string What, string Nam
     public abstract string Command { get; }
 
     /// <inheritdoc/>
-    public sealed override IEnumerable<(Stage? Stage, string Command)> Commands =>
-        [(null, Command)];
+    public sealed override IEnumerable<string> Commands => [Command];
 }
 
 /// <summary>Makes the switch with its local port.</summary>
@@ -34,8 +33,9 @@ public sealed record AddBridge(SwitchIntent Switch, string Overlay)
         {
             var mark = $"external_ids:{OwnershipMark.Key}={Overlay}";
             var datapath = Switch.Userspace ? $"datapath_type={Switch.DatapathType} " : "";
-            return $"ovs-vsctl add-br {Name} -- set bridge {Name} {datapath}{mark} -- set port {Name} {mark}"
-                + $" -- set interface {Name} {Vsctl.Columns(Switch.Ports[0])}{mark}";
+            var name = ShellWord.Quote(Name);
+            return $"ovs-vsctl add-br {name} -- set bridge {name} {datapath}{mark} -- set port {name} {mark}"
+                + $" -- set interface {name} {Vsctl.Columns(Switch.Ports[0])}{mark}";
         }
     }
 }
@@ -52,7 +52,8 @@ public sealed record AddPort(string Bridge, PortIntent Port, string Overlay)
             var mark = $"external_ids:{OwnershipMark.Key}={Overlay}";
             var tag = Port.Tag is { } vlan ? $"tag={vlan} " : "";
             var split = Port.Protected ? "protected=true " : "";
-            return $"ovs-vsctl add-port {Bridge} {Name} {tag}{split}{mark} -- set interface {Name} {Vsctl.Columns(Port)}{mark}";
+            var name = ShellWord.Quote(Name);
+            return $"ovs-vsctl add-port {ShellWord.Quote(Bridge)} {name} {tag}{split}{mark} -- set interface {name} {Vsctl.Columns(Port)}{mark}";
         }
     }
 
@@ -95,7 +96,7 @@ public sealed record SetColumns(
             Columns
                 .GroupBy(column => column.Table)
                 .Select(table =>
-                    $"set {table.Key.ToLowerInvariant()} {Name} "
+                    $"set {table.Key.ToLowerInvariant()} {ShellWord.Quote(Name)} "
                     + string.Join(' ', table.Select(Vsctl.Assignment))
                 )
         );
@@ -114,7 +115,7 @@ public sealed record RemovePort(PortRow Port)
     : SwitchChange(ChangeAction.Remove, "port", Port.Name, $"from {Port.Bridge}")
 {
     /// <inheritdoc/>
-    public override string Command => $"ovs-vsctl del-port {Port.Bridge} {Port.Name}";
+    public override string Command => $"ovs-vsctl del-port {ShellWord.Quote(Port.Bridge)} {ShellWord.Quote(Name)}";
 }
 
 /// <summary>Removes a switch with the ports in it.</summary>
@@ -127,5 +128,5 @@ public sealed record RemoveBridge(BridgeRow Bridge, int Ports)
     )
 {
     /// <inheritdoc/>
-    public override string Command => $"ovs-vsctl del-br {Name}";
+    public override string Command => $"ovs-vsctl del-br {ShellWord.Quote(Name)}";
 }

@@ -13,68 +13,96 @@ internal sealed class SwitchPlanner(
     Func<PortIntent, bool> isAwaited
 )
 {
-    private readonly ImmutableDictionary<string, PortRow> ports = observation.Switch.Ports;
+    private readonly List<PortRow> ports =
+    [
+        .. observation.Switch.Ports.Values.OrderBy(port => port.Name, StringComparer.Ordinal),
+    ];
+    private readonly List<PortRow> foreignPorts =
+    [
+        .. observation
+            .Switch.Ports.Values.Where(port => !ownership.Owns(port))
+            .OrderBy(port => port.Name, StringComparer.Ordinal),
+    ];
+    private readonly HashSet<string> removedBridges = new(StringComparer.Ordinal);
 
     public List<Change> Changes { get; } = [];
-    public List<string> Conflicts { get; } = [];
+    public List<Conflict> Conflicts { get; } = [];
 
-    /// <summary>The ports that the plan makes, or makes anew.</summary>
+    /// <summary>The ports whose links the switch makes, or makes anew.</summary>
     public HashSet<string> Made { get; } = new(StringComparer.Ordinal);
 
     public void Plan()
     {
-        var bridge = intent.Switch is { } wanted ? PlanBridge(wanted) : null;
-        var kept = new HashSet<string>(StringComparer.Ordinal);
-        if (intent.Switch is { } @switch)
-        {
-            foreach (var port in @switch.Ports.Where(port => !isAwaited(port)))
-            {
-                kept.Add(port.Name);
-                PlanPort(@switch.Name, bridge, port);
-            }
-        }
+        // A switch that got another name hands its ports' names over: they are free once it is gone.
         foreach (
-            var stale in observation.Switch.Bridges.Values.OrderBy(
+            var bridge in observation.Switch.Bridges.Values.OrderBy(
                 row => row.Name,
                 StringComparer.Ordinal
             )
         )
         {
-            if (ownership.Owns(stale) && stale.Name != intent.Switch?.Name)
+            if (bridge.Name != intent.Switch?.Name && ownership.Owns(bridge))
             {
-                RemoveBridge(stale);
+                RemoveBridge(bridge);
             }
         }
-        foreach (var port in ports.Values.OrderBy(row => row.Name, StringComparer.Ordinal))
+        var kept = new HashSet<string>(StringComparer.Ordinal);
+        if (intent.Switch is { } wanted)
         {
-            if (ownership.Owns(port) && !kept.Contains(port.Name) && !IsInRemovedBridge(port))
+            PlanBridge(wanted);
+            kept.Add(wanted.Name);
+            foreach (var port in wanted.Ports.Skip(1).Where(port => !isAwaited(port)))
             {
-                Changes.Add(new RemovePort(port));
+                kept.Add(port.Name);
+                PlanPort(wanted.Name, port);
             }
         }
+        Changes.AddRange(
+            ports
+                .Where(port =>
+                    ownership.Owns(port)
+                    && !kept.Contains(port.Name)
+                    && !removedBridges.Contains(port.Bridge)
+                )
+                .Select(port => new RemovePort(port))
+        );
     }
 
-    private BridgeRow? PlanBridge(SwitchIntent wanted)
+    private void PlanBridge(SwitchIntent wanted)
     {
         if (!observation.Switch.Bridges.TryGetValue(wanted.Name, out var bridge))
         {
-            if (ConflictsWithPort(wanted.Ports[0]) || ConflictsWithLink(wanted.Name))
+            if (ConflictsWithPort(wanted.Ports[0]) || ConflictsWithLink(wanted.Ports[0]))
             {
-                return null;
+                return;
+            }
+            if (Find(wanted.Name) is { } astray)
+            {
+                Changes.Add(new RemovePort(astray));
             }
             Made.Add(wanted.Name);
             Changes.Add(new AddBridge(wanted, intent.Overlay));
-            return null;
+            return;
         }
         if (!ownership.Owns(bridge))
         {
             Conflicts.Add(
-                $"bridge '{bridge.Name}' is in Open vSwitch already, {Ownership.Describe(bridge.Mark)}: "
-                    + $"choose another name for `switch`, or remove it with `ovs-vsctl del-br {bridge.Name}`"
+                new(
+                    bridge.Name,
+                    $"bridge '{bridge.Name}' is in Open vSwitch already, {Ownership.Describe(bridge.Mark)}: "
+                        + $"choose another name for `switch`, or remove it with `ovs-vsctl del-br {bridge.Name}`"
+                )
             );
-            return bridge;
+            return;
         }
         var columns = new Columns("Bridge", bridge.Uuid);
+        if (bridge.DatapathType != wanted.DatapathType)
+        {
+            // Another datapath has links of its own.
+            Made.UnionWith(
+                wanted.Ports.Where(port => port.Type == "internal").Select(port => port.Name)
+            );
+        }
         columns.Compare(
             "datapath_type",
             bridge.DatapathType,
@@ -87,37 +115,34 @@ internal sealed class SwitchPlanner(
             Datum.Empty,
             $"fail mode {bridge.FailMode} → standalone"
         );
+        columns.CompareMark(bridge.ExternalIds, intent.Overlay);
         Set("switch", bridge.Name, columns);
-        return bridge;
+        PlanPort(wanted.Name, wanted.Ports[0]);
     }
 
-    private void PlanPort(string bridgeName, BridgeRow? bridge, PortIntent port)
+    private void PlanPort(string bridge, PortIntent port)
     {
-        var isLocal = port.Name == bridgeName;
-        if (bridge is null && isLocal || ConflictsWithPort(port))
+        if (ConflictsWithPort(port) || ConflictsWithLink(port))
         {
             return;
         }
-        ports.TryGetValue(port.Name, out var row);
-        if (row is null || row.Bridge != bridgeName || row.Interfaces is not [var @interface])
+        var row = Find(port.Name);
+        var isThere = row is { Interfaces.Length: 1 } && row.Bridge == bridge;
+        if (!(isThere && IsTunnel(row!.Interfaces[0], port)) && ConflictsWithTunnel(port))
         {
-            if (row is not null)
-            {
-                Changes.Add(new RemovePort(row));
-            }
-            else if (port.Type == "internal" && ConflictsWithLink(port.Name))
-            {
-                return;
-            }
-            else if (ConflictsWithTunnel(port))
-            {
-                return;
-            }
-            Made.Add(port.Name);
-            Changes.Add(new AddPort(bridgeName, port, intent.Overlay));
             return;
         }
-        SetPort(port, row, @interface);
+        if (isThere)
+        {
+            SetPort(port, row!, row!.Interfaces[0]);
+            return;
+        }
+        if (row is not null)
+        {
+            Changes.Add(new RemovePort(row));
+        }
+        Made.Add(port.Name);
+        Changes.Add(new AddPort(bridge, port, intent.Overlay));
     }
 
     private void SetPort(PortIntent port, PortRow row, InterfaceRow @interface)
@@ -189,40 +214,34 @@ internal sealed class SwitchPlanner(
 
     private void RemoveBridge(BridgeRow bridge)
     {
-        var inside = ports.Values.Where(port => port.Bridge == bridge.Name).ToList();
-        var foreign = inside
-            .Where(port => !ownership.Owns(port) && port.Name != bridge.Name)
+        removedBridges.Add(bridge.Name);
+        var foreign = foreignPorts
+            .Where(port => port.Bridge == bridge.Name)
             .Select(port => port.Name)
-            .Order(StringComparer.Ordinal)
             .ToList();
-        if (foreign.Count > 0)
+        if (foreign.Count == 0)
         {
-            Conflicts.Add(
-                $"switch '{bridge.Name}' is to go, but its port{(foreign.Count == 1 ? "" : "s")} "
-                    + $"{string.Join(", ", foreign)} Weft did not make: remove {(foreign.Count == 1 ? "it" : "them")} first"
-            );
+            Changes.Add(new RemoveBridge(bridge, bridge.Ports.Length));
             return;
         }
-        Changes.Add(new RemoveBridge(bridge, inside.Count));
+        Conflicts.Add(
+            new(
+                bridge.Name,
+                $"switch '{bridge.Name}' is to go, but its port{(foreign.Count == 1 ? "" : "s")} "
+                    + $"{string.Join(", ", foreign)} Weft did not make: remove {(foreign.Count == 1 ? "it" : "them")} first"
+            )
+        );
     }
 
-    private bool IsInRemovedBridge(PortRow port) =>
-        Changes.OfType<RemoveBridge>().Any(change => change.Bridge.Name == port.Bridge);
+    private PortRow? Find(string name) =>
+        observation.Switch.Ports.TryGetValue(name, out var row)
+        && !removedBridges.Contains(row.Bridge)
+            ? row
+            : null;
 
     private bool ConflictsWithPort(PortIntent port)
     {
-        if (!ports.TryGetValue(port.Name, out var row) || ownership.Owns(row))
-        {
-            return false;
-        }
-        // The local port of a bridge of ours is ours even where somebody took its mark away.
-        if (
-            row.Mark is null
-            && row.Bridge == intent.Switch!.Name
-            && observation.Switch.Bridges.TryGetValue(row.Bridge, out var bridge)
-            && ownership.Owns(bridge)
-            && port.Name == row.Bridge
-        )
+        if (Find(port.Name) is not { } row || ownership.Owns(row))
         {
             return false;
         }
@@ -230,55 +249,57 @@ internal sealed class SwitchPlanner(
             ? "change the name in the file"
             : "give this overlay a `key` of its own under `tunnels`";
         Conflicts.Add(
-            $"port '{port.Name}' is in bridge '{row.Bridge}' already, {Ownership.Describe(row.Mark)}: "
-                + $"remove it with `ovs-vsctl del-port {port.Name}`, or {remedy}"
+            new(
+                port.Name,
+                $"port '{port.Name}' is in bridge '{row.Bridge}' already, {Ownership.Describe(row.Mark)}: "
+                    + $"remove it with `ovs-vsctl del-port {port.Name}`, or {remedy}"
+            )
         );
         return true;
     }
 
-    private bool ConflictsWithLink(string name)
+    /// <summary>The switch cannot make an internal port's link where another has its name.</summary>
+    private bool ConflictsWithLink(PortIntent port)
     {
-        if (!observation.Links.ContainsKey(name))
+        if (
+            port.Type != "internal"
+            || !observation.Links.TryGetValue(port.Name, out var link)
+            || ownership.Owns(link)
+        )
         {
             return false;
         }
-        Conflicts.Add(
-            $"link '{name}' is there already, which Weft did not make: rename it or change the name in the file"
-        );
+        Conflicts.Add(Conflict.WithLink(link));
         return true;
     }
 
     /// <summary>Open vSwitch takes one tunnel of a kind to one address only, and says "File exists" of the second.</summary>
     private bool ConflictsWithTunnel(PortIntent port)
     {
-        if (port.Peer is null)
-        {
-            return false;
-        }
-        var same = ports.Values.FirstOrDefault(row =>
-            !ownership.Owns(row)
-            && row.Interfaces.Any(other =>
-                other.Type == port.Type
-                && Same(other, "remote_ip")
-                && Same(other, "key")
-                && Same(other, "dst_port")
-            )
-        );
-        if (same is null)
+        if (port.Peer is null || ForeignTunnelLike(port) is not { } same)
         {
             return false;
         }
         Conflicts.Add(
-            $"port '{same.Name}' in bridge '{same.Bridge}' is a {port.Type} tunnel to {port.Options["remote_ip"]} already, "
-                + $"{Ownership.Describe(same.Mark)}: remove it with `ovs-vsctl del-port {same.Name}`, "
-                + "or give this overlay a `key` of its own under `tunnels`"
+            new(
+                port.Name,
+                $"port '{same.Name}' in bridge '{same.Bridge}' is a {port.Type} tunnel to {port.Options["remote_ip"]} already, "
+                    + $"{Ownership.Describe(same.Mark)}: remove it with `ovs-vsctl del-port {same.Name}`, "
+                    + "or give this overlay a `key` of its own under `tunnels`"
+            )
         );
         return true;
-
-        bool Same(InterfaceRow other, string option) =>
-            other.Options.GetValueOrDefault(option, "")
-            == port.Options.GetValueOrDefault(option, "");
     }
+
+    private PortRow? ForeignTunnelLike(PortIntent port) =>
+        foreignPorts.Find(row => row.Interfaces.Any(other => IsTunnel(other, port)));
+
+    /// <summary>Whether an interface is the tunnel that a port is to be, as far as Open vSwitch tells tunnels apart.</summary>
+    private static bool IsTunnel(InterfaceRow row, PortIntent port) =>
+        row.Type == port.Type
+        && ((string[])["remote_ip", "key", "dst_port"]).All(option =>
+            row.Options.GetValueOrDefault(option) == port.Options.GetValueOrDefault(option)
+        );
 
     private static string Datapath(string type) => type == "netdev" ? "userspace" : "kernel";
 

@@ -54,7 +54,7 @@ internal static class Vsctl
     {
         if (datum.IsMap)
         {
-            return Quote(
+            return ShellWord.Quote(
                 "{"
                     + string.Join(
                         ',',
@@ -64,8 +64,8 @@ internal static class Vsctl
             );
         }
         return datum.Count == 1
-            ? Quote(Word(datum.Atoms[0]))
-            : Quote("[" + string.Join(',', datum.Atoms.Select(atom => Word(atom))) + "]");
+            ? ShellWord.Quote(Word(datum.Atoms[0]))
+            : ShellWord.Quote("[" + string.Join(',', datum.Atoms.Select(atom => Word(atom))) + "]");
     }
 
     private static string Word(Atom atom) =>
@@ -79,8 +79,4 @@ internal static class Vsctl
             && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.');
         return plain ? text : "\"" + text.Replace("\\", "\\\\").Replace("\"", "\\\"") + "\"";
     }
-
-    /// <summary>What a shell would take apart is quoted once more, for the shell.</summary>
-    private static string Quote(string text) =>
-        text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.') ? text : $"'{text}'";
 }

@@ -142,7 +142,7 @@ internal static class ApplyCommand
         }
         foreach (var conflict in result.Remaining.Conflicts)
         {
-            terminal.Fail(conflict);
+            terminal.Fail(conflict.Message);
         }
         return ExitCode.Failed;
     }

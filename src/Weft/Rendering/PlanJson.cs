@@ -44,10 +44,10 @@ internal static class PlanJson
                     change.What,
                     change.Name,
                     change.Detail,
-                    [.. change.Commands.Select(command => command.Command)]
+                    [.. change.Commands]
                 )),
             ],
-            plan.Conflicts,
+            [.. plan.Conflicts.Select(conflict => conflict.Message)],
             plan.Notices
         );
 }

@@ -55,7 +55,7 @@ internal static class PlanView
         }
         foreach (var conflict in plan.Conflicts)
         {
-            terminal.Fail(conflict);
+            terminal.Fail(conflict.Message);
         }
     }
 
@@ -63,13 +63,9 @@ internal static class PlanView
     public static void WriteCommands(TextWriter writer, Plan plan)
     {
         writer.WriteLine($"# {plan.Host} ({plan.Overlay})");
-        var commands = plan.Changes.SelectMany(change => change.Commands).ToList();
-        foreach (var stage in (Stage?[])[Stage.BeforeSwitch, null, Stage.AfterSwitch])
+        foreach (var command in plan.Commands)
         {
-            foreach (var (_, command) in commands.Where(command => command.Stage == stage))
-            {
-                writer.WriteLine(command);
-            }
+            writer.WriteLine(command);
         }
         foreach (var notice in plan.Notices)
         {

@@ -63,7 +63,7 @@ internal static class StatusView
         }
         foreach (var conflict in status.Conflicts)
         {
-            terminal.Fail(conflict);
+            terminal.Fail(conflict.Message);
         }
         if (!status.Drift.IsEmpty)
         {
@@ -104,7 +104,7 @@ internal static class StatusView
                             change.Detail
                         )),
                     ],
-                    status.Conflicts,
+                    [.. status.Conflicts.Select(conflict => conflict.Message)],
                     status.Notices,
                     status.Foreign
                 ),

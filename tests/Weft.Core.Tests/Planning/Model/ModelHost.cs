@@ -1,0 +1,132 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Weft.Core.Addressing;
+using Weft.Core.Execution;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+using Weft.Core.Planning;
+
+namespace Weft.Core.Tests.Planning.Model;
+
+/// <summary>A command that a real host would refuse, with its words.</summary>
+internal sealed class RefusedException(string message) : Exception(message);
+
+/// <summary>
+/// One host in memory: the kernel's links (<c>ModelHost.Links.cs</c>), Open vSwitch's database and daemon
+/// (<c>ModelHost.Switch.cs</c>), and a shell in front of both (<c>ModelHost.Shell.cs</c>). It knows the commands
+/// that plans are made of and refuses what a real host refuses; any other word fails the test.
+/// </summary>
+internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<string> namespaces)
+{
+    private readonly ImmutableSortedSet<string> namespaces = [.. namespaces];
+    private ImmutableSortedDictionary<int, ModelLink> links = ImmutableSortedDictionary<
+        int,
+        ModelLink
+    >.Empty;
+    private int lastIndex;
+
+    public bool KernelDatapath { get; } = kernelDatapath;
+
+    public IEnumerable<ModelLink> Links => links.Values;
+
+    public ModelHost Clone() =>
+        new(KernelDatapath, namespaces)
+        {
+            links = links,
+            lastIndex = lastIndex,
+            tables = tables,
+            lastRow = lastRow,
+            lastPort = lastPort,
+        };
+
+    public HostObservation Observe()
+    {
+        var byNamespace = links.Values.ToLookup(link => link.Namespace ?? "");
+        return new HostObservation
+        {
+            KernelDatapath = KernelDatapath,
+            Switch = ObserveSwitch(),
+            Links = In(""),
+            Namespaces = namespaces.ToImmutableDictionary(name => name, In),
+        };
+
+        ImmutableDictionary<string, Link> In(string name) =>
+            byNamespace[name]
+                .ToImmutableDictionary(
+                    link => link.Name,
+                    link => link.Observe(link.Peer is { } peer ? links[peer] : null)
+                );
+    }
+
+    public Plan PlanFor(HostIntent intent) => Planner.Plan(intent, Observe());
+
+    /// <summary>Plans and carries the plan out, in one round.</summary>
+    public Plan Apply(HostIntent intent)
+    {
+        var plan = PlanFor(intent);
+        Assert.Empty(plan.Conflicts);
+        foreach (var step in Steps(plan))
+        {
+            step();
+        }
+        return plan;
+    }
+
+    /// <summary>What carrying out a plan consists of, piece by piece; a crash may come between any two.</summary>
+    public IEnumerable<Action> Steps(Plan plan)
+    {
+        var seen = Observe().Switch;
+        foreach (var step in AtStage(Stage.BeforeSwitch))
+        {
+            yield return step;
+        }
+        var changes = plan.Changes.OfType<SwitchChange>().ToList();
+        if (changes.Count > 0)
+        {
+            yield return () => Transact(SwitchTransaction.Build(changes, seen, "test"));
+        }
+        foreach (var step in AtStage(Stage.AfterSwitch).Concat(AtStage(Stage.Last)))
+        {
+            yield return step;
+        }
+
+        IEnumerable<Action> AtStage(Stage stage) =>
+            [
+                .. plan.LinesOf(stage)
+                    .Select(line => (Action)(() => Ip(line.Namespace, line.Line.Split(' ')))),
+                .. plan.ChecksumsOf(stage)
+                    .Select(change =>
+                        (Action)(
+                            () => SetChecksums(change.Namespace, change.Link, change.LeavesUndone)
+                        )
+                    ),
+            ];
+    }
+
+    /// <summary>Everything that is on the host, one line a thing, without the numbers that differ from host to host.</summary>
+    public string Describe() =>
+        string.Join(
+            '\n',
+            links.Values.Select(Describe).Concat(DescribeSwitch()).Order(StringComparer.Ordinal)
+        );
+
+    private string Describe(ModelLink link)
+    {
+        // Where the kernel makes link-local addresses, they tell of the link's past.
+        var addresses = link
+            .Addresses.Where(address => link.NoLinkLocal || !ModelLink.IsLinkLocal(address))
+            .Select(address => address.ToString())
+            .Order(StringComparer.Ordinal);
+        var peer = link.Peer is { } index ? $"{links[index].Namespace}/{links[index].Name}" : "";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"link {link.Namespace}/{link.Name} {link.Kind} {link.Mac} mtu {link.Mtu} up {link.Up} master {link.Master} alias {link.Alias} peer {peer} "
+                + $"stp {link.Stp} {link.ForwardDelay} silent {link.NoLinkLocal} undone {link.LeavesChecksumsUndone} [{string.Join(' ', addresses)}]"
+        );
+    }
+
+    private static MacAddress Mac(string text) =>
+        MacAddress.TryParse(text, out var mac)
+            ? mac
+            : throw new RefusedException($"\"{text}\" is invalid lladdr.");
+}

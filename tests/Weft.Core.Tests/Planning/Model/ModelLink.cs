@@ -1,0 +1,62 @@
+using System.Collections.Immutable;
+using System.Net.Sockets;
+using Weft.Core.Addressing;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+
+namespace Weft.Core.Tests.Planning.Model;
+
+/// <summary>A link of the modelled kernel, with what the kernel remembers of it beyond what is observed.</summary>
+internal sealed record ModelLink
+{
+    public required int Index { get; init; }
+    public required string? Namespace { get; init; }
+    public required string Name { get; init; }
+    public required string Kind { get; init; }
+    public required MacAddress Mac { get; init; }
+    public int Mtu { get; init; } = 1500;
+    public bool Up { get; init; }
+    public string? Master { get; init; }
+    public string? Alias { get; init; }
+    public int? Peer { get; init; }
+    public bool Stp { get; init; }
+    public int ForwardDelay { get; init; }
+    public bool LeavesChecksumsUndone { get; init; } = true;
+
+    /// <summary>In the kernel's order: of IPv4, first addresses of a subnet before further ones.</summary>
+    public ImmutableArray<InterfaceAddress> Addresses { get; init; } = [];
+
+    /// <summary>Whether the kernel gives no link-local address (<c>addrgenmode none</c>).</summary>
+    public bool NoLinkLocal { get; init; }
+
+    /// <summary>Whether a bridge's MTU was set once it was there; else it follows its ports.</summary>
+    public bool HoldsMtu { get; init; }
+
+    /// <summary>The switch and datapath that made the link for an internal port.</summary>
+    public (string Bridge, string Datapath)? MadeBy { get; init; }
+
+    public static bool IsIpv6(InterfaceAddress address) =>
+        address.Address.AddressFamily is AddressFamily.InterNetworkV6;
+
+    public static bool IsLinkLocal(InterfaceAddress address) => address.Address.IsIPv6LinkLocal;
+
+    public Link Observe(ModelLink? peer) =>
+        new()
+        {
+            Index = Index,
+            Name = Name,
+            Kind = Kind,
+            Mtu = Mtu,
+            Mac = Mac,
+            Up = Up,
+            Master = Master,
+            Alias = Alias,
+            Peer = peer?.Namespace == Namespace ? peer?.Name : null,
+            PeerIndex = peer?.Namespace == Namespace ? null : peer?.Index,
+            Addresses = [.. Addresses.Where(address => !IsLinkLocal(address))],
+            LinkLocal = [.. Addresses.Where(IsLinkLocal)],
+            Stp = Stp,
+            ForwardDelay = ForwardDelay,
+            LeavesChecksumsUndone = Kind == "veth" ? LeavesChecksumsUndone : null,
+        };
+}
