@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using System.Security.Cryptography;
+using System.IO.Hashing;
 using System.Text;
 
 namespace Weft.Core.Overlays;
@@ -182,15 +182,16 @@ public static class LinkNames
 
     private static string Hash(string text)
     {
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(text));
+        var hash = XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(text));
         return string.Create(
             HashLength,
             hash,
             static (characters, hash) =>
             {
-                for (var i = 0; i < characters.Length; i++)
+                foreach (ref var character in characters)
                 {
-                    characters[i] = HashAlphabet[hash[i] % HashAlphabet.Length];
+                    character = HashAlphabet[(int)(hash % (uint)HashAlphabet.Length)];
+                    hash /= (uint)HashAlphabet.Length;
                 }
             }
         );

@@ -128,8 +128,12 @@ public sealed class PlanPropertyTests
                     var (plan, again) = (host.PlanFor(first), host.Clone().PlanFor(second));
                     Assert.Equal(plan.Commands, again.Commands);
                     Assert.Equal(
-                        plan.Changes.Select(change => $"{change.Action} {change.What} {change.Name} {change.Detail}"),
-                        again.Changes.Select(change => $"{change.Action} {change.What} {change.Name} {change.Detail}")
+                        plan.Changes.Select(change =>
+                            $"{change.Action} {change.What} {change.Name} {change.Detail}"
+                        ),
+                        again.Changes.Select(change =>
+                            $"{change.Action} {change.What} {change.Name} {change.Detail}"
+                        )
                     );
                 },
                 iter: 500
@@ -194,7 +198,9 @@ public sealed class PlanPropertyTests
                     var applied = host.Clone();
                     applied.Apply(intent);
                     var links = applied.Links.ToList();
-                    var ports = applied["Port"].Values.Select(row => row["name"].AsString()).ToList();
+                    var ports = applied["Port"]
+                        .Values.Select(row => row["name"].AsString())
+                        .ToList();
                     var mark = isOtherOverlays ? "other" : null;
                     var at = choice % (links.Count + ports.Count);
                     if (at < links.Count)
@@ -214,7 +220,11 @@ public sealed class PlanPropertyTests
                         conflicts,
                         conflict =>
                             conflict.Message.Contains($"'{name}'")
-                            && (mark is null || conflict.Message.Contains($"'{mark}'") || conflict.Name.Contains(" in "))
+                            && (
+                                mark is null
+                                || conflict.Message.Contains($"'{mark}'")
+                                || conflict.Name.Contains(" in ")
+                            )
                     );
                 },
                 iter: 1000
@@ -231,7 +241,10 @@ public sealed class PlanPropertyTests
                     Foreign.AddLink(host, "guest0");
                     host.Shell($"ovs-vsctl add-port {before.Overlay.Switch} guest0 tag=9");
                     Foreign.AddLink(host, "guest1");
-                    var bridge = setting.Intend(before).Links.OfType<BridgeLinkIntent>().FirstOrDefault();
+                    var bridge = setting
+                        .Intend(before)
+                        .Links.OfType<BridgeLinkIntent>()
+                        .FirstOrDefault();
                     if (bridge is not null)
                     {
                         host.Ip(null, "link", "set", "dev", "guest1", "master", bridge.Name);
@@ -242,12 +255,23 @@ public sealed class PlanPropertyTests
 
                     var intent = setting.Intend(after);
                     var switchStays = before.Overlay.Switch == after.Overlay.Switch;
-                    var bridgeStays = bridge is null || intent.Links.Any(link => link is BridgeLinkIntent && link.Name == bridge.Name);
+                    var bridgeStays =
+                        bridge is null
+                        || intent.Links.Any(link =>
+                            link is BridgeLinkIntent && link.Name == bridge.Name
+                        );
                     var conflicts = host.PlanFor(intent).Conflicts;
-                    Assert.Equal(switchStays, !conflicts.Any(conflict => conflict.Message.Contains("guest0")));
-                    Assert.Equal(bridgeStays, !conflicts.Any(conflict => conflict.Message.Contains("guest1")));
+                    Assert.Equal(
+                        switchStays,
+                        !conflicts.Any(conflict => conflict.Message.Contains("guest0"))
+                    );
+                    Assert.Equal(
+                        bridgeStays,
+                        !conflicts.Any(conflict => conflict.Message.Contains("guest1"))
+                    );
                     // Another datapath is another master.
-                    var datapathStays = setting.Intend(before).Switch!.Userspace == intent.Switch!.Userspace;
+                    var datapathStays =
+                        setting.Intend(before).Switch!.Userspace == intent.Switch!.Userspace;
                     if (conflicts.IsEmpty && datapathStays)
                     {
                         host.Apply(intent);
@@ -273,35 +297,70 @@ public sealed class PlanPropertyTests
 
                     // Links go last, unless their name is needed; what stays in the intent is not removed.
                     var names = Foreign.Names(later);
-                    foreach (var change in plan.Changes.Where(change => change.Action is ChangeAction.Remove))
+                    foreach (
+                        var change in plan.Changes.Where(change =>
+                            change.Action is ChangeAction.Remove
+                        )
+                    )
                     {
-                        var isRemade = plan.Changes.Any(other => other.Action is not ChangeAction.Remove && Words(other).Contains(change.Name));
+                        var isRemade = plan.Changes.Any(other =>
+                            other.Action is not ChangeAction.Remove
+                            && Words(other).Contains(change.Name)
+                        );
                         Assert.True(isRemade || !names.Contains(change.Name), change.ToString());
                         Assert.All(
                             (change as LinkChange)?.Lines ?? [],
-                            line => Assert.True(line.Stage is Stage.Last || names.Contains(change.Name) || names.Contains(there.Links[change.Name].Peer ?? ""), $"{line}")
+                            line =>
+                                Assert.True(
+                                    line.Stage is Stage.Last
+                                        || names.Contains(change.Name)
+                                        || names.Contains(there.Links[change.Name].Peer ?? ""),
+                                    $"{line}"
+                                )
                         );
                     }
                     // An MTU shrinks before the switch changes and grows after.
-                    foreach (var line in plan.Changes.OfType<LinkChange>().Where(change => change.Action is ChangeAction.Set).SelectMany(change => change.Lines))
+                    foreach (
+                        var line in plan
+                            .Changes.OfType<LinkChange>()
+                            .Where(change => change.Action is ChangeAction.Set)
+                            .SelectMany(change => change.Lines)
+                    )
                     {
-                        if (line.Line.Split(' ') is ["link", "set", "dev", var name, "mtu", var mtu])
+                        if (
+                            line.Line.Split(' ') is ["link", "set", "dev", var name, "mtu", var mtu]
+                        )
                         {
-                            var links = line.Namespace is null ? there.Links : there.Namespaces[line.Namespace];
-                            Assert.Equal(int.Parse(mtu) < links[name].Mtu, line.Stage is Stage.BeforeSwitch);
+                            var links = line.Namespace is null
+                                ? there.Links
+                                : there.Namespaces[line.Namespace];
+                            Assert.Equal(
+                                int.Parse(mtu) < links[name].Mtu,
+                                line.Stage is Stage.BeforeSwitch
+                            );
                         }
                     }
                     // No tunnel is ever without its split horizon.
                     Assert.All(
-                        SwitchTransaction.Build(plan.Changes.OfType<SwitchChange>(), there.Switch, "").OfType<Insert>().Where(insert => insert.Table == "Port"),
-                        insert => Assert.Equal(insert.Row["name"].AsString().StartsWith("tun-", StringComparison.Ordinal) && insert.Row["tag"].IsEmpty, insert.Row["protected"].AsBoolean())
+                        SwitchTransaction
+                            .Build(plan.Changes.OfType<SwitchChange>(), there.Switch, "")
+                            .OfType<Insert>()
+                            .Where(insert => insert.Table == "Port"),
+                        insert =>
+                            Assert.Equal(
+                                insert
+                                    .Row["name"]
+                                    .AsString()
+                                    .StartsWith("tun", StringComparison.Ordinal)
+                                    && insert.Row["tag"].IsEmpty,
+                                insert.Row["protected"].AsBoolean()
+                            )
                     );
                 },
                 iter: 1000
             );
 
-    private static IEnumerable<string> Words(Plan plan) =>
-        plan.Changes.SelectMany(Words);
+    private static IEnumerable<string> Words(Plan plan) => plan.Changes.SelectMany(Words);
 
     private static IEnumerable<string> Words(Change change) =>
         change.Commands.SelectMany(command => command.Split(' ', '\'', '=', '/'));
