@@ -160,17 +160,31 @@ internal sealed partial class OvsSuite
         return [.. m4.List(argument).Select(element => m4.Expand(element).Trim())];
     }
 
-    private static List<ScriptLine> Script(string body, List<IReadOnlyList<string>> checks) =>
-        [
-            .. body.Split('\n')
-                .Select(line => line.Trim())
-                .Where(line => line.Length > 0)
-                .Select(line =>
-                    line[0] == '\u0006'
-                        ? new ScriptLine("", checks[int.Parse(line[1..])])
-                        : new(line)
-                ),
-        ];
+    private static List<ScriptLine> Script(string body, List<IReadOnlyList<string>> checks)
+    {
+        var script = new List<ScriptLine>();
+        var open = "";
+        foreach (var line in body.Split('\n').Select(line => line.Trim()))
+        {
+            if (open.Length == 0 && (line.Length == 0 || line[0] == '#'))
+            {
+                continue;
+            }
+            if (line.Length > 0 && line[0] == '\u0006')
+            {
+                script.Add(new("", checks[int.Parse(line[1..])]));
+                continue;
+            }
+            // JSON between single quotes goes over several lines.
+            open = open.Length == 0 ? line : $"{open}\n{line}";
+            if (open.Count(c => c == '\'') % 2 == 0)
+            {
+                script.Add(new(open));
+                open = "";
+            }
+        }
+        return script;
+    }
 
     private static string? Locate() =>
         !Directory.Exists("/usr/src")

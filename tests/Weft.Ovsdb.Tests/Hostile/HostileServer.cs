@@ -73,7 +73,7 @@ internal sealed class HostileServer : IAsyncDisposable
     private async Task RunAsync(Func<HostileSession, Task> session, Socket socket)
     {
         await using var stream = new NetworkStream(socket, ownsSocket: true);
-        using var mine = new HostileSession(stream, Connections - 1, _stop.Token);
+        var mine = new HostileSession(stream, Connections - 1, _stop.Token);
         try
         {
             await session(mine);
@@ -88,54 +88,35 @@ internal sealed class HostileServer : IAsyncDisposable
 
 /// <summary>One connection of a <see cref="HostileServer"/>: requests read one by one, anything at all written.</summary>
 internal sealed class HostileSession(NetworkStream stream, int number, CancellationToken stop)
-    : IDisposable
 {
     private readonly byte[] _buffer = new byte[65536];
-    private readonly MemoryStream _message = new();
-    private int _at;
-    private int _length;
+    private readonly JsonSplitter _splitter = new();
+    private readonly Queue<byte[]> _messages = new();
 
     /// <summary>Which connection this is, counted from 0.</summary>
     public int Number => number;
 
     public CancellationToken Stop => stop;
 
-    public void Dispose() => _message.Dispose();
-
     /// <summary>The next whole message of the client, or null when it closed the connection.</summary>
-    public async Task<JsonElement?> ReadAsync()
+    public async Task<JsonElement?> ReadAsync(CancellationToken cancellation = default)
     {
-        var depth = 0;
-        var inString = false;
-        var escaped = false;
-        _message.SetLength(0);
-        while (true)
+        while (_messages.Count == 0)
         {
-            if (_at == _length)
+            var read = await stream.ReadAsync(
+                _buffer,
+                cancellation.CanBeCanceled ? cancellation : stop
+            );
+            if (read == 0)
             {
-                (_at, _length) = (0, await stream.ReadAsync(_buffer, stop));
-                if (_length == 0)
-                {
-                    return null;
-                }
+                return null;
             }
-            var b = _buffer[_at++];
-            _message.WriteByte(b);
-            if (inString)
+            foreach (var message in _splitter.Add(_buffer.AsMemory(0, read)))
             {
-                (inString, escaped) = (escaped || b != '"', !escaped && b == '\\');
-                continue;
-            }
-            inString = b == '"';
-            depth +=
-                b is (byte)'{' or (byte)'[' ? 1
-                : b is (byte)'}' or (byte)']' ? -1
-                : 0;
-            if (depth == 0 && b is (byte)'}' or (byte)']')
-            {
-                return JsonDocument.Parse(_message.ToArray()).RootElement;
+                _messages.Enqueue(message);
             }
         }
+        return JsonDocument.Parse(_messages.Dequeue()).RootElement;
     }
 
     public ValueTask WriteAsync(ReadOnlyMemory<byte> bytes) => stream.WriteAsync(bytes, stop);
