@@ -1,0 +1,356 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Weft.Ovsdb;
+
+/// <summary>The kinds of value that a column is made of (RFC 7047, section 5.1, <c>&lt;atom&gt;</c>).</summary>
+public enum AtomKind
+{
+    /// <summary>A 64-bit signed integer.</summary>
+    Integer,
+
+    /// <summary>A number that is no 64-bit integer.</summary>
+    Real,
+
+    /// <summary><c>true</c> or <c>false</c>.</summary>
+    Boolean,
+
+    /// <summary>A string of Unicode characters.</summary>
+    String,
+
+    /// <summary>The UUID of a row.</summary>
+    Uuid,
+
+    /// <summary>A row inserted by the same transaction, by the name the insert gave it.</summary>
+    NamedUuid,
+}
+
+/// <summary>One value: RFC 7047's <c>&lt;atom&gt;</c>. The default value is the integer 0.</summary>
+/// <remarks>
+/// JSON does not tell 1.0 from 1, and ovsdb-server writes both as <c>1</c>; so a real without a fraction that fits
+/// in 64 bits is held as an integer here too, and <see cref="AsReal"/> reads either.
+/// </remarks>
+public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
+{
+    private const double TwoTo63 = 9223372036854775808.0;
+
+    private readonly Guid _uuid;
+    private readonly long _number;
+    private readonly string? _text;
+
+    private Atom(AtomKind kind, long number = 0, string? text = null, Guid uuid = default)
+    {
+        Kind = kind;
+        _number = number;
+        _text = text;
+        _uuid = uuid;
+    }
+
+    /// <summary>What kind of value this is.</summary>
+    public AtomKind Kind { get; }
+
+    /// <summary>An integer.</summary>
+    /// <param name="value">The value.</param>
+    public static implicit operator Atom(long value) => new(AtomKind.Integer, value);
+
+    /// <summary>An integer.</summary>
+    /// <param name="value">The value.</param>
+    public static implicit operator Atom(int value) => new(AtomKind.Integer, value);
+
+    /// <summary>A real.</summary>
+    /// <param name="value">The value.</param>
+    /// <exception cref="OvsdbValueException">It is infinite or not a number, which JSON cannot express.</exception>
+    public static implicit operator Atom(double value)
+    {
+        if (!double.IsFinite(value))
+        {
+            throw new OvsdbValueException(
+                "a finite number",
+                value.ToString(CultureInfo.InvariantCulture)
+            );
+        }
+
+        return value is >= -TwoTo63 and < TwoTo63 && double.IsInteger(value)
+            ? new(AtomKind.Integer, (long)value)
+            : new(AtomKind.Real, BitConverter.DoubleToInt64Bits(value));
+    }
+
+    /// <summary>A boolean.</summary>
+    /// <param name="value">The value.</param>
+    public static implicit operator Atom(bool value) => new(AtomKind.Boolean, value ? 1 : 0);
+
+    /// <summary>A string.</summary>
+    /// <param name="value">The value.</param>
+    /// <exception cref="OvsdbValueException">
+    /// It contains U+0000 (ovsdb-server refuses that) or half of a surrogate pair (which is no Unicode text).
+    /// </exception>
+    public static implicit operator Atom(string value)
+    {
+        ArgumentNullException.ThrowIfNull(value);
+        CheckText(value);
+        return new(AtomKind.String, text: value);
+    }
+
+    /// <summary>The UUID of a row.</summary>
+    /// <param name="value">The value.</param>
+    public static implicit operator Atom(Guid value) => new(AtomKind.Uuid, uuid: value);
+
+    /// <summary>Are the two the same value of the same kind?</summary>
+    /// <param name="left">One.</param>
+    /// <param name="right">The other.</param>
+    public static bool operator ==(Atom left, Atom right) => left.Equals(right);
+
+    /// <summary>Do the two differ?</summary>
+    /// <param name="left">One.</param>
+    /// <param name="right">The other.</param>
+    public static bool operator !=(Atom left, Atom right) => !left.Equals(right);
+
+    /// <summary>Does the first come before the second in a canonical set?</summary>
+    /// <param name="left">One.</param>
+    /// <param name="right">The other.</param>
+    public static bool operator <(Atom left, Atom right) => left.CompareTo(right) < 0;
+
+    /// <summary>Does the first come before the second in a canonical set, or equal it?</summary>
+    /// <param name="left">One.</param>
+    /// <param name="right">The other.</param>
+    public static bool operator <=(Atom left, Atom right) => left.CompareTo(right) <= 0;
+
+    /// <summary>Does the first come after the second in a canonical set?</summary>
+    /// <param name="left">One.</param>
+    /// <param name="right">The other.</param>
+    public static bool operator >(Atom left, Atom right) => left.CompareTo(right) > 0;
+
+    /// <summary>Does the first come after the second in a canonical set, or equal it?</summary>
+    /// <param name="left">One.</param>
+    /// <param name="right">The other.</param>
+    public static bool operator >=(Atom left, Atom right) => left.CompareTo(right) >= 0;
+
+    /// <summary>A reference to the row that an <see cref="Insert"/> of the same transaction makes.</summary>
+    /// <param name="name">The insert's <see cref="Insert.UuidName"/>: an <c>&lt;id&gt;</c> of RFC 7047, section 3.1.</param>
+    /// <returns>The reference.</returns>
+    /// <exception cref="OvsdbValueException">The name is no letter or underscore followed by those and digits.</exception>
+    public static Atom NamedUuid(string name)
+    {
+        CheckId(name);
+        return new(AtomKind.NamedUuid, text: name);
+    }
+
+    /// <summary>The integer.</summary>
+    /// <returns>The value.</returns>
+    /// <exception cref="OvsdbValueException">This is of another kind.</exception>
+    public long AsInteger() => Kind == AtomKind.Integer ? _number : throw Mismatch("an integer");
+
+    /// <summary>The number, be it an integer or a real.</summary>
+    /// <returns>The value.</returns>
+    /// <exception cref="OvsdbValueException">This is of another kind.</exception>
+    public double AsReal() =>
+        Kind switch
+        {
+            AtomKind.Real => BitConverter.Int64BitsToDouble(_number),
+            AtomKind.Integer => _number,
+            _ => throw Mismatch("a real"),
+        };
+
+    /// <summary>The boolean.</summary>
+    /// <returns>The value.</returns>
+    /// <exception cref="OvsdbValueException">This is of another kind.</exception>
+    public bool AsBoolean() =>
+        Kind == AtomKind.Boolean ? _number != 0 : throw Mismatch("a boolean");
+
+    /// <summary>The string.</summary>
+    /// <returns>The value.</returns>
+    /// <exception cref="OvsdbValueException">This is of another kind.</exception>
+    public string AsString() => Kind == AtomKind.String ? _text! : throw Mismatch("a string");
+
+    /// <summary>The UUID.</summary>
+    /// <returns>The value.</returns>
+    /// <exception cref="OvsdbValueException">This is of another kind; a named UUID too, since only the server knows it.</exception>
+    public Guid AsUuid() => Kind == AtomKind.Uuid ? _uuid : throw Mismatch("a UUID");
+
+    /// <inheritdoc/>
+    public bool Equals(Atom other) =>
+        Kind == other.Kind
+        && _number == other._number
+        && _uuid == other._uuid
+        && string.Equals(_text, other._text, StringComparison.Ordinal);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => obj is Atom other && Equals(other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() =>
+        Kind switch
+        {
+            AtomKind.Uuid => _uuid.GetHashCode(),
+            AtomKind.String or AtomKind.NamedUuid => string.GetHashCode(
+                _text,
+                StringComparison.Ordinal
+            ),
+            _ => _number.GetHashCode(),
+        };
+
+    /// <summary>Orders numbers by value, strings by UTF-16 code units, UUIDs as they are written; kinds among each other.</summary>
+    /// <param name="other">The other.</param>
+    /// <returns>Below, at or above zero.</returns>
+    public int CompareTo(Atom other)
+    {
+        if (Kind == other.Kind)
+        {
+            return Kind switch
+            {
+                AtomKind.Real => AsReal().CompareTo(other.AsReal()),
+                AtomKind.Uuid => _uuid.CompareTo(other._uuid),
+                AtomKind.String or AtomKind.NamedUuid => string.CompareOrdinal(_text, other._text),
+                _ => _number.CompareTo(other._number),
+            };
+        }
+
+        // A real here has a fraction or lies beyond 64 bits, so it never equals an integer once both are doubles.
+        return Kind <= AtomKind.Real && other.Kind <= AtomKind.Real
+            ? AsReal().CompareTo(other.AsReal())
+            : Kind.CompareTo(other.Kind);
+    }
+
+    /// <summary>The value as <c>ovs-vsctl</c> would print it, strings always in quotes.</summary>
+    /// <returns>The text.</returns>
+    public override string ToString() =>
+        Kind switch
+        {
+            AtomKind.Integer => _number.ToString(CultureInfo.InvariantCulture),
+            AtomKind.Real => AsReal().ToString("R", CultureInfo.InvariantCulture),
+            AtomKind.Boolean => _number != 0 ? "true" : "false",
+            AtomKind.String => $"\"{_text}\"",
+            AtomKind.Uuid => _uuid.ToString(),
+            _ => $"@{_text}",
+        };
+
+    /// <summary>Reads an atom as RFC 7047, section 5.1, writes it.</summary>
+    /// <param name="json">The JSON.</param>
+    /// <returns>The atom.</returns>
+    /// <exception cref="OvsdbValueException">It is no atom.</exception>
+    public static Atom FromJson(JsonElement json)
+    {
+        switch (json.ValueKind)
+        {
+            case JsonValueKind.String:
+                return new(AtomKind.String, text: Json.Text(json));
+            case JsonValueKind.Number:
+                if (json.TryGetInt64(out var integer))
+                {
+                    return integer;
+                }
+
+                return json.TryGetDouble(out var real) && double.IsFinite(real)
+                    ? real
+                    : throw new OvsdbValueException(
+                        "a number within the range of a double",
+                        Json.Excerpt(json)
+                    );
+            case JsonValueKind.True:
+                return true;
+            case JsonValueKind.False:
+                return false;
+            case JsonValueKind.Array when json.GetArrayLength() == 2:
+                var tag = json[0];
+                var text = json[1];
+                if (tag.ValueKind == JsonValueKind.String && text.ValueKind == JsonValueKind.String)
+                {
+                    if (tag.ValueEquals("uuid"u8) && text.TryGetGuid(out var uuid))
+                    {
+                        return uuid;
+                    }
+
+                    if (tag.ValueEquals("named-uuid"u8))
+                    {
+                        return NamedUuid(Json.Text(text));
+                    }
+                }
+
+                break;
+        }
+
+        throw new OvsdbValueException(
+            "an atom: a number, a string, a boolean, [\"uuid\", \"…\"] or [\"named-uuid\", \"…\"]",
+            Json.Excerpt(json)
+        );
+    }
+
+    /// <summary>Writes the atom as RFC 7047, section 5.1, wants it.</summary>
+    /// <param name="writer">Where to.</param>
+    public void WriteTo(Utf8JsonWriter writer)
+    {
+        switch (Kind)
+        {
+            case AtomKind.Integer:
+                writer.WriteNumberValue(_number);
+                break;
+            case AtomKind.Real:
+                writer.WriteNumberValue(AsReal());
+                break;
+            case AtomKind.Boolean:
+                writer.WriteBooleanValue(_number != 0);
+                break;
+            case AtomKind.String:
+                writer.WriteStringValue(_text);
+                break;
+            case AtomKind.Uuid:
+                writer.WriteStartArray();
+                writer.WriteStringValue("uuid"u8);
+                writer.WriteStringValue(_uuid);
+                writer.WriteEndArray();
+                break;
+            default:
+                writer.WriteStartArray();
+                writer.WriteStringValue("named-uuid"u8);
+                writer.WriteStringValue(_text);
+                writer.WriteEndArray();
+                break;
+        }
+    }
+
+    internal static void CheckId(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        var good = name.Length > 0 && !char.IsAsciiDigit(name[0]);
+        foreach (var c in name)
+        {
+            good &= char.IsAsciiLetterOrDigit(c) || c == '_';
+        }
+
+        if (!good)
+        {
+            throw new OvsdbValueException(
+                "a name of letters, digits and underscores that starts with no digit",
+                $"\"{name}\""
+            );
+        }
+    }
+
+    private static void CheckText(string value)
+    {
+        for (var i = 0; i < value.Length; i++)
+        {
+            var c = value[i];
+            if (c == '\0')
+            {
+                throw new OvsdbValueException("a string without U+0000", "one with it");
+            }
+
+            if (char.IsSurrogate(c))
+            {
+                if (i + 1 >= value.Length || !char.IsSurrogatePair(c, value[i + 1]))
+                {
+                    throw new OvsdbValueException(
+                        "Unicode text",
+                        "a string with half of a surrogate pair"
+                    );
+                }
+
+                i++;
+            }
+        }
+    }
+
+    private OvsdbValueException Mismatch(string expected) =>
+        new(expected, $"{Json.NameOf(Kind)} {ToString()}");
+}

@@ -1,0 +1,130 @@
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Weft.Ovsdb;
+
+/// <summary>Opens the stream to a remote.</summary>
+internal static class Dialer
+{
+    /// <summary>Opens it, or says why not (<see cref="OvsdbConnectionException"/>) and what to look at.</summary>
+    public static async Task<Stream> DialAsync(
+        Remote remote,
+        TlsOptions tls,
+        CancellationToken cancellationToken
+    )
+    {
+        Stream? stream = null;
+        try
+        {
+            stream = await ConnectAsync(remote, cancellationToken);
+            if (remote.Kind != RemoteKind.Ssl)
+            {
+                return stream;
+            }
+
+            var secure = new SslStream(stream);
+            stream = secure;
+            await secure.AuthenticateAsClientAsync(Authentication(remote, tls), cancellationToken);
+            return secure;
+        }
+        catch (Exception e) when (e is SocketException or IOException or AuthenticationException)
+        {
+            if (stream is not null)
+            {
+                await stream.DisposeAsync();
+            }
+
+            throw new OvsdbConnectionException($"{remote}: {Explain(remote, e)}", remote, cause: e);
+        }
+        catch
+        {
+            if (stream is not null)
+            {
+                await stream.DisposeAsync();
+            }
+
+            throw;
+        }
+    }
+
+    private static async Task<Stream> ConnectAsync(
+        Remote remote,
+        CancellationToken cancellationToken
+    )
+    {
+        var socket =
+            remote.Kind == RemoteKind.Unix
+                ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+                : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            if (remote.Kind == RemoteKind.Unix)
+            {
+                await socket.ConnectAsync(
+                    new UnixDomainSocketEndPoint(remote.Address),
+                    cancellationToken
+                );
+            }
+            else
+            {
+                await socket.ConnectAsync(remote.Address, remote.Port, cancellationToken);
+            }
+
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static SslClientAuthenticationOptions Authentication(Remote remote, TlsOptions tls)
+    {
+        var options = new SslClientAuthenticationOptions
+        {
+            TargetHost = tls.ServerName ?? remote.Address,
+            ClientCertificates = tls.ClientCertificate is null ? null : [tls.ClientCertificate],
+            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        };
+        if (tls.CaCertificates.Count == 0)
+        {
+            return options;
+        }
+
+        var policy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+        };
+        policy.CustomTrustStore.AddRange(tls.CaCertificates);
+        options.CertificateChainPolicy = policy;
+        if (tls.ServerName is null)
+        {
+#pragma warning disable CA5359 // Not any certificate: the chain must lead to the given authority; only its name is free.
+            options.RemoteCertificateValidationCallback = static (_, _, _, errors) =>
+                (errors & ~SslPolicyErrors.RemoteCertificateNameMismatch) == SslPolicyErrors.None;
+#pragma warning restore CA5359
+        }
+
+        return options;
+    }
+
+    private static string Explain(Remote remote, Exception e) =>
+        e switch
+        {
+            SocketException { SocketErrorCode: SocketError.AddressNotAvailable }
+                when remote.Kind == RemoteKind.Unix => "no such socket: is ovsdb-server running?",
+            SocketException { SocketErrorCode: SocketError.ConnectionRefused } =>
+                "connection refused: is ovsdb-server running and listening there?",
+            SocketException { SocketErrorCode: SocketError.AccessDenied } =>
+                "permission denied: run as root",
+            SocketException => e.Message,
+            AuthenticationException =>
+                $"TLS failed: {e.InnerException?.Message ?? e.Message}: check the certificates on both sides",
+            _ =>
+                $"TLS failed: {e.Message}: does the server speak TLS there, and accept the client's certificate?",
+        };
+}

@@ -1,0 +1,99 @@
+namespace Weft.Ovsdb;
+
+/// <summary>
+/// A value that changes, and those who wait for it to become something. Every value is shown to every waiter, so a
+/// condition that holds for an instant only is not missed.
+/// </summary>
+internal sealed class Latest<T>(T initial)
+{
+    private readonly Lock _gate = new();
+    private readonly List<Waiter> _waiters = [];
+    private Box _value = new(initial);
+    private Exception? _end;
+
+    public T Value => Volatile.Read(ref _value).Value;
+
+    public void Set(T value)
+    {
+        lock (_gate)
+        {
+            Volatile.Write(ref _value, new(value));
+            for (var i = _waiters.Count - 1; i >= 0; i--)
+            {
+                if (_waiters[i].Show(value))
+                {
+                    _waiters.RemoveAt(i);
+                }
+            }
+        }
+    }
+
+    /// <summary>Fails those who wait, and those who will, unless the value is what they want already.</summary>
+    public void End(Exception reason)
+    {
+        lock (_gate)
+        {
+            _end ??= reason;
+            foreach (var waiter in _waiters)
+            {
+                waiter.TrySetException(_end);
+            }
+
+            _waiters.Clear();
+        }
+    }
+
+    public async Task<T> WaitAsync(Func<T, bool> condition, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var waiter = new Waiter(condition);
+        lock (_gate)
+        {
+            if (!waiter.Show(_value.Value))
+            {
+                if (_end is not null)
+                {
+                    throw _end;
+                }
+
+                _waiters.Add(waiter);
+            }
+        }
+
+        await using var registration = cancellationToken.UnsafeRegister(
+            static (state, token) =>
+            {
+                var (latest, waiter) = ((Latest<T>, Waiter))state!;
+                lock (latest._gate)
+                {
+                    latest._waiters.Remove(waiter);
+                }
+
+                waiter.TrySetCanceled(token);
+            },
+            (this, waiter)
+        );
+        return await waiter.Task;
+    }
+
+    // A reference, so that a reader never sees half of a value.
+    private sealed record Box(T Value);
+
+    private sealed class Waiter(Func<T, bool> condition)
+        : TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        public bool Show(T value)
+        {
+            try
+            {
+                return condition(value) && (TrySetResult(value) || true);
+            }
+#pragma warning disable CA1031 // The condition is the caller's code: its failure is the caller's to see, not the publisher's.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                return TrySetException(e) || true;
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+namespace Weft.Ovsdb;
+
+/// <content>Keeping one connection: rounds over the remotes, with pauses that grow and are never quite the same.</content>
+public sealed partial class OvsdbClient
+{
+    private int _nextRemote;
+    private long? _seenIndex;
+    private string? _seenCluster;
+
+    private async Task StartAsync(CancellationToken cancellationToken)
+    {
+        using var starting = CancellationTokenSource.CreateLinkedTokenSource(
+            cancellationToken,
+            Disposing
+        );
+        var began = Time.GetTimestamp();
+        var backoff = _options.MinBackoff;
+        while (true)
+        {
+            var failures = new List<OvsdbException>();
+            if (await TryRoundAsync(failures, starting.Token) is { } connection)
+            {
+                Announce(connection);
+                _keeping = KeepAsync(connection);
+                return;
+            }
+
+            if (Time.GetElapsedTime(began) + backoff > _options.FirstConnectPatience)
+            {
+                throw failures.Count == 1 && failures[0] is OvsdbConnectionException only
+                    ? new OvsdbConnectionException(
+                        $"Cannot connect to {only.Message}",
+                        only.Remote,
+                        cause: only
+                    )
+                    : new OvsdbConnectionException(
+                        $"Cannot connect to any of {_options.Remotes.Count} remotes: {string.Join("; ", failures.Select(static f => f.Message))}",
+                        _options.Remotes[^1],
+                        cause: failures[^1]
+                    );
+            }
+
+            await PauseAsync(backoff, starting.Token);
+            backoff = Longer(backoff);
+        }
+    }
+
+    private async Task KeepAsync(JsonRpcConnection connection)
+    {
+        var backoff = _options.MinBackoff;
+        try
+        {
+            while (true)
+            {
+                var since = Time.GetTimestamp();
+                var reason = await connection.Closed.WaitAsync(Disposing);
+                await connection.DisposeAsync();
+                SetState(ConnectionStatus.Connecting, null, reason, 0);
+                _connection.Set(null);
+
+                // A server that accepts and at once hangs up must not be hammered: only a connection that outlived
+                // the pause earns an immediate second one.
+                if (Time.GetElapsedTime(since) >= backoff)
+                {
+                    backoff = _options.MinBackoff;
+                }
+                else
+                {
+                    await PauseAsync(backoff, Disposing);
+                    backoff = Longer(backoff);
+                }
+
+                connection = await ReconnectAsync(Disposing);
+                Announce(connection);
+            }
+        }
+        catch (OperationCanceledException) when (Disposing.IsCancellationRequested)
+        {
+            await connection.DisposeAsync();
+        }
+    }
+
+    private async Task<JsonRpcConnection> ReconnectAsync(CancellationToken cancellationToken)
+    {
+        var backoff = _options.MinBackoff;
+        while (true)
+        {
+            if (await TryRoundAsync([], cancellationToken) is { } connection)
+            {
+                return connection;
+            }
+
+            await PauseAsync(backoff, cancellationToken);
+            backoff = Longer(backoff);
+        }
+    }
+
+    private async Task<JsonRpcConnection?> TryRoundAsync(
+        List<OvsdbException> failures,
+        CancellationToken cancellationToken
+    )
+    {
+        for (var i = 0; i < _options.Remotes.Count; i++)
+        {
+            var remote = _options.Remotes[_nextRemote];
+            _nextRemote = (_nextRemote + 1) % _options.Remotes.Count;
+            try
+            {
+                return await TryRemoteAsync(remote, cancellationToken);
+            }
+            catch (OvsdbException e)
+            {
+                failures.Add(e);
+                var state = State;
+                _state.Set(state with { LastError = e, Attempts = state.Attempts + 1 });
+            }
+        }
+
+        return null;
+    }
+
+    private async Task<JsonRpcConnection> TryRemoteAsync(
+        Remote remote,
+        CancellationToken cancellationToken
+    )
+    {
+        using var timeout = new CancellationTokenSource(_options.ConnectTimeout, Time);
+        using var trying = CancellationTokenSource.CreateLinkedTokenSource(
+            cancellationToken,
+            timeout.Token
+        );
+        JsonRpcConnection? connection = null;
+        try
+        {
+            var stream = await Dialer.DialAsync(remote, _options.Tls, trying.Token);
+            connection = new(stream, remote, _options);
+            connection.Start();
+            if (_options.Database is not null)
+            {
+                await CheckRoleAsync(connection, trying.Token);
+            }
+
+            return connection;
+        }
+        catch (Exception e)
+        {
+            if (connection is not null)
+            {
+                await connection.DisposeAsync();
+            }
+
+            if (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+            {
+                throw new OvsdbConnectionException(
+                    $"{remote}: no connection within {_options.ConnectTimeout.TotalSeconds:0.#} s",
+                    remote,
+                    cause: e
+                );
+            }
+
+            throw;
+        }
+    }
+
+    private void Announce(JsonRpcConnection connection)
+    {
+        SetState(ConnectionStatus.Connected, connection.Remote, State.LastError, 0);
+        _connection.Set(connection);
+    }
+
+    private void SetState(
+        ConnectionStatus status,
+        Remote? remote,
+        OvsdbException? error,
+        int attempts
+    ) => _state.Set(new(status, Time.GetUtcNow(), remote, error, attempts));
+
+    private TimeSpan Longer(TimeSpan backoff) =>
+        backoff * 2 < _options.MaxBackoff ? backoff * 2 : _options.MaxBackoff;
+
+    // Between half and the whole: many clients of one server that went must not come back in step.
+    private Task PauseAsync(TimeSpan backoff, CancellationToken cancellationToken)
+    {
+#pragma warning disable CA5394 // Jitter is no secret.
+        var part = 0.5 + Random.Shared.NextDouble() / 2;
+#pragma warning restore CA5394
+        return Task.Delay(backoff * part, Time, cancellationToken);
+    }
+}
