@@ -78,17 +78,13 @@ public sealed class ConditionConformance(SuiteServer server) : IClassFixture<Sui
         {
             var results = await table.TryAsync(Select(words[i + 2]));
             Assert.Null(LiveTable.Error(results));
-            await server.Client.TransactAsync(
+            var sent = await server.SentAsync(
                 table.Database,
-                [new Select("mytable", Where(words[i + 2]))],
-                server.Deadline
+                new Select("mytable", Where(words[i + 2]))
             );
 
             // The suite prints clauses in the order in which the server would try them; for a client all orders are one.
-            Assert.Equal(
-                Clauses(SuiteText.Json(lines[i])),
-                Where(words[i + 2]).Select(Text).Order(StringComparer.Ordinal)
-            );
+            Assert.Equal(Clauses(lines[i]), Clauses(sent.GetProperty("where").GetRawText()));
         }
     }
 
@@ -184,8 +180,6 @@ public sealed class ConditionConformance(SuiteServer server) : IClassFixture<Sui
         using var json = JsonDocument.Parse(condition);
         return [.. json.RootElement.EnumerateArray().Select(TypedOperations.Condition)];
     }
-
-    private static string Text(Condition condition) => TypedOperations.Text(condition.WriteTo);
 
     private static IEnumerable<string> Clauses(string condition)
     {

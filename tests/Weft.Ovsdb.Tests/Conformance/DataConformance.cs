@@ -39,7 +39,7 @@ public sealed class DataConformance(SuiteServer server) : IClassFixture<SuiteSer
         );
     }
 
-    private static Exception SkipException(string reason) =>
+    private static Xunit.Sdk.SkipException SkipException(string reason) =>
         Xunit.Sdk.SkipException.ForSkip(reason);
 
     private async Task DefaultsAsync(string command, string expected)
@@ -151,7 +151,7 @@ public sealed class DataConformance(SuiteServer server) : IClassFixture<SuiteSer
         return LiveTable.Error(results) ?? $"no error but {string.Join(',', results)}";
     }
 
-    private async Task TypedRefusalAsync(LiveTable table, JsonElement json, string expected)
+    private static async Task TypedRefusalAsync(LiveTable table, JsonElement json, string expected)
     {
         if (json.GetRawText().Contains("named-uuid", StringComparison.Ordinal))
         {
@@ -180,15 +180,19 @@ public sealed class DataConformance(SuiteServer server) : IClassFixture<SuiteSer
 
         var table = await LiveTable.CreateAsync(
             server,
-            $$$$"""{"c":{"type":{"key":{{{{LiveTable.Unbox(words[1])}}}}}}}"""
+            $$$$"""{"n":{"type":"integer"},"c":{"type":{"key":{{{{LiveTable.Unbox(words[1])}}}}}}}"""
         );
         await server.Client.TransactAsync(
             table.Database,
-            [.. atoms.Select(atom => new Insert("mytable", new Row { ["c"] = atom }))],
+            [
+                .. atoms.Select(
+                    (atom, n) => new Insert("mytable", new Row { ["c"] = atom, ["n"] = n })
+                ),
+            ],
             server.Deadline
         );
         var sorted = await table.TryAsync(
-            """{"op":"select","table":"mytable","where":[],"columns":["c"],"sort":["c"]}"""
+            """{"op":"select","table":"mytable","where":[],"columns":["c","n"],"sort":["c"]}"""
         );
         var values = sorted[0]
             .GetProperty("rows")
@@ -208,10 +212,7 @@ public sealed class DataConformance(SuiteServer server) : IClassFixture<SuiteSer
         }
         var lines = expected.Split('\n');
         await using var tap = new Hostile.Tap(server.SocketPath);
-        await using var client = await OvsdbClient.ConnectAsync(
-            new OvsdbClientOptions { Remotes = [Remote.Parse(tap.Remote)] },
-            server.Deadline
-        );
+        await using var client = await server.ConnectAsync(tap.Remote);
         for (var i = 2; i + 1 < words.Count; i += 2)
         {
             var table = await LiveTable.CreateAsync(

@@ -26,10 +26,9 @@ internal sealed class M4
             }
             return "";
         };
+        // What it gives is expanded already: in quotes, so that it is not expanded again.
         _macros["m4_foreach"] = arguments =>
-            string.Concat(
-                List(arguments[1]).Select(element => With(arguments[0], element, arguments[2]))
-            );
+            $"[{string.Concat(List(arguments[1]).Select(element => With(arguments[0], element, arguments[2])))}]";
     }
 
     /// <summary>Makes <paramref name="name"/> a macro whose value is computed here; the files' own definition of it is ignored.</summary>

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using Weft.Ovsdb.Tests.Differential;
 using Weft.Ovsdb.Tests.Hostile;
 
 namespace Weft.Ovsdb.Tests.Conformance;
@@ -34,20 +33,30 @@ public sealed class MonitorConformance(SuiteServer server) : IClassFixture<Suite
     /// <summary>Runs a case on the shared server, or on one of its own where it needs a cluster or a restart.</summary>
     private async Task OnServerAsync(MonitorCase monitored, Func<Stage, Task> judge)
     {
-        var ownServer = monitored.Clustered || monitored.Steps.OfType<RestartServer>().Any();
-        await using var own = ownServer
-            ? await KillableServer.StartAsync(
-                monitored.Schema,
-                clustered: monitored.Clustered,
-                server.Deadline
-            )
+        await using var own = monitored.Clustered
+            ? await ClusterOfOneAsync(monitored.Schema)
             : null;
         var database = own is null ? await server.AddAsync(monitored.Schema) : "ordinals";
-        await using var client = await OvsdbClient.ConnectAsync(
-            $"unix:{own?.SocketPath ?? server.SocketPath}",
-            server.Deadline
+        await using var client = await server.ConnectAsync(
+            $"unix:{own?.SocketPath ?? server.SocketPath}"
         );
         await judge(new(monitored, own, own?.SocketPath ?? server.SocketPath, database, client));
+    }
+
+    private static async Task<OvsdbServer> ClusterOfOneAsync(string schema)
+    {
+        var own = OvsdbServer.Prepare();
+        var file = Path.Combine(own.Directory, "schema");
+        await System.IO.File.WriteAllTextAsync(file, schema);
+        await OvsdbServer.RunAsync(
+            "ovsdb-tool",
+            "create-cluster",
+            own.DatabasePath,
+            file,
+            $"unix:{Path.Combine(own.Directory, "raft")}"
+        );
+        await own.StartAsync();
+        return own;
     }
 
     private async Task RawAsync(Stage stage)
@@ -69,7 +78,7 @@ public sealed class MonitorConformance(SuiteServer server) : IClassFixture<Suite
                         await CallAsync(writer, "transact", Renamed(transact.Json, database));
                         break;
                     case Watch { Heard: false } watch:
-                        var other = await OvsdbClient.ConnectAsync($"unix:{path}", server.Deadline);
+                        var other = await server.ConnectAsync($"unix:{path}");
                         others.Add(other);
                         await CallAsync(
                             other,
@@ -80,7 +89,7 @@ public sealed class MonitorConformance(SuiteServer server) : IClassFixture<Suite
                     case Watch watch:
                         tap = new(path);
                         seen = 0;
-                        client = await OvsdbClient.ConnectAsync(tap.Remote, server.Deadline);
+                        client = await server.ConnectAsync(tap.Remote);
                         tables = new(monitored.Table, monitored.Columns(watch.Columns).Columns);
                         // The shell takes the transaction from the output of the monitor before.
                         var since =
@@ -106,7 +115,8 @@ public sealed class MonitorConformance(SuiteServer server) : IClassFixture<Suite
                         await tap!.DisposeAsync();
                         break;
                     case RestartServer:
-                        await own!.RestartAsync(server.Deadline);
+                        await own!.KillAsync();
+                        await own.StartAsync();
                         break;
                 }
                 seen =
@@ -224,7 +234,8 @@ public sealed class MonitorConformance(SuiteServer server) : IClassFixture<Suite
                         changes.Forget();
                         break;
                     case RestartServer:
-                        await own!.RestartAsync(server.Deadline);
+                        await own!.KillAsync();
+                        await own.StartAsync();
                         await replica!.WaitForStateAsync(state => state.IsLive, server.Deadline);
                         break;
                 }
@@ -278,7 +289,7 @@ public sealed class MonitorConformance(SuiteServer server) : IClassFixture<Suite
 
     private sealed record Stage(
         MonitorCase Case,
-        KillableServer? Own,
+        OvsdbServer? Own,
         string Path,
         string Database,
         OvsdbClient Client

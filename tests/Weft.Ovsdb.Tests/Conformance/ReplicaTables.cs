@@ -78,9 +78,7 @@ internal sealed partial class ReplicaTables(MonitorCase monitored)
             var lines = table
                 .Split('\n', StringSplitOptions.RemoveEmptyEntries)
                 .Where(line => !line.Contains("last_id", StringComparison.Ordinal))
-                .Select(line =>
-                    Cell().Matches(line).Select(m => Unquoted(m.Groups[1].Value)).ToList()
-                )
+                .Select(Cells)
                 .ToList();
             var group = new List<string>();
             var changed = "";
@@ -128,12 +126,33 @@ internal sealed partial class ReplicaTables(MonitorCase monitored)
         );
     }
 
-    private static string Unquoted(string cell) =>
-        cell.StartsWith('"') ? cell[1..^1].Replace("\"\"", "\"", StringComparison.Ordinal) : cell;
+    /// <summary>The cells of a line of CSV.</summary>
+    private static List<string> Cells(string line)
+    {
+        var cells = new List<string> { "" };
+        var quoted = false;
+        for (var i = 0; i < line.Length; i++)
+        {
+            if (line[i] == '"' && quoted && i + 1 < line.Length && line[i + 1] == '"')
+            {
+                cells[^1] += line[i++];
+            }
+            else if (line[i] == '"')
+            {
+                quoted = !quoted;
+            }
+            else if (line[i] == ',' && !quoted)
+            {
+                cells.Add("");
+            }
+            else
+            {
+                cells[^1] += line[i];
+            }
+        }
+        return cells;
+    }
 
     [GeneratedRegex("<([0-9]+)>")]
     private static partial Regex Label();
-
-    [GeneratedRegex("""(?:^|,)("(?:[^"]|"")*"|[^,]*)""")]
-    private static partial Regex Cell();
 }

@@ -38,8 +38,8 @@ internal static partial class SuiteScript
             }
             else if (Assignment().Match(script[at].Text) is { Success: true } assignment)
             {
-                variables[assignment.Groups[1].Value] = string.Concat(
-                    SuiteText.ShellWords(assignment.Groups[2].Value, variables)
+                variables[assignment.Groups["name"].Value] = string.Concat(
+                    SuiteText.ShellWords(assignment.Groups["value"].Value, variables)
                 );
             }
             else
@@ -53,8 +53,8 @@ internal static partial class SuiteScript
     {
         if (Sequence().Match(line) is { Success: true } sequence)
         {
-            var first = int.Parse(sequence.Groups[1].Value);
-            var last = int.Parse(sequence.Groups[2].Value);
+            var first = int.Parse(sequence.Groups["first"].Value);
+            var last = int.Parse(sequence.Groups["last"].Value);
             return ("i", [.. Enumerable.Range(first, last - first + 1).Select(i => $"{i}")]);
         }
         var words = SuiteText.ShellWords(line);
@@ -70,9 +70,9 @@ internal static partial class SuiteScript
         );
     }
 
-    [GeneratedRegex("`seq ([0-9]+) ([0-9]+)`")]
+    [GeneratedRegex("`seq (?<first>[0-9]+) (?<last>[0-9]+)`")]
     private static partial Regex Sequence();
 
-    [GeneratedRegex(@"^(\w+)=(.*)$", RegexOptions.Singleline)]
+    [GeneratedRegex(@"^(?<name>\w+)=(?<value>.*)$", RegexOptions.Singleline)]
     private static partial Regex Assignment();
 }

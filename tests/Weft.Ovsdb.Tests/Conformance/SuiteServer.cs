@@ -1,25 +1,24 @@
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Weft.Ovsdb.Tests.Differential;
+using Weft.Ovsdb.Tests.Hostile;
 using Xunit.Sdk;
 
 namespace Weft.Ovsdb.Tests.Conformance;
 
 /// <summary>
-/// One ovsdb-server for all cases of a file. Each case gets a database of its own, under a name of its own: the
-/// server keeps databases apart by name, and the suite's schemas share a few names.
+/// One ovsdb-server for all cases of a file, and the count of how they went. Each case gets a database of its own,
+/// under a name of its own: the server keeps databases apart by name, and the suite's schemas share a few names.
 /// </summary>
 public class SuiteServer : IAsyncLifetime
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("weft-suite-").FullName;
     private readonly CancellationTokenSource _deadline = new(TimeSpan.FromMinutes(5));
-    private readonly List<(string Title, string Outcome)> _judged = [];
-    private Process? _server;
+    private readonly List<(string File, string Outcome)> _judged = [];
+    private OvsdbServer? _server;
     private OvsdbClient? _client;
     private int _databases;
 
-    public string SocketPath => Path.Combine(_folder, "db.sock");
+    public string SocketPath => _server!.SocketPath;
 
     /// <summary>A client of the server, shared by the cases.</summary>
     public OvsdbClient Client => _client!;
@@ -30,77 +29,48 @@ public class SuiteServer : IAsyncLifetime
     /// <summary>Further arguments for the server.</summary>
     protected virtual IEnumerable<string> Options => [];
 
-    private string Control => Path.Combine(_folder, "ctl");
-
     public async ValueTask InitializeAsync()
     {
         if (OvsSuite.Here is null)
         {
             return;
         }
-        var start = new ProcessStartInfo("ovsdb-server")
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = _folder,
-            Environment = { ["OVS_RUNDIR"] = _folder },
-        };
-        foreach (
-            var argument in (IEnumerable<string>)
-                [
-                    $"--remote=punix:{SocketPath}",
-                    $"--unixctl={Control}",
-                    "--no-chdir",
-                    "-vconsole:off",
-                    .. Options,
-                    await CreateAsync("first", """{"name":"first","tables":{}}"""),
-                ]
-        )
-        {
-            start.ArgumentList.Add(argument);
-        }
-        _server = Process.Start(start)!;
-        _server.OutputDataReceived += (_, _) => { };
-        _server.ErrorDataReceived += (_, _) => { };
-        _server.BeginOutputReadLine();
-        _server.BeginErrorReadLine();
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        while (!File.Exists(SocketPath) || !File.Exists(Control))
-        {
-            Assert.False(_server.HasExited, "ovsdb-server ended before it listened");
-            await Task.Delay(5, deadline.Token);
-        }
-        _client = await OvsdbClient.ConnectAsync($"unix:{SocketPath}", deadline.Token);
+        _server = await OvsdbServer.StartAsync(
+            """{"name":"first","tables":{}}""",
+            arguments: Options
+        );
+        _client = await ConnectAsync($"unix:{SocketPath}");
     }
 
     public async ValueTask DisposeAsync()
     {
         Report();
-        if (_client is not null)
-        {
-            await _client.DisposeAsync();
-        }
-        if (_server is not null)
-        {
-            _server.Kill();
-            await _server.WaitForExitAsync();
-            _server.Dispose();
-        }
+        await (_client?.DisposeAsync() ?? default);
+        await (_server?.DisposeAsync() ?? default);
         _deadline.Dispose();
-        Directory.Delete(_folder, recursive: true);
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>A client that stays connected when another case adds a database (ovsdb-server(7), section 4.1.16).</summary>
+    public async Task<OvsdbClient> ConnectAsync(string remote)
+    {
+        var client = await OvsdbClient.ConnectAsync(remote, Deadline);
+        using var yes = JsonDocument.Parse("[true]");
+        await client.CallAsync("set_db_change_aware", yes.RootElement, Deadline);
+        return client;
+    }
+
     /// <summary>Adds a database of this schema under a new name, and gives the name.</summary>
-    /// <exception cref="InvalidDataException">ovsdb-server refuses the schema, in its own words.</exception>
+    /// <exception cref="InvalidDataException">ovsdb-tool refuses the schema, in its own words.</exception>
     public async Task<string> AddAsync(string schema)
     {
         var named = JsonNode.Parse(schema)!.AsObject();
         var name = $"{named["name"]}{Interlocked.Increment(ref _databases)}";
         named["name"] = name;
-        var file = await CreateAsync(name, named.ToJsonString());
-        await Tool.RunAsync("ovs-appctl", "-t", Control, "ovsdb-server/add-db", file);
+        var file = Path.Combine(_server!.Directory, $"{name}.db");
+        await File.WriteAllTextAsync($"{file}.ovsschema", named.ToJsonString());
+        await CreateAsync(file);
+        await _server.ControlAsync("ovsdb-server/add-db", file);
         return name;
     }
 
@@ -111,6 +81,17 @@ public class SuiteServer : IAsyncLifetime
         return await Client.CallAsync(method, json.RootElement, Deadline);
     }
 
+    /// <summary>Has the client carry out one operation, and gives it as it passed on the wire.</summary>
+    public async Task<JsonElement> SentAsync(string database, Operation operation)
+    {
+        await using var tap = new Tap(SocketPath);
+        await using var client = await ConnectAsync(tap.Remote);
+        await client.TransactAsync(database, [operation], Deadline);
+        return tap.Heard(toClient: false)
+            .Last(m => m.GetProperty("method").GetString() == "transact")
+            .GetProperty("params")[1];
+    }
+
     /// <summary>Runs a case, and counts how it went.</summary>
     public async Task JudgeAsync(string file, Func<Task> judge)
     {
@@ -119,9 +100,14 @@ public class SuiteServer : IAsyncLifetime
             await judge();
             Count(file, "passed");
         }
-        catch (Exception e)
+        catch (SkipException)
         {
-            Count(file, e.GetType() == typeof(SkipException) ? "skipped" : "failed");
+            Count(file, "skipped");
+            throw;
+        }
+        catch
+        {
+            Count(file, "failed");
             throw;
         }
     }
@@ -136,7 +122,7 @@ public class SuiteServer : IAsyncLifetime
 
     private void Report()
     {
-        foreach (var file in _judged.GroupBy(j => j.Title))
+        foreach (var file in _judged.GroupBy(j => j.File))
         {
             var skipped = file.Count(j => j.Outcome == "skipped");
             Console.WriteLine(
@@ -146,12 +132,21 @@ public class SuiteServer : IAsyncLifetime
         }
     }
 
-    private async Task<string> CreateAsync(string name, string schema)
+    private static async Task CreateAsync(string file)
     {
-        var file = Path.Combine(_folder, $"{name}.db");
-        await File.WriteAllTextAsync($"{file}.ovsschema", schema);
-        await Tool.RunAsync("ovsdb-tool", "create", file, $"{file}.ovsschema");
-        return file;
+        using var process = Process.Start(
+            new ProcessStartInfo("ovsdb-tool", ["create", file, $"{file}.ovsschema"])
+            {
+                UseShellExecute = false,
+                RedirectStandardError = true,
+            }
+        )!;
+        var error = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidDataException(error);
+        }
     }
 }
 

@@ -61,7 +61,8 @@ internal static partial class SuiteText
         {
             return integer.ToString(CultureInfo.InvariantCulture);
         }
-        return Real(number.GetDouble());
+        // The largest double, as printed, lies beyond the range of a double.
+        return double.IsFinite(number.GetDouble()) ? Real(number.GetDouble()) : number.GetRawText();
     }
 
     /// <summary><c>%.15g</c>, integers below 2^53 without exponent (lib/json.c json_serialize, json_real_create).</summary>

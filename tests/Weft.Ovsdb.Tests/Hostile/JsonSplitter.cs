@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Weft.Ovsdb.Tests.Hostile;
 
 /// <summary>
@@ -6,7 +8,7 @@ namespace Weft.Ovsdb.Tests.Hostile;
 /// </summary>
 internal sealed class JsonSplitter
 {
-    private readonly MemoryStream _message = new();
+    private readonly ArrayBufferWriter<byte> _message = new();
     private int _depth;
     private bool _inString;
     private bool _escaped;
@@ -17,7 +19,7 @@ internal sealed class JsonSplitter
         for (var i = 0; i < bytes.Length; i++)
         {
             var b = bytes.Span[i];
-            _message.WriteByte(b);
+            _message.Write([b]);
             if (_inString)
             {
                 (_inString, _escaped) = (_escaped || b != '"', !_escaped && b == '\\');
@@ -30,8 +32,8 @@ internal sealed class JsonSplitter
                 : 0;
             if (_depth == 0 && b is (byte)'}' or (byte)']')
             {
-                yield return _message.ToArray();
-                _message.SetLength(0);
+                yield return _message.WrittenSpan.ToArray();
+                _message.ResetWrittenCount();
             }
         }
     }
