@@ -113,6 +113,7 @@ public sealed class MonitorConformance(SuiteServer server) : IClassFixture<Suite
                     case StopWatching:
                         await client!.DisposeAsync();
                         await tap!.DisposeAsync();
+                        (client, tap) = (null, null);
                         break;
                     case RestartServer:
                         await own!.KillAsync();

@@ -10,6 +10,10 @@ namespace Weft.Ovsdb.Tests.Differential;
 internal sealed class RandomTransactions(int seed)
 {
     /// <summary>Every atomic type as scalar, optional, set and map; constraints; an index; references; garbage collection.</summary>
+    /// <remarks>
+    /// No column holds between 2 and n values: ovsdb-server 3.1 writes differences of such into its file that it
+    /// refuses to read back ("set must have 1 to 3 members but 5 are present"), and so loses data when it is restarted.
+    /// </remarks>
     public const string Schema = """
         {"name":"chaos","version":"1.0.0","tables":{
           "node":{"isRoot":true,"indexes":[["name"]],"columns":{
@@ -18,14 +22,14 @@ internal sealed class RandomTransactions(int seed)
             "oi":{"type":{"key":"integer","min":0}}, "or":{"type":{"key":"real","min":0}},
             "ob":{"type":{"key":"boolean","min":0}}, "os":{"type":{"key":"string","min":0}}, "ou":{"type":{"key":"uuid","min":0}},
             "si":{"type":{"key":"integer","min":0,"max":"unlimited"}}, "sr":{"type":{"key":"real","min":0,"max":"unlimited"}},
-            "sb":{"type":{"key":"boolean","min":0,"max":2}}, "ss":{"type":{"key":"string","min":0,"max":"unlimited"}},
+            "sb":{"type":{"key":"boolean","min":0,"max":"unlimited"}}, "ss":{"type":{"key":"string","min":0,"max":"unlimited"}},
             "su":{"type":{"key":"uuid","min":0,"max":"unlimited"}},
-            "few":{"type":{"key":"integer","min":1,"max":3}},
-            "level":{"type":{"key":{"type":"string","enum":["set",["low","middle","high"]]},"min":0,"max":2}},
-            "ranged":{"type":{"key":{"type":"integer","minInteger":0,"maxInteger":100},"min":0,"max":4}},
+            "few":{"type":{"key":"integer","min":1,"max":"unlimited"}},
+            "level":{"type":{"key":{"type":"string","enum":["set",["low","middle","high"]]},"min":0,"max":"unlimited"}},
+            "ranged":{"type":{"key":{"type":"integer","minInteger":0,"maxInteger":100},"min":0,"max":"unlimited"}},
             "mss":{"type":{"key":"string","value":"string","min":0,"max":"unlimited"}},
             "msi":{"type":{"key":"string","value":"integer","min":0,"max":"unlimited"}},
-            "mis":{"type":{"key":"integer","value":"string","min":0,"max":3}},
+            "mis":{"type":{"key":"integer","value":"string","min":0,"max":"unlimited"}},
             "mur":{"type":{"key":"uuid","value":"real","min":0,"max":"unlimited"}},
             "mrb":{"type":{"key":"real","value":"boolean","min":0,"max":"unlimited"}},
             "m1":{"type":{"key":"string","value":"string","min":0,"max":1}},
@@ -255,7 +259,8 @@ internal sealed class RandomTransactions(int seed)
     private Mutation Mutation() =>
         _random.Next(12) switch
         {
-            0 => new("i", (Mutator)_random.Next(5), _random.Next(-2, 4)),
+            // Not below zero: ovsdb-server 3.1 dies of SIGFPE when -9223372036854775808 is taken modulo -1.
+            0 => new("i", (Mutator)_random.Next(5), _random.Next(4)),
             1 => new("r", (Mutator)_random.Next(4), Real()),
             2 => new("si", Mutator.Insert, Set(Small)),
             3 => new("si", Mutator.Delete, Set(Small)),

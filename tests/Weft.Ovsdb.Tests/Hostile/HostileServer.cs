@@ -134,4 +134,19 @@ internal sealed class HostileSession(NetworkStream stream, int number, Cancellat
     {
         while (await stream.ReadAsync(_buffer, stop) > 0) { }
     }
+
+    /// <summary>Reads what comes for as long as a client may need to take in what was sent; then the connection is closed.</summary>
+    public async Task DrainBrieflyAsync()
+    {
+        using var briefly = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        briefly.CancelAfter(TimeSpan.FromMilliseconds(20));
+        try
+        {
+            while (await stream.ReadAsync(_buffer, briefly.Token) > 0) { }
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            // Long enough.
+        }
+    }
 }
