@@ -275,7 +275,7 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
                     Dispatch(message);
                     if (UnsentBytes > MaxUnsentBytes)
                     {
-                        await Flushed;
+                        await WaitUntilFlushedAsync();
                     }
                 }
             }

@@ -3,6 +3,8 @@ namespace Weft.Ovsdb;
 /// <content>Keeping one connection: rounds over the remotes, with pauses that grow and are never quite the same.</content>
 public sealed partial class OvsdbClient
 {
+    private static readonly TimeSpan LongestPauseInElection = TimeSpan.FromMilliseconds(500);
+
     private int _nextRemote;
     private long? _seenIndex;
     private string? _seenCluster;
@@ -85,12 +87,20 @@ public sealed partial class OvsdbClient
         var backoff = _options.MinBackoff;
         while (true)
         {
-            if (await TryRoundAsync([], cancellationToken) is { } connection)
+            var failures = new List<OvsdbException>();
+            if (await TryRoundAsync(failures, cancellationToken) is { } connection)
             {
                 return connection;
             }
 
-            await PauseAsync(backoff, cancellationToken);
+            // Servers that are there are electing a leader: that takes a second or two, and a long pause would miss it.
+            var electing = failures.Exists(static f =>
+                f is OvsdbConnectionException { IsOfRole: true }
+            );
+            await PauseAsync(
+                electing && backoff > LongestPauseInElection ? LongestPauseInElection : backoff,
+                cancellationToken
+            );
             backoff = Longer(backoff);
         }
     }

@@ -20,12 +20,21 @@ public sealed partial class Replica
     /// <exception cref="OvsdbRemoteException">The server refused it, and the conditions are as before; or it knows no conditions.</exception>
     /// <exception cref="ObjectDisposedException">The replica or its client is disposed of.</exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
-    public async Task SetConditionsAsync(
+    public Task SetConditionsAsync(
         IReadOnlyDictionary<string, ImmutableArray<Condition>> conditions,
         CancellationToken cancellationToken = default
     )
     {
         ArgumentNullException.ThrowIfNull(conditions);
+
+        // Not canceled half way: what the server was told and what is remembered here must stay the same.
+        return SetConditionsAsync(conditions).WaitAsync(cancellationToken);
+    }
+
+    private async Task SetConditionsAsync(
+        IReadOnlyDictionary<string, ImmutableArray<Condition>> conditions
+    )
+    {
         var previous = new Dictionary<string, ImmutableArray<Condition>>(StringComparer.Ordinal);
         long wanted;
         JsonRpcConnection? connection;
@@ -52,7 +61,7 @@ public sealed partial class Replica
         {
             try
             {
-                await ChangeConditionsAsync(connection, cancellationToken);
+                await ChangeConditionsAsync(connection, CancellationToken.None);
                 return;
             }
             catch (OvsdbRemoteException)
@@ -74,7 +83,7 @@ public sealed partial class Replica
 
         await _view.WaitAsync(
             view => view.State.IsLive && view.Applied >= wanted,
-            cancellationToken
+            CancellationToken.None
         );
     }
 

@@ -336,6 +336,56 @@ public sealed class FakeServerTests
         Assert.Equal(1, server.Connections);
     }
 
+    [Fact]
+    public async Task A_server_that_asks_for_echoes_and_never_reads_them_is_no_longer_read_either()
+    {
+        const int Chunk = 1024 * 1024;
+        const int Limit = 64 * Chunk;
+        var flooded = new Latest<int>(0);
+        await using var server = new FakeServer(
+            async (peer, request) =>
+            {
+                if (request.Method != "list_dbs")
+                {
+                    return;
+                }
+
+                var echo = $$"""{"method":"echo","params":["{{new string('x', 1000)}}"],"id":1}""";
+                var echoes = string.Concat(Enumerable.Repeat(echo, Chunk / echo.Length));
+                var sent = 0;
+                Task sending;
+                do
+                {
+                    sending = peer.SendAsync(echoes);
+                    sent += Chunk;
+                } while (
+                    sent < Limit && await Task.WhenAny(sending, Task.Delay(1000, Token)) == sending
+                );
+
+                // Now it reads again, by returning from here, once it has said what it wanted to.
+                flooded.Set(sent);
+                _ = Task.Run(
+                    async () =>
+                    {
+                        await sending;
+                        await peer.ReplyAsync(request, "[]");
+                    },
+                    Token
+                );
+            }
+        );
+        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        var listing = client.ListDatabasesAsync(Token);
+        Assert.InRange(
+            await flooded
+                .WaitAsync(static n => n > 0, Token)
+                .WaitAsync(OvsdbServer.Patience, Token),
+            Chunk,
+            Limit / 2
+        );
+        Assert.Empty(await listing.WaitAsync(OvsdbServer.Patience, Token));
+    }
+
     // JSON ends in too many braces to be interpolated legibly.
     private static string Fill(string text, params ReadOnlySpan<(string Name, string Value)> values)
     {

@@ -60,8 +60,16 @@ internal sealed class OvsdbServer : IAsyncDisposable
     )
     {
         var server = await CreateAsync(schema, remotes, arguments);
-        await server.StartAsync();
-        return server;
+        try
+        {
+            await server.StartAsync();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Makes the database, but starts nothing.</summary>
