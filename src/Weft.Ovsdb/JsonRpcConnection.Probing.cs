@@ -50,7 +50,7 @@ internal sealed partial class JsonRpcConnection
         else if (life != _probedAfter)
         {
             _probedAfter = life;
-            Send(WriteMessage(0, "echo", static _ => { }));
+            Tell("echo", static _ => { });
         }
         else
         {

@@ -114,6 +114,10 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
         _closing.Dispose();
     }
 
+    /// <summary>Sends a request whose answer does not matter.</summary>
+    public void Tell(string method, Action<Utf8JsonWriter> writeParameters) =>
+        Send(WriteMessage(0, method, writeParameters));
+
     /// <summary>Sends a request, unless the connection had ended before.</summary>
     public bool TryCall<T>(
         string method,
@@ -383,21 +387,26 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
             return;
         }
 
-        if (error.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined))
-        {
-            call.Fail(new OvsdbRemoteException(call.Method, Remote, ServerWords.FromJson(error)));
-            return;
-        }
-
         try
         {
-            call.Complete(result);
+            if (error.ValueKind is JsonValueKind.Null or JsonValueKind.Undefined)
+            {
+                call.Complete(result);
+            }
+            else
+            {
+                call.Fail(
+                    new OvsdbRemoteException(call.Method, Remote, ServerWords.FromJson(error))
+                );
+            }
         }
         catch (OvsdbException e) when (e is not OvsdbValueException)
         {
             call.Fail(e);
         }
-        catch (Exception e) when (e is InvalidOperationException or OvsdbValueException)
+#pragma warning disable CA1031 // The call is no longer pending, so nobody else would ever tell its caller.
+        catch (Exception e)
+#pragma warning restore CA1031
         {
             call.Fail(Breach($"a reply to '{call.Method}'", e));
         }

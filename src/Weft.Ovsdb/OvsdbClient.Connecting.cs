@@ -145,6 +145,10 @@ public sealed partial class OvsdbClient
             var stream = await Dialer.DialAsync(remote, _options.Tls, trying.Token);
             connection = new(stream, remote, _options);
             connection.Start();
+
+            // Else the server hangs up on everybody when any of its databases comes, goes or changes its schema
+            // (ovsdb-server(7), section 4.1.18). An old server refuses, and then never does.
+            connection.Tell("set_db_change_aware", static writer => writer.WriteBooleanValue(true));
             if (_options.Database is not null)
             {
                 await CheckRoleAsync(connection, trying.Token);

@@ -241,7 +241,16 @@ public sealed partial class Replica
                 );
             }
 
-            canResume &= Json.Boolean(json[0]);
+            var found = Json.Boolean(json[0]);
+            if (found && !canResume)
+            {
+                throw new OvsdbValueException(
+                    "all rows, since no transaction was named",
+                    "changes since one"
+                );
+            }
+
+            canResume = found;
             last = LastTransaction(json[1]);
             updates = json[2];
         }

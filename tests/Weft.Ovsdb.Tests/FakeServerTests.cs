@@ -83,6 +83,11 @@ public sealed class FakeServerTests
                     return;
                 }
 
+                if (request.Method != "list_dbs")
+                {
+                    return;
+                }
+
                 await peer.SendAsync(
                     """{"method":"echo","params":["a",{"b":[1.5,null]}],"id":"their own"}"""
                 );
@@ -172,7 +177,14 @@ public sealed class FakeServerTests
         var row = Assert.Single(snapshot["t"]).Value;
         Assert.Equal([2L, 3L], row["set"].Integers);
         Assert.Equal(1, row["one"]);
-        string[] methods = ["get_schema", "monitor_cond_since", "monitor_cond", "monitor"];
+        string[] methods =
+        [
+            "set_db_change_aware",
+            "get_schema",
+            "monitor_cond_since",
+            "monitor_cond",
+            "monitor",
+        ];
         Assert.Equal(methods[..(Array.IndexOf(methods, best) + 1)], server.Methods.Value);
     }
 
@@ -313,6 +325,54 @@ public sealed class FakeServerTests
                     ("updates", updates)
                 )
             );
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("""{"error":5}""")]
+    [InlineData("5")]
+    [InlineData("[]")]
+    [InlineData("\"\\ud800\"")]
+    public async Task A_malformed_error_fails_its_request(string error)
+    {
+        await using var server = new FakeServer(
+            (peer, request) => peer.RefuseAsync(request, error)
+        );
+        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        await Assert.ThrowsAnyAsync<OvsdbException>(() =>
+            client.ListDatabasesAsync(Token).WaitAsync(OvsdbServer.Patience, Token)
+        );
+    }
+
+    [Theory]
+    [InlineData("""[true,"<uuid>",{"t":{"<uuid>":{"modify":{"one":1}}}}]""")]
+    [InlineData("""[true,"<uuid>",{}]""")]
+    [InlineData("""[false,"<uuid>",{"u":{}}]""")]
+    [InlineData("""[false,"no uuid",{}]""")]
+    [InlineData(
+        """[false,"<uuid>",{"t":{"<uuid>":{"initial":{"set":["map",[[1,2]]]}},"<uuid>":{"modify":{"set":["set",[1]]}}}}]"""
+    )]
+    [InlineData("{}")]
+    public async Task A_monitor_that_starts_with_nonsense_fails(string reply)
+    {
+        await using var server = new FakeServer(
+            (peer, request) =>
+                request.Method switch
+                {
+                    "get_schema" => peer.ReplyAsync(request, Schema),
+                    "monitor_cond_since" => peer.ReplyAsync(request, Fill(reply)),
+                    _ => Task.CompletedTask,
+                }
+        );
+        await using var client = await OvsdbClient.ConnectAsync(
+            ReconnectTests.Quick(server.Remote),
+            Token
+        );
+        await Assert.ThrowsAsync<OvsdbProtocolException>(() =>
+            client
+                .MonitorAsync("d", MonitorSpec.Everything, Token)
+                .WaitAsync(OvsdbServer.Patience, Token)
+        );
     }
 
     [Fact]

@@ -246,9 +246,13 @@ public sealed class ReconnectTests
     {
         var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
         await using var server = new FakeServer(
-            (peer, _) =>
+            (peer, request) =>
             {
-                peer.Hang();
+                if (request.Method == "list_dbs")
+                {
+                    peer.Hang();
+                }
+
                 return Task.CompletedTask;
             }
         );
@@ -270,6 +274,53 @@ public sealed class ReconnectTests
         );
         time.Advance(TimeSpan.FromMilliseconds(6));
         await server.WaitForConnectionsAsync(2);
+    }
+
+    [Fact]
+    public async Task Another_database_comes_and_goes_without_harm_and_a_new_schema_is_taken_up()
+    {
+        await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
+        await using var client = await OvsdbClient.ConnectAsync(Quick(server.Remote), Token);
+        await using var replica = await client.MonitorAsync(
+            TestSchema.Database,
+            MonitorSpec.Everything,
+            Token
+        );
+        await InsertAsync(client, "kept");
+        var since = client.State.Since;
+
+        var other = Path.Combine(server.Directory, "other");
+        await File.WriteAllTextAsync(
+            $"{other}.schema",
+            """{"name":"other","tables":{"t":{"columns":{"c":{"type":"string"}}}}}""",
+            Token
+        );
+        await OvsdbServer.RunAsync("ovsdb-tool", "create", other, $"{other}.schema");
+        await server.ControlAsync("ovsdb-server/add-db", other);
+        Assert.Contains("other", await client.ListDatabasesAsync(Token));
+        await server.ControlAsync("ovsdb-server/remove-db", "other");
+        Assert.DoesNotContain("other", await client.ListDatabasesAsync(Token));
+        Assert.Equal(since, client.State.Since);
+        Assert.True(replica.State.IsLive);
+
+        var wider = Path.Combine(server.Directory, "wider");
+        await File.WriteAllTextAsync(
+            wider,
+            TestSchema.Json.Replace("\"label\"", "\"weight\""),
+            Token
+        );
+        await OvsdbServer.RunAsync("ovsdb-client", "convert", server.Remote, wider);
+        var insert = new Insert("part", new Row { ["weight"] = "7" }) { UuidName = "p" };
+        await client.TransactAsync(
+            TestSchema.Database,
+            [insert, new Update("thing", [], new Row { ["parts"] = Atom.NamedUuid("p") })],
+            Token
+        );
+        var snapshot = await replica
+            .WaitAsync(static s => s["part"].Count == 1, Token)
+            .WaitAsync(OvsdbServer.Patience, Token);
+        Assert.Equal(["weight"], Assert.Single(snapshot["part"]).Value.Keys);
+        Assert.Single(snapshot["thing"]);
     }
 
     [Fact]

@@ -103,6 +103,14 @@ public sealed class ValueTests
         Assert.Equal("""["named-uuid","row1"]""", Write(Atom.NamedUuid("row1")));
     }
 
+    [Fact]
+    public void What_the_server_loses_in_printing_does_no_harm()
+    {
+        Assert.Equal(Datum.Set(0.3), Read("""["set",[0.3,0.3]]"""));
+        Assert.Equal(double.MaxValue, Read("1.79769313486232e+308").AsReal());
+        Assert.Equal(double.MinValue, Read("-1.79769313486232e+308").AsReal());
+    }
+
     [Theory]
     [InlineData("null")]
     [InlineData("{}")]
@@ -114,7 +122,6 @@ public sealed class ValueTests
     [InlineData("""["named-uuid",""]""")]
     [InlineData("""["set",1]""")]
     [InlineData("""["set",[null]]""")]
-    [InlineData("""["set",[1,1]]""")]
     [InlineData("""["set",[["set",[]]]]""")]
     [InlineData("""["map",[1]]""")]
     [InlineData("""["map",[[1]]]""")]
