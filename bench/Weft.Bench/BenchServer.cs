@@ -49,7 +49,9 @@ internal sealed class BenchServer : IDisposable
         process.WaitForExit();
         if (process.ExitCode != 0)
         {
-            throw new InvalidOperationException($"{command} {string.Join(' ', arguments)} ended with {process.ExitCode}");
+            throw new InvalidOperationException(
+                $"{command} {string.Join(' ', arguments)} ended with {process.ExitCode}"
+            );
         }
     }
 

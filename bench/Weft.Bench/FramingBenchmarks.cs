@@ -43,8 +43,12 @@ public class FramingBenchmarks
     private static byte[] Stream(int messageSize)
     {
         var row = """["map",[["weft","bench"],["name","a \"quoted\" one"]]],""";
-        var filler = string.Concat(Enumerable.Repeat(row, Math.Max(1, (messageSize - 60) / row.Length)));
+        var filler = string.Concat(
+            Enumerable.Repeat(row, Math.Max(1, (messageSize - 60) / row.Length))
+        );
         var message = $$"""{"id":null,"method":"update2","params":["m",[{{filler}}0]]}""";
-        return Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(message, Size / message.Length)));
+        return Encoding.UTF8.GetBytes(
+            string.Concat(Enumerable.Repeat(message, Size / message.Length))
+        );
     }
 }

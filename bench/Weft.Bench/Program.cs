@@ -11,13 +11,19 @@ using Weft.Bench;
 // In this process: what is measured are exchanges with a server, and a build for each benchmark would take longer than all of them.
 var config = ManualConfig
     .CreateEmpty()
-    .AddColumnProvider(DefaultColumnProviders.Descriptor, DefaultColumnProviders.Statistics, DefaultColumnProviders.Metrics)
+    .AddColumnProvider(
+        DefaultColumnProviders.Descriptor,
+        DefaultColumnProviders.Statistics,
+        DefaultColumnProviders.Metrics
+    )
     .AddColumn(StatisticColumn.Median, BaselineRatioColumn.RatioMean)
     .AddLogger(ConsoleLogger.Default)
     .AddDiagnoser(BenchmarkDotNet.Diagnosers.MemoryDiagnoser.Default)
     .WithSummaryStyle(SummaryStyle.Default.WithTimeUnit(TimeUnit.Microsecond))
     .AddJob(
-        Job.Default.WithToolchain(InProcessNoEmitToolchain.Default)
+        Job.Default.WithToolchain(
+                new InProcessNoEmitToolchain(TimeSpan.FromMinutes(2), logOutput: false)
+            )
             .WithWarmupCount(2)
             .WithIterationCount(6)
             .WithIterationTime(TimeInterval.FromMilliseconds(300))
@@ -25,7 +31,12 @@ var config = ManualConfig
 
 Type[] benchmarks = args switch
 {
-    ["ovsdb"] => [typeof(TransactionBenchmarks), typeof(ReplicaBenchmarks), typeof(FramingBenchmarks)],
+    ["ovsdb"] =>
+    [
+        typeof(TransactionBenchmarks),
+        typeof(ReplicaBenchmarks),
+        typeof(FramingBenchmarks),
+    ],
     _ => [],
 };
 if (benchmarks.Length == 0)

@@ -22,11 +22,17 @@ public class ReplicaBenchmarks
                 [
                     .. Enumerable
                         .Range(i, 1000)
-                        .Select(Operation (n) =>
-                            new Insert(
-                                "thing",
-                                new Row { ["name"] = $"row {n}", ["number"] = n, ["map"] = Datum.Map(("weft", "bench"), ("n", $"{n}")) }
-                            )
+                        .Select(
+                            Operation (n) =>
+                                new Insert(
+                                    "thing",
+                                    new Row
+                                    {
+                                        ["name"] = $"row {n}",
+                                        ["number"] = n,
+                                        ["map"] = Datum.Map(("weft", "bench"), ("n", $"{n}")),
+                                    }
+                                )
                         ),
                 ]
             );
@@ -38,7 +44,14 @@ public class ReplicaBenchmarks
 
     [Benchmark(Baseline = true, Description = "10,000 rows by ovsdb-client dump")]
     public void ByTool() =>
-        BenchServer.Run("ovsdb-client", "--format=json", "dump", _server.Remote, BenchServer.Database, "thing");
+        BenchServer.Run(
+            "ovsdb-client",
+            "--format=json",
+            "dump",
+            _server.Remote,
+            BenchServer.Database,
+            "thing"
+        );
 
     [Benchmark(Description = "connect, and a replica of 10,000 rows")]
     public async Task<int> CatchUp()
@@ -49,6 +62,8 @@ public class ReplicaBenchmarks
             MonitorSpec.Of(new TableMonitor("thing"))
         );
         var rows = replica.Snapshot["thing"].Count;
-        return rows == Rows ? rows : throw new InvalidOperationException($"{rows} rows instead of {Rows}");
+        return rows == Rows
+            ? rows
+            : throw new InvalidOperationException($"{rows} rows instead of {Rows}");
     }
 }

@@ -22,7 +22,10 @@ public class TransactionBenchmarks
     {
         _server = new BenchServer();
         _client = await OvsdbClient.ConnectAsync(_server.Remote);
-        await _client.TransactAsync(BenchServer.Database, [new Insert("counter", new Row { ["n"] = 0 })]);
+        await _client.TransactAsync(
+            BenchServer.Database,
+            [new Insert("counter", new Row { ["n"] = 0 })]
+        );
     }
 
     [GlobalCleanup]
@@ -47,17 +50,25 @@ public class TransactionBenchmarks
     [Benchmark(OperationsPerInvoke = Pipelined, Description = "a transaction of 200 pipelined")]
     public Task Many() =>
         Task.WhenAll(
-            Enumerable.Range(0, Pipelined).Select(_ => _client.TransactAsync(BenchServer.Database, s_one))
+            Enumerable
+                .Range(0, Pipelined)
+                .Select(_ => _client.TransactAsync(BenchServer.Database, s_one))
         );
 
-    [Benchmark(OperationsPerInvoke = Rows, Description = "a row of 100 in a transaction, and its deletion")]
+    [Benchmark(
+        OperationsPerInvoke = Rows,
+        Description = "a row of 100 in a transaction, and its deletion"
+    )]
     public Task ManyRows() =>
         _client.TransactAsync(
             BenchServer.Database,
             [
                 .. Enumerable
                     .Range(0, Rows)
-                    .Select(Operation (i) => new Insert("thing", new Row { ["name"] = $"row {i}", ["number"] = i })),
+                    .Select(
+                        Operation (i) =>
+                            new Insert("thing", new Row { ["name"] = $"row {i}", ["number"] = i })
+                    ),
                 new Delete("thing", []),
             ]
         );

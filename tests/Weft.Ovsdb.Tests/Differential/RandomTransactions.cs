@@ -259,8 +259,12 @@ internal sealed class RandomTransactions(int seed)
     private Mutation Mutation() =>
         _random.Next(12) switch
         {
-            // Not below zero: ovsdb-server 3.1 dies of SIGFPE when -9223372036854775808 is taken modulo -1.
-            0 => new("i", (Mutator)_random.Next(5), _random.Next(4)),
+            // Not zero: ovsdb-server 3.1 dies of SIGFPE when a negative integer is multiplied by it (mul_int divides by it).
+            0 => new(
+                "i",
+                (Mutator)_random.Next(5),
+                _random.Next(2) == 0 ? _random.Next(1, 4) : _random.Next(-3, 0)
+            ),
             1 => new("r", (Mutator)_random.Next(4), Real()),
             2 => new("si", Mutator.Insert, Set(Small)),
             3 => new("si", Mutator.Delete, Set(Small)),
