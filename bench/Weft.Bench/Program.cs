@@ -13,6 +13,7 @@ var config = ManualConfig
     .CreateEmpty()
     .AddColumnProvider(
         DefaultColumnProviders.Descriptor,
+        DefaultColumnProviders.Params,
         DefaultColumnProviders.Statistics,
         DefaultColumnProviders.Metrics
     )

@@ -4,6 +4,7 @@ namespace Weft.Ovsdb.Tests.Hostile;
 /// Sessions with a server that lies, stammers, drips and never ends: the client never hangs, never throws what its
 /// documentation does not name, and keeps within memory.
 /// </summary>
+[Collection(nameof(EndlessInputTests))]
 public sealed class HostileSessionTests
 {
     private const int Sessions = 4000;
@@ -19,7 +20,7 @@ public sealed class HostileSessionTests
             Sessions,
             new ParallelOptions
             {
-                MaxDegreeOfParallelism = 4,
+                MaxDegreeOfParallelism = 8,
                 CancellationToken = TestContext.Current.CancellationToken,
             },
             async (seed, _) =>
