@@ -1,16 +1,20 @@
 using Weft.Bench;
 
 string[] known = ["apply", "ovsdb"];
-var wanted = args.Length == 0 ? known : args;
-foreach (var name in wanted)
+foreach (var name in args.Length == 0 ? known : args)
 {
     switch (name)
     {
         case "apply":
             await ApplyBench.RunAsync();
             break;
+        case "ovsdb":
+            OvsdbBench.Run();
+            break;
         default:
-            await Console.Error.WriteLineAsync($"there is no benchmark '{name}': {string.Join(", ", known)}");
+            await Console.Error.WriteLineAsync(
+                $"there is no benchmark '{name}': {string.Join(", ", known)}"
+            );
             return 2;
     }
 }
