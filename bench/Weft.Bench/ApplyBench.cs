@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using Weft.Core.Overlays;
-using Weft.Ovsdb;
 
 namespace Weft.Bench;
 
@@ -24,7 +23,9 @@ internal static class ApplyBench
 
     private static async Task TwoHostsAsync(int rounds)
     {
-        await using var host = await BenchHost.MakeAsync(await File.ReadAllTextAsync("examples/two-hosts.yaml"));
+        await using var host = await BenchHost.MakeAsync(
+            await File.ReadAllTextAsync("examples/two-hosts.yaml")
+        );
         var apply = new Timing("weft apply, fresh host");
         var script = new Timing("the guide's commands as a script");
         var raw = new Timing("one transaction and one batch by hand");
@@ -39,9 +40,13 @@ internal static class ApplyBench
             await version.MeasureAsync(() => host.WeftAsync("--version"));
             await host.WeftAsync("destroy", "--yes");
             await script.MeasureAsync(() => host.ScriptAsync(GuideScript));
-            await host.ScriptAsync("ovs-vsctl del-br ovsbr0; ip link del cont-mgmnt0; ip link del wallabag-eth1");
+            await host.ScriptAsync(
+                "ovs-vsctl del-br ovsbr0; ip link del cont-mgmnt0; ip link del wallabag-eth1"
+            );
             await raw.MeasureAsync(() => RawTwoHostsAsync(host));
-            await host.ScriptAsync("ovs-vsctl del-br ovsbr0; ip link del cont-mgmnt0; ip link del wallabag-eth1");
+            await host.ScriptAsync(
+                "ovs-vsctl del-br ovsbr0; ip link del cont-mgmnt0; ip link del wallabag-eth1"
+            );
         }
         Timing.Print("examples/two-hosts.yaml, host1:", [apply, script, raw]);
         Timing.Print("nothing to change:", [same, show, version]);
@@ -123,7 +128,10 @@ internal static class ApplyBench
             }
         }
         Timing.Print(
-            string.Create(CultureInfo.InvariantCulture, $"{hosts} hosts × {Networks} networks, one host of them:"),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{hosts} hosts × {Networks} networks, one host of them:"
+            ),
             [apply, script, raw, same]
         );
     }
@@ -133,7 +141,10 @@ internal static class ApplyBench
         var text = new StringBuilder("name: many\nhosts:\n");
         for (var host = 1; host <= hosts; host++)
         {
-            text.Append(CultureInfo.InvariantCulture, $"  host{host}: 192.0.{host / 250 + 2}.{host % 250 + 1}\n");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"  host{host}: 192.0.{host / 250 + 2}.{host % 250 + 1}\n"
+            );
         }
         text.Append("networks:\n");
         for (var network = 1; network <= Networks; network++)
@@ -148,7 +159,9 @@ internal static class ApplyBench
 
     private static string TypedScript(Overlay overlay)
     {
-        var text = new StringBuilder("ovs-vsctl add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev\n");
+        var text = new StringBuilder(
+            "ovs-vsctl add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev\n"
+        );
         text.Append("ovs-vsctl set int ovsbr0 mtu_request=1458\n");
         foreach (var network in overlay.Networks)
         {
@@ -178,10 +191,16 @@ internal static class ApplyBench
             host.Client,
             [
                 new("ovsbr0", "internal") { Mtu = 1458 },
-                .. overlay.Networks.Select(network => new RawPort(network.Name, "internal") { Tag = network.Vlan }),
+                .. overlay.Networks.Select(network => new RawPort(network.Name, "internal")
+                {
+                    Tag = network.Vlan,
+                }),
                 .. overlay
                     .Hosts.Skip(1)
-                    .Select(peer => new RawPort($"to-{peer.Name}", "gre") { Remote = peer.Address.ToString() }),
+                    .Select(peer => new RawPort($"to-{peer.Name}", "gre")
+                    {
+                        Remote = peer.Address.ToString(),
+                    }),
             ]
         );
         var lines = overlay.Networks.SelectMany(network =>

@@ -1,5 +1,4 @@
 using System.Text;
-using Weft.Core.Linux;
 using Weft.Core.Overlays;
 using Weft.Labs;
 using Weft.Ovsdb;
@@ -31,21 +30,22 @@ internal sealed class BenchHost : IAsyncDisposable
     {
         var overlay = Parse(yaml);
         var alone = overlay with { Hosts = [overlay.Hosts[0]] };
-        var lab = await Lab.UpAsync(
+        var made = await Lab.UpAsync(
             alone,
             Encoding.UTF8.GetBytes(yaml),
             new LabOptions { Name = $"bench-{Environment.ProcessId}-{Guid.NewGuid():N}"[..20] }
         );
         var client = await OvsdbClient.ConnectAsync(
-            $"unix:/proc/{lab.Hosts[0].Pid}/root/run/openvswitch/db.sock"
+            $"unix:/proc/{made.Hosts[0].Pid}/root/run/openvswitch/db.sock"
         );
-        return new BenchHost(lab, client);
+        return new BenchHost(made, client);
     }
 
     public static Overlay Parse(string yaml)
     {
         var result = OverlayFile.Parse("overlay.yaml", Encoding.UTF8.GetBytes(yaml));
-        return result.Overlay ?? throw new InvalidOperationException(string.Join('\n', result.Mistakes));
+        return result.Overlay
+            ?? throw new InvalidOperationException(string.Join('\n', result.Mistakes));
     }
 
     /// <summary>Runs the program on the host.</summary>

@@ -14,31 +14,35 @@ internal static class OvsdbBench
 {
     public static void Run()
     {
-// In this process: what is measured are exchanges with a server, and a build for each benchmark would take longer than all of them.
+        // In this process: what is measured are exchanges with a server, and a build for each benchmark would take longer than all of them.
         var config = ManualConfig
-    .CreateEmpty()
-    .AddColumnProvider(
-        DefaultColumnProviders.Descriptor,
-        DefaultColumnProviders.Params,
-        DefaultColumnProviders.Statistics,
-        DefaultColumnProviders.Metrics
-    )
-    .AddColumn(StatisticColumn.Median, BaselineRatioColumn.RatioMean)
-    .AddLogger(ConsoleLogger.Default)
-    .AddDiagnoser(BenchmarkDotNet.Diagnosers.MemoryDiagnoser.Default)
-    .WithSummaryStyle(SummaryStyle.Default.WithTimeUnit(TimeUnit.Microsecond))
-    .AddJob(
-        Job.Default.WithToolchain(
-                new InProcessNoEmitToolchain(TimeSpan.FromMinutes(2), logOutput: false)
+            .CreateEmpty()
+            .AddColumnProvider(
+                DefaultColumnProviders.Descriptor,
+                DefaultColumnProviders.Params,
+                DefaultColumnProviders.Statistics,
+                DefaultColumnProviders.Metrics
             )
-            .WithWarmupCount(2)
-            .WithIterationCount(6)
-            .WithIterationTime(TimeInterval.FromMilliseconds(300))
-    );
-
+            .AddColumn(StatisticColumn.Median, BaselineRatioColumn.RatioMean)
+            .AddLogger(ConsoleLogger.Default)
+            .AddDiagnoser(BenchmarkDotNet.Diagnosers.MemoryDiagnoser.Default)
+            .WithSummaryStyle(SummaryStyle.Default.WithTimeUnit(TimeUnit.Microsecond))
+            .AddJob(
+                Job.Default.WithToolchain(
+                        new InProcessNoEmitToolchain(TimeSpan.FromMinutes(2), logOutput: false)
+                    )
+                    .WithWarmupCount(2)
+                    .WithIterationCount(6)
+                    .WithIterationTime(TimeInterval.FromMilliseconds(300))
+            );
 
         foreach (
-            var benchmark in (Type[])[typeof(TransactionBenchmarks), typeof(ReplicaBenchmarks), typeof(FramingBenchmarks)]
+            var benchmark in (Type[])
+                [
+                    typeof(TransactionBenchmarks),
+                    typeof(ReplicaBenchmarks),
+                    typeof(FramingBenchmarks),
+                ]
         )
         {
             BenchmarkRunner.Run(benchmark, config);

@@ -33,7 +33,9 @@ internal static class RawTransaction
                     {
                         ["name"] = ports[0].Name,
                         ["datapath_type"] = "netdev",
-                        ["ports"] = Datum.Set(ports.Select((_, index) => Atom.NamedUuid($"p{index}"))),
+                        ["ports"] = Datum.Set(
+                            ports.Select((_, index) => Atom.NamedUuid($"p{index}"))
+                        ),
                     }
                 )
                 {
@@ -65,7 +67,9 @@ internal static class RawTransaction
                 ["name"] = port.Name,
                 ["type"] = port.Type,
                 ["mtu_request"] = port.Mtu is { } mtu ? mtu : Datum.Empty,
-                ["options"] = port.Remote is { } remote ? Datum.Map(("remote_ip", remote)) : Datum.EmptyMap,
+                ["options"] = port.Remote is { } remote
+                    ? Datum.Map(("remote_ip", remote))
+                    : Datum.EmptyMap,
             }
         )
         {
