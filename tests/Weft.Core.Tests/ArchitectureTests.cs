@@ -37,7 +37,10 @@ public sealed class ArchitectureTests
     public void A_room_knows_no_later_one(string room, params string[] laterOnes)
     {
         var later = laterOnes.Select(one => $"{Core}.{one}").ToHashSet();
-        Assert.Empty(DependenciesOf(room).Where(target => later.Contains(target.Namespace?.FullName ?? "")));
+        Assert.DoesNotContain(
+            DependenciesOf(room),
+            target => later.Contains(target.Namespace?.FullName ?? "")
+        );
     }
 
     [Theory]

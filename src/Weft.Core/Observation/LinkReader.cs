@@ -115,7 +115,9 @@ public static class LinkReader
                 ? d
                 : default;
         var addresses = link.TryGetProperty("addr_info", out var list)
-            ? list.EnumerateArray().Where(address => address.TryGetProperty("local", out _)).ToList()
+            ? list.EnumerateArray()
+                .Where(address => address.TryGetProperty("local", out _))
+                .ToList()
             : [];
         var set = addresses.Where(address => !IsLeased(address)).ToList();
         return new Link

@@ -21,7 +21,9 @@ internal sealed class LinkPlanner(
     // The links that the switch is to make for internal ports, whose names must be free by then.
     private readonly HashSet<string> ofSwitch =
     [
-        .. (intent.Switch?.Ports ?? []).Where(port => port.Type == "internal").Select(port => port.Name),
+        .. (intent.Switch?.Ports ?? [])
+            .Where(port => port.Type == "internal")
+            .Select(port => port.Name),
     ];
 
     // A link-local address of the kernel's would let containers reach the host past all addresses of the file.
@@ -85,7 +87,9 @@ internal sealed class LinkPlanner(
         if (isOfSwitch && !isMade)
         {
             // What the switch is yet to be asked for it does by itself.
-            var asked = observation.Switch.Ports.GetValueOrDefault(name)?.Interfaces.FirstOrDefault();
+            var asked = observation
+                .Switch.Ports.GetValueOrDefault(name)
+                ?.Interfaces.FirstOrDefault();
             SetIfNeeded(
                 "internal link",
                 name,
@@ -295,7 +299,9 @@ internal sealed class LinkPlanner(
             }
             var stage = StageToMake(hostEnd);
             var master = attachment.Bridge is null ? "" : $"master {attachment.Bridge} ";
-            var masterStage = attachment.Bridge is null ? stage : Later(stage, StageToEnslave(hostEnd, attachment.Bridge));
+            var masterStage = attachment.Bridge is null
+                ? stage
+                : Later(stage, StageToEnslave(hostEnd, attachment.Bridge));
             Add(
                 ChangeAction.Add,
                 "interface",

@@ -32,9 +32,7 @@ internal sealed class Ownership(string overlay, string host, SwitchObservation s
 
     /// <summary>Whether a port is the overlay's.</summary>
     public bool Owns(PortRow port) =>
-        IsOurs(
-            port.Mark ?? (port.Name == port.Bridge ? seen.Bridges[port.Bridge].Mark : null)
-        );
+        IsOurs(port.Mark ?? (port.Name == port.Bridge ? seen.Bridges[port.Bridge].Mark : null));
 
     /// <summary>Whose a marked thing is, in words.</summary>
     public static string Describe(string? mark) =>
@@ -43,5 +41,7 @@ internal sealed class Ownership(string overlay, string host, SwitchObservation s
     private bool IsOurs(string? mark) => mark == overlay;
 
     private PortRow? LocalPort(BridgeRow bridge) =>
-        seen.Ports.TryGetValue(bridge.Name, out var port) && port.Bridge == bridge.Name ? port : null;
+        seen.Ports.TryGetValue(bridge.Name, out var port) && port.Bridge == bridge.Name
+            ? port
+            : null;
 }

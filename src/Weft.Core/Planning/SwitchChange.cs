@@ -115,7 +115,8 @@ public sealed record RemovePort(PortRow Port)
     : SwitchChange(ChangeAction.Remove, "port", Port.Name, $"from {Port.Bridge}")
 {
     /// <inheritdoc/>
-    public override string Command => $"ovs-vsctl del-port {ShellWord.Quote(Port.Bridge)} {ShellWord.Quote(Name)}";
+    public override string Command =>
+        $"ovs-vsctl del-port {ShellWord.Quote(Port.Bridge)} {ShellWord.Quote(Name)}";
 }
 
 /// <summary>Removes a switch with the ports in it.</summary>

@@ -20,7 +20,10 @@ public sealed class SwitchTransactionTests
         var bridge = Assert.Single(Inserted(operations, "Bridge"));
         Assert.Equal(4, bridge["ports"].Count);
         Assert.Equal(Datum.Map(("weft", "homelab")), bridge["external_ids"]);
-        Assert.All(Inserted(operations, "Interface"), row => Assert.Equal("homelab", row["external_ids"].StringMap["weft"]));
+        Assert.All(
+            Inserted(operations, "Interface"),
+            row => Assert.Equal("homelab", row["external_ids"].StringMap["weft"])
+        );
     }
 
     [Fact]
@@ -49,16 +52,28 @@ public sealed class SwitchTransactionTests
         host.Shell("ovs-vsctl set port tun-host2 protected=false");
         var operations = Build(host, TwoHosts.Intent());
         var wait = Assert.IsType<Wait>(operations[0]);
-        Assert.Equal(("Port", WaitUntil.Equal, TimeSpan.Zero), (wait.Table, wait.Until, wait.Timeout));
+        Assert.Equal(
+            ("Port", WaitUntil.Equal, TimeSpan.Zero),
+            (wait.Table, wait.Until, wait.Timeout)
+        );
         Assert.Equal([new Row { ["protected"] = false }], wait.Rows);
         Assert.Equal(new Row { ["protected"] = true }, operations.OfType<Update>().Single().Row);
     }
 
     [Theory]
-    [InlineData("ovs-vsctl set port tun-host2 protected=false", "ovs-vsctl set port tun-host2 protected=true")]
+    [InlineData(
+        "ovs-vsctl set port tun-host2 protected=false",
+        "ovs-vsctl set port tun-host2 protected=true"
+    )]
     [InlineData("ovs-vsctl del-port ovsbr0 tun-host2", "ovs-vsctl del-br ovsbr0")]
-    [InlineData("ovs-vsctl del-port ovsbr0 tun-host2", "ovs-vsctl set bridge ovsbr0 external_ids:weft=other")]
-    [InlineData("ovs-vsctl add-port ovsbr0 left external_ids:weft=homelab", "ovs-vsctl set port left external_ids:weft=other")]
+    [InlineData(
+        "ovs-vsctl del-port ovsbr0 tun-host2",
+        "ovs-vsctl set bridge ovsbr0 external_ids:weft=other"
+    )]
+    [InlineData(
+        "ovs-vsctl add-port ovsbr0 left external_ids:weft=homelab",
+        "ovs-vsctl set port left external_ids:weft=other"
+    )]
     [InlineData("ovs-vsctl set bridge ovsbr0 fail_mode=secure", "ovs-vsctl del-br ovsbr0")]
     public void What_somebody_changed_meanwhile_is_not_overwritten(string before, string meanwhile)
     {
@@ -88,5 +103,8 @@ public sealed class SwitchTransactionTests
         );
 
     private static IEnumerable<Row> Inserted(IEnumerable<Operation> operations, string table) =>
-        operations.OfType<Insert>().Where(insert => insert.Table == table).Select(insert => insert.Row);
+        operations
+            .OfType<Insert>()
+            .Where(insert => insert.Table == table)
+            .Select(insert => insert.Row);
 }

@@ -15,9 +15,20 @@ public sealed class LinkReaderTests
         var bridge = Host["net1"];
         Assert.Equal(
             ("bridge", 1458, "02:00:00:00:00:01", true, "weft:home", true, 400),
-            (bridge.Kind, bridge.Mtu, bridge.Mac.ToString(), bridge.Up, bridge.Alias, bridge.Stp, bridge.ForwardDelay)
+            (
+                bridge.Kind,
+                bridge.Mtu,
+                bridge.Mac.ToString(),
+                bridge.Up,
+                bridge.Alias,
+                bridge.Stp,
+                bridge.ForwardDelay
+            )
         );
-        Assert.Equal(["10.8.2.1/24", "fd00:8:2::1/64"], bridge.Addresses.Select(address => $"{address}"));
+        Assert.Equal(
+            ["10.8.2.1/24", "fd00:8:2::1/64"],
+            bridge.Addresses.Select(address => $"{address}")
+        );
         Assert.Equal(["fe80::ff:fe00:1/64"], bridge.LinkLocal.Select(address => $"{address}"));
     }
 

@@ -20,7 +20,10 @@ public sealed class HostStatusTests
             ],
             status.Items.Select(item => (item.Kind, item.Name, item.Intended))
         );
-        Assert.All(status.Items, item => Assert.Equal((ItemState.Ok, null), (item.State, item.Detail)));
+        Assert.All(
+            status.Items,
+            item => Assert.Equal((ItemState.Ok, null), (item.State, item.Detail))
+        );
     }
 
     [Fact]
@@ -28,13 +31,48 @@ public sealed class HostStatusTests
         Assert.All(Of(TwoHosts.Bare()).Items, item => Assert.Equal(ItemState.Missing, item.State));
 
     [Theory]
-    [InlineData("ovs-vsctl set port tun-host2 protected=false", "host2", ItemState.Differs, "port tun-host2: protected")]
-    [InlineData("ovs-vsctl set interface ovsbr0 mtu_request=1400", "ovsbr0", ItemState.Differs, "port ovsbr0: MTU 1400 → 1458")]
-    [InlineData("ovs-vsctl del-port ovsbr0 tun-host2", "host2", ItemState.Missing, "no port tun-host2")]
-    [InlineData("ip addr del 10.8.3.1/24 dev host-mgmnt0", "host-mgmnt0", ItemState.Differs, "internal link host-mgmnt0: add 10.8.3.1/24")]
-    [InlineData("ip link set dev cont-mgmnt0-br nomaster", "cont-mgmnt0", ItemState.Differs, "veth cont-mgmnt0-br: into cont-mgmnt0")]
-    [InlineData("ip -n wallabag link set dev eth1 down", "wallabag", ItemState.Differs, "interface eth1 in wallabag: up")]
-    [InlineData("ip netns exec wallabag ethtool -K eth1 tx off", "wallabag", ItemState.Differs, "checksum eth1 in wallabag: left to hardware: the kernel's datapath can take it")]
+    [InlineData(
+        "ovs-vsctl set port tun-host2 protected=false",
+        "host2",
+        ItemState.Differs,
+        "port tun-host2: protected"
+    )]
+    [InlineData(
+        "ovs-vsctl set interface ovsbr0 mtu_request=1400",
+        "ovsbr0",
+        ItemState.Differs,
+        "port ovsbr0: MTU 1400 → 1458"
+    )]
+    [InlineData(
+        "ovs-vsctl del-port ovsbr0 tun-host2",
+        "host2",
+        ItemState.Missing,
+        "no port tun-host2"
+    )]
+    [InlineData(
+        "ip addr del 10.8.3.1/24 dev host-mgmnt0",
+        "host-mgmnt0",
+        ItemState.Differs,
+        "internal link host-mgmnt0: add 10.8.3.1/24"
+    )]
+    [InlineData(
+        "ip link set dev cont-mgmnt0-br nomaster",
+        "cont-mgmnt0",
+        ItemState.Differs,
+        "veth cont-mgmnt0-br: into cont-mgmnt0"
+    )]
+    [InlineData(
+        "ip -n wallabag link set dev eth1 down",
+        "wallabag",
+        ItemState.Differs,
+        "interface eth1 in wallabag: up"
+    )]
+    [InlineData(
+        "ip netns exec wallabag ethtool -K eth1 tx off",
+        "wallabag",
+        ItemState.Differs,
+        "checksum eth1 in wallabag: left to hardware: the kernel's datapath can take it"
+    )]
     public void What_was_done_by_hand_shows_at_the_thing_it_was_done_to(
         string command,
         string name,
@@ -56,16 +94,25 @@ public sealed class HostStatusTests
         var host = TwoHosts.Applied();
         var observation = host.Observe();
         var port = observation.Switch.Ports["tun-host2"];
-        var broken = port with { Interfaces = [port.Interfaces[0] with { Error = "Address family not supported" }] };
+        var broken = port with
+        {
+            Interfaces = [port.Interfaces[0] with { Error = "Address family not supported" }],
+        };
         observation = observation with
         {
-            Switch = observation.Switch with { Ports = observation.Switch.Ports.SetItem(port.Name, broken) },
+            Switch = observation.Switch with
+            {
+                Ports = observation.Switch.Ports.SetItem(port.Name, broken),
+            },
         };
         var status = HostStatus.Of(TwoHosts.Intent(), observation);
         Assert.Empty(status.Drift);
         Assert.False(status.IsHealthy);
         var item = Assert.Single(status.Items, item => item.State is not ItemState.Ok);
-        Assert.Equal(("host2", ItemState.Error, "Address family not supported"), (item.Name, item.State, item.Detail));
+        Assert.Equal(
+            ("host2", ItemState.Error, "Address family not supported"),
+            (item.Name, item.State, item.Detail)
+        );
     }
 
     [Fact]

@@ -45,7 +45,10 @@ public sealed class PlanExampleTests
             """,
             string.Join(
                 '\n',
-                TwoHosts.Bare(kernelDatapath: false).PlanFor(TwoHosts.Intent(kernelDatapath: false)).Commands
+                TwoHosts
+                    .Bare(kernelDatapath: false)
+                    .PlanFor(TwoHosts.Intent(kernelDatapath: false))
+                    .Commands
             )
         );
 
@@ -65,7 +68,10 @@ public sealed class PlanExampleTests
     public void A_change_of_the_file_is_a_change_of_that_thing()
     {
         var overlay = TwoHosts.Read(
-            TwoHosts.File.Replace("vlan: 100", "vlan: 101").Replace("10.8.2.2 ", "10.8.2.9 ").Replace("host2: 192.0.2.2", "host2: { address: 192.0.2.2, mtu: 1400 }")
+            TwoHosts
+                .File.Replace("vlan: 100", "vlan: 101")
+                .Replace("10.8.2.2 ", "10.8.2.9 ")
+                .Replace("host2: 192.0.2.2", "host2: { address: 192.0.2.2, mtu: 1400 }")
         );
         Assert.Equal(
             """
@@ -85,7 +91,12 @@ public sealed class PlanExampleTests
     public void Taking_protected_away_by_hand_is_mended_by_one_command()
     {
         var host = TwoHosts.Applied();
-        host.SetByHand("Port", host["Port"].First(row => row.Value["name"] == "tun-host2").Key, "protected", false);
+        host.SetByHand(
+            "Port",
+            host["Port"].First(row => row.Value["name"] == "tun-host2").Key,
+            "protected",
+            false
+        );
         Assert.Equal(
             ["ovs-vsctl set port tun-host2 protected=true"],
             host.PlanFor(TwoHosts.Intent()).Commands
@@ -93,7 +104,9 @@ public sealed class PlanExampleTests
     }
 
     [Theory]
-    [InlineData("container 'wallabag' is not there: it gets its place once network namespace 'wallabag' exists")]
+    [InlineData(
+        "container 'wallabag' is not there: it gets its place once network namespace 'wallabag' exists"
+    )]
     public void A_container_that_is_awaited_is_no_difference_but_a_notice(string notice)
     {
         var host = new ModelHost(kernelDatapath: true);
@@ -207,7 +220,10 @@ public sealed class PlanExampleTests
         "ovs-vsctl add-br br0 -- add-port br0 gre0 -- set interface gre0 type=gre options:remote_ip=192.0.2.2",
         "port 'gre0' in bridge 'br0' is a gre tunnel to 192.0.2.2 already, which Weft did not make: remove it with `ovs-vsctl del-port gre0`, or give this overlay a `key` of its own under `tunnels`"
     )]
-    public void What_stands_in_the_way_is_named_once_with_what_to_do(string command, string conflict)
+    public void What_stands_in_the_way_is_named_once_with_what_to_do(
+        string command,
+        string conflict
+    )
     {
         var host = TwoHosts.Bare();
         host.Shell(command);

@@ -10,6 +10,11 @@ namespace Weft.Core.Tests.Planning;
 /// <summary>What holds for all overlays, on all hosts, whatever was there before.</summary>
 public sealed class PlanPropertyTests
 {
+    /// <summary>How many times as many cases as usual to try.</summary>
+    private static readonly int Times = int.Parse(
+        Environment.GetEnvironmentVariable("WEFT_TEST_TIMES") ?? "1"
+    );
+
     [Fact]
     public void One_round_is_enough_and_the_next_finds_nothing_to_do() =>
         Gen.Select(Setting.Any, RandomOverlay.Overlay)
@@ -21,7 +26,7 @@ public sealed class PlanPropertyTests
                     Assert.Empty(host.PlanFor(setting.Intend(overlay)).Changes);
                     Assert.Empty(Errors(host));
                 },
-                iter: 2000
+                iter: 2000 * Times
             );
 
     [Fact]
@@ -38,7 +43,7 @@ public sealed class PlanPropertyTests
                     Assert.Empty(changed.PlanFor(setting.Intend(after)).Changes);
                     Assert.Empty(Errors(changed));
                 },
-                iter: 4000
+                iter: 3000 * Times
             );
 
     [Fact]
@@ -67,7 +72,7 @@ public sealed class PlanPropertyTests
                     }
                     Assert.Equal(all, host.Describe());
                 },
-                iter: 2000
+                iter: 2000 * Times
             );
 
     [Fact]
@@ -90,7 +95,7 @@ public sealed class PlanPropertyTests
                     }
                     Assert.Equal(whole.Describe(), host.Describe());
                 },
-                iter: 300
+                iter: 300 * Times
             );
 
     [Fact]
@@ -112,7 +117,7 @@ public sealed class PlanPropertyTests
                         Assert.Empty(typed.PlanFor(setting.Intend(overlay)).Changes);
                     }
                 },
-                iter: 2000
+                iter: 1000 * Times
             );
 
     [Fact]
@@ -128,11 +133,15 @@ public sealed class PlanPropertyTests
                     var (plan, again) = (host.PlanFor(first), host.Clone().PlanFor(second));
                     Assert.Equal(plan.Commands, again.Commands);
                     Assert.Equal(
-                        plan.Changes.Select(change => $"{change.Action} {change.What} {change.Name} {change.Detail}"),
-                        again.Changes.Select(change => $"{change.Action} {change.What} {change.Name} {change.Detail}")
+                        plan.Changes.Select(change =>
+                            $"{change.Action} {change.What} {change.Name} {change.Detail}"
+                        ),
+                        again.Changes.Select(change =>
+                            $"{change.Action} {change.What} {change.Name} {change.Detail}"
+                        )
                     );
                 },
-                iter: 500
+                iter: 500 * Times
             );
 
     [Fact]
@@ -181,7 +190,7 @@ public sealed class PlanPropertyTests
                         throw new InvalidOperationException(string.Join("; ", done), exception);
                     }
                 },
-                iter: 4000
+                iter: 3000 * Times
             );
 
     [Fact]
@@ -194,7 +203,9 @@ public sealed class PlanPropertyTests
                     var applied = host.Clone();
                     applied.Apply(intent);
                     var links = applied.Links.ToList();
-                    var ports = applied["Port"].Values.Select(row => row["name"].AsString()).ToList();
+                    var ports = applied["Port"]
+                        .Values.Select(row => row["name"].AsString())
+                        .ToList();
                     var mark = isOtherOverlays ? "other" : null;
                     var at = choice % (links.Count + ports.Count);
                     if (at < links.Count)
@@ -214,10 +225,14 @@ public sealed class PlanPropertyTests
                         conflicts,
                         conflict =>
                             conflict.Message.Contains($"'{name}'")
-                            && (mark is null || conflict.Message.Contains($"'{mark}'") || conflict.Name.Contains(" in "))
+                            && (
+                                mark is null
+                                || conflict.Message.Contains($"'{mark}'")
+                                || conflict.Name.Contains(" in ")
+                            )
                     );
                 },
-                iter: 1000
+                iter: 1000 * Times
             );
 
     [Fact]
@@ -231,7 +246,10 @@ public sealed class PlanPropertyTests
                     Foreign.AddLink(host, "guest0");
                     host.Shell($"ovs-vsctl add-port {before.Overlay.Switch} guest0 tag=9");
                     Foreign.AddLink(host, "guest1");
-                    var bridge = setting.Intend(before).Links.OfType<BridgeLinkIntent>().FirstOrDefault();
+                    var bridge = setting
+                        .Intend(before)
+                        .Links.OfType<BridgeLinkIntent>()
+                        .FirstOrDefault();
                     if (bridge is not null)
                     {
                         host.Ip(null, "link", "set", "dev", "guest1", "master", bridge.Name);
@@ -242,12 +260,23 @@ public sealed class PlanPropertyTests
 
                     var intent = setting.Intend(after);
                     var switchStays = before.Overlay.Switch == after.Overlay.Switch;
-                    var bridgeStays = bridge is null || intent.Links.Any(link => link is BridgeLinkIntent && link.Name == bridge.Name);
+                    var bridgeStays =
+                        bridge is null
+                        || intent.Links.Any(link =>
+                            link is BridgeLinkIntent && link.Name == bridge.Name
+                        );
                     var conflicts = host.PlanFor(intent).Conflicts;
-                    Assert.Equal(switchStays, !conflicts.Any(conflict => conflict.Message.Contains("guest0")));
-                    Assert.Equal(bridgeStays, !conflicts.Any(conflict => conflict.Message.Contains("guest1")));
+                    Assert.Equal(
+                        switchStays,
+                        !conflicts.Any(conflict => conflict.Message.Contains("guest0"))
+                    );
+                    Assert.Equal(
+                        bridgeStays,
+                        !conflicts.Any(conflict => conflict.Message.Contains("guest1"))
+                    );
                     // Another datapath is another master.
-                    var datapathStays = setting.Intend(before).Switch!.Userspace == intent.Switch!.Userspace;
+                    var datapathStays =
+                        setting.Intend(before).Switch!.Userspace == intent.Switch!.Userspace;
                     if (conflicts.IsEmpty && datapathStays)
                     {
                         host.Apply(intent);
@@ -255,7 +284,7 @@ public sealed class PlanPropertyTests
                         Assert.Empty(host.PlanFor(intent).Changes);
                     }
                 },
-                iter: 1000
+                iter: 1000 * Times
             );
 
     [Fact]
@@ -273,35 +302,70 @@ public sealed class PlanPropertyTests
 
                     // Links go last, unless their name is needed; what stays in the intent is not removed.
                     var names = Foreign.Names(later);
-                    foreach (var change in plan.Changes.Where(change => change.Action is ChangeAction.Remove))
+                    foreach (
+                        var change in plan.Changes.Where(change =>
+                            change.Action is ChangeAction.Remove
+                        )
+                    )
                     {
-                        var isRemade = plan.Changes.Any(other => other.Action is not ChangeAction.Remove && Words(other).Contains(change.Name));
+                        var isRemade = plan.Changes.Any(other =>
+                            other.Action is not ChangeAction.Remove
+                            && Words(other).Contains(change.Name)
+                        );
                         Assert.True(isRemade || !names.Contains(change.Name), change.ToString());
                         Assert.All(
                             (change as LinkChange)?.Lines ?? [],
-                            line => Assert.True(line.Stage is Stage.Last || names.Contains(change.Name) || names.Contains(there.Links[change.Name].Peer ?? ""), $"{line}")
+                            line =>
+                                Assert.True(
+                                    line.Stage is Stage.Last
+                                        || names.Contains(change.Name)
+                                        || names.Contains(there.Links[change.Name].Peer ?? ""),
+                                    $"{line}"
+                                )
                         );
                     }
                     // An MTU shrinks before the switch changes and grows after.
-                    foreach (var line in plan.Changes.OfType<LinkChange>().Where(change => change.Action is ChangeAction.Set).SelectMany(change => change.Lines))
+                    foreach (
+                        var line in plan
+                            .Changes.OfType<LinkChange>()
+                            .Where(change => change.Action is ChangeAction.Set)
+                            .SelectMany(change => change.Lines)
+                    )
                     {
-                        if (line.Line.Split(' ') is ["link", "set", "dev", var name, "mtu", var mtu])
+                        if (
+                            line.Line.Split(' ') is ["link", "set", "dev", var name, "mtu", var mtu]
+                        )
                         {
-                            var links = line.Namespace is null ? there.Links : there.Namespaces[line.Namespace];
-                            Assert.Equal(int.Parse(mtu) < links[name].Mtu, line.Stage is Stage.BeforeSwitch);
+                            var links = line.Namespace is null
+                                ? there.Links
+                                : there.Namespaces[line.Namespace];
+                            Assert.Equal(
+                                int.Parse(mtu) < links[name].Mtu,
+                                line.Stage is Stage.BeforeSwitch
+                            );
                         }
                     }
                     // No tunnel is ever without its split horizon.
                     Assert.All(
-                        SwitchTransaction.Build(plan.Changes.OfType<SwitchChange>(), there.Switch, "").OfType<Insert>().Where(insert => insert.Table == "Port"),
-                        insert => Assert.Equal(insert.Row["name"].AsString().StartsWith("tun-", StringComparison.Ordinal) && insert.Row["tag"].IsEmpty, insert.Row["protected"].AsBoolean())
+                        SwitchTransaction
+                            .Build(plan.Changes.OfType<SwitchChange>(), there.Switch, "")
+                            .OfType<Insert>()
+                            .Where(insert => insert.Table == "Port"),
+                        insert =>
+                            Assert.Equal(
+                                insert
+                                    .Row["name"]
+                                    .AsString()
+                                    .StartsWith("tun-", StringComparison.Ordinal)
+                                    && insert.Row["tag"].IsEmpty,
+                                insert.Row["protected"].AsBoolean()
+                            )
                     );
                 },
-                iter: 1000
+                iter: 1000 * Times
             );
 
-    private static IEnumerable<string> Words(Plan plan) =>
-        plan.Changes.SelectMany(Words);
+    private static IEnumerable<string> Words(Plan plan) => plan.Changes.SelectMany(Words);
 
     private static IEnumerable<string> Words(Change change) =>
         change.Commands.SelectMany(command => command.Split(' ', '\'', '=', '/'));

@@ -1,7 +1,6 @@
 using CsCheck;
 using Weft.Core.Addressing;
 using Weft.Core.Intents;
-using Weft.Ovsdb;
 
 namespace Weft.Core.Tests.Planning.Model;
 
@@ -9,7 +8,7 @@ namespace Weft.Core.Tests.Planning.Model;
 internal static class Foreign
 {
     /// <summary>What may be there beside any overlay.</summary>
-    public static readonly Gen<Action<ModelHost>[]> Things = 
+    public static readonly Gen<Action<ModelHost>[]> Things =
         from things in Gen.Shuffle(
             (Action<ModelHost>[])[Underlay, ContainersOfAnEngine, HalfAnOtherOverlay, Tunnel]
         )
@@ -21,7 +20,9 @@ internal static class Foreign
         string.Join(
             '\n',
             host.Links.Where(link => names.Contains(link.Name))
-                .Select(link => $"{link with { Addresses = [] }} {string.Join(' ', link.Addresses)}")
+                .Select(link =>
+                    $"{link with { Addresses = [] }} {string.Join(' ', link.Addresses)}"
+                )
                 .Concat(
                     from table in (string[])["Bridge", "Port", "Interface"]
                     from row in host[table]
@@ -38,7 +39,12 @@ internal static class Foreign
         ];
 
     /// <summary>A link that is not the overlay's, of the kind <c>dummy</c>.</summary>
-    public static void AddLink(ModelHost host, string name, string? alias = null, string? space = null) =>
+    public static void AddLink(
+        ModelHost host,
+        string name,
+        string? alias = null,
+        string? space = null
+    ) =>
         host.Add(
             new ModelLink
             {

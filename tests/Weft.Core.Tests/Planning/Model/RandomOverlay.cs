@@ -66,7 +66,7 @@ internal static class RandomOverlay
             + containers
         let read = OverlayFile.Parse("overlay.yaml", Encoding.UTF8.GetBytes(text))
         where read.Overlay is not null
-        select new Written(text, read.Overlay);
+        select new Written(text, read.Overlay!);
 
     /// <summary>Which of the containers are there.</summary>
     public static readonly Gen<string[]> Present =

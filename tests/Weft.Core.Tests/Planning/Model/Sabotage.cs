@@ -2,6 +2,7 @@ using System.Net;
 using Weft.Core.Addressing;
 using Weft.Core.Intents;
 using Weft.Ovsdb;
+using Columns = System.Collections.Immutable.ImmutableSortedDictionary<string, Weft.Ovsdb.Datum>;
 
 namespace Weft.Core.Tests.Planning.Model;
 
@@ -25,7 +26,9 @@ internal sealed record Sabotage(
         [
             .. from sabotage in (IEnumerable<Sabotage>)
                 [
-                    .. host.Links.SelectMany(link => link.MadeBy is null ? OfLink(link) : OfInternalLink(link)),
+                    .. host.Links.SelectMany(link =>
+                        link.MadeBy is null ? OfLink(link) : OfInternalLink(link)
+                    ),
                     .. host["Port"].SelectMany(row => OfPort(row.Key, row.Value)),
                     .. host["Interface"].SelectMany(row => OfInterface(row.Key, row.Value)),
                     .. host["Bridge"].SelectMany(row => OfBridge(row.Key, row.Value)),
@@ -39,7 +42,12 @@ internal sealed record Sabotage(
     private static IEnumerable<Sabotage> OfLink(ModelLink link)
     {
         var (space, name) = (link.Namespace, link.Name);
-        yield return new(ThingOf(link), "deleted", host => host.Ip(space, "link", "del", "dev", name), false);
+        yield return new(
+            ThingOf(link),
+            "deleted",
+            host => host.Ip(space, "link", "del", "dev", name),
+            false
+        );
         yield return Set("down");
         yield return Set("address", "02:ff:ff:ff:ff:ff");
         yield return Set("mtu", "1200");
@@ -90,7 +98,11 @@ internal sealed record Sabotage(
                 "address",
                 host => host.Put(link with { Mac = MacAddress.Derive("by hand") })
             );
-            yield return new(link.Name, "down", host => host.Ip(null, "link", "set", "dev", link.Name, "down"));
+            yield return new(
+                link.Name,
+                "down",
+                host => host.Ip(null, "link", "set", "dev", link.Name, "down")
+            );
             foreach (var sabotage in OfAddresses(link))
             {
                 yield return sabotage;
@@ -100,7 +112,11 @@ internal sealed record Sabotage(
 
     private static IEnumerable<Sabotage> OfAddresses(ModelLink link)
     {
-        foreach (var address in link.Addresses.Where(address => link.NoLinkLocal || !ModelLink.IsLinkLocal(address)))
+        foreach (
+            var address in link.Addresses.Where(address =>
+                link.NoLinkLocal || !ModelLink.IsLinkLocal(address)
+            )
+        )
         {
             yield return new(
                 ThingOf(link),
@@ -111,20 +127,28 @@ internal sealed record Sabotage(
                 $"before {address}",
                 [
                     Near(address),
-                    .. link.Addresses.Where(other => !ModelLink.IsIpv6(address) || other != address),
+                    .. link.Addresses.Where(other =>
+                        !ModelLink.IsIpv6(address) || other != address
+                    ),
                 ]
             );
         }
         yield return Addresses(
             "more addresses",
-            [.. link.Addresses, Parse("10.99.0.1/24"), Parse("10.99.0.2/24"), Parse("10.99.0.3/24"), Parse("fd99::1/64")]
+            [
+                .. link.Addresses,
+                Parse("10.99.0.1/24"),
+                Parse("10.99.0.2/24"),
+                Parse("10.99.0.3/24"),
+                Parse("fd99::1/64"),
+            ]
         );
 
         Sabotage Addresses(string what, InterfaceAddress[] addresses) =>
             new(ThingOf(link), what, host => host.Put(link with { Addresses = [.. addresses] }));
     }
 
-    private static IEnumerable<Sabotage> OfPort(Guid row, IReadOnlyDictionary<string, Datum> port)
+    private static IEnumerable<Sabotage> OfPort(Guid row, Columns port)
     {
         var name = port["name"].AsString();
         yield return Set("tag", 4000);
@@ -134,7 +158,12 @@ internal sealed record Sabotage(
         yield return Set("protected", !port["protected"].AsBoolean());
         yield return Set("external_ids", Datum.EmptyMap);
         yield return new(name, "gone", host => Move(host, row, null), IsContained: false);
-        yield return new(name, "elsewhere", host => Move(host, row, OtherSwitch), IsContained: false);
+        yield return new(
+            name,
+            "elsewhere",
+            host => Move(host, row, OtherSwitch),
+            IsContained: false
+        );
 
         Sabotage Set(string column, Datum value) =>
             new(name, $"{column} {value}", host => host.SetByHand("Port", row, column, value));
@@ -147,23 +176,32 @@ internal sealed record Sabotage(
         {
             return;
         }
-        host.Transact(
-            [
-                new Mutate("Bridge", [Condition.UuidIs(from.Key)], [new("ports", Mutator.Delete, port)]),
-                .. from bridge in host["Bridge"]
-                where to is not null && bridge.Value["name"] == to
-                select new Mutate("Bridge", [Condition.UuidIs(bridge.Key)], [new("ports", Mutator.Insert, port)]),
-            ]
-        );
+        host.Transact([
+            new Mutate(
+                "Bridge",
+                [Condition.UuidIs(from.Key)],
+                [new("ports", Mutator.Delete, port)]
+            ),
+            .. from bridge in host["Bridge"]
+            where to is not null && bridge.Value["name"] == to
+            select new Mutate(
+                "Bridge",
+                [Condition.UuidIs(bridge.Key)],
+                [new("ports", Mutator.Insert, port)]
+            ),
+        ]);
     }
 
-    private static IEnumerable<Sabotage> OfInterface(Guid row, IReadOnlyDictionary<string, Datum> @interface)
+    private static IEnumerable<Sabotage> OfInterface(Guid row, Columns @interface)
     {
         var name = @interface["name"].AsString();
         yield return Set("external_ids", Datum.EmptyMap);
         yield return Set("options", Datum.Map(("remote_ip", "203.0.113.1"), ("x", "y")));
         yield return Set("mtu_request", 1300);
-        yield return Set("mac", "02:ff:ff:ff:ff:ff") with { IsContained = false };
+        yield return Set("mac", "02:ff:ff:ff:ff:ff") with
+        {
+            IsContained = false,
+        };
         yield return Set("type", @interface["type"] == "internal" ? "" : "internal") with
         {
             IsContained = false,
@@ -173,14 +211,20 @@ internal sealed record Sabotage(
             new(name, $"{column} {value}", host => host.SetByHand("Interface", row, column, value));
     }
 
-    private static IEnumerable<Sabotage> OfBridge(Guid row, IReadOnlyDictionary<string, Datum> bridge)
+    private static IEnumerable<Sabotage> OfBridge(Guid row, Columns bridge)
     {
         var name = bridge["name"].AsString();
         yield return new(name, "removed", host => host.Shell($"ovs-vsctl del-br {name}"), false);
         yield return Set("fail_mode", "secure");
         yield return Set("external_ids", Datum.EmptyMap);
-        yield return Set("datapath_type", "netdev") with { IsContained = false };
-        yield return Set("datapath_type", "") with { IsContained = false };
+        yield return Set("datapath_type", "netdev") with
+        {
+            IsContained = false,
+        };
+        yield return Set("datapath_type", "") with
+        {
+            IsContained = false,
+        };
 
         Sabotage Set(string column, Datum value) =>
             new(name, $"{column} {value}", host => host.SetByHand("Bridge", row, column, value));
