@@ -214,8 +214,11 @@ public sealed record Link
     /// <summary>The number of the other end of a veth pair within that end's network namespace.</summary>
     public int? PeerIndex { get; init; }
 
-    /// <summary>The addresses, without those that the kernel makes from the Ethernet address.</summary>
+    /// <summary>The addresses that somebody set, without <see cref="LinkLocal"/>.</summary>
     public ImmutableArray<InterfaceAddress> Addresses { get; init; } = [];
+
+    /// <summary>The addresses that come and go by themselves: from DHCP, or from a router's advertisement (RFC 4862).</summary>
+    public ImmutableArray<InterfaceAddress> Leased { get; init; } = [];
 
     /// <summary>The IPv6 link-local addresses (RFC 4291 section 2.5.6).</summary>
     public ImmutableArray<InterfaceAddress> LinkLocal { get; init; } = [];

@@ -115,8 +115,11 @@ public static class LinkReader
                 ? d
                 : default;
         var addresses = link.TryGetProperty("addr_info", out var list)
-            ? list.EnumerateArray().Where(IsStatic).ToList()
+            ? list.EnumerateArray()
+                .Where(address => address.TryGetProperty("local", out _))
+                .ToList()
             : [];
+        var set = addresses.Where(address => !IsLeased(address)).ToList();
         return new Link
         {
             Index = link.GetProperty("ifindex").GetInt32(),
@@ -132,16 +135,15 @@ public static class LinkReader
             Alias = Text(link, "ifalias"),
             Peer = kind == "veth" ? Text(link, "link") : null,
             PeerIndex = Number(link, "link_index"),
-            Addresses = [.. addresses.Where(address => !IsLinkLocal(address)).Select(ParseAddress)],
-            LinkLocal = [.. addresses.Where(IsLinkLocal).Select(ParseAddress)],
+            Addresses = [.. set.Where(address => !IsLinkLocal(address)).Select(ParseAddress)],
+            LinkLocal = [.. set.Where(IsLinkLocal).Select(ParseAddress)],
+            Leased = [.. addresses.Where(IsLeased).Select(ParseAddress)],
             Stp = Number(data, "stp_state") is > 0,
             ForwardDelay = Number(data, "forward_delay") ?? 0,
         };
     }
 
-    /// <summary>What a router's advertisement gave (RFC 4862) comes and goes by itself.</summary>
-    private static bool IsStatic(JsonElement address) =>
-        address.TryGetProperty("local", out _) && !address.TryGetProperty("dynamic", out _);
+    private static bool IsLeased(JsonElement address) => address.TryGetProperty("dynamic", out _);
 
     private static bool IsLinkLocal(JsonElement address) =>
         Text(address, "family") == "inet6" && Text(address, "scope") == "link";

@@ -58,7 +58,7 @@ public static class Planner
             yield break;
         }
         var carrier = observation.Links.Values.FirstOrDefault(link =>
-            link.Addresses.Any(address => address.Address.Equals(underlay))
+            link.Addresses.Concat(link.Leased).Any(address => address.Address.Equals(underlay))
         );
         if (carrier is null)
         {

@@ -10,6 +10,11 @@ namespace Weft.Core.Tests.Planning;
 /// <summary>What holds for all overlays, on all hosts, whatever was there before.</summary>
 public sealed class PlanPropertyTests
 {
+    /// <summary>How many times as many cases as usual to try.</summary>
+    private static readonly int Times = int.Parse(
+        Environment.GetEnvironmentVariable("WEFT_TEST_TIMES") ?? "1"
+    );
+
     [Fact]
     public void One_round_is_enough_and_the_next_finds_nothing_to_do() =>
         Gen.Select(Setting.Any, RandomOverlay.Overlay)
@@ -21,7 +26,7 @@ public sealed class PlanPropertyTests
                     Assert.Empty(host.PlanFor(setting.Intend(overlay)).Changes);
                     Assert.Empty(Errors(host));
                 },
-                iter: 2000
+                iter: 2000 * Times
             );
 
     [Fact]
@@ -38,7 +43,7 @@ public sealed class PlanPropertyTests
                     Assert.Empty(changed.PlanFor(setting.Intend(after)).Changes);
                     Assert.Empty(Errors(changed));
                 },
-                iter: 4000
+                iter: 3000 * Times
             );
 
     [Fact]
@@ -67,7 +72,7 @@ public sealed class PlanPropertyTests
                     }
                     Assert.Equal(all, host.Describe());
                 },
-                iter: 2000
+                iter: 2000 * Times
             );
 
     [Fact]
@@ -90,7 +95,7 @@ public sealed class PlanPropertyTests
                     }
                     Assert.Equal(whole.Describe(), host.Describe());
                 },
-                iter: 300
+                iter: 300 * Times
             );
 
     [Fact]
@@ -112,7 +117,7 @@ public sealed class PlanPropertyTests
                         Assert.Empty(typed.PlanFor(setting.Intend(overlay)).Changes);
                     }
                 },
-                iter: 2000
+                iter: 1000 * Times
             );
 
     [Fact]
@@ -136,7 +141,7 @@ public sealed class PlanPropertyTests
                         )
                     );
                 },
-                iter: 500
+                iter: 500 * Times
             );
 
     [Fact]
@@ -185,7 +190,7 @@ public sealed class PlanPropertyTests
                         throw new InvalidOperationException(string.Join("; ", done), exception);
                     }
                 },
-                iter: 4000
+                iter: 3000 * Times
             );
 
     [Fact]
@@ -227,7 +232,7 @@ public sealed class PlanPropertyTests
                             )
                     );
                 },
-                iter: 1000
+                iter: 1000 * Times
             );
 
     [Fact]
@@ -279,7 +284,7 @@ public sealed class PlanPropertyTests
                         Assert.Empty(host.PlanFor(intent).Changes);
                     }
                 },
-                iter: 1000
+                iter: 1000 * Times
             );
 
     [Fact]
@@ -357,7 +362,7 @@ public sealed class PlanPropertyTests
                             )
                     );
                 },
-                iter: 1000
+                iter: 1000 * Times
             );
 
     private static IEnumerable<string> Words(Plan plan) => plan.Changes.SelectMany(Words);

@@ -38,20 +38,23 @@ internal sealed partial class ModelHost
                 throw words.Unknown();
         }
         words.End();
-        Reconfigure(enforce: false);
+        if (command[0] == "link")
+        {
+            Reconfigure(enforce: false);
+        }
     }
 
     public void SetChecksums(string? space, string name, bool leavesUndone) =>
         Put(Find(space, name) with { LeavesChecksumsUndone = leavesUndone });
 
     public ModelLink Find(string? space, string name) =>
-        links.Values.FirstOrDefault(link => link.Namespace == space && link.Name == name)
+        links.GetValueOrDefault((space, name))
         ?? throw new RefusedException($"Cannot find device \"{name}\"");
 
     /// <summary>Makes a link of any kind, past the words that plans may use.</summary>
     public ModelLink Add(ModelLink link)
     {
-        if (links.Values.Any(other => other.Namespace == link.Namespace && other.Name == link.Name))
+        if (links.ContainsKey(link.Key))
         {
             throw new RefusedException($"RTNETLINK answers: File exists ({link.Name})");
         }
@@ -60,7 +63,7 @@ internal sealed partial class ModelHost
         return added;
     }
 
-    public void Put(ModelLink link) => links = links.SetItem(link.Index, link);
+    public void Put(ModelLink link) => links = links.SetItem(link.Key, link);
 
     private void AddLink(string? space, Words words)
     {
@@ -109,8 +112,8 @@ internal sealed partial class ModelHost
                 try
                 {
                     peer = Add(peer);
-                    link = Add(link with { Kind = "veth", Peer = peer.Index });
-                    Put(peer with { Peer = link.Index });
+                    link = Add(link with { Kind = "veth", Peer = peer.Key });
+                    Put(peer with { Peer = link.Key });
                 }
                 catch (RefusedException)
                 {
@@ -178,7 +181,7 @@ internal sealed partial class ModelHost
                     throw words.Unknown();
             }
         }
-        var masterBefore = links[link.Index].Master;
+        var masterBefore = links[link.Key].Master;
         Put(link);
         AdjustMtu(masterBefore, link.Namespace);
         AdjustMtu(link.Master, link.Namespace);
@@ -259,7 +262,7 @@ internal sealed partial class ModelHost
 
     private void Remove(ModelLink link)
     {
-        links = links.Remove(link.Index);
+        links = links.Remove(link.Key);
         if (link.Kind == "bridge")
         {
             foreach (

@@ -240,24 +240,18 @@ internal sealed partial class ModelHost
                 (bridge["name"].AsString(), bridge["datapath_type"].AsString())
             )
         ).ToList();
-        foreach (var link in links.Values.Where(link => link.MadeBy is not null))
+        var byName = interfaces.ToDictionary(one => one.Name);
+        foreach (var link in links.Values)
         {
+            var one = link.Namespace is null ? byName.GetValueOrDefault(link.Name) : null;
             if (
-                !interfaces.Exists(one =>
-                    one.IsInternal && one.Name == link.Name && one.Switch == link.MadeBy
-                )
+                link.MadeBy is not null
+                && !(one is { IsInternal: true } && one.Switch == link.MadeBy)
             )
             {
                 Remove(link);
             }
-        }
-        foreach (var link in links.Values.Where(link => link.Master == Datapath))
-        {
-            if (
-                !interfaces.Exists(one =>
-                    one.Type.Length == 0 && one.Name == link.Name && !one.IsUserspace
-                )
-            )
+            else if (link.Master == Datapath && one is not { Type: "", IsUserspace: false })
             {
                 Put(link with { Master = null });
             }
@@ -275,21 +269,20 @@ internal sealed partial class ModelHost
                 .Values.FirstOrDefault(link => link.Namespace is null && link.Name == one.Name)
                 ?.Mtu;
             var old = one.Row["ofport"];
-            SetRow(
-                "Interface",
-                one.Uuid,
-                one.Row,
-                [
-                    new("error", error is null ? Datum.Empty : error),
-                    new("mtu", error is null && mtu is { } bytes ? bytes : Datum.Empty),
-                    new(
-                        "ofport",
-                        error is not null ? -1
-                            : old.IsEmpty || old == -1 ? ++lastPort
-                            : old
-                    ),
-                ]
-            );
+            Datum number =
+                error is not null ? -1
+                : old.IsEmpty || old == -1 ? ++lastPort
+                : old;
+            KeyValuePair<string, Datum>[] report =
+            [
+                new("error", error is null ? Datum.Empty : error),
+                new("mtu", error is null && mtu is { } bytes ? bytes : Datum.Empty),
+                new("ofport", number),
+            ];
+            if (Array.Exists(report, column => one.Row[column.Key] != column.Value))
+            {
+                SetRow("Interface", one.Uuid, one.Row, report);
+            }
         }
         var root = tables["Open_vSwitch"][Root];
         SetRow("Open_vSwitch", Root, root, [new("cur_cfg", root["next_cfg"])]);
@@ -298,9 +291,7 @@ internal sealed partial class ModelHost
     /// <summary>Makes an internal port's link; gives the error, if there is one.</summary>
     private string? Attach(Configured port, bool enforce)
     {
-        var link = links.Values.FirstOrDefault(link =>
-            link.Namespace is null && link.Name == port.Name
-        );
+        var link = links.GetValueOrDefault((null, port.Name));
         if (link is not null && link.MadeBy is null)
         {
             return $"could not add network device {port.Name} to ofproto (File exists)";
@@ -330,9 +321,7 @@ internal sealed partial class ModelHost
     /// <summary>Takes a link into the datapath; gives the error, if there is one.</summary>
     private string? Attach(Configured port)
     {
-        var link = links.Values.FirstOrDefault(link =>
-            link.Namespace is null && link.Name == port.Name
-        );
+        var link = links.GetValueOrDefault((null, port.Name));
         if (link is null)
         {
             return $"could not open network device {port.Name} (No such device)";

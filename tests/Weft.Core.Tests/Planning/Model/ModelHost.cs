@@ -19,15 +19,13 @@ internal sealed class RefusedException(string message) : Exception(message);
 internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<string> namespaces)
 {
     private readonly ImmutableSortedSet<string> namespaces = [.. namespaces];
-    private ImmutableSortedDictionary<int, ModelLink> links = ImmutableSortedDictionary<
-        int,
-        ModelLink
-    >.Empty;
+    private ImmutableDictionary<(string? Namespace, string Name), ModelLink> links =
+        ImmutableDictionary<(string? Namespace, string Name), ModelLink>.Empty;
     private int lastIndex;
 
     public bool KernelDatapath { get; } = kernelDatapath;
 
-    public IEnumerable<ModelLink> Links => links.Values;
+    public IEnumerable<ModelLink> Links => links.Values.OrderBy(link => link.Index);
 
     public ModelHost Clone() =>
         new(KernelDatapath, namespaces)
@@ -117,7 +115,7 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
             .Addresses.Where(address => link.NoLinkLocal || !ModelLink.IsLinkLocal(address))
             .Select(address => address.ToString())
             .Order(StringComparer.Ordinal);
-        var peer = link.Peer is { } index ? $"{links[index].Namespace}/{links[index].Name}" : "";
+        var peer = link.Peer is { } key ? $"{key.Namespace}/{key.Name}" : "";
         return string.Create(
             CultureInfo.InvariantCulture,
             $"link {link.Namespace}/{link.Name} {link.Kind} {link.Mac} mtu {link.Mtu} up {link.Up} master {link.Master} alias {link.Alias} peer {peer} "

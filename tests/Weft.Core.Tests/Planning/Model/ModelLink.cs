@@ -18,7 +18,7 @@ internal sealed record ModelLink
     public bool Up { get; init; }
     public string? Master { get; init; }
     public string? Alias { get; init; }
-    public int? Peer { get; init; }
+    public (string? Namespace, string Name)? Peer { get; init; }
     public bool Stp { get; init; }
     public int ForwardDelay { get; init; }
     public bool LeavesChecksumsUndone { get; init; } = true;
@@ -34,6 +34,9 @@ internal sealed record ModelLink
 
     /// <summary>The switch and datapath that made the link for an internal port.</summary>
     public (string Bridge, string Datapath)? MadeBy { get; init; }
+
+    /// <summary>What tells the link from all others.</summary>
+    public (string? Namespace, string Name) Key => (Namespace, Name);
 
     public static bool IsIpv6(InterfaceAddress address) =>
         address.Address.AddressFamily is AddressFamily.InterNetworkV6;

@@ -2,6 +2,7 @@ using System.Net;
 using Weft.Core.Addressing;
 using Weft.Core.Intents;
 using Weft.Ovsdb;
+using Columns = System.Collections.Immutable.ImmutableSortedDictionary<string, Weft.Ovsdb.Datum>;
 
 namespace Weft.Core.Tests.Planning.Model;
 
@@ -147,7 +148,7 @@ internal sealed record Sabotage(
             new(ThingOf(link), what, host => host.Put(link with { Addresses = [.. addresses] }));
     }
 
-    private static IEnumerable<Sabotage> OfPort(Guid row, IReadOnlyDictionary<string, Datum> port)
+    private static IEnumerable<Sabotage> OfPort(Guid row, Columns port)
     {
         var name = port["name"].AsString();
         yield return Set("tag", 4000);
@@ -191,10 +192,7 @@ internal sealed record Sabotage(
         ]);
     }
 
-    private static IEnumerable<Sabotage> OfInterface(
-        Guid row,
-        IReadOnlyDictionary<string, Datum> @interface
-    )
+    private static IEnumerable<Sabotage> OfInterface(Guid row, Columns @interface)
     {
         var name = @interface["name"].AsString();
         yield return Set("external_ids", Datum.EmptyMap);
@@ -213,10 +211,7 @@ internal sealed record Sabotage(
             new(name, $"{column} {value}", host => host.SetByHand("Interface", row, column, value));
     }
 
-    private static IEnumerable<Sabotage> OfBridge(
-        Guid row,
-        IReadOnlyDictionary<string, Datum> bridge
-    )
+    private static IEnumerable<Sabotage> OfBridge(Guid row, Columns bridge)
     {
         var name = bridge["name"].AsString();
         yield return new(name, "removed", host => host.Shell($"ovs-vsctl del-br {name}"), false);

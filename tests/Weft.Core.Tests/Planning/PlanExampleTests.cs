@@ -1,0 +1,261 @@
+using Weft.Core.Intents;
+using Weft.Core.Planning;
+using Weft.Core.Tests.Planning.Model;
+
+namespace Weft.Core.Tests.Planning;
+
+public sealed class PlanExampleTests
+{
+    [Fact]
+    public void On_a_bare_host_the_plan_says_all_that_is_made() =>
+        Assert.Equal(
+            """
+            Add bridge cont-mgmnt0: container bridge of network cont-mgmnt0, spanning tree with forward delay 2 s
+            Add veth cont-mgmnt0-sw: uplink of cont-mgmnt0 into the switch
+            Add interface eth1 in wallabag: cont-mgmnt0 10.8.2.2/24
+            Add switch ovsbr0: kernel datapath, MTU 1458
+            Add port cont-mgmnt0-sw: uplink of network cont-mgmnt0, VLAN 200
+            Add port host-mgmnt0: this host in network host-mgmnt0, VLAN 100, MTU 1458
+            Add port tun-host2: tunnel to host2: gre 192.0.2.1 → 192.0.2.2, protected
+            Add address host-mgmnt0: 10.8.3.1/24
+            """,
+            Words(TwoHosts.Bare().PlanFor(TwoHosts.Intent()))
+        );
+
+    [Fact]
+    public void On_a_bare_host_the_commands_are_what_an_administrator_would_type() =>
+        Assert.Equal(
+            """
+            ip link add name cont-mgmnt0 address 02:8f:75:58:d1:d6 type bridge stp_state 1 forward_delay 200
+            ip link set dev cont-mgmnt0 alias weft:homelab mtu 1458 addrgenmode none up
+            ip link add name cont-mgmnt0-sw address 02:3f:26:14:7c:ed mtu 1458 type veth peer name cont-mgmnt0-br address 02:d3:aa:10:0d:f9 mtu 1458
+            ip link set dev cont-mgmnt0-sw alias weft:homelab addrgenmode none up
+            ip link set dev cont-mgmnt0-br alias weft:homelab addrgenmode none master cont-mgmnt0 up
+            ip link add name wallabag-eth1 address 02:4e:aa:5d:64:93 mtu 1458 type veth peer name eth1 netns wallabag address 02:1e:3f:30:72:71 mtu 1458
+            ip link set dev wallabag-eth1 alias weft:homelab addrgenmode none master cont-mgmnt0 up
+            ethtool -K cont-mgmnt0-br tx off
+            ovs-vsctl add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev external_ids:weft=homelab -- set port ovsbr0 external_ids:weft=homelab -- set interface ovsbr0 type=internal mtu_request=1458 external_ids:weft=homelab
+            ovs-vsctl add-port ovsbr0 cont-mgmnt0-sw tag=200 external_ids:weft=homelab -- set interface cont-mgmnt0-sw external_ids:weft=homelab
+            ovs-vsctl add-port ovsbr0 host-mgmnt0 tag=100 external_ids:weft=homelab -- set interface host-mgmnt0 type=internal mtu_request=1458 mac='"02:35:b4:bf:28:c2"' external_ids:weft=homelab
+            ovs-vsctl add-port ovsbr0 tun-host2 protected=true external_ids:weft=homelab -- set interface tun-host2 type=gre options:local_ip=192.0.2.1 options:remote_ip=192.0.2.2 external_ids:weft=homelab
+            ip addr add 10.8.3.1/24 dev host-mgmnt0
+            ip link set dev host-mgmnt0 up
+            ip -n wallabag addr add 10.8.2.2/24 dev eth1
+            ip -n wallabag link set dev eth1 alias weft:homelab up
+            """,
+            string.Join(
+                '\n',
+                TwoHosts
+                    .Bare(kernelDatapath: false)
+                    .PlanFor(TwoHosts.Intent(kernelDatapath: false))
+                    .Commands
+            )
+        );
+
+    [Fact]
+    public void Taking_the_overlay_off_names_what_was_made_and_no_more() =>
+        Assert.Equal(
+            """
+            ovs-vsctl del-br ovsbr0
+            ip link del dev cont-mgmnt0
+            ip link del dev cont-mgmnt0-br
+            ip link del dev wallabag-eth1
+            """,
+            string.Join('\n', TwoHosts.Applied().PlanFor(Nothing).Commands)
+        );
+
+    [Fact]
+    public void A_change_of_the_file_is_a_change_of_that_thing()
+    {
+        var overlay = TwoHosts.Read(
+            TwoHosts
+                .File.Replace("vlan: 100", "vlan: 101")
+                .Replace("10.8.2.2 ", "10.8.2.9 ")
+                .Replace("host2: 192.0.2.2", "host2: { address: 192.0.2.2, mtu: 1400 }")
+        );
+        Assert.Equal(
+            """
+            Set bridge cont-mgmnt0: MTU 1458 → 1358
+            Set veth cont-mgmnt0-sw: MTU 1458 → 1358
+            Set veth cont-mgmnt0-br: MTU 1458 → 1358
+            Set veth wallabag-eth1: MTU 1458 → 1358
+            Set interface eth1 in wallabag: MTU 1458 → 1358, remove 10.8.2.2/24, add 10.8.2.9/24
+            Set port ovsbr0: MTU 1458 → 1358
+            Set port host-mgmnt0: VLAN 100 → 101, MTU 1458 → 1358
+            """,
+            Words(TwoHosts.Applied().PlanFor(TwoHosts.Intent(overlay)))
+        );
+    }
+
+    [Fact]
+    public void Taking_protected_away_by_hand_is_mended_by_one_command()
+    {
+        var host = TwoHosts.Applied();
+        host.SetByHand(
+            "Port",
+            host["Port"].First(row => row.Value["name"] == "tun-host2").Key,
+            "protected",
+            false
+        );
+        Assert.Equal(
+            ["ovs-vsctl set port tun-host2 protected=true"],
+            host.PlanFor(TwoHosts.Intent()).Commands
+        );
+    }
+
+    [Theory]
+    [InlineData(
+        "container 'wallabag' is not there: it gets its place once network namespace 'wallabag' exists"
+    )]
+    public void A_container_that_is_awaited_is_no_difference_but_a_notice(string notice)
+    {
+        var host = new ModelHost(kernelDatapath: true);
+        host.Apply(TwoHosts.Intent());
+        var plan = host.PlanFor(TwoHosts.Intent());
+        Assert.Empty(plan.Changes);
+        Assert.Contains(notice, plan.Notices);
+    }
+
+    [Fact]
+    public void A_container_of_an_engine_that_is_not_attached_yet_is_a_notice()
+    {
+        var overlay = TwoHosts.Read(TwoHosts.File.Replace("netns", "lxd"));
+        Assert.Contains(
+            "container 'wallabag' is of engine lxd, which this version of Weft does not attach: only netns containers get their place",
+            TwoHosts.Bare().PlanFor(TwoHosts.Intent(overlay)).Notices
+        );
+    }
+
+    [Fact]
+    public void An_underlay_address_that_no_link_has_is_a_notice()
+    {
+        var host = TwoHosts.Bare();
+        Foreign.AddLink(host, "eth0");
+        Assert.Contains(
+            "underlay address 192.0.2.1 is on no link of this host: no tunnel can come up (is this host host1?)",
+            host.PlanFor(TwoHosts.Intent()).Notices
+        );
+    }
+
+    [Fact]
+    public void A_leased_underlay_address_is_as_good_as_a_set_one()
+    {
+        var host = TwoHosts.Bare();
+        Foreign.AddLink(host, "eth0");
+        var observation = host.Observe();
+        var eth0 = observation.Links["eth0"];
+        observation = observation with
+        {
+            Links = observation.Links.SetItem(
+                "eth0",
+                eth0 with
+                {
+                    Leased = [new(System.Net.IPAddress.Parse("192.0.2.1"), 24)],
+                }
+            ),
+        };
+        Assert.Empty(Planner.Plan(TwoHosts.Intent(), observation).Notices);
+    }
+
+    [Fact]
+    public void An_underlay_link_with_a_smaller_MTU_than_the_file_says_is_a_notice()
+    {
+        var host = TwoHosts.Bare();
+        Foreign.AddLink(host, "eth0");
+        host.Shell("ip addr add 192.0.2.1/24 dev eth0");
+        host.Shell("ip link set dev eth0 mtu 1400");
+        Assert.Equal(
+            [
+                "eth0 carries underlay address 192.0.2.1 with MTU 1400, but the file says 1500: large packets would vanish; give host 'host1' `mtu: 1400`",
+            ],
+            host.PlanFor(TwoHosts.Intent()).Notices
+        );
+    }
+
+    [Fact]
+    public void A_userspace_datapath_whose_underlay_is_in_no_userspace_bridge_is_a_notice()
+    {
+        var host = TwoHosts.Bare(kernelDatapath: false);
+        Foreign.AddLink(host, "eth0");
+        host.Shell("ip addr add 192.0.2.1/24 dev eth0");
+        var intent = TwoHosts.Intent(kernelDatapath: false);
+        Assert.Equal(
+            [
+                "the userspace datapath sends tunnels only by a userspace bridge, but underlay address 192.0.2.1 is on eth0: put that link into a bridge of its own (datapath_type=netdev) that carries the address",
+            ],
+            host.PlanFor(intent).Notices
+        );
+        host.Shell("ip addr del 192.0.2.1/24 dev eth0");
+        host.Shell("ovs-vsctl add-br br-phy -- set bridge br-phy datapath_type=netdev");
+        host.Shell("ip addr add 192.0.2.1/24 dev br-phy");
+        Assert.Empty(host.PlanFor(intent).Notices);
+    }
+
+    [Theory]
+    [InlineData(
+        "ip link add name cont-mgmnt0 type bridge",
+        "link 'cont-mgmnt0' is there already, which Weft did not make: rename it or change the name in the file"
+    )]
+    [InlineData(
+        "ip link add name host-mgmnt0 type bridge",
+        "link 'host-mgmnt0' is there already, which Weft did not make: rename it or change the name in the file"
+    )]
+    [InlineData(
+        "ip link add name x type veth peer name eth1 netns wallabag",
+        "container 'wallabag' has an interface 'eth1' already, which Weft did not make: give the attachment another `interface`, or remove that interface"
+    )]
+    [InlineData(
+        "ovs-vsctl add-br ovsbr0",
+        "bridge 'ovsbr0' is in Open vSwitch already, which Weft did not make: choose another name for `switch`, or remove it with `ovs-vsctl del-br ovsbr0`"
+    )]
+    [InlineData(
+        "ovs-vsctl add-br ovsbr0 -- set bridge ovsbr0 external_ids:weft=other",
+        "bridge 'ovsbr0' is in Open vSwitch already, which belongs to overlay 'other': choose another name for `switch`, or remove it with `ovs-vsctl del-br ovsbr0`"
+    )]
+    [InlineData(
+        "ovs-vsctl add-br br0 -- add-port br0 tun-host2",
+        "port 'tun-host2' is in bridge 'br0' already, which Weft did not make: remove it with `ovs-vsctl del-port tun-host2`, or change the name in the file"
+    )]
+    [InlineData(
+        "ovs-vsctl add-br br0 -- add-port br0 gre0 -- set interface gre0 type=gre options:remote_ip=192.0.2.2",
+        "port 'gre0' in bridge 'br0' is a gre tunnel to 192.0.2.2 already, which Weft did not make: remove it with `ovs-vsctl del-port gre0`, or give this overlay a `key` of its own under `tunnels`"
+    )]
+    public void What_stands_in_the_way_is_named_once_with_what_to_do(
+        string command,
+        string conflict
+    )
+    {
+        var host = TwoHosts.Bare();
+        host.Shell(command);
+        var plan = host.PlanFor(TwoHosts.Intent());
+        Assert.Equal([conflict], plan.Conflicts.Select(one => one.Message));
+        Assert.False(plan.IsApplicable);
+    }
+
+    [Fact]
+    public void A_guest_in_what_is_to_go_is_to_leave_first()
+    {
+        var host = TwoHosts.Applied();
+        Foreign.AddLink(host, "guest0");
+        Foreign.AddLink(host, "guest1");
+        host.Shell("ovs-vsctl add-port ovsbr0 guest0");
+        host.Shell("ip link set dev guest1 master cont-mgmnt0");
+        Assert.Equal(
+            [
+                "bridge 'cont-mgmnt0' is to go, but guest1 in it is not Weft's: detach it from the bridge first",
+                "switch 'ovsbr0' is to go, but its port guest0 Weft did not make: remove it first",
+            ],
+            host.PlanFor(Nothing).Conflicts.Select(conflict => conflict.Message)
+        );
+    }
+
+    private static HostIntent Nothing => HostIntent.Nothing("homelab", "host1");
+
+    private static string Words(Plan plan) =>
+        string.Join(
+            '\n',
+            plan.Changes.Select(change =>
+                $"{change.Action} {change.What} {change.Name}: {change.Detail}"
+            )
+        );
+}
