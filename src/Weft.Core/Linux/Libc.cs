@@ -10,6 +10,12 @@ internal static partial class Libc
     public const int SigInt = 2;
     public const int SigStop = 19;
 
+    /// <summary>EWOULDBLOCK of errno.h.</summary>
+    public const int WouldBlock = 11;
+
+    /// <summary>F_SETFD of fcntl.h.</summary>
+    public const int SetFlags = 2;
+
     /// <summary>CLONE_NEWNET of sched.h: a network namespace.</summary>
     public const int CloneNewNet = 0x4000_0000;
 
@@ -45,4 +51,7 @@ internal static partial class Libc
         nuint request,
         ref Ethtool.InterfaceRequest argument
     );
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    public static partial int SetDescriptorFlags(SafeHandle descriptor, int command, int flags);
 }

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using Microsoft.Win32.SafeHandles;
+using Weft.Core.Linux;
 using Weft.Ovsdb;
 
 namespace Weft.Core.Observation;
@@ -15,6 +17,8 @@ public sealed class LocalHost : IAsyncDisposable
 
     // Filled while links are read and the lock is asked for: nothing here waits for anything that it does not need.
     private readonly Task<Replica> replica;
+
+    private SafeFileHandle? linksLock;
 
     private LocalHost(OvsdbClient client, Task<Replica> replica)
     {
@@ -61,17 +65,25 @@ public sealed class LocalHost : IAsyncDisposable
     }
 
     /// <summary>
-    /// Waits until no other Weft changes this host. The lock is the database's (RFC 7047 section 4.1.8): it ends
-    /// with this process, however that ends.
+    /// Waits until no other Weft changes this host. One lock is for its links; the other is the database's own
+    /// (RFC 7047 section 4.1.8), for what a run that was killed had sent there and was not answered yet.
     /// </summary>
+    /// <exception cref="HostException">Root's rights are missing.</exception>
     public async Task LockAsync(IProgress<string>? progress, CancellationToken cancellationToken)
     {
-        var held = await client.LockAsync(Lock, cancellationToken);
-        if (!held.IsHeld)
+        try
         {
-            progress?.Report("another weft is changing this host: waiting for it");
-            await held.WaitUntilHeldAsync(cancellationToken);
+            linksLock = await HostLock.TakeAsync(
+                () => progress?.Report("another weft is changing this host: waiting for it"),
+                cancellationToken
+            );
         }
+        catch (UnauthorizedAccessException exception)
+        {
+            throw new HostException("changing a host takes root's rights: use sudo", exception);
+        }
+        var held = await client.LockAsync(Lock, cancellationToken);
+        await held.WaitUntilHeldAsync(cancellationToken);
     }
 
     /// <summary>Reads the host.</summary>
@@ -146,6 +158,7 @@ public sealed class LocalHost : IAsyncDisposable
     {
         // The client ends its replicas with it, and fails one that has not begun; whoever needed that one has heard.
         await client.DisposeAsync();
+        linksLock?.Dispose();
         await replica.ContinueWith(_ => { }, TaskScheduler.Default);
     }
 }
