@@ -16,7 +16,14 @@ public sealed class DocumentationTests
                 .Select(path => Path.GetFileName(path)),
         ];
 
-    public static TheoryData<string> YamlBlocks => [.. Blocks("yaml")];
+    public static TheoryData<string> YamlBlocks =>
+        [
+            .. Directory
+                .GetFiles(Repository.PathOf("docs"), "*.md")
+                .Select(path => $"docs/{Path.GetFileName(path)}")
+                .Append("README.md")
+                .SelectMany(page => Blocks("yaml", page)),
+        ];
 
     [Theory]
     [MemberData(nameof(Examples))]
@@ -79,9 +86,9 @@ public sealed class DocumentationTests
         );
     }
 
-    private static IEnumerable<string> Blocks(string language) =>
+    private static IEnumerable<string> Blocks(string language, string page = Page) =>
         Repository
-            .Read(Page)
+            .Read(page)
             .Split($"\n{Fence}")
             .Skip(1)
             .Where(
