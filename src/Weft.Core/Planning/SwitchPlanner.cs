@@ -245,13 +245,7 @@ internal sealed class SwitchPlanner(
         {
             return false;
         }
-        Conflicts.Add(
-            new(
-                port.Name,
-                $"port '{port.Name}' is in bridge '{row.Bridge}' already, {Ownership.Describe(row.Mark)}: "
-                    + $"remove it with `ovs-vsctl del-port {port.Name}`, or change the name in the file"
-            )
-        );
+        Conflicts.Add(Conflict.WithPort(row));
         return true;
     }
 

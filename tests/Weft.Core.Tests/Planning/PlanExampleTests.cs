@@ -88,6 +88,34 @@ public sealed class PlanExampleTests
     }
 
     [Fact]
+    public void Where_the_kernel_has_no_IPv6_nothing_is_said_of_it()
+    {
+        var observation = TwoHosts.Bare().Observe() with { HasIpv6 = false };
+        Assert.All(
+            Planner.Plan(TwoHosts.Intent(), observation).Commands,
+            command => Assert.DoesNotContain("addrgenmode", command)
+        );
+    }
+
+    [Fact]
+    public void A_bridge_that_speaks_IPv6_is_given_its_link_local_address()
+    {
+        var overlay = TwoHosts.Read(
+            TwoHosts.File.Replace(
+                "10.8.2.0/24, bridge: { stp: true }",
+                "[10.8.2.0/24, \"fd00:8:2::/64\"], bridge: true, hosts: { host1: \"fd00:8:2::1\" }"
+            )
+        );
+        Assert.Equal(
+            [
+                "ip addr add fd00:8:2::1/64 dev cont-mgmnt0 nodad",
+                "ip addr add fe80::8f:75ff:fe58:d1d6/64 dev cont-mgmnt0 nodad",
+            ],
+            TwoHosts.Bare().PlanFor(TwoHosts.Intent(overlay)).Commands.Where(command => command.EndsWith("nodad", StringComparison.Ordinal))
+        );
+    }
+
+    [Fact]
     public void Taking_protected_away_by_hand_is_mended_by_one_command()
     {
         var host = TwoHosts.Applied();
