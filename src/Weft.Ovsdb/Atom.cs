@@ -242,10 +242,7 @@ public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
 
                 return json.TryGetDouble(out var real) && double.IsFinite(real)
                     ? real
-                    : throw new OvsdbValueException(
-                        "a number within the range of a double",
-                        Json.Excerpt(json)
-                    );
+                    : Extreme(json);
             case JsonValueKind.True:
                 return true;
             case JsonValueKind.False:
@@ -325,6 +322,18 @@ public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
             );
         }
     }
+
+    // The largest double as ovsdb-server prints it, with 15 digits, is larger than the largest double.
+    private static Atom Extreme(JsonElement json) =>
+        json.GetRawText() switch
+        {
+            "1.79769313486232e+308" => double.MaxValue,
+            "-1.79769313486232e+308" => double.MinValue,
+            _ => throw new OvsdbValueException(
+                "a number within the range of a double",
+                Json.Excerpt(json)
+            ),
+        };
 
     private static void CheckText(string value)
     {

@@ -349,7 +349,7 @@ public sealed class Datum : IEquatable<Datum>
     /// <summary>Reads a value as RFC 7047, section 5.1, writes it.</summary>
     /// <param name="json">The JSON.</param>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">It is no value, or a set or map holds something twice.</exception>
+    /// <exception cref="OvsdbValueException">It is no value, or a map holds a key twice.</exception>
     public static Datum FromJson(JsonElement json)
     {
         if (json.ValueKind != JsonValueKind.Array || json.GetArrayLength() != 2)
@@ -372,10 +372,8 @@ public sealed class Datum : IEquatable<Datum>
                 atoms[i++] = Atom.FromJson(atom);
             }
 
-            var set = SetOf(atoms);
-            return set.Count == i
-                ? set
-                : throw new OvsdbValueException("a set", "a value that is in it twice");
+            // A server may well send a value twice: reals that differ beyond the 15 digits it prints are two to it.
+            return SetOf(atoms);
         }
 
         if (json[0].ValueEquals("map"u8))
@@ -438,10 +436,22 @@ public sealed class Datum : IEquatable<Datum>
     /// </summary>
     internal Datum Apply(Datum difference)
     {
+        if (IsEmpty || difference.IsEmpty)
+        {
+            return IsEmpty ? difference : this;
+        }
+
+        if (IsMap != difference.IsMap)
+        {
+            throw new OvsdbValueException(
+                IsMap ? "a difference of maps" : "a difference of sets",
+                difference.ToString()
+            );
+        }
+
         // Sizes of differences are small against a column; a sorted merge keeps both canonical in one pass.
         var keys = new List<Atom>(Count + difference.Count);
-        var isMap = IsMap || difference.IsMap;
-        var values = isMap ? new List<Atom>(Count + difference.Count) : null;
+        var values = IsMap ? new List<Atom>(Count + difference.Count) : null;
         int a = 0,
             b = 0;
         while (a < Count || b < difference.Count)
@@ -475,7 +485,7 @@ public sealed class Datum : IEquatable<Datum>
             }
         }
 
-        return keys.Count == 0 ? (isMap ? EmptyMap : Empty) : new([.. keys], values?.ToArray());
+        return keys.Count == 0 ? (IsMap ? EmptyMap : Empty) : new([.. keys], values?.ToArray());
     }
 
     private static Datum SetOf(Atom[] atoms)

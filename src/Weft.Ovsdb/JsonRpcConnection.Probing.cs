@@ -11,7 +11,9 @@ internal sealed partial class JsonRpcConnection
     private readonly TimeSpan _probeInterval;
     private ITimer? _probe;
     private long _lastLife;
-    private bool _isProbing;
+
+    // The last sign of life before an echo was asked for: if there is none since, it was not answered.
+    private long? _probedAfter;
 
     private void NoteLife() => Volatile.Write(ref _lastLife, _time.GetTimestamp());
 
@@ -38,17 +40,17 @@ internal sealed partial class JsonRpcConnection
             return;
         }
 
-        var silence = _time.GetElapsedTime(Volatile.Read(ref _lastLife));
+        var life = Volatile.Read(ref _lastLife);
+        var silence = _time.GetElapsedTime(life);
         var next = _probeInterval;
         if (silence < _probeInterval)
         {
-            _isProbing = false;
             next = _probeInterval - silence;
         }
-        else if (!_isProbing)
+        else if (life != _probedAfter)
         {
-            _isProbing = true;
-            Send(WriteMessage(0, "echo", static _ => { }));
+            _probedAfter = life;
+            Tell("echo", static _ => { });
         }
         else
         {

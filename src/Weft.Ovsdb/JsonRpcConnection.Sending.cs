@@ -8,7 +8,7 @@ internal sealed partial class JsonRpcConnection
     private PooledBuffer _unsent = new();
     private PooledBuffer _beingSent = new();
     private bool _isFlushing;
-    private Task _flushed = Task.CompletedTask;
+    private TaskCompletionSource? _flushed;
 
     private int UnsentBytes
     {
@@ -21,14 +21,17 @@ internal sealed partial class JsonRpcConnection
         }
     }
 
-    private Task Flushed
+    private Task WaitUntilFlushedAsync()
     {
-        get
+        lock (_gate)
         {
-            lock (_gate)
+            if (!_isFlushing)
             {
-                return _flushed;
+                return Task.CompletedTask;
             }
+
+            _flushed ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _flushed.Task;
         }
     }
 
@@ -113,39 +116,21 @@ internal sealed partial class JsonRpcConnection
                 // pipelining: let the pool send, so that what it adds meanwhile shares one write.
                 if (_pending.Count > 1)
                 {
-                    _flushed = Task.Run(FlushAsync);
+                    _ = Task.Run(FlushAsync);
                     return;
                 }
             }
         }
 
-        var flushing = FlushAsync();
-        lock (_gate)
-        {
-            if (_isFlushing)
-            {
-                _flushed = flushing;
-            }
-        }
+        _ = FlushAsync();
     }
 
     private async Task FlushAsync()
     {
         try
         {
-            while (true)
+            while (TakeUnsent())
             {
-                lock (_gate)
-                {
-                    if (_unsent.Length == 0 || _reason is not null)
-                    {
-                        _isFlushing = false;
-                        return;
-                    }
-
-                    (_unsent, _beingSent) = (_beingSent, _unsent);
-                }
-
                 await _stream.WriteAsync(_beingSent.Written, _closing.Token);
                 _beingSent.Clear();
             }
@@ -160,6 +145,27 @@ internal sealed partial class JsonRpcConnection
                     cause: e
                 )
             );
+            TakeUnsent();
         }
+    }
+
+    /// <summary>Takes what is to be sent next; or, in the same instant, ends the flushing because there is nothing.</summary>
+    private bool TakeUnsent()
+    {
+        TaskCompletionSource? flushed;
+        lock (_gate)
+        {
+            if (_unsent.Length > 0 && _reason is null)
+            {
+                (_unsent, _beingSent) = (_beingSent, _unsent);
+                return true;
+            }
+
+            _isFlushing = false;
+            (flushed, _flushed) = (_flushed, null);
+        }
+
+        flushed?.TrySetResult();
+        return false;
     }
 }

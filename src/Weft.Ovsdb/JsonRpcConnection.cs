@@ -114,6 +114,10 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
         _closing.Dispose();
     }
 
+    /// <summary>Sends a request whose answer does not matter.</summary>
+    public void Tell(string method, Action<Utf8JsonWriter> writeParameters) =>
+        Send(WriteMessage(0, method, writeParameters));
+
     /// <summary>Sends a request, unless the connection had ended before.</summary>
     public bool TryCall<T>(
         string method,
@@ -181,25 +185,16 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
         {
             return await call.Task.WaitAsync(cancellationToken);
         }
-        catch (OperationCanceledException e) when (!call.Task.IsCompleted)
+        catch (OperationCanceledException e)
         {
-            if (isTransaction)
+            var outcome = isTransaction
+                ? await CancelAsync(call)
+                : "whether the server carried it out is unknown";
+
+            // An answer that came after all, or at the same instant, says more than the cancellation does.
+            if (call.Task.IsCompleted && !IsCanceled(call.Task))
             {
-                // RFC 7047, section 4.1.4: the server answers the request itself, with "canceled" or the result.
-                Send(WriteMessage(null, "cancel", writer => writer.WriteNumberValue(call.Id)));
-                try
-                {
-                    return await call.Task.WaitAsync(CancelGrace, _time, CancellationToken.None);
-                }
-                catch (OvsdbRemoteException answer) when (answer.Error == ErrorNames.Canceled)
-                {
-                    throw new OperationCanceledException(
-                        $"'{call.Method}' on {Remote} was canceled; nothing was carried out",
-                        answer,
-                        cancellationToken
-                    );
-                }
-                catch (TimeoutException) { }
+                return await call.Task;
             }
 
             lock (_gate)
@@ -208,12 +203,55 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
             }
 
             throw new OperationCanceledException(
-                $"'{call.Method}' on {Remote} was canceled before it was answered; whether the server carried it out is unknown",
+                $"'{call.Method}' on {Remote} was canceled; {outcome}",
                 e,
                 cancellationToken
             );
         }
     }
+
+    /// <summary>Cancels a transaction on the server (RFC 7047, section 4.1.4), and says what became of it.</summary>
+    /// <remarks>
+    /// By the RFC the server answers the request itself, with "canceled" or with the result. ovsdb-server answers one
+    /// that it has carried out, but drops one that still waits without a word (<c>execute_cancel</c> in
+    /// ovsdb/jsonrpc-server.c); the echo sent behind tells that no answer will come.
+    /// </remarks>
+    private async Task<string> CancelAsync<T>(PendingCall<T> call)
+    {
+        if (call.Task.IsCompleted)
+        {
+            return "";
+        }
+
+        Send(WriteMessage(null, "cancel", writer => writer.WriteNumberValue(call.Id)));
+        if (
+            TryCall(
+                "echo",
+                static _ => { },
+                static _ => true,
+                false,
+                out var echo,
+                CancellationToken.None
+            )
+        )
+        {
+            try
+            {
+                await Task.WhenAny(call.Task, echo).WaitAsync(CancelGrace, _time);
+            }
+            catch (TimeoutException)
+            {
+                return "the server does not say whether it was carried out";
+            }
+        }
+
+        return call.Task.IsCompleted || echo is { IsCompletedSuccessfully: true }
+            ? "nothing was carried out, unless a cluster was committing it already"
+            : "whether the server carried it out is unknown";
+    }
+
+    private static bool IsCanceled(Task call) =>
+        call.Exception?.InnerException is OvsdbRemoteException { Error: ErrorNames.Canceled };
 
     private async Task ReadAsync()
     {
@@ -241,7 +279,7 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
                     Dispatch(message);
                     if (UnsentBytes > MaxUnsentBytes)
                     {
-                        await Flushed;
+                        await WaitUntilFlushedAsync();
                     }
                 }
             }
@@ -349,21 +387,26 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
             return;
         }
 
-        if (error.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined))
-        {
-            call.Fail(new OvsdbRemoteException(call.Method, Remote, ServerWords.FromJson(error)));
-            return;
-        }
-
         try
         {
-            call.Complete(result);
+            if (error.ValueKind is JsonValueKind.Null or JsonValueKind.Undefined)
+            {
+                call.Complete(result);
+            }
+            else
+            {
+                call.Fail(
+                    new OvsdbRemoteException(call.Method, Remote, ServerWords.FromJson(error))
+                );
+            }
         }
         catch (OvsdbException e) when (e is not OvsdbValueException)
         {
             call.Fail(e);
         }
-        catch (Exception e) when (e is InvalidOperationException or OvsdbValueException)
+#pragma warning disable CA1031 // The call is no longer pending, so nobody else would ever tell its caller.
+        catch (Exception e)
+#pragma warning restore CA1031
         {
             call.Fail(Breach($"a reply to '{call.Method}'", e));
         }

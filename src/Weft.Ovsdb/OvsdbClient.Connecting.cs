@@ -3,6 +3,8 @@ namespace Weft.Ovsdb;
 /// <content>Keeping one connection: rounds over the remotes, with pauses that grow and are never quite the same.</content>
 public sealed partial class OvsdbClient
 {
+    private static readonly TimeSpan LongestPauseInElection = TimeSpan.FromMilliseconds(500);
+
     private int _nextRemote;
     private long? _seenIndex;
     private string? _seenCluster;
@@ -85,12 +87,20 @@ public sealed partial class OvsdbClient
         var backoff = _options.MinBackoff;
         while (true)
         {
-            if (await TryRoundAsync([], cancellationToken) is { } connection)
+            var failures = new List<OvsdbException>();
+            if (await TryRoundAsync(failures, cancellationToken) is { } connection)
             {
                 return connection;
             }
 
-            await PauseAsync(backoff, cancellationToken);
+            // Servers that are there are electing a leader: that takes a second or two, and a long pause would miss it.
+            var electing = failures.Exists(static f =>
+                f is OvsdbConnectionException { IsOfRole: true }
+            );
+            await PauseAsync(
+                electing && backoff > LongestPauseInElection ? LongestPauseInElection : backoff,
+                cancellationToken
+            );
             backoff = Longer(backoff);
         }
     }
@@ -135,6 +145,10 @@ public sealed partial class OvsdbClient
             var stream = await Dialer.DialAsync(remote, _options.Tls, trying.Token);
             connection = new(stream, remote, _options);
             connection.Start();
+
+            // Else the server hangs up on everybody when any of its databases comes, goes or changes its schema
+            // (ovsdb-server(7), section 4.1.18). An old server refuses, and then never does.
+            connection.Tell("set_db_change_aware", static writer => writer.WriteBooleanValue(true));
             if (_options.Database is not null)
             {
                 await CheckRoleAsync(connection, trying.Token);

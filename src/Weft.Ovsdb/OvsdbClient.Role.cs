@@ -63,7 +63,7 @@ public sealed partial class OvsdbClient
 
         if (objection is not null)
         {
-            throw new OvsdbConnectionException(objection, connection.Remote);
+            throw new OvsdbConnectionException(objection, connection.Remote) { IsOfRole = true };
         }
     }
 

@@ -47,6 +47,9 @@ public sealed class OvsdbConnectionException : OvsdbException
     /// <summary>The remote that was connected or tried last; null where none was.</summary>
     public Remote? Remote { get; }
 
+    /// <summary>Is the server there, but not in the role that is wanted?</summary>
+    internal bool IsOfRole { get; init; }
+
     /// <summary>
     /// Was the request on its way already? Then the server may or may not have carried it out: read back before
     /// trying again. When false, nothing was sent.

@@ -45,8 +45,13 @@ public sealed class OvsdbLock : IAsyncDisposable
     /// <returns>When the server has it back.</returns>
     public async ValueTask DisposeAsync()
     {
-        await _disposing.CancelAsync();
+        if (!_disposing.IsCancellationRequested)
+        {
+            await _disposing.CancelAsync();
+        }
+
         await _following;
+        _disposing.Dispose();
     }
 
     internal async Task StartAsync(string method, CancellationToken cancellationToken)

@@ -124,8 +124,13 @@ public sealed partial class Replica : IAsyncDisposable
     /// <returns>When it has ended.</returns>
     public async ValueTask DisposeAsync()
     {
-        await _disposing.CancelAsync();
+        if (!_disposing.IsCancellationRequested)
+        {
+            await _disposing.CancelAsync();
+        }
+
         await _following;
+        _disposing.Dispose();
     }
 
     /// <summary>Makes the replica live for the first time, or fails with what the server said.</summary>

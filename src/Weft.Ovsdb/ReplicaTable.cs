@@ -40,11 +40,11 @@ internal sealed class ReplicaTable
         && _types.SequenceEqual(other._types);
 
     /// <summary>The row after <c>&lt;row-update&gt;</c> (RFC 7047, section 4.1.6); null when it was deleted.</summary>
-    public Row? Update1(Guid uuid, Row? old, JsonElement update) =>
+    public Row? Update1(Guid uuid, JsonElement update) =>
         update.TryGetProperty("new"u8, out var row) ? Read(uuid, row)
-        : update.TryGetProperty("old"u8, out _) && old is not null ? null
+        : update.TryGetProperty("old"u8, out _) ? null
         : throw new OvsdbValueException(
-            "a row-update with \"new\", or with \"old\" of a known row",
+            "a row-update with \"new\" or \"old\"",
             Json.Excerpt(update)
         );
 
@@ -53,6 +53,7 @@ internal sealed class ReplicaTable
     {
         foreach (var member in update.EnumerateObject())
         {
+            // A difference to a row that is not there would be a guess; to delete such a row is to have it right.
             if (member.NameEquals("modify"u8) && old is not null)
             {
                 return Modify(old, member.Value);
@@ -63,14 +64,14 @@ internal sealed class ReplicaTable
                 return Read(uuid, member.Value);
             }
 
-            if (member.NameEquals("delete"u8) && old is not null)
+            if (member.NameEquals("delete"u8))
             {
                 return null;
             }
         }
 
         throw new OvsdbValueException(
-            "a row-update2 with \"initial\" or \"insert\", or with \"modify\" or \"delete\" of a known row",
+            "a row-update2 with \"initial\", \"insert\" or \"delete\", or \"modify\" of a known row",
             Json.Excerpt(update)
         );
     }

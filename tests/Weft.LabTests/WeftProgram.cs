@@ -11,4 +11,14 @@ internal static class WeftProgram
 
     public static Task<ToolResult> RunAsync(params IEnumerable<string> arguments) =>
         Tool.RunAsync([Path, .. arguments], cancellationToken: Needs.Cancellation);
+
+    public static async Task<string> InNamespaceAsync(int pid, string script)
+    {
+        var result = await Tool.RunAsync(
+            ["nsenter", $"--net=/proc/{pid}/ns/net", "sh", "-euc", script],
+            cancellationToken: Needs.Cancellation
+        );
+        Assert.True(result.ExitCode == 0, result.Errors);
+        return result.Output;
+    }
 }

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 
 namespace Weft.Ovsdb.Tests;
 
@@ -42,11 +44,14 @@ internal sealed class OvsdbServer : IAsyncDisposable
     /// <summary>What the server said.</summary>
     public string Log => File.Exists(LogPath) ? File.ReadAllText(LogPath) : "";
 
+    /// <summary>Was it started, and not killed since?</summary>
+    public bool IsRunning => _process is { HasExited: false };
+
     private string LogPath => Path.Combine(_directory, "log");
 
     /// <summary>Starts a server with an empty database.</summary>
     /// <param name="schema">The schema, JSON.</param>
-    /// <param name="remotes">Further remotes to listen at, such as <c>ptcp:0:127.0.0.1</c>.</param>
+    /// <param name="remotes">Further remotes of 127.0.0.1 to listen at, such as <c>ptcp:16640:127.0.0.1</c>.</param>
     /// <param name="arguments">Further arguments.</param>
     public static async Task<OvsdbServer> StartAsync(
         string schema,
@@ -55,8 +60,16 @@ internal sealed class OvsdbServer : IAsyncDisposable
     )
     {
         var server = await CreateAsync(schema, remotes, arguments);
-        await server.StartAsync();
-        return server;
+        try
+        {
+            await server.StartAsync();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Makes the database, but starts nothing.</summary>
@@ -94,6 +107,10 @@ internal sealed class OvsdbServer : IAsyncDisposable
         return new(directory, remotes ?? [], arguments ?? []);
     }
 
+    /// <summary>Adds arguments for the next start.</summary>
+    public void AddArguments(params ReadOnlySpan<string> arguments) =>
+        _arguments.AddRange(arguments);
+
     /// <summary>Starts it, again too, and waits until it listens.</summary>
     public async Task StartAsync()
     {
@@ -124,7 +141,7 @@ internal sealed class OvsdbServer : IAsyncDisposable
         start.Environment["OVS_RUNDIR"] = _directory;
         start.Environment["OVS_LOGDIR"] = _directory;
         _process = Process.Start(start)!;
-        await RunAsync("ovsdb-client", "--timeout=60", "list-dbs", Remote);
+        await WaitUntilItListensAsync(_process);
     }
 
     /// <summary>Ends it as a power cut would.</summary>
@@ -148,6 +165,18 @@ internal sealed class OvsdbServer : IAsyncDisposable
     /// <summary>Runs a command of the server's control socket, such as <c>cluster/status</c>.</summary>
     public Task<string> ControlAsync(params string[] arguments) =>
         RunAsync("ovs-appctl", ["-t", Path.Combine(_directory, "ctl"), .. arguments]);
+
+    /// <summary>Waits until the server has joined its cluster.</summary>
+    public Task WaitUntilItJoinedAsync(string database) =>
+        RunAsync("ovsdb-client", "--timeout=60", "wait", Remote, database, "connected");
+
+    /// <summary>A TCP port of 127.0.0.1 that nobody listened at a moment ago.</summary>
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
 
     /// <summary>Runs a program to its end, and fails the test unless it succeeds.</summary>
     public static async Task<string> RunAsync(string program, params string[] arguments)
@@ -178,6 +207,43 @@ internal sealed class OvsdbServer : IAsyncDisposable
     {
         await KillAsync();
         System.IO.Directory.Delete(_directory, recursive: true);
+    }
+
+    // Not --detach, which tells when it listens: then it would be no child, and nobody could wait for its end.
+    private async Task WaitUntilItListensAsync(Process process)
+    {
+        var began = Stopwatch.GetTimestamp();
+        foreach (var remote in _remotes)
+        {
+            var parts = remote.Split(':');
+            EndPoint address = parts[0] switch
+            {
+                "punix" => new UnixDomainSocketEndPoint(parts[1]),
+                _ => new IPEndPoint(IPAddress.Loopback, int.Parse(parts[1])),
+            };
+            while (true)
+            {
+                using var socket = new Socket(
+                    address.AddressFamily,
+                    SocketType.Stream,
+                    ProtocolType.Unspecified
+                );
+                try
+                {
+                    await socket.ConnectAsync(address);
+                    break;
+                }
+                catch (SocketException)
+                    when (!process.HasExited && Stopwatch.GetElapsedTime(began) < Patience)
+                {
+                    await Task.Delay(5);
+                }
+                catch (SocketException)
+                {
+                    Assert.Fail($"ovsdb-server does not listen at {remote}: {Log}");
+                }
+            }
+        }
     }
 
     private static string? Find(string program) =>

@@ -34,7 +34,10 @@ public static class IPText
         address = null;
         if (text.IndexOf('/') is var slash and >= 0)
         {
-            wrong = $"has a prefix length: write the address alone, {text[..slash]}";
+            if (TryReadAddress(text[..slash], out var alone, out wrong))
+            {
+                wrong = $"has a prefix length: write the address alone, {alone}";
+            }
             return false;
         }
         return text.Contains(':')

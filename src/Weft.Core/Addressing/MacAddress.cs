@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.IO.Hashing;
 using System.Net;
-using System.Security.Cryptography;
 using System.Text;
 
 namespace Weft.Core.Addressing;
@@ -25,14 +25,9 @@ public readonly record struct MacAddress
     /// </summary>
     public static MacAddress Derive(params ReadOnlySpan<string> words)
     {
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', words)), hash);
-        ulong bits = 0x02;
-        foreach (var octet in hash[..5])
-        {
-            bits = bits << 8 | octet;
-        }
-        return new MacAddress(bits);
+        // Nobody is kept from anything by this hash, and a cryptographic one would load a library for milliseconds.
+        var hash = XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(string.Join('\0', words)));
+        return new MacAddress(0x0200_0000_0000 | hash & 0xFF_FFFF_FFFF);
     }
 
     /// <summary>Reads six colon-separated pairs of hexadecimal digits.</summary>

@@ -222,7 +222,7 @@ public static class IntentBuilder
             Ports.Add(
                 new PortIntent
                 {
-                    Name = LinkNames.Tunnel(peer.Name),
+                    Name = LinkNames.Tunnel(peer.Name, overlay.Tunnels.Key),
                     Purpose = $"tunnel to {peer.Name}",
                     Protected = true,
                     Type = overlay.Tunnels.Type switch

@@ -26,8 +26,11 @@ internal static class Replacement
         var variables = Environment
             .GetEnvironmentVariables()
             .Cast<DictionaryEntry>()
-            .Where(variable => !environment.ContainsKey((string)variable.Key))
+            .Where(variable =>
+                (string)variable.Key != "PATH" && !environment.ContainsKey((string)variable.Key)
+            )
             .Select(variable => $"{variable.Key}={variable.Value}")
+            .Append($"PATH={Tool.Path}")
             .Concat(environment.Select(variable => $"{variable.Key}={variable.Value}"));
         _ = Libc.Signal(Libc.SigInt, Ignore);
         _ = Libc.Signal(Libc.SigQuit, Ignore);

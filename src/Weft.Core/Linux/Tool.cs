@@ -8,6 +8,30 @@ internal sealed record ToolResult(int ExitCode, string Output, string Errors);
 /// <summary>Runs the machine's own programs.</summary>
 internal static class Tool
 {
+    private static readonly string[] Directories =
+    [
+        "/usr/local/sbin",
+        "/usr/sbin",
+        "/sbin",
+        "/usr/bin",
+        "/bin",
+    ];
+
+    /// <summary>
+    /// The <c>PATH</c> for programs: this process's, and then where root's programs are, which a plain <c>su</c> or a timer leaves out.
+    /// </summary>
+    public static string Path
+    {
+        get
+        {
+            var own = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(
+                ':',
+                StringSplitOptions.RemoveEmptyEntries
+            );
+            return string.Join(':', own.Union(Directories));
+        }
+    }
+
     /// <summary>Runs a program to its end and gathers what it writes. It is killed when cancelled.</summary>
     /// <exception cref="System.ComponentModel.Win32Exception">The program could not be started.</exception>
     public static async Task<ToolResult> RunAsync(
@@ -39,13 +63,14 @@ internal static class Tool
         IReadOnlyDictionary<string, string>? environment = null
     )
     {
-        var start = new ProcessStartInfo(command[0], command.Skip(1))
+        var start = new ProcessStartInfo(Find(command[0]) ?? command[0], command.Skip(1))
         {
             UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        start.Environment["PATH"] = Path;
         foreach (var (name, value) in environment ?? new Dictionary<string, string>(0))
         {
             start.Environment[name] = value;
@@ -55,11 +80,13 @@ internal static class Tool
 
     /// <summary>The full path of a program, looked for where root's programs are too; null where there is none.</summary>
     public static string? Find(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "")
-            .Split(':', StringSplitOptions.RemoveEmptyEntries)
-            .Concat(["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"])
-            .Select(directory => Path.Combine(directory, program))
-            .FirstOrDefault(File.Exists);
+        program.Contains('/')
+            ? File.Exists(program)
+                ? program
+                : null
+            : Path.Split(':')
+                .Select(directory => $"{directory}/{program}")
+                .FirstOrDefault(File.Exists);
 
     private static async Task FeedAsync(
         Process process,

@@ -12,9 +12,11 @@ public sealed class LocalHost : IAsyncDisposable
     private const string Lock = "weft";
 
     private readonly OvsdbClient client;
-    private readonly Replica replica;
 
-    private LocalHost(OvsdbClient client, Replica replica)
+    // Filled while links are read and the lock is asked for: nothing here waits for anything that it does not need.
+    private readonly Task<Replica> replica;
+
+    private LocalHost(OvsdbClient client, Task<Replica> replica)
     {
         this.client = client;
         this.replica = replica;
@@ -29,10 +31,17 @@ public sealed class LocalHost : IAsyncDisposable
         CancellationToken cancellationToken
     )
     {
-        OvsdbClient connected;
         try
         {
-            connected = await OvsdbClient.ConnectAsync(remote, cancellationToken);
+            var connected = await OvsdbClient.ConnectAsync(remote, cancellationToken);
+            return new LocalHost(
+                connected,
+                connected.MonitorAsync(
+                    SwitchReader.Database,
+                    SwitchReader.Columns,
+                    cancellationToken
+                )
+            );
         }
         catch (OvsdbConnectionException exception)
         {
@@ -48,20 +57,6 @@ public sealed class LocalHost : IAsyncDisposable
                 $"'{remote}' is no remote of a database: {exception.Message}",
                 exception
             );
-        }
-        try
-        {
-            var started = await connected.MonitorAsync(
-                SwitchReader.Database,
-                SwitchReader.Columns,
-                cancellationToken
-            );
-            return new LocalHost(connected, started);
-        }
-        catch
-        {
-            await connected.DisposeAsync();
-            throw;
         }
     }
 
@@ -94,7 +89,7 @@ public sealed class LocalHost : IAsyncDisposable
         {
             Links = await links,
             Namespaces = inside,
-            Switch = SwitchReader.Read(replica.Snapshot),
+            Switch = SwitchReader.Read((await replica).Snapshot),
             KernelDatapath = Datapath.KernelHasIt(),
             HasIpv6 = Directory.Exists("/proc/sys/net/ipv6"),
         };
@@ -130,7 +125,7 @@ public sealed class LocalHost : IAsyncDisposable
         deadline.CancelAfter(patience);
         try
         {
-            await replica.WaitAsync(
+            await (await replica).WaitAsync(
                 snapshot => SwitchReader.CurrentConfig(snapshot) >= wanted,
                 deadline.Token
             );
@@ -149,7 +144,8 @@ public sealed class LocalHost : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await replica.DisposeAsync();
+        // The client ends its replicas with it, and fails one that has not begun; whoever needed that one has heard.
         await client.DisposeAsync();
+        await replica.ContinueWith(_ => { }, TaskScheduler.Default);
     }
 }

@@ -11,7 +11,7 @@ namespace Weft.Core.Overlays;
 /// </summary>
 internal sealed class AddressBook
 {
-    private readonly List<(string Who, string Name, Marked<IPAddress> Address)> claims = [];
+    private readonly List<(string Who, string Quoted, Marked<IPAddress> Address)> claims = [];
     private readonly HashSet<IPAddress> taken = [];
 
     // Where a subnet is missing or wrong, an address in none of the others may be right.
@@ -32,22 +32,25 @@ internal sealed class AddressBook
     public ImmutableArray<IPNetwork> Subnets => [.. MarkedSubnets.Select(subnet => subnet.Value)];
 
     /// <summary>Notes that someone has an address; whether it can be so shows when all have been noted.</summary>
-    public void Claim(string who, string name, Marked<IPAddress> address) =>
-        claims.Add((who, name, address));
+    /// <param name="who">Who, in full.</param>
+    /// <param name="quoted">The name alone.</param>
+    /// <param name="address">The address, and where the file says it.</param>
+    public void Claim(string who, string quoted, Marked<IPAddress> address) =>
+        claims.Add((who, quoted, address));
 
     /// <summary>Adds the mistakes in what was noted.</summary>
     public void Check(Mistakes mistakes)
     {
-        var holders = new Dictionary<IPAddress, (string Name, Position At)>();
+        var holders = new Dictionary<IPAddress, (string Quoted, Position At)>();
         var wrong = new List<(Position At, IPAddress Address, IPNetwork? Subnet, string Message)>();
-        foreach (var (who, name, (address, at)) in claims)
+        foreach (var (who, quoted, (address, at)) in claims)
         {
             var subnet = SubnetFor(address);
             if (Misplacement(address, subnet) is { } misplacement)
             {
                 wrong.Add((at, address, subnet, $"{who} has address {address}, {misplacement}"));
             }
-            else if (!holders.TryAdd(address, (name, at)))
+            else if (!holders.TryAdd(address, (quoted, at)))
             {
                 var first = holders[address];
                 wrong.Add(
@@ -55,7 +58,7 @@ internal sealed class AddressBook
                         at,
                         address,
                         subnet,
-                        $"{who} has address {address}, which '{first.Name}' (line {first.At.Line}) has already"
+                        $"{who} has address {address}, which {first.Quoted} (line {first.At.Line}) has already"
                     )
                 );
             }
@@ -85,12 +88,12 @@ internal sealed class AddressBook
         if (subnet is not { } own)
         {
             return hasAllSubnets
-                ? $"and network '{Network.Name}' (line {Network.At.Line}) has no {Version(address)} subnet"
+                ? $"and network {Network.Quoted} (line {Network.At.Line}) has no {Version(address)} subnet"
                 : null;
         }
         if (!own.Contains(address))
         {
-            return $"which is outside {own} of network '{Network.Name}' (line {Network.At.Line})";
+            return $"which is outside {own} of network {Network.Quoted} (line {Network.At.Line})";
         }
         var (lowest, highest) = Hosts(own);
         var number = IPText.ToNumber(address);

@@ -165,4 +165,8 @@ internal sealed class MapShape<T>(
 }
 
 /// <summary>One entry of a <see cref="MapShape{T}"/>; its value is null where it is wrong.</summary>
-internal sealed record Entry<T>(string Name, Position At, bool IsNameRight, Marked<T>? Value);
+internal sealed record Entry<T>(string Name, Position At, bool IsNameRight, Marked<T>? Value)
+{
+    /// <summary>The name as messages say it; a wrong one may hold anything.</summary>
+    public string Quoted => Words.Quote(Name);
+}

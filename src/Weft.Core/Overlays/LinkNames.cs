@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using System.Security.Cryptography;
+using System.IO.Hashing;
 using System.Text;
 
 namespace Weft.Core.Overlays;
@@ -55,8 +55,14 @@ public static class LinkNames
         "bareudp_sys",
     ];
 
-    /// <summary>The tunnel port towards another host.</summary>
-    public static string Tunnel(string host) => Fit(host, prefix: "tun-", suffix: "");
+    /// <summary>
+    /// The tunnel port towards another host. The key is part of it, since port names are unique over all bridges of
+    /// a host, and what lets two overlays share hosts is that they have two keys.
+    /// </summary>
+    public static string Tunnel(string host, uint? key = null) =>
+        key is null
+            ? Fit(host, prefix: "tun-", suffix: "")
+            : Fit($"tun{key}-{host}", prefix: "", suffix: "");
 
     /// <summary>The end of a network's uplink that is a port of the switch.</summary>
     public static string UplinkAtSwitch(string network) => Fit(network, prefix: "", suffix: "-sw");
@@ -176,15 +182,16 @@ public static class LinkNames
 
     private static string Hash(string text)
     {
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(text));
+        var hash = XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(text));
         return string.Create(
             HashLength,
             hash,
             static (characters, hash) =>
             {
-                for (var i = 0; i < characters.Length; i++)
+                foreach (ref var character in characters)
                 {
-                    characters[i] = HashAlphabet[hash[i] % HashAlphabet.Length];
+                    character = HashAlphabet[(int)(hash % (uint)HashAlphabet.Length)];
+                    hash /= (uint)HashAlphabet.Length;
                 }
             }
         );

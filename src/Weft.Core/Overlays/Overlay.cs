@@ -55,8 +55,8 @@ public sealed record Tunnels
     public TunnelType Type { get; init; } = TunnelType.Gre;
 
     /// <summary>
-    /// The GRE key (0 to 2^32-1) or the VXLAN or Geneve network identifier (0 to 2^24-1). Two overlays over the
-    /// same hosts need different ones.
+    /// The GRE key (1 to 2^32-1) or the VXLAN or Geneve network identifier (1 to 2^24-1). Two overlays over the
+    /// same hosts need different ones. There is no 0: to Open vSwitch it means none (ovs-vswitchd.conf.db(5)).
     /// </summary>
     public uint? Key { get; init; }
 

@@ -73,8 +73,8 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
         {
             links.Take(
                 null,
-                LinkNames.Tunnel(entry.Name),
-                $"the tunnel to host '{entry.Name}'",
+                LinkNames.Tunnel(entry.Name, TunnelKey),
+                $"the tunnel to host {entry.Quoted}",
                 entry.At
             );
         }
@@ -87,9 +87,13 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
         };
     }
 
+    private Fields DeclaredTunnels => file.Get(Schema.Overlay.Tunnels)?.Value ?? new Fields();
+
+    private uint? TunnelKey => (uint?)DeclaredTunnels.Get(Schema.Tunnels.KeyNumber)?.Value;
+
     private Tunnels BuildTunnels()
     {
-        var tunnels = file.Get(Schema.Overlay.Tunnels)?.Value ?? new Fields();
+        var tunnels = DeclaredTunnels;
         var type = tunnels.Get(Schema.Tunnels.Type);
         var key = tunnels.Get(Schema.Tunnels.KeyNumber);
         var port = tunnels.Get(Schema.Tunnels.Port);
@@ -112,7 +116,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
         return new Tunnels
         {
             Type = type?.Value ?? default,
-            Key = (uint?)key?.Value,
+            Key = TunnelKey,
             Port = (ushort?)port?.Value,
         };
     }
@@ -126,7 +130,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
             var first = vlans[tag.Value];
             mistakes.Add(
                 tag.At,
-                $"network '{entry.Name}' has VLAN {tag.Value}, which '{first.Name}' (line {first.At.Line}) has already: give it another"
+                $"network {entry.Quoted} has VLAN {tag.Value}, which {first.Quoted} (line {first.At.Line}) has already: give it another"
             );
         }
         var bridge = BuildBridge(entry, network);
@@ -165,7 +169,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
         {
             mistakes.Add(
                 uplink.Value.At,
-                $"network '{entry.Name}' has a bridge that is itself the switch's port, which can carry no host's address (line {addressed[0].At.Line}): write 'uplink: veth', or take out 'hosts'"
+                $"network {entry.Quoted} has a bridge that is itself the switch's port, which can carry no host's address (line {addressed[0].At.Line}): write 'uplink: veth', or take out 'hosts'"
             );
         }
         var defaults = new ContainerBridge();
@@ -180,10 +184,10 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
 
     private void TakeLinks(Entry<Fields> network, ContainerBridge? bridge)
     {
-        links.Take(null, network.Name, $"network '{network.Name}'", network.At);
+        links.Take(null, network.Name, $"network {network.Quoted}", network.At);
         if (bridge is { Uplink: Uplink.Veth })
         {
-            var uplink = $"the uplink of network '{network.Name}'";
+            var uplink = $"the uplink of network {network.Quoted}";
             links.Take(
                 null,
                 LinkNames.UplinkAtSwitch(network.Name),
@@ -204,12 +208,12 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
         AddressBook book
     )
     {
-        var holder = $"host '{entry.Name}'";
+        var holder = $"host {entry.Quoted}";
         if (entry.IsNameRight)
         {
-            CheckHost(entry.Name, entry.At, $"network '{book.Network.Name}'", "has an address for");
+            CheckHost(entry.Name, entry.At, $"network {book.Network.Quoted}", "has an address for");
         }
-        return new HostAddresses(entry.Name, Claim(entry.Value, holder, entry.Name, book));
+        return new HostAddresses(entry.Name, Claim(entry.Value, holder, entry.Quoted, book));
     }
 
     private Container BuildContainer(Entry<Fields> entry)
@@ -218,7 +222,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
         var host = container.Get(Schema.Container.Host);
         if (host is { } named)
         {
-            CheckHost(named.Value, named.At, $"container '{entry.Name}'", "is on");
+            CheckHost(named.Value, named.At, $"container {entry.Quoted}", "is on");
         }
         var attachments = container.Get(Schema.Container.Networks)?.Value ?? [];
         var interfaces = NameInterfaces(entry, attachments);
@@ -231,7 +235,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
                     links.Take(
                         there.Value,
                         LinkNames.ContainerPort(entry.Name, @interface),
-                        $"the port of interface '{@interface}' of container '{entry.Name}'",
+                        $"the port of interface '{@interface}' of container {entry.Quoted}",
                         attachment.At
                     );
                 }
@@ -268,7 +272,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
             {
                 mistakes.Add(
                     one.At,
-                    $"container '{container.Name}' has two interfaces '{one.Value}' (first in line {declared[one.Value].Line}): rename one, or leave the key out"
+                    $"container {container.Quoted} has two interfaces '{one.Value}' (first in line {declared[one.Value].Line}): rename one, or leave the key out"
                 );
                 names[^1] = null;
             }
@@ -302,7 +306,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
             mistakes.Add(
                 attachment.At,
                 () =>
-                    $"container '{container.Name}' attaches to network '{attachment.Name}', which is not among 'networks': {Meant(attachment.Name, known, "network")}"
+                    $"container {container.Quoted} attaches to network {attachment.Quoted}, which is not among 'networks': {Meant(attachment.Name, known, "network")}"
             );
         }
         return new Attachment
@@ -311,8 +315,8 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
             Interface = @interface,
             Addresses = Claim(
                 fields.Get(Schema.Attachment.Address),
-                $"container '{container.Name}'",
-                container.Name,
+                $"container {container.Quoted}",
+                container.Quoted,
                 book
             ),
             Mac = BuildMac(container, attachment, fields),
@@ -331,7 +335,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
             var fix = declared is null ? "give it a 'mac'" : "leave 'mac' out to have one derived";
             mistakes.Add(
                 declared?.At ?? attachment.At,
-                $"container '{container.Name}' has MAC {mac}, which '{first.Name}' (line {first.At.Line}) has already: {fix}"
+                $"container {container.Quoted} has MAC {mac}, which {first.Quoted} (line {first.At.Line}) has already: {fix}"
             );
         }
         return mac;
@@ -340,7 +344,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
     private static ImmutableArray<IPAddress> Claim(
         Marked<ImmutableArray<Marked<IPAddress>?>>? addresses,
         string who,
-        string name,
+        string quoted,
         AddressBook? book
     )
     {
@@ -350,7 +354,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
             if (address is { } right)
             {
                 claimed.Add(right.Value);
-                book?.Claim(who, name, right);
+                book?.Claim(who, quoted, right);
             }
         }
         return claimed.ToImmutable();
@@ -370,6 +374,6 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
 
     private static string Meant(string name, IEnumerable<Entry<Fields>> known, string kind) =>
         Words.Nearest(name, known.Select(entry => entry.Name)) is { } nearest
-            ? $"did you mean '{nearest}'?"
+            ? $"did you mean {Words.Quote(nearest)}?"
             : $"add the {kind} there, or name one that is";
 }

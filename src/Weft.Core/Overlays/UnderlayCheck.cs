@@ -25,6 +25,17 @@ internal sealed class UnderlayCheck(
         select (host, address.Value),
     ];
 
+    /// <summary>The least MTU that the networks need inside the tunnels, and what needs it.</summary>
+    private (int Mtu, string User)? LeastInside() =>
+        networks.Count == 0 ? null
+        : networks.FirstOrDefault(book => book.Subnets.Any(subnet => IsIpv6(subnet.BaseAddress)))
+            is { Network: var network }
+            ? (
+                LeastIpv6Mtu,
+                $"network {network.Quoted} (line {network.At.Line}) has an IPv6 subnet and"
+            )
+        : (LeastIpv4Mtu, "IPv4");
+
     /// <summary>Every host needs an address of its own, of one kind, that others can reach.</summary>
     public void CheckAddresses()
     {
@@ -35,7 +46,7 @@ internal sealed class UnderlayCheck(
             {
                 mistakes.Add(
                     at,
-                    $"host '{host.Name}' has underlay address {address}, which is {special.What}: write the one that the other hosts reach it by"
+                    $"host {host.Quoted} has underlay address {address}, which is {special.What}: write the one that the other hosts reach it by"
                 );
             }
             else if (!holders.TryAdd(address, host))
@@ -43,7 +54,7 @@ internal sealed class UnderlayCheck(
                 var first = holders[address];
                 mistakes.Add(
                     at,
-                    $"host '{host.Name}' has underlay address {address}, which '{first.Name}' (line {first.At.Line}) has already: give each host its own"
+                    $"host {host.Quoted} has underlay address {address}, which {first.Quoted} (line {first.At.Line}) has already: give each host its own"
                 );
             }
         }
@@ -59,7 +70,7 @@ internal sealed class UnderlayCheck(
                 var (kind, other) = IsIpv6(address.Value) ? ("IPv6", "IPv4") : ("IPv4", "IPv6");
                 mistakes.Add(
                     address.At,
-                    $"host '{host.Name}' has an {kind} underlay address, and host '{usual.Name}' (line {usual.At.Line}) an {other} one: no tunnel joins the two, use one kind for all"
+                    $"host {host.Quoted} has an {kind} underlay address, and host {usual.Quoted} (line {usual.At.Line}) an {other} one: no tunnel joins the two, use one kind for all"
                 );
             }
         }
@@ -117,49 +128,41 @@ internal sealed class UnderlayCheck(
         }
     }
 
-    /// <summary>What fits through the tunnels must be enough for the networks' IP versions.</summary>
+    /// <summary>The links must be enough for the underlay's IP version, and what fits through tunnels for the networks'.</summary>
     public void CheckMtus(Tunnels tunnels)
     {
-        var ipv6 = networks.FirstOrDefault(network =>
-            network.Subnets.Any(subnet => IsIpv6(subnet.BaseAddress))
-        );
-        var inside = ipv6 is null ? LeastIpv4Mtu : LeastIpv6Mtu;
+        var leastInside = LeastInside();
         foreach (var (host, address) in addressed)
         {
-            var overhead = -new Encapsulation(
-                tunnels.Type,
-                IsIpv6(address.Value),
-                Keyed: tunnels.Key is not null,
-                Vlan: true,
-                EspMode.None
-            ).OverlayMtu(0);
-            if (host.Value?.Value.Get(OverlaySchema.Host.Mtu) is not { } mtu)
+            if (host.Value?.Value.Get(OverlaySchema.Host.Mtu) is not { Value: var mtu, At: var at })
             {
                 continue;
             }
-            var problem =
-                networks.Count > 0 && mtu.Value < inside + overhead
-                    ? string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"which leaves {mtu.Value - overhead} in a tunnel, and "
-                    )
-                        + (
-                            ipv6 is null
-                                ? $"IPv4 needs {inside}"
-                                : $"network '{ipv6.Network.Name}' (line {ipv6.Network.At.Line}) has an IPv6 subnet and needs {inside}"
-                        )
-                : IsIpv6(address.Value) && mtu.Value < LeastIpv6Mtu
-                    ? "and its underlay address is an IPv6 one"
-                : null;
-            if (problem is not null)
+            var isIpv6 = IsIpv6(address.Value);
+            var (forUnderlay, forNetworks) = (isIpv6 ? LeastIpv6Mtu : 0, 0);
+            var why = "and its underlay address is an IPv6 one";
+            if (leastInside is { } inside)
             {
-                var least = Math.Max(
-                    networks.Count > 0 ? inside + overhead : 0,
-                    IsIpv6(address.Value) ? LeastIpv6Mtu : 0
-                );
+                var overhead = new Encapsulation(
+                    tunnels.Type,
+                    isIpv6,
+                    Keyed: tunnels.Key is not null,
+                    Vlan: true,
+                    EspMode.None
+                ).Headers.Sum(header => header.Bytes);
+                forNetworks = inside.Mtu + overhead;
+                if (forNetworks > forUnderlay)
+                {
+                    why =
+                        $"which leaves {mtu - overhead} bytes in a tunnel, and {inside.User} needs {inside.Mtu}";
+                }
+            }
+            var least = Math.Max(forUnderlay, forNetworks);
+            if (mtu < least)
+            {
                 mistakes.Add(
-                    mtu.At,
-                    $"host '{host.Name}' has an MTU of {mtu.Value}, {problem}: it takes {least} at least"
+                    at,
+                    $"host {host.Quoted} has an MTU of {mtu}, {why}: it takes {least} at least"
                 );
             }
         }
@@ -170,7 +173,7 @@ internal sealed class UnderlayCheck(
         var (earlier, later) = one.At.IsBefore(other.At) ? (one, other) : (other, one);
         mistakes.Add(
             later.At,
-            $"network '{later.Owner.Name}' has subnet {later.Subnet}, which overlaps {earlier.Subnet} of '{earlier.Owner.Name}' (line {earlier.Owner.At.Line}): give each its own"
+            $"network {later.Owner.Quoted} has subnet {later.Subnet}, which overlaps {earlier.Subnet} of {earlier.Owner.Quoted} (line {earlier.Owner.At.Line}): give each its own"
         );
     }
 
@@ -185,7 +188,7 @@ internal sealed class UnderlayCheck(
         };
         mistakes.Add(
             subnet.At,
-            $"network '{subnet.Owner.Name}' has subnet {subnet.Subnet}, which holds underlay address {host.Subnet.BaseAddress} of host '{host.Owner.Name}' (line {host.Owner.At.Line}){others}: choose a subnet that is used nowhere else"
+            $"network {subnet.Owner.Quoted} has subnet {subnet.Subnet}, which holds underlay address {host.Subnet.BaseAddress} of host {host.Owner.Quoted} (line {host.Owner.At.Line}){others}: choose a subnet that is used nowhere else"
         );
     }
 

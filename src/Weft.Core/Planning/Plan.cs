@@ -65,11 +65,14 @@ public sealed record Plan
 public sealed record Conflict(string Name, string Message)
 {
     /// <summary>A port of a switch has a name that is needed.</summary>
-    internal static Conflict WithPort(PortRow port) =>
+    internal static Conflict WithPort(
+        PortRow port,
+        string remedy = "change the name in the file"
+    ) =>
         new(
             port.Name,
             $"port '{port.Name}' is in bridge '{port.Bridge}' already, {Ownership.Describe(port.Mark)}: "
-                + $"remove it with `ovs-vsctl del-port {port.Name}`, or change the name in the file"
+                + $"remove it with `ovs-vsctl del-port {port.Name}`, or {remedy}"
         );
 
     /// <summary>A link has a name that is needed.</summary>

@@ -245,7 +245,11 @@ internal sealed class SwitchPlanner(
         {
             return false;
         }
-        Conflicts.Add(Conflict.WithPort(row));
+        Conflicts.Add(
+            port.Peer is null
+                ? Conflict.WithPort(row)
+                : Conflict.WithPort(row, "give this overlay a `key` of its own under `tunnels`")
+        );
         return true;
     }
 

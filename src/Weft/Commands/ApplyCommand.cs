@@ -18,7 +18,13 @@ internal static class ApplyCommand
             "apply",
             "Make this host match the overlay file: show the plan, ask, carry it out, read it back.",
             question: "Apply?",
-            session => session.Intend
+            session => session.Intend,
+            ("weft apply overlay.yaml", "show the plan and ask"),
+            ("weft apply --yes overlay.yaml", "do not ask"),
+            (
+                "weft apply --host host1 overlay.yaml",
+                "where the hostname is not the one in the file"
+            )
         );
 
     /// <summary>A command that changes this host to what <paramref name="intend"/> says.</summary>
@@ -26,7 +32,8 @@ internal static class ApplyCommand
         string name,
         string description,
         string question,
-        Func<HostSession, Func<HostObservation, HostIntent>> intend
+        Func<HostSession, Func<HostObservation, HostIntent>> intend,
+        params IReadOnlyList<(string Line, string Does)> examples
     )
     {
         var file = CommonOptions.File();
@@ -41,16 +48,8 @@ internal static class ApplyCommand
             HelpName = "SECONDS",
             DefaultValueFactory = _ => 30,
         };
-        var command = new Command(name, description)
-        {
-            file,
-            host,
-            yes,
-            timeout,
-            database,
-            engine,
-            datapath,
-        };
+        var command = new WeftCommand(name, description) { Examples = examples };
+        command.AddAll(file, host, yes, timeout, database, engine, datapath);
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
@@ -84,7 +83,7 @@ internal static class ApplyCommand
                             $"{name} asks before it changes anything, and there is no terminal to ask on: add --yes"
                         );
                     }
-                    if (!terminal.Confirm(question))
+                    if (!await terminal.ConfirmAsync(question, cancellationToken))
                     {
                         terminal.Error.WriteLine("Nothing was changed.");
                         return ExitCode.Failed;

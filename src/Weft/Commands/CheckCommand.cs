@@ -11,13 +11,14 @@ internal static class CheckCommand
     public static Command Create()
     {
         var file = CommonOptions.File();
-        var command = new Command(
+        var command = new WeftCommand(
             "check",
             "Check an overlay file: every mistake with its place and what to do."
         )
         {
-            file,
+            Examples = [("weft check overlay.yaml", "exit code 2 if there is a mistake")],
         };
+        command.Add(file);
         command.SetAction(
             (parsed, terminal, _) =>
             {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 
 namespace Weft.Commands;
 
@@ -7,20 +8,33 @@ internal static class Cli
 {
     /// <summary>Runs one command line.</summary>
     /// <returns>One of <see cref="ExitCode"/>.</returns>
-    public static Task<int> RunAsync(string[] args) =>
-        CommandRunner.RunAsync(
-            new RootCommand(
-                "Weft makes the container hosts of one overlay file behave like one switch."
-            )
-            {
-                CommonOptions.NoColor,
-                CheckCommand.Create(),
-                PlanCommand.Create(),
-                ApplyCommand.Create(),
-                StatusCommand.Create(),
-                DestroyCommand.Create(),
-                PingCommand.Create(),
-                LabCommand.Create(),
-            }.Parse(args)
-        );
+    public static Task<int> RunAsync(string[] args) => CommandRunner.RunAsync(Create().Parse(args));
+
+    /// <summary>Writes the help of the command that was parsed.</summary>
+    public static void WriteHelp(ParseResult parsed) =>
+        (
+            (HelpWithExamples)
+                parsed.RootCommandResult.Command.Options.OfType<HelpOption>().Single().Action!
+        ).Invoke(parsed);
+
+    /// <summary>All commands.</summary>
+    public static RootCommand Create()
+    {
+        var root = new RootCommand(
+            "Weft makes the container hosts of one overlay file behave like one switch."
+        )
+        {
+            CommonOptions.NoColor,
+            CheckCommand.Create(),
+            PlanCommand.Create(),
+            ApplyCommand.Create(),
+            StatusCommand.Create(),
+            PingCommand.Create(),
+            DestroyCommand.Create(),
+            LabCommand.Create(),
+            CompletionCommand.Create(),
+        };
+        HelpWithExamples.AddTo(root);
+        return root;
+    }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Spectre.Console;
 using Weft.Core;
+using Weft.Labs;
 using Weft.Ovsdb;
 using Weft.Rendering;
 
@@ -10,22 +11,29 @@ namespace Weft.Commands;
 /// <summary>Runs commands and turns whatever goes wrong into words and an exit code: nobody sees a stack trace.</summary>
 internal static class CommandRunner
 {
-    // After Ctrl-C a batch of link commands that has begun may finish; then the process goes.
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
+    // After Ctrl-C a batch of link commands that has begun may finish, and what was made of a lab is removed.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
 
     /// <summary>Runs the command that was parsed.</summary>
     public static async Task<int> RunAsync(ParseResult parsed)
     {
         if (parsed.Errors.Count > 0)
         {
-            var terminal = new Output(parsed.GetValue(CommonOptions.NoColor));
+            var output = new Output(parsed.GetValue(CommonOptions.NoColor));
+            if (
+                parsed.CommandResult.Command.Subcommands.Count > 0
+                && parsed.UnmatchedTokens.Count == 0
+            )
+            {
+                // A command that only has commands in it was named alone: its help is the answer.
+                Cli.WriteHelp(parsed);
+                return ExitCode.Usage;
+            }
             foreach (var error in parsed.Errors)
             {
-                terminal.Fail(error.Message);
+                output.Fail(error.Message);
             }
-            terminal.Error.WriteLine(
-                $"See '{string.Join(' ', Path(parsed.CommandResult))} --help'."
-            );
+            output.Error.WriteLine($"See '{string.Join(' ', Path(parsed.CommandResult))} --help'.");
             return ExitCode.Usage;
         }
         return await parsed.InvokeAsync(
@@ -45,6 +53,9 @@ internal static class CommandRunner
         command.SetAction(
             async (parsed, cancellationToken) =>
             {
+                // The library listens for Ctrl-C only once the action first waits: until then it would end the
+                // program on the spot.
+                await Task.Yield();
                 var terminal = new Output(parsed.GetValue(CommonOptions.NoColor));
                 try
                 {
@@ -71,6 +82,7 @@ internal static class CommandRunner
                 catch (Exception exception)
                     when (exception
                             is HostException
+                                or LabException
                                 or OvsdbException
                                 or IOException
                                 or UnauthorizedAccessException

@@ -11,13 +11,23 @@ internal static class CommonOptions
     public static readonly string[] DefaultFiles = ["overlay.yaml", "/etc/weft/overlay.yaml"];
 
     /// <summary>The overlay file.</summary>
-    public static Argument<string?> File() =>
-        new("FILE")
+    public static Argument<string?> File()
+    {
+        var file = new Argument<string?>("FILE")
         {
             Description =
                 $"The overlay file; if not given: {string.Join(", else ", DefaultFiles)}.",
             Arity = ArgumentArity.ZeroOrOne,
         };
+        file.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: ['-', _, ..] value }])
+            {
+                result.AddError($"There is no option '{value}'.");
+            }
+        });
+        return file;
+    }
 
     /// <summary>Which of the overlay's hosts.</summary>
     public static Option<string?> Host() =>

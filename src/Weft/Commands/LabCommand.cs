@@ -7,24 +7,28 @@ internal static class LabCommand
 {
     /// <summary>The command with its subcommands.</summary>
     public static Command Create() =>
-        new(
+        new WeftCommand(
             "lab",
-            """
-            Try an overlay on this machine: each of its hosts as namespaces with an Open vSwitch of its own,
-            connected to nothing but each other.
-
-            Examples:
-              weft lab up overlay.yaml            make the hosts of a file, apply it, and see who reaches whom
-              weft lab up --hosts 5               the same with an overlay that is made up
-              weft lab exec host1 bash            work in a host as on a real one
-              weft lab down                       remove it without a trace
-            """
+            "Try an overlay on this machine: each of its hosts as namespaces with an Open vSwitch of its own."
         )
         {
-            LabUpCommand.Create(),
-            LabListCommand.Create(),
-            LabStatusCommand.Create(),
-            LabExecCommand.Create(),
-            LabDownCommand.Create(),
+            Examples =
+            [
+                (
+                    "weft lab up overlay.yaml",
+                    "make the hosts of a file, apply it, and see who reaches whom"
+                ),
+                ("weft lab up --hosts 5", "the same with an overlay that is made up"),
+                ("weft lab exec host1 bash", "work in a host as on a real one"),
+                ("weft lab down", "remove it without a trace"),
+            ],
+            Subcommands =
+            {
+                LabUpCommand.Create(),
+                LabListCommand.Create(),
+                LabStatusCommand.Create(),
+                LabExecCommand.Create(),
+                LabDownCommand.Create(),
+            },
         };
 }

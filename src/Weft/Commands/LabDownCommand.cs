@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Spectre.Console;
 using Weft.Labs;
+using Weft.Rendering;
 
 namespace Weft.Commands;
 
@@ -16,6 +17,7 @@ internal static class LabDownCommand
             Arity = ArgumentArity.ZeroOrOne,
         };
         var all = new Option<bool>("--all") { Description = "Remove every lab." };
+        name.CompletionSources.Add(LabNames.Complete);
         var command = new Command(
             "down",
             "Remove a lab without a trace, also one that was left half made."
@@ -24,18 +26,9 @@ internal static class LabDownCommand
             name,
             all,
         };
-        command.Validators.Add(result =>
-        {
-            if (result.GetValue(all) && result.GetValue(name) is not null)
-            {
-                result.AddError("Name one lab or say --all, not both.");
-            }
-        });
         command.SetAction(
-            (parsed, cancellationToken) =>
-                Terminal.GuardAsync(() =>
-                    RunAsync(parsed.GetValue(name), parsed.GetValue(all), cancellationToken)
-                )
+            (parsed, terminal, cancellationToken) =>
+                RunAsync(parsed.GetValue(name), parsed.GetValue(all), terminal, cancellationToken)
         );
         return command;
     }
@@ -43,9 +36,14 @@ internal static class LabDownCommand
     private static async Task<int> RunAsync(
         string? name,
         bool all,
+        Output terminal,
         CancellationToken cancellationToken
     )
     {
+        if (all && name is not null)
+        {
+            throw new UsageException("name one lab or say --all, not both");
+        }
         Machine.RequireRoot();
         // Also what never got as far as having a record is to be removed: directories, not labs, are counted.
         string[] names = (name, LabDirectory.All()) switch
@@ -56,7 +54,7 @@ internal static class LabDownCommand
         };
         if (names.Length == 0)
         {
-            Terminal.Line("There is no lab.");
+            terminal.Out.WriteLine("There is no lab.");
         }
         foreach (var one in names)
         {
@@ -64,12 +62,12 @@ internal static class LabDownCommand
             {
                 throw new LabException($"there is no lab '{one}': see 'weft lab list'");
             }
-            await Terminal.WhileAsync(
+            await terminal.WhileAsync(
                 $"Removing lab '{one}'",
                 progress => Lab.DownAsync(one, progress, cancellationToken)
             );
-            Terminal.Line($"[green]✓[/] lab '{Markup.Escape(one)}' is removed");
+            terminal.Out.MarkupLine($"[green]✓[/] lab '{Markup.Escape(one)}' is removed");
         }
-        return 0;
+        return ExitCode.Done;
     }
 }

@@ -31,6 +31,7 @@ internal static class LabExecCommand
                 "The command and its arguments; after -- when they look like options of weft.",
             Arity = ArgumentArity.OneOrMore,
         };
+        lab.CompletionSources.Add(LabNames.Complete);
         var command = new Command(
             "exec",
             "Run a command in a host of a lab: here, on this terminal, with its exit code."
@@ -42,17 +43,16 @@ internal static class LabExecCommand
             words,
         };
         command.SetAction(
-            (parsed, cancellationToken) =>
-                Terminal.GuardAsync(() =>
-                {
-                    Machine.RequireRoot();
-                    return RunAsync(
-                        Lab.Open(parsed.GetValue(lab))[parsed.GetValue(host)!],
-                        parsed.GetValue(container),
-                        parsed.GetValue(words)!,
-                        cancellationToken
-                    );
-                })
+            (parsed, _, cancellationToken) =>
+            {
+                Machine.RequireRoot();
+                return RunAsync(
+                    Lab.Open(parsed.GetValue(lab))[parsed.GetValue(host)!],
+                    parsed.GetValue(container),
+                    parsed.GetValue(words)!,
+                    cancellationToken
+                );
+            }
         );
         return command;
     }
@@ -95,6 +95,6 @@ internal static class LabExecCommand
         {
             throw new LabException(exception.Message);
         }
-        return 0;
+        return ExitCode.Done;
     }
 }

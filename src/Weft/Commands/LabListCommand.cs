@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Spectre.Console;
 using Weft.Labs;
+using Weft.Rendering;
 
 namespace Weft.Commands;
 
@@ -11,7 +12,7 @@ internal static class LabListCommand
     public static Command Create()
     {
         var command = new Command("list", "List the labs on this machine.");
-        command.SetAction((_, _) => Terminal.GuardAsync(Run));
+        command.SetAction((_, terminal, _) => Run(terminal));
         return command;
     }
 
@@ -21,29 +22,34 @@ internal static class LabListCommand
         : lab.Record.Complete ? "[red]broken[/]"
         : "[yellow]half made[/]";
 
-    private static Task<int> Run()
+    private static Task<int> Run(Output terminal)
     {
         Machine.RequireRoot();
         var labs = Lab.All();
         if (labs.Count == 0)
         {
-            Terminal.Line("There is no lab. Make one: weft lab up FILE, or weft lab up --hosts 2");
-            return Task.FromResult(0);
+            terminal.Out.WriteLine(
+                "There is no lab. Make one: weft lab up FILE, or weft lab up --hosts 2"
+            );
+            return Task.FromResult(ExitCode.Done);
         }
-        Terminal.Columns([
-            ["LAB", "OVERLAY", "HOSTS", "DATAPATH", "STATE", "SINCE"],
-            .. labs.Select(lab =>
-                new[]
-                {
-                    Markup.Escape(lab.Name),
-                    Markup.Escape(lab.Record.Overlay),
-                    $"{lab.Hosts.Count}",
-                    lab.Record.Datapath is Datapath.Kernel ? "kernel" : "userspace",
-                    State(lab),
-                    $"{lab.Record.Created.LocalDateTime:yyyy-MM-dd HH:mm}",
-                }
-            ),
-        ]);
-        return Task.FromResult(0);
+        AlignedRows.Write(
+            terminal.Out,
+            [
+                ["LAB", "OVERLAY", "HOSTS", "DATAPATH", "STATE", "SINCE"],
+                .. labs.Select(lab =>
+                    new[]
+                    {
+                        Markup.Escape(lab.Name),
+                        Markup.Escape(lab.Record.Overlay),
+                        $"{lab.Hosts.Count}",
+                        lab.Record.Datapath is Datapath.Kernel ? "kernel" : "userspace",
+                        State(lab),
+                        $"{lab.Record.Created.LocalDateTime:yyyy-MM-dd HH:mm}",
+                    }
+                ),
+            ]
+        );
+        return Task.FromResult(ExitCode.Done);
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Spectre.Console;
 using Weft.Labs;
+using Weft.Rendering;
 
 namespace Weft.Commands;
 
@@ -15,6 +16,7 @@ internal static class LabStatusCommand
             Description = "The lab; not needed where there is one only.",
             Arity = ArgumentArity.ZeroOrOne,
         };
+        name.CompletionSources.Add(LabNames.Complete);
         var command = new Command(
             "status",
             "Show the hosts of a lab and whether their daemons run."
@@ -23,41 +25,48 @@ internal static class LabStatusCommand
             name,
         };
         command.SetAction(
-            (parsed, cancellationToken) =>
-                Terminal.GuardAsync(() => RunAsync(parsed.GetValue(name), cancellationToken))
+            (parsed, terminal, cancellationToken) =>
+                RunAsync(parsed.GetValue(name), terminal, cancellationToken)
         );
         return command;
     }
 
-    private static async Task<int> RunAsync(string? name, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(
+        string? name,
+        Output terminal,
+        CancellationToken cancellationToken
+    )
     {
         Machine.RequireRoot();
         var lab = Lab.Open(name);
-        Terminal.Line(
+        terminal.Out.MarkupLine(
             $"[bold]{Markup.Escape(lab.Name)}[/]  {LabListCommand.State(lab)}  [dim]overlay '{Markup.Escape(lab.Record.Overlay)}', {(lab.Record.Datapath is Datapath.Kernel ? "kernel" : "userspace")} datapath, since {lab.Record.Created.LocalDateTime:yyyy-MM-dd HH:mm}[/]"
         );
         var states = await lab.StatesAsync(cancellationToken);
-        Terminal.Columns([
-            ["HOST", "UNDERLAY", "PID", "OVSDB-SERVER", "OVS-VSWITCHD", "CONTAINERS"],
-            .. states.Select(state =>
-                new[]
-                {
-                    Markup.Escape(state.Host.Name),
-                    state.Host.Address,
-                    state.Host.Pid is { } pid ? $"{pid}" : "[red]gone[/]",
-                    Daemon(state.DatabasePid),
-                    Daemon(state.SwitchPid),
-                    state.Containers.Count == 0
-                        ? "[dim]none[/]"
-                        : Markup.Escape(string.Join(' ', state.Containers)),
-                }
-            ),
-        ]);
+        AlignedRows.Write(
+            terminal.Out,
+            [
+                ["HOST", "UNDERLAY", "PID", "OVSDB-SERVER", "OVS-VSWITCHD", "CONTAINERS"],
+                .. states.Select(state =>
+                    new[]
+                    {
+                        Markup.Escape(state.Host.Name),
+                        state.Host.Address,
+                        state.Host.Pid is { } pid ? $"{pid}" : "[red]gone[/]",
+                        Daemon(state.DatabasePid),
+                        Daemon(state.SwitchPid),
+                        state.Containers.Count == 0
+                            ? "[dim]none[/]"
+                            : Markup.Escape(string.Join(' ', state.Containers)),
+                    }
+                ),
+            ]
+        );
         if (!lab.IsUp)
         {
-            Terminal.Line($"It can only be removed: weft lab down {lab.Name}");
+            terminal.Out.MarkupLine($"It can only be removed: weft lab down {lab.Name}");
         }
-        return states.All(state => state.IsWell) ? 0 : 1;
+        return states.All(state => state.IsWell) ? ExitCode.Done : ExitCode.Failed;
     }
 
     private static string Daemon(int? pid) =>

@@ -5,6 +5,7 @@ using Spectre.Console;
 using Weft.Core.Overlays;
 using Weft.Labs;
 using Weft.Reachability;
+using Weft.Rendering;
 
 namespace Weft.Commands;
 
@@ -54,44 +55,52 @@ internal static class LabUpCommand
             kernel,
             bare,
         };
-        command.Validators.Add(result =>
-        {
-            if (result.GetValue(file) is null == (result.GetValue(hosts) is null))
-            {
-                result.AddError("Name either an overlay FILE or, to have one made up, --hosts N.");
-            }
-            if (result.GetValue(hosts) is < 1 or > SampleOverlay.MostHosts)
-            {
-                result.AddError($"--hosts takes a number from 1 to {SampleOverlay.MostHosts}.");
-            }
-            if (result.GetValue(userspace) && result.GetValue(kernel))
-            {
-                result.AddError("--userspace and --kernel exclude each other.");
-            }
-        });
         command.SetAction(
-            (parsed, cancellationToken) =>
-                Terminal.GuardAsync(() =>
-                    RunAsync(
-                        parsed.GetValue(file),
-                        parsed.GetValue(hosts),
-                        new LabOptions
-                        {
-                            Name = parsed.GetValue(name),
-                            Datapath =
-                                parsed.GetValue(userspace) ? Datapath.Userspace
-                                : parsed.GetValue(kernel) ? Datapath.Kernel
-                                : null,
-                        },
-                        parsed.GetValue(bare),
-                        cancellationToken
-                    )
-                )
+            (parsed, terminal, cancellationToken) =>
+            {
+                Check(parsed.GetValue(file), parsed.GetValue(hosts));
+                return RunAsync(
+                    terminal,
+                    parsed.GetValue(file),
+                    parsed.GetValue(hosts),
+                    new LabOptions
+                    {
+                        Name = parsed.GetValue(name),
+                        Datapath = Forced(parsed.GetValue(userspace), parsed.GetValue(kernel)),
+                    },
+                    parsed.GetValue(bare),
+                    cancellationToken
+                );
+            }
         );
         return command;
     }
 
+    private static void Check(string? file, int? hosts)
+    {
+        if (file is null == hosts is null)
+        {
+            throw new UsageException(
+                "name either an overlay FILE or, to have an overlay made up, --hosts N"
+            );
+        }
+        if (hosts is < 1 or > SampleOverlay.MostHosts)
+        {
+            throw new UsageException($"--hosts takes a number from 1 to {SampleOverlay.MostHosts}");
+        }
+    }
+
+    private static Datapath? Forced(bool userspace, bool kernel) =>
+        (userspace, kernel) switch
+        {
+            (true, true) => throw new UsageException("--userspace and --kernel exclude each other"),
+            (true, _) => Datapath.Userspace,
+            (_, true) => Datapath.Kernel,
+            _ => null,
+        };
+
     private static async Task<int> RunAsync(
+        Output terminal,
         string? path,
         int? hosts,
         LabOptions options,
@@ -99,44 +108,57 @@ internal static class LabUpCommand
         CancellationToken cancellationToken
     )
     {
-        var (overlay, file) = path is not null
-            ? OverlaySource.Read(path)
-            : OverlaySource.MakeUp(hosts!.Value);
+        Machine.RequireRoot();
+        var overlay = path is null
+            ? SampleOverlay.Of(hosts!.Value)
+            : OverlayLoader.Load(path, engine: null, datapath: null);
+        var file = path is null
+            ? OverlayYaml.Write(overlay)
+            : await File.ReadAllBytesAsync(path, cancellationToken);
         var name = options.Name ?? overlay.Name;
         if (Lab.Find(name) is { IsUp: true } there)
         {
-            return SayItIsUp(there, file);
+            return SayItIsUp(terminal, there, file);
         }
         var started = Stopwatch.GetTimestamp();
-        var lab = await Terminal.WhileAsync(
-            $"Making lab '{name}' of {Counted(overlay.Hosts.Length, "host")}",
-            progress =>
-                Lab.UpAsync(overlay, file, options with { Progress = progress }, cancellationToken)
-        );
-        Terminal.Line(
-            $"[green]✓[/] {Counted(lab.Hosts.Count, "host")} with Open vSwitch's {Word(lab.Record.Datapath)} datapath [dim]{Since(started)}[/]"
-        );
-        SayWhatStandsIn(overlay);
-        if (bare)
-        {
-            SayWhatNext(lab);
-            return 0;
-        }
         try
         {
-            return await ApplyAsync(lab, cancellationToken);
+            var lab = await terminal.WhileAsync(
+                $"Making lab '{name}' of {Counted(overlay.Hosts.Length, "host")}",
+                progress =>
+                    Lab.UpAsync(
+                        overlay,
+                        file,
+                        options with
+                        {
+                            Progress = progress,
+                        },
+                        cancellationToken
+                    )
+            );
+            terminal.Out.MarkupLine(
+                $"[green]✓[/] {Counted(lab.Hosts.Count, "host")} with Open vSwitch's {Word(lab.Record.Datapath)} datapath [dim]{Since(started)}[/]"
+            );
+            SayWhatStandsIn(terminal, overlay);
+            return bare || await ApplyAsync(terminal, lab, cancellationToken)
+                ? await ShowAsync(terminal, lab, bare, cancellationToken)
+                : ExitCode.Failed;
         }
         catch (OperationCanceledException)
         {
-            await Lab.DownAsync(lab.Name, cancellationToken: CancellationToken.None);
-            throw;
+            await Lab.DownAsync(name, cancellationToken: CancellationToken.None);
+            throw new LabException($"interrupted: lab '{name}' is removed again");
         }
     }
 
-    private static async Task<int> ApplyAsync(Lab lab, CancellationToken cancellationToken)
+    private static async Task<bool> ApplyAsync(
+        Output terminal,
+        Lab lab,
+        CancellationToken cancellationToken
+    )
     {
         var started = Stopwatch.GetTimestamp();
-        var runs = await Terminal.WhileAsync(
+        var runs = await terminal.WhileAsync(
             "Applying the overlay in each host",
             progress =>
                 lab.RunEverywhereAsync(
@@ -145,49 +167,70 @@ internal static class LabUpCommand
                     cancellationToken
                 )
         );
-        foreach (var run in runs.Where(run => run.Result.ExitCode != 0))
+        var failed = runs.Where(run => run.Result.ExitCode != 0).ToArray();
+        foreach (var (host, result) in failed)
         {
-            Terminal.Error(
-                $"host '{run.Host.Name}': 'weft apply' failed with exit code {run.Result.ExitCode}:\n{run.Result.Output}{run.Result.Errors}"
+            terminal.Fail($"'weft apply' failed on host '{host.Name}':");
+            terminal.Error.WriteLine((result.Output + result.Errors).TrimEnd());
+        }
+        if (failed.Length > 0)
+        {
+            terminal.Fail(
+                $"lab '{lab.Name}' is left up for you to look into: weft lab exec --lab {lab.Name} {failed[0].Host.Name} bash. When done: weft lab down {lab.Name}"
             );
+            return false;
         }
-        if (runs.Any(run => run.Result.ExitCode != 0))
-        {
-            Terminal.Error(
-                $"lab '{lab.Name}' is up for you to look into: 'weft lab exec --lab {lab.Name} HOST bash', and 'weft lab down {lab.Name}' when done"
-            );
-            return 1;
-        }
-        Terminal.Line($"[green]✓[/] overlay applied in each [dim]{Since(started)}[/]");
-        Terminal.Line("");
-        var report = await Terminal.WhileAsync(
-            "Pinging",
-            _ => LabReachability.AskAsync(lab, [], cancellationToken)
-        );
-        foreach (var line in ReachabilityTable.Lines(report, Terminal.Width))
-        {
-            Terminal.Line(line);
-        }
-        Terminal.Line("");
-        SayWhatNext(lab);
-        return report.Reachable ? 0 : 1;
+        terminal.Out.MarkupLine($"[green]✓[/] overlay applied in each [dim]{Since(started)}[/]");
+        return true;
     }
 
-    private static int SayItIsUp(Lab lab, byte[] file)
+    private static async Task<int> ShowAsync(
+        Output terminal,
+        Lab lab,
+        bool bare,
+        CancellationToken cancellationToken
+    )
+    {
+        var reachable = true;
+        if (!bare)
+        {
+            var report = await terminal.WhileAsync(
+                "Asking every container and host whom it reaches",
+                _ => LabReachability.AskAsync(lab, Self.Command, [], cancellationToken)
+            );
+            terminal.Out.WriteLine();
+            ReachabilityTable.Write(terminal.Out, report);
+            if (NeighbourTable.Shortage(report) is { } shortage)
+            {
+                terminal.Notice(shortage);
+            }
+            terminal.Out.WriteLine();
+            reachable = report.Reachable;
+        }
+        var which = Lab.All().Count > 1 ? $"--lab {lab.Name} " : "";
+        terminal.Out.WriteLine($"Lab '{lab.Name}' is up.");
+        terminal.Out.WriteLine(
+            $"  weft lab exec {which}{lab.Hosts[0].Name} bash   to work in a host"
+        );
+        terminal.Out.WriteLine($"  weft lab down {lab.Name}   to remove it");
+        return reachable ? ExitCode.Done : ExitCode.Failed;
+    }
+
+    private static int SayItIsUp(Output terminal, Lab lab, byte[] file)
     {
         var same = File.ReadAllBytes(lab.OverlayFile).AsSpan().SequenceEqual(file);
         var message =
             $"lab '{lab.Name}' is up already{(same ? "" : ", made from another overlay file")}: see 'weft lab status {lab.Name}'; 'weft lab down {lab.Name}' removes it, --name makes another beside it";
         if (same)
         {
-            Terminal.Line(Markup.Escape(message));
-            return 0;
+            terminal.Out.WriteLine(message);
+            return ExitCode.Done;
         }
-        Terminal.Error(message);
-        return 1;
+        terminal.Fail(message);
+        return ExitCode.Failed;
     }
 
-    private static void SayWhatStandsIn(Overlay overlay)
+    private static void SayWhatStandsIn(Output terminal, Overlay overlay)
     {
         string[] engines =
         [
@@ -199,20 +242,10 @@ internal static class LabUpCommand
         ];
         if (engines.Length > 0)
         {
-            Terminal.Line(
+            terminal.Out.MarkupLine(
                 $"[dim]  containers of {string.Join(" and ", engines)} are stood in for by network namespaces[/]"
             );
         }
-    }
-
-    private static void SayWhatNext(Lab lab)
-    {
-        var which = Lab.All().Count > 1 ? $"--lab {lab.Name} " : "";
-        Terminal.Line(
-            Markup.Escape(
-                $"Lab '{lab.Name}' is up. Work in it: weft lab exec {which}{lab.Hosts[0].Name} bash. Remove it: weft lab down {lab.Name}"
-            )
-        );
     }
 
     private static string Counted(int count, string what) =>

@@ -11,27 +11,20 @@ internal static class PingCommand
     private const int SmallestSize = 64;
     private const int LargestSize = 65_535;
     private const double DefaultTimeout = 6;
+    private const double LongestTimeout = 3600;
 
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var file = new Argument<string?>("FILE")
-        {
-            Description =
-                $"The overlay file of this host; {OverlaySource.HostFile} where none is given.",
-            Arity = ArgumentArity.ZeroOrOne,
-        };
+        var file = CommonOptions.File();
         var lab = new Option<string?>("--lab")
         {
             Description = "Ask every host of this lab; of the only one where no name is given.",
             HelpName = "NAME",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var host = new Option<string?>("--host")
-        {
-            Description = "This host's name in the file, where it is not the machine's.",
-            HelpName = "NAME",
-        };
+        var host = CommonOptions.Host();
+        var engine = CommonOptions.Engine();
         var size = new Option<int?>("--size")
         {
             Description =
@@ -45,102 +38,90 @@ internal static class PingCommand
             HelpName = "SECONDS",
             DefaultValueFactory = _ => DefaultTimeout,
         };
-        var json = new Option<bool>("--json") { Description = "Write JSON." };
-        var command = new Command(
+        var json = CommonOptions.Json();
+        lab.CompletionSources.Add(LabNames.Complete);
+        var command = new WeftCommand(
             "ping",
-            """
-            Show who reaches whom: within each network every container and host that is on this host (or in a
-            lab) pings every other one, with packets that may not be fragmented.
-
-            Exit code: 0 when everything is reached, 1 when something is not.
-            """
+            "Show who reaches whom within each network, with packets that may not be fragmented. Exits with 1 if somebody is not reached."
         )
         {
-            file,
-            lab,
-            host,
-            size,
-            timeout,
-            json,
+            Examples =
+            [
+                ("weft ping", "from this host and its containers to everything"),
+                ("weft ping --lab", "between all hosts and containers of the lab"),
+                ("weft ping --size 1400", "with IP packets of 1400 bytes"),
+            ],
         };
-        command.Validators.Add(result =>
-        {
-            if (result.GetValue(size) is < SmallestSize or > LargestSize)
-            {
-                result.AddError($"--size takes a number from {SmallestSize} to {LargestSize}.");
-            }
-            if (
-                result.GetResult(timeout) is not null
-                && result.GetValue(timeout) is not (> 0 and <= 3600)
-            )
-            {
-                result.AddError("--timeout takes seconds, more than 0 and at most 3600.");
-            }
-        });
+        command.AddAll(file, lab, host, size, timeout, engine, json);
         command.SetAction(
-            (parsed, cancellationToken) =>
-                Terminal.GuardAsync(async () =>
+            async (parsed, terminal, cancellationToken) =>
+            {
+                var seconds = parsed.GetValue(timeout);
+                Check(parsed.GetValue(size), seconds);
+                Machine.RequireRoot();
+                var report = parsed.GetResult(lab) is not null
+                    ? await LabReachability.AskAsync(
+                        Lab.Open(parsed.GetValue(lab)),
+                        Self.Command,
+                        Options(parsed.GetValue(size), seconds),
+                        cancellationToken
+                    )
+                    : await FromHereAsync(
+                        OverlayLoader.Load(
+                            parsed.GetValue(file),
+                            parsed.GetValue(engine),
+                            datapath: null
+                        ),
+                        parsed.GetValue(host),
+                        parsed.GetValue(size),
+                        TimeSpan.FromSeconds(seconds),
+                        cancellationToken
+                    );
+                if (parsed.GetValue(json))
                 {
-                    Machine.RequireRoot();
-                    var seconds = parsed.GetValue(timeout);
-                    var report = parsed.GetResult(lab) is not null
-                        ? await LabReachability.AskAsync(
-                            Lab.Open(parsed.GetValue(lab)),
-                            Options(parsed.GetValue(size), seconds),
-                            cancellationToken
-                        )
-                        : await FromHereAsync(
-                            OverlaySource
-                                .Read(parsed.GetValue(file) ?? OverlaySource.HostFile)
-                                .Overlay,
-                            parsed.GetValue(host) ?? Environment.MachineName,
-                            parsed.GetValue(size),
-                            TimeSpan.FromSeconds(seconds),
-                            cancellationToken
-                        );
-                    return Show(report, parsed.GetValue(json));
-                })
+                    Console.WriteLine(report.ToJson());
+                }
+                else
+                {
+                    ReachabilityTable.Write(terminal.Out, report);
+                    if (NeighbourTable.Shortage(report) is { } shortage)
+                    {
+                        terminal.Notice(shortage);
+                    }
+                }
+                return report.Reachable ? ExitCode.Done : ExitCode.Failed;
+            }
         );
         return command;
     }
 
     private static Task<ReachabilityReport> FromHereAsync(
         Overlay overlay,
-        string host,
+        string? host,
         int? size,
         TimeSpan timeout,
         CancellationToken cancellationToken
-    )
-    {
-        if (overlay.Hosts.All(one => one.Name != host))
-        {
-            throw new LabException(
-                $"this machine is called '{host}', and overlay '{overlay.Name}' has no such host: say with --host which of {string.Join(", ", overlay.Hosts.Select(one => one.Name))} it is, or with --lab that you mean a lab"
-            );
-        }
-        return HostReachability.AskAsync(
+    ) =>
+        HostReachability.AskAsync(
             overlay,
-            host,
-            size is { } one ? [one] : [ReachabilityPlan.SmallSize, OverlaySource.Mtu(overlay)],
+            OverlayLoader.RequireHost(overlay, host),
+            size is { } one ? [one] : [ReachabilityPlan.SmallSize, OverlayMtu.Of(overlay).Bytes],
             timeout,
             cancellationToken
         );
-    }
 
-    private static int Show(ReachabilityReport report, bool json)
+    private static void Check(int? size, double seconds)
     {
-        if (json)
+        if (size is < SmallestSize or > LargestSize)
         {
-            Console.WriteLine(report.ToJson());
+            throw new UsageException($"--size takes a number from {SmallestSize} to {LargestSize}");
         }
-        else
+        if (seconds is not (> 0 and <= LongestTimeout))
         {
-            foreach (var line in ReachabilityTable.Lines(report, Terminal.Width))
-            {
-                Terminal.Line(line);
-            }
+            throw new UsageException(
+                $"--timeout takes seconds, more than 0 and at most {LongestTimeout}"
+            );
         }
-        return report.Reachable ? 0 : 1;
     }
 
     private static string[] Options(int? size, double seconds) =>

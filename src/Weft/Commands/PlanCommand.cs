@@ -33,21 +33,20 @@ internal static class PlanCommand
             Description =
                 "Plan for fresh hosts without reading this machine: all of the overlay's, or the one of --host.",
         };
-        var command = new Command(
+        var command = new WeftCommand(
             "plan",
             "Show what apply would change on this host, and change nothing."
         )
         {
-            file,
-            host,
-            bare,
-            commands,
-            json,
-            exitCode,
-            database,
-            engine,
-            datapath,
+            Examples =
+            [
+                ("weft plan overlay.yaml", "what would change here"),
+                ("weft plan --commands overlay.yaml", "the same as commands to read, or to type"),
+                ("weft plan --bare overlay.yaml", "what fresh hosts would get, on any machine"),
+                ("weft plan --exit-code overlay.yaml", "for scripts: 3 if there is anything to do"),
+            ],
         };
+        command.AddAll(file, host, bare, commands, json, exitCode, database, engine, datapath);
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {

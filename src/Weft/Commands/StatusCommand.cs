@@ -16,18 +16,18 @@ internal static class StatusCommand
         var engine = CommonOptions.Engine();
         var datapath = CommonOptions.Datapath();
         var json = CommonOptions.Json();
-        var command = new Command(
+        var command = new WeftCommand(
             "status",
-            "Show how this host stands: what is intended, what is there, what drifted. Exits with 1 if anything is wrong."
+            "Show how this host stands: what is intended, what is there, what drifted."
         )
         {
-            file,
-            host,
-            json,
-            database,
-            engine,
-            datapath,
+            Examples =
+            [
+                ("weft status", "exit code 1 if anything is not as intended"),
+                ("weft status --json | jq .drift", "for scripts"),
+            ],
         };
+        command.AddAll(file, host, json, database, engine, datapath);
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {

@@ -57,7 +57,7 @@ internal static class OverlayYaml
         if (network.Bridge is { } bridge)
         {
             text.Append(
-                $"    bridge: {{ stp: {Word(bridge.Stp)}, forward-delay: {bridge.ForwardDelay}, uplink: {Word(bridge.Uplink)} }}\n"
+                $"    bridge: {{ stp: {Word(bridge.Stp)}, forward_delay: {bridge.ForwardDelay}, uplink: {Word(bridge.Uplink)} }}\n"
             );
         }
         if (!network.Hosts.IsEmpty)

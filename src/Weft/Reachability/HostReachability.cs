@@ -17,14 +17,32 @@ internal static class HostReachability
         IReadOnlyCollection<int> sizes,
         TimeSpan timeout,
         CancellationToken cancellationToken
-    ) =>
-        new(
-            overlay.Name,
-            await new Prober(NamespaceOf, TimeProvider.System).RunAsync(
-                ReachabilityPlan.ProbesFrom(overlay, host, sizes),
-                timeout,
-                cancellationToken
-            )
+    )
+    {
+        var askable = ReachabilityPlan
+            .ProbesFrom(overlay, host, sizes)
+            .ToLookup(probe => CanAsk(overlay, probe.From));
+        var asked = await new Prober(NamespaceOf, TimeProvider.System).RunAsync(
+            askable[true],
+            timeout,
+            cancellationToken
+        );
+        var unasked = askable[false]
+            .Select(probe =>
+                ProbeResult.Of(
+                    probe,
+                    new Answer(
+                        Outcome.NotRunning,
+                        Detail: "only containers of the netns engine can be asked"
+                    )
+                )
+            );
+        return new ReachabilityReport(overlay.Name, [.. asked, .. unasked]);
+    }
+
+    private static bool CanAsk(Overlay overlay, Endpoint endpoint) =>
+        overlay.Containers.All(container =>
+            container.Name != endpoint.Container || container.Engine is Engine.Netns
         );
 
     private static string? NamespaceOf(Endpoint endpoint) =>

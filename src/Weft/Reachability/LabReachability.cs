@@ -8,17 +8,19 @@ internal static class LabReachability
 {
     /// <summary>Runs <c>weft ping</c> in each host.</summary>
     /// <param name="lab">The lab.</param>
+    /// <param name="weft">The beginning of the command line of <c>weft</c>.</param>
     /// <param name="options">Options for it.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="LabException">A host could not be asked.</exception>
     public static async Task<ReachabilityReport> AskAsync(
         Lab lab,
+        IReadOnlyList<string> weft,
         IReadOnlyList<string> options,
         CancellationToken cancellationToken
     )
     {
         var runs = await lab.RunEverywhereAsync(
-            [.. Self.Command, "ping", "--json", .. options],
+            [.. weft, "ping", "--json", .. options],
             null,
             cancellationToken
         );

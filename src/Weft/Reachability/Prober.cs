@@ -10,7 +10,7 @@ namespace Weft.Reachability;
 /// <param name="time">The clock.</param>
 internal sealed class Prober(Func<Endpoint, string?> namespaceOf, TimeProvider time)
 {
-    private const int MostAtOnce = 512;
+    private const int MostAtOnce = 64;
     private static readonly TimeSpan AddressPause = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Sends the probes and gathers the answers, in the order of the probes.</summary>

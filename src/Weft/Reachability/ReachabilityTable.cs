@@ -1,5 +1,7 @@
 using System.Globalization;
 using Spectre.Console;
+using Weft.Rendering;
+using Owner = (string Host, string? Container);
 
 namespace Weft.Reachability;
 
@@ -7,128 +9,146 @@ namespace Weft.Reachability;
 internal static class ReachabilityTable
 {
     private const int MostSentences = 12;
-    private const int Gap = 2;
 
-    /// <summary>The report in lines of Spectre's markup.</summary>
-    /// <param name="report">The report.</param>
-    /// <param name="width">How many columns there are; a table that is wider numbers its columns instead.</param>
-    public static IEnumerable<string> Lines(ReachabilityReport report, int width)
+    /// <summary>Writes the report. A table that the console is too narrow for has one sign for each pair.</summary>
+    public static void Write(IAnsiConsole console, ReachabilityReport report)
     {
         foreach (var network in report.Results.GroupBy(result => result.Network))
         {
             var results = network.ToArray();
-            yield return $"[bold]{Markup.Escape(network.Key)}[/]  [dim]packets of {Sizes(results)} bytes, round trip in ms[/]";
-            foreach (var line in Table(results, width))
+            console.MarkupLine(
+                $"[bold]{Markup.Escape(network.Key)}[/]  [dim]packets of {Sizes(results)} bytes, round trip in ms[/]"
+            );
+            var rows = Rows(results);
+            if (AlignedRows.Width(rows) <= console.Profile.Width)
             {
-                yield return line;
+                AlignedRows.Write(console, rows);
             }
-            yield return "";
+            else
+            {
+                WriteDense(console, results);
+            }
+            console.WriteLine();
         }
-        var pairs = report.Results.GroupBy(Pair).ToArray();
-        var broken = pairs.Where(pair => pair.Any(IsBroken)).ToArray();
-        foreach (var pair in broken.Take(MostSentences))
-        {
-            yield return $"[red]✗[/] {Markup.Escape(Sentence([.. pair]))}";
-        }
-        if (broken.Length > MostSentences)
-        {
-            yield return $"[dim]and {broken.Length - MostSentences} more[/]";
-        }
-        yield return pairs.Length == 0
-            ? "[yellow]Nothing to reach: no network has two addresses of one family.[/]"
-            : (broken.Length == 0 ? "[green]✓[/]" : "[red]✗[/]")
-                + $" {pairs.Length - broken.Length} of {pairs.Length} ways are open";
+        WriteVerdict(console, report);
     }
 
-    private static IEnumerable<string> Table(ProbeResult[] results, int width)
+    private static void WriteVerdict(IAnsiConsole console, ReachabilityReport report)
+    {
+        var ways = report
+            .Results.GroupBy(result => (result.Network, result.From, result.To))
+            .ToArray();
+        var closed = ways.Where(way => way.Any(IsBroken)).ToArray();
+        foreach (var way in closed.Take(MostSentences))
+        {
+            console.MarkupLine($"[red]✗[/] {Markup.Escape(Sentence([.. way]))}");
+        }
+        if (closed.Length > MostSentences)
+        {
+            console.MarkupLine($"[dim]  and {closed.Length - MostSentences} more[/]");
+        }
+        console.MarkupLine(
+            (ways.Length, closed.Length) switch
+            {
+                (0, _) =>
+                    "[yellow]![/] nothing to reach: no network has two addresses of one family",
+                (_, 0) => $"[green]✓[/] all {ways.Length} ways are open",
+                _ => $"[red]✗[/] {closed.Length} of {ways.Length} ways are not open",
+            }
+        );
+    }
+
+    private static List<string[]> Rows(ProbeResult[] results)
+    {
+        var (rows, columns) = Axes(results);
+        var cells = results.ToLookup(result => (Who(result.From), Who(result.To)));
+        return
+        [
+            ["", .. columns.Select(Name)],
+            .. rows.Select(row =>
+                new[] { Name(row) }
+                    .Concat(columns.Select(column => Cell([.. cells[(row, column)]])))
+                    .ToArray()
+            ),
+        ];
+    }
+
+    // One sign a pair: the columns have the numbers of the rows, read from above.
+    private static void WriteDense(IAnsiConsole console, ProbeResult[] results)
+    {
+        var (rows, columns) = Axes(results);
+        var all = rows.Union(columns).ToArray();
+        var cells = results.ToLookup(result => (Who(result.From), Who(result.To)));
+        var digits = $"{all.Length}".Length;
+        var name = all.Max(one => Name(one).Length);
+        for (var digit = 0; digit < digits; digit++)
+        {
+            var heading = columns.Select(column => Number(column)[digit]);
+            console.MarkupLine(
+                $"[dim]{new string(' ', digits + name + 2)}{string.Concat(heading)}[/]"
+            );
+        }
+        foreach (var row in all)
+        {
+            var signs = rows.Contains(row)
+                ? columns.Select(column => Sign([.. cells[(row, column)]]))
+                : [];
+            console.MarkupLine(
+                $"[dim]{Number(row)}[/] {Name(row).PadRight(name)} {string.Concat(signs)}".TrimEnd()
+            );
+        }
+
+        string Number(Owner who) => $"{Array.IndexOf(all, who) + 1}".PadLeft(digits);
+    }
+
+    private static (Owner[] Rows, Owner[] Columns) Axes(ProbeResult[] results)
     {
         var rows = results.Select(result => Who(result.From)).Distinct().ToArray();
-        var columns = rows.Concat(results.Select(result => Who(result.To)))
-            .Distinct()
-            .Where(one => results.Any(result => Who(result.To) == one))
-            .ToArray();
-        var cells = results.ToLookup(result => (Who(result.From), Who(result.To)));
-        var label = rows.Max(row => Name(row).Length);
-        var wide = columns
-            .Select(column =>
-                rows.Select(row => Cell([.. cells[(row, column)]], brief: false).Text.Length)
-                    .Append(Name(column).Length)
-                    .Max()
-            )
-            .ToArray();
-        var brief = label + wide.Sum(one => one + Gap) > width;
-        if (brief)
-        {
-            label =
-                rows.Concat(columns).Max(one => Name(one).Length)
-                + Number(columns.Length).Length
-                + 1;
-            wide = [.. columns.Select((_, index) => Number(index).Length)];
-        }
-        yield return $"[dim]{new string(' ', label)}{string.Concat(columns.Select((column, index) => Padded(brief ? Number(index) : Name(column), wide[index])))}[/]";
-        foreach (var row in rows)
-        {
-            var name = brief ? $"{Number(Array.IndexOf(columns, row))} {Name(row)}" : Name(row);
-            yield return Markup.Escape(name.PadRight(label))
-                + string.Concat(
-                    columns.Select(
-                        (column, index) =>
-                        {
-                            var (text, style) = Cell([.. cells[(row, column)]], brief);
-                            return $"[{style}]{Padded(text, wide[index])}[/]";
-                        }
-                    )
-                );
-        }
-        foreach (var column in brief ? columns.Except(rows) : [])
-        {
-            yield return $"[dim]{Number(Array.IndexOf(columns, column))} {Markup.Escape(Name(column))}[/]";
-        }
+        var destinations = results.Select(result => Who(result.To)).ToHashSet();
+        return (rows, [.. rows.Union(destinations).Where(destinations.Contains)]);
     }
 
-    private static (string Text, string Style) Cell(ProbeResult[] results, bool brief)
+    private static string Cell(ProbeResult[] results)
     {
-        if (results.Length == 0)
-        {
-            return ("–", "dim");
-        }
-        if (Array.Find(results, IsBroken) is not { } broken)
-        {
-            var fastest = results.Min(result => result.Milliseconds ?? 0);
-            return (
-                brief ? "✓" : $"✓ {fastest.ToString("0.00", CultureInfo.InvariantCulture)}",
-                "green"
+        var broken = Array.Find(results, IsBroken);
+        return Sign(results)
+            + (
+                results.Length == 0 ? ""
+                : broken is null
+                    ? $" {results.Min(result => result.Milliseconds ?? 0).ToString("0.00", CultureInfo.InvariantCulture)}"
+                : Array.TrueForAll(results, IsBroken) ? $" [red]{Word(broken.Outcome)}[/]"
+                : " [yellow]in part[/]"
             );
-        }
-        return results.Any(result => !IsBroken(result))
-            ? (brief ? "▲" : "▲ in part", "yellow")
-            : (brief ? "✗" : $"✗ {Word(broken.Outcome)}", "red");
     }
+
+    private static string Sign(ProbeResult[] results) =>
+        results.Length == 0 ? "[dim]–[/]"
+        : !Array.Exists(results, IsBroken) ? "[green]✓[/]"
+        : Array.TrueForAll(results, IsBroken) ? "[red]✗[/]"
+        : "[yellow]▲[/]";
 
     // What gets through is as telling as what does not: small packets alone mean an MTU that is too large somewhere.
-    private static string Sentence(ProbeResult[] pair)
+    private static string Sentence(ProbeResult[] way)
     {
-        var (from, to) = (pair[0].From, pair[0].To);
-        var said = pair.Where(IsBroken)
-            .GroupBy(result => Words(result))
-            .Select(same => $"{Sizes([.. same])} bytes: {same.Key}")
-            .Concat(
-                pair.Any(result => !IsBroken(result))
-                    ? [$"{Sizes([.. pair.Where(result => !IsBroken(result))])} bytes: get through"]
-                    : Array.Empty<string>()
-            );
-        return $"{from.Name} → {to.Name} ({from.Address} → {to.Address}): {string.Join("; ", said)}";
-
-        string Words(ProbeResult result) =>
-            result.Outcome switch
-            {
-                Outcome.Lost => "no answer",
-                Outcome.TooLong => "message too long",
-                Outcome.NoAddress => $"{from.Name} does not have {from.Address}",
-                Outcome.NotRunning => $"{from.Name} does not run on {from.Host}",
-                _ => result.Detail ?? "nobody answers for that address",
-            };
+        var (from, to) = (way[0].From, way[0].To);
+        var broken = way.Where(IsBroken)
+            .GroupBy(Words)
+            .Select(same => $"{Sizes([.. same])} bytes: {same.Key}");
+        var whole = way.Where(result => !IsBroken(result)).ToArray();
+        var said = whole.Length == 0 ? broken : broken.Append($"{Sizes(whole)} bytes get through");
+        return $"{from.Name} → {to.Name} ({from.Address} → {to.Address}), {string.Join("; ", said)}";
     }
+
+    private static string Words(ProbeResult result) =>
+        result.Outcome switch
+        {
+            Outcome.Lost => "no answer",
+            Outcome.TooLong => "message too long",
+            Outcome.NoAddress => $"{result.From.Name} does not have {result.From.Address}",
+            Outcome.NotRunning => result.Detail
+                ?? $"{result.From.Name} does not run on {result.From.Host}",
+            _ => result.Detail ?? "nobody answers for that address",
+        };
 
     private static string Word(Outcome outcome) =>
         outcome switch
@@ -145,15 +165,7 @@ internal static class ReachabilityTable
 
     private static bool IsBroken(ProbeResult result) => result.Outcome is not Outcome.Reached;
 
-    private static (string Host, string? Container) Who(Endpoint endpoint) =>
-        (endpoint.Host, endpoint.Container);
+    private static Owner Who(Endpoint endpoint) => (endpoint.Host, endpoint.Container);
 
-    private static string Name((string Host, string? Container) who) => who.Container ?? who.Host;
-
-    private static object Pair(ProbeResult result) => (result.Network, result.From, result.To);
-
-    private static string Number(int index) => $"{index + 1}";
-
-    private static string Padded(string text, int width) =>
-        new string(' ', Gap) + text.PadRight(width);
+    private static string Name(Owner who) => Markup.Escape(who.Container ?? who.Host);
 }

@@ -34,10 +34,14 @@ internal sealed class Output
     public void Notice(string message) => Error.MarkupLineInterpolated($"[yellow]![/] {message}");
 
     /// <summary>Asks a question that Enter answers with no.</summary>
-    public bool Confirm(string question)
+    /// <exception cref="OperationCanceledException">Ctrl-C was the answer.</exception>
+    public async Task<bool> ConfirmAsync(string question, CancellationToken cancellationToken)
     {
         Error.MarkupInterpolated($"{question} [[y/N]] ");
-        return Console.ReadLine()?.Trim().ToLowerInvariant() is "y" or "yes";
+        // A line that is being read cannot be given up: its thread is left behind, and ends with the program.
+        var answer = await Task.Run(Console.ReadLine, cancellationToken)
+            .WaitAsync(cancellationToken);
+        return answer?.Trim().ToLowerInvariant() is "y" or "yes";
     }
 
     private static IAnsiConsole Make(TextWriter writer, bool plain, bool redirected)

@@ -221,7 +221,10 @@ public sealed class PlanPropertyTests
                     }
                     var plan = host.PlanFor(intent);
                     Assert.False(plan.IsApplicable);
-                    Assert.Contains(plan.Conflicts, conflict => conflict.Message.Contains($"'{name}'"));
+                    Assert.Contains(
+                        plan.Conflicts,
+                        conflict => conflict.Message.Contains($"'{name}'")
+                    );
                     Assert.Distinct(plan.Conflicts);
                 },
                 iter: 1000 * Times
@@ -348,7 +351,7 @@ public sealed class PlanPropertyTests
                                 insert
                                     .Row["name"]
                                     .AsString()
-                                    .StartsWith("tun-", StringComparison.Ordinal)
+                                    .StartsWith("tun", StringComparison.Ordinal)
                                     && insert.Row["tag"].IsEmpty,
                                 insert.Row["protected"].AsBoolean()
                             )

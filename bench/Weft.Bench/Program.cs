@@ -1,0 +1,21 @@
+using Weft.Bench;
+
+string[] known = ["apply", "ovsdb"];
+foreach (var name in args.Length == 0 ? known : args)
+{
+    switch (name)
+    {
+        case "apply":
+            await ApplyBench.RunAsync();
+            break;
+        case "ovsdb":
+            OvsdbBench.Run();
+            break;
+        default:
+            await Console.Error.WriteLineAsync(
+                $"there is no benchmark '{name}': {string.Join(", ", known)}"
+            );
+            return 2;
+    }
+}
+return 0;

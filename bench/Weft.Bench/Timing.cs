@@ -1,0 +1,46 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Weft.Bench;
+
+/// <summary>Times of one thing that was done several times, in milliseconds.</summary>
+internal sealed class Timing(string what)
+{
+    private readonly List<double> times = [];
+
+    public string What => what;
+
+    public double Median
+    {
+        get
+        {
+            var sorted = times.Order().ToList();
+            return (sorted[(sorted.Count - 1) / 2] + sorted[sorted.Count / 2]) / 2;
+        }
+    }
+
+    /// <summary>Does it once more.</summary>
+    public async Task MeasureAsync(Func<Task> work)
+    {
+        var started = Stopwatch.GetTimestamp();
+        await work();
+        times.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+    }
+
+    /// <summary>Prints the timings of one run, each as a ratio to the first.</summary>
+    public static void Print(string title, IReadOnlyList<Timing> timings)
+    {
+        Console.WriteLine(title);
+        var reference = timings[0].Median;
+        foreach (var timing in timings)
+        {
+            Console.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"  {timing.What, -52} {timing.Median, 10:0.0} ms  {timing.Median / reference, 8:0.00} ×   (of {timing.times.Count}: {timing.times.Min():0.0} to {timing.times.Max():0.0})"
+                )
+            );
+        }
+        Console.WriteLine();
+    }
+}

@@ -1,0 +1,42 @@
+using Spectre.Console;
+
+namespace Weft.Rendering;
+
+/// <summary>Rows of cells under one another, without lines around them.</summary>
+internal static class AlignedRows
+{
+    private const int Gap = 2;
+
+    /// <summary>Writes rows of markup; the first one is the heading.</summary>
+    public static void Write(IAnsiConsole console, IReadOnlyList<string[]> rows)
+    {
+        foreach (var line in Lines(rows))
+        {
+            console.MarkupLine(line);
+        }
+    }
+
+    /// <summary>How many columns of a terminal the rows take.</summary>
+    public static int Width(IReadOnlyList<string[]> rows) =>
+        Lines(rows).Max(line => Markup.Remove(line).Length);
+
+    private static IEnumerable<string> Lines(IReadOnlyList<string[]> rows)
+    {
+        var widths = rows[0].Select((_, column) => rows.Max(row => Length(row[column]))).ToArray();
+        return rows.Select(
+            (row, number) =>
+            {
+                var line = string.Concat(
+                        row.Select(
+                            (cell, column) =>
+                                cell + new string(' ', widths[column] - Length(cell) + Gap)
+                        )
+                    )
+                    .TrimEnd();
+                return number == 0 ? $"[dim]{line}[/]" : line;
+            }
+        );
+    }
+
+    private static int Length(string markup) => Markup.Remove(markup).Length;
+}

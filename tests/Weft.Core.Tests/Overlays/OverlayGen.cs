@@ -1,0 +1,203 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Net;
+using CsCheck;
+using Weft.Core.Addressing;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Tests.Overlays;
+
+/// <summary>Makes up overlays without mistake, and ways to write them.</summary>
+internal static class OverlayGen
+{
+    public static Gen<TextStyle> Style { get; } =
+        from flow in Gen.Bool
+        from isShort in Gen.Bool
+        from quote in Gen.OneOf("", "'", "\"")
+        from lineEnd in Gen.OneOf("\n", "\r\n")
+        from comments in Gen.Bool
+        select new TextStyle(flow, isShort, quote, lineEnd, comments);
+
+    private static Gen<Tunnels> TunnelsGen { get; } =
+        from type in Gen.Enum<TunnelType>()
+        from key in Gen.UInt[1, type is TunnelType.Gre ? uint.MaxValue : 0xFF_FFFF].Nullable()
+        from port in Gen.UShort[1, ushort.MaxValue].Nullable()
+        select new Tunnels
+        {
+            Type = type,
+            Key = key,
+            Port = type is TunnelType.Gre ? null : port,
+        };
+
+    public static Gen<Overlay> Overlay { get; } =
+        from hostCount in Gen.Int[1, 5]
+        from networkCount in Gen.Int[0, 5]
+        from containerCount in networkCount == 0 ? Gen.Const(0) : Gen.Int[0, 8]
+        from seed in Gen.UInt
+        from isIpv6 in Gen.Bool
+        from tunnels in TunnelsGen
+        from name in Gen.String[Gen.Char["abcXYZ019._-"], 0, 31]
+        from datapath in Gen.Enum<DatapathChoice>()
+        select new Maker(new Random((int)seed)).Make(
+            new Overlay
+            {
+                Name = $"o{name}",
+                Datapath = datapath,
+                Tunnels = tunnels,
+                Hosts = [],
+            },
+            hostCount,
+            networkCount,
+            containerCount,
+            isIpv6
+        );
+
+    /// <summary>Takes names, tags and addresses in turn, so that none is there twice.</summary>
+    private sealed class Maker(Random random)
+    {
+        public Overlay Make(Overlay start, int hosts, int networks, int containers, bool isIpv6)
+        {
+            var hostNames = Names("h", "host", hosts, 40);
+            var overlay = start with
+            {
+                Switch = random.Next(2) == 0 ? "ovsbr0" : "br-weft",
+                Hosts =
+                [
+                    .. hostNames.Select(
+                        (name, index) =>
+                            new Host
+                            {
+                                Name = name,
+                                Address = IPAddress.Parse(
+                                    isIpv6
+                                        ? Text($"2001:db8::{index + 1:x}")
+                                        : Text($"192.0.2.{index + 1}")
+                                ),
+                                Mtu =
+                                    random.Next(3) == 0
+                                        ? random.Next(1400, 65536)
+                                        : Host.DefaultMtu,
+                            }
+                    ),
+                ],
+            };
+            var tags = Enumerable.Range(1, 4094).ToArray();
+            random.Shuffle(tags);
+            overlay = overlay with
+            {
+                Networks =
+                [
+                    .. Names("n", "net", networks, 9)
+                        .Select((name, index) => MakeNetwork(name, index, tags[index], hostNames)),
+                ],
+            };
+            return overlay with
+            {
+                Containers =
+                [
+                    .. Names("c", "cont", containers, 50)
+                        .Select((name, index) => MakeContainer(overlay, name, index)),
+                ],
+            };
+        }
+
+        private Network MakeNetwork(string name, int index, int vlan, string[] hostNames)
+        {
+            IPNetwork[] subnets =
+            [
+                IPNetwork.Parse(Text($"10.{index}.0.0/{random.Next(16, 25)}")),
+                IPNetwork.Parse(Text($"fd00:{index:x}::/{random.Next(32, 121)}")),
+            ];
+            random.Shuffle(subnets);
+            var network = new Network
+            {
+                Name = name,
+                Vlan = vlan,
+                Subnets = [.. subnets[..random.Next(1, 3)]],
+                Bridge =
+                    random.Next(3) == 0
+                        ? null
+                        : new ContainerBridge
+                        {
+                            Stp = random.Next(2) == 0,
+                            ForwardDelay = random.Next(2) == 0 ? 2 : random.Next(2, 31),
+                            Uplink = random.Next(3) == 0 ? Uplink.Direct : Uplink.Veth,
+                        },
+            };
+            return network.Bridge is { Uplink: Uplink.Direct }
+                ? network
+                : network with
+                {
+                    Hosts =
+                    [
+                        .. hostNames
+                            .Select(
+                                (host, number) =>
+                                    new HostAddresses(host, Addresses(network, number + 1))
+                            )
+                            .Take(random.Next(hostNames.Length + 1)),
+                    ],
+                };
+        }
+
+        private Container MakeContainer(Overlay overlay, string name, int index)
+        {
+            var networks = overlay.Networks.ToArray();
+            random.Shuffle(networks);
+            return new Container
+            {
+                Name = name,
+                Host = overlay.Hosts[random.Next(overlay.Hosts.Length)].Name,
+                Engine = (Engine)random.Next(5),
+                Attachments =
+                [
+                    .. networks
+                        .Take(random.Next(1, networks.Length + 1))
+                        .Select(
+                            (network, number) =>
+                                new Attachment
+                                {
+                                    Network = network.Name,
+                                    Interface = Text(
+                                        $"{(random.Next(2) == 0 ? "eth" : "mgmt-é")}{number}"
+                                    ),
+                                    Addresses = Addresses(network, 100 + index),
+                                    Mac = MacAddress.Derive(name, network.Name),
+                                }
+                        ),
+                ],
+            };
+        }
+
+        private ImmutableArray<IPAddress> Addresses(Network network, int number)
+        {
+            IPAddress[] all =
+            [
+                .. network.Subnets.Select(subnet =>
+                    IPText.FromNumber(
+                        IPText.ToNumber(subnet.BaseAddress) + (UInt128)number,
+                        subnet.BaseAddress.AddressFamily
+                    )
+                ),
+            ];
+            random.Shuffle(all);
+            return [.. all[..random.Next(1, all.Length + 1)]];
+        }
+
+        private string[] Names(string letter, string stem, int count, int longest) =>
+            [
+                .. Enumerable
+                    .Range(0, count)
+                    .Select(index =>
+                        random.Next(2) == 0
+                            ? Text($"{stem}{index}")
+                            : Text(
+                                $"{letter}{index}{new string((char)('a' + random.Next(26)), random.Next(longest))}"
+                            )
+                    ),
+            ];
+
+        private static string Text(FormattableString text) =>
+            text.ToString(CultureInfo.InvariantCulture);
+    }
+}

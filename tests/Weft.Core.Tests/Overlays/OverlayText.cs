@@ -1,0 +1,180 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Tests.Overlays;
+
+/// <summary>In which of the ways that mean the same a file is written.</summary>
+/// <param name="Flow">Mappings in braces instead of lines of their own.</param>
+/// <param name="Short">A value in place of a mapping, and what has a default left out.</param>
+/// <param name="Quote">What texts stand in: nothing, single or double quotes.</param>
+/// <param name="LineEnd">What lines end with.</param>
+/// <param name="Comments">Whether there are comments and empty lines in between.</param>
+internal sealed record TextStyle(bool Flow, bool Short, string Quote, string LineEnd, bool Comments)
+{
+    /// <summary>Says everything: two overlays are the same if this text of them is.</summary>
+    public static TextStyle Whole { get; } = new(false, false, "'", "\n", false);
+}
+
+/// <summary>Writes an overlay as a file.</summary>
+internal sealed class OverlayText(Overlay overlay, TextStyle style)
+{
+    public static string Of(Overlay overlay, TextStyle style) =>
+        new OverlayText(overlay, style).Write();
+
+    private string Write()
+    {
+        var file = new List<(string, object?)>
+        {
+            ("name", Text(overlay.Name)),
+            ("switch", Unless(overlay.Switch == "ovsbr0", Text(overlay.Switch))),
+            ("datapath", Unless(overlay.Datapath is DatapathChoice.Auto, Word(overlay.Datapath))),
+            ("hosts", overlay.Hosts.Select(host => (Key(host.Name), Host(host))).ToList()),
+            (
+                "tunnels",
+                new List<(string, object?)>
+                {
+                    ("type", Word(overlay.Tunnels.Type)),
+                    ("key", Number(overlay.Tunnels.Key)),
+                    ("port", Number(overlay.Tunnels.Port)),
+                }
+            ),
+            (
+                "networks",
+                overlay
+                    .Networks.Select(network => (Key(network.Name), (object?)Network(network)))
+                    .ToList()
+            ),
+            (
+                "containers",
+                overlay
+                    .Containers.Select(container =>
+                        (Key(container.Name), (object?)Container(container))
+                    )
+                    .ToList()
+            ),
+        };
+        var text = new StringBuilder(style.Comments ? "# yaml\n\n" : "");
+        foreach (var (key, value) in file)
+        {
+            Append(text, key, value, indent: "");
+        }
+        return text.Replace("\n", style.LineEnd).ToString();
+    }
+
+    private object? Host(Host host) =>
+        style.Short && host.Mtu == Core.Overlays.Host.DefaultMtu
+            ? Text(host.Address)
+            : new List<(string, object?)>
+            {
+                ("address", Text(host.Address)),
+                ("mtu", Number(host.Mtu)),
+            };
+
+    private List<(string, object?)> Network(Network network) =>
+        new List<(string, object?)>
+        {
+            ("vlan", Number(network.Vlan)),
+            ("subnet", OneOrMore(network.Subnets)),
+            ("bridge", Bridge(network.Bridge)),
+            (
+                "hosts",
+                network
+                    .Hosts.Select(host => (Key(host.Host), (object?)OneOrMore(host.Addresses)))
+                    .ToList()
+            ),
+        };
+
+    private object? Bridge(ContainerBridge? bridge) =>
+        bridge is null ? (style.Short ? null : "false")
+        : style.Short && bridge == new ContainerBridge() ? "true"
+        : new List<(string, object?)>
+        {
+            ("stp", bridge.Stp ? "true" : "false"),
+            ("forward_delay", Number(bridge.ForwardDelay)),
+            ("uplink", Word(bridge.Uplink)),
+        };
+
+    private List<(string, object?)> Container(Container container) =>
+        new List<(string, object?)>
+        {
+            ("host", Text(container.Host)),
+            ("engine", Word(container.Engine)),
+            (
+                "networks",
+                container
+                    .Attachments.Select(place => (Key(place.Network), (object?)Attachment(place)))
+                    .ToList()
+            ),
+        };
+
+    private List<(string, object?)> Attachment(Attachment place) =>
+        new List<(string, object?)>
+        {
+            ("address", OneOrMore(place.Addresses)),
+            ("interface", Text(place.Interface)),
+            ("mac", Text(place.Mac)),
+        };
+
+    private string OneOrMore<T>(IReadOnlyList<T> values) =>
+        style.Short && values.Count == 1
+            ? Text(values[0])
+            : $"[{string.Join(", ", values.Select(Text))}]";
+
+    private string? Unless(bool isDefault, string value) => style.Short && isDefault ? null : value;
+
+    private static string? Number<T>(T value) =>
+        Convert.ToString(value, CultureInfo.InvariantCulture) is { Length: > 0 } text ? text : null;
+
+    private static string Word<T>(T value)
+        where T : struct, Enum => value.ToString().ToLowerInvariant();
+
+    /// <summary>A text as a value; one that begins or ends with a colon is only safe in quotes.</summary>
+    private string Text<T>(T value)
+    {
+        var text = value is IPNetwork or IPAddress ? value.ToString()! : $"{value}";
+        var quote =
+            style.Quote.Length == 0 && (text.StartsWith(':') || text.EndsWith(':'))
+                ? "'"
+                : style.Quote;
+        return quote + text + quote;
+    }
+
+    private string Key(string name) => Text(name);
+
+    private void Append(StringBuilder text, string key, object? value, string indent)
+    {
+        switch (value)
+        {
+            case null:
+                return;
+            case List<(string Key, object? Value)> mapping when indent.Length > 0 && style.Flow:
+                text.Append($"{indent}{key}: {Flow(mapping)}\n");
+                break;
+            case List<(string Key, object? Value)> mapping:
+                text.Append($"{indent}{key}:\n");
+                foreach (var entry in mapping)
+                {
+                    Append(text, entry.Key, entry.Value, indent + "  ");
+                }
+                break;
+            default:
+                text.Append($"{indent}{key}: {value}{(style.Comments ? "   # a comment" : "")}\n");
+                break;
+        }
+        text.Append(style.Comments ? "\n" : "");
+    }
+
+    private static string Flow(object? value) =>
+        value is List<(string Key, object? Value)> mapping
+            ? "{ "
+                + string.Join(
+                    ", ",
+                    mapping
+                        .Where(entry => entry.Value is not null)
+                        .Select(entry => $"{entry.Key}: {Flow(entry.Value)}")
+                )
+                + " }"
+            : $"{value}";
+}

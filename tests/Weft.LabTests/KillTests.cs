@@ -1,0 +1,81 @@
+using System.Diagnostics;
+using Weft.Core.Linux;
+
+namespace Weft.LabTests;
+
+/// <summary>Converges from anywhere: killed at any instant, applied again, the host ends the same.</summary>
+public sealed class KillTests
+{
+    private const int Rounds = 200;
+
+    [Fact]
+    public async Task Killed_at_200_random_instants_and_applied_again_the_host_ends_the_same()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        var host = lab.Hosts[0];
+        var whole = Stopwatch.StartNew();
+        await lab.WeftDoneAsync("host1", "destroy", "--yes");
+        await lab.WeftDoneAsync("host1", "apply", "--yes");
+        var span = whole.ElapsedMilliseconds / 2;
+        var expected = await EndStateAsync(lab);
+        // A fixed seed: what fails once can be tried again.
+        var random = new Random(47);
+        var cut = 0;
+        for (var round = 0; round < Rounds; round++)
+        {
+            // Every second round it is taken away, every other one put back: both are killed.
+            var (command, signal) = (
+                round % 2 == 0 ? "destroy" : "apply",
+                round % 4 < 2 ? Libc.SigKill : Libc.SigInt
+            );
+            using (
+                var process = Tool.Start(
+                    host.Enter(null, WeftProgram.Path, command, "--yes"),
+                    host.Environment
+                )
+            )
+            {
+                await Task.Delay(
+                    TimeSpan.FromMilliseconds(random.NextDouble() * span),
+                    Needs.Cancellation
+                );
+                // nsenter forks for the process namespace: what it started is what is killed.
+                var identity = ProcessIdentity.Of(process.Id);
+                var sent = identity?.Children().Select(child => child.Send(signal)).ToList();
+                cut += sent is [true] ? 1 : 0;
+                await process.WaitForExitAsync(Needs.Cancellation);
+            }
+            if (round % 2 == 1)
+            {
+                await lab.WeftDoneAsync("host1", "apply", "--yes");
+                Assert.Equal(expected, await EndStateAsync(lab));
+            }
+        }
+        // The test would show nothing if the program had always been done before.
+        Assert.True(
+            cut > Rounds / 2,
+            $"only {cut} of {Rounds} runs were still going when they were killed"
+        );
+        await lab.AllReachAllAsync();
+    }
+
+    /// <summary>The end state without what may rightly differ: row and link numbers.</summary>
+    private static async Task<string> EndStateAsync(OverlayLab lab)
+    {
+        await lab.WeftDoneAsync("host1", "plan", "--exit-code");
+        var rows = await lab.RunAsync(
+            "host1",
+            """
+            for table in Bridge Port Interface; do ovs-vsctl --columns=name,type,tag,protected,options,mtu_request,mac,external_ids,datapath_type,error list $table 2>/dev/null ||
+              ovs-vsctl --columns=name,tag,protected,external_ids list $table 2>/dev/null || ovs-vsctl --columns=name,datapath_type,external_ids list $table; done | sort
+            ovs-vsctl show | sed 1d | sort
+            # Names and addresses: whether a carrier is seen yet, and what the kernel gives itself, come in their own time.
+            for inside in '' '-n wallabag'; do
+              ip $inside -br addr show | sed 's/@[^ ]*//; s/fe80[^ ]*//g' | awk '{ $2 = ""; $1 = $1; print }' | sort
+            done
+            ip netns
+            """
+        );
+        return rows;
+    }
+}

@@ -1,0 +1,96 @@
+using System.Runtime.CompilerServices;
+using Weft.Core.Overlays;
+using Weft.Labs;
+
+namespace Weft.LabTests;
+
+public sealed class MachineTests
+{
+    [Fact]
+    public void What_is_missing_is_named_by_its_Debian_package()
+    {
+        Needs.ALab();
+        var failure = Assert.Throws<LabException>(() =>
+            Machine.Check(new IsolationThatNeeds("no-such-program", "no-such-package"))
+        );
+        Assert.Contains(
+            "apt-get install no-such-package",
+            failure.Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public async Task A_kernel_datapath_that_is_not_there_is_refused_and_never_replaced()
+    {
+        var there = await Machine.ChooseDatapathAsync(
+            null,
+            DatapathChoice.Auto,
+            Needs.Cancellation
+        );
+        Assert.SkipWhen(there is Datapath.Kernel, "this kernel has Open vSwitch's datapath");
+        foreach (
+            var (forced, overlay) in new[]
+            {
+                ((Datapath?)Datapath.Kernel, DatapathChoice.Auto),
+                (null, DatapathChoice.Kernel),
+            }
+        )
+        {
+            var failure = await Assert.ThrowsAsync<LabException>(() =>
+                Machine.ChooseDatapathAsync(forced, overlay, Needs.Cancellation)
+            );
+            Assert.Contains("no module 'openvswitch'", failure.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData(DatapathChoice.Auto)]
+    [InlineData(DatapathChoice.Kernel)]
+    [InlineData(DatapathChoice.Userspace)]
+    public async Task The_userspace_datapath_can_always_be_had(DatapathChoice overlay) =>
+        Assert.Equal(
+            Datapath.Userspace,
+            await Machine.ChooseDatapathAsync(Datapath.Userspace, overlay, Needs.Cancellation)
+        );
+
+    [Fact]
+    public void An_overlay_that_was_made_up_is_read_from_its_file_as_it_is()
+    {
+        foreach (var hosts in new[] { 1, 2, 50, SampleOverlay.MostHosts })
+        {
+            var overlay = SampleOverlay.Of(hosts);
+            var read = OverlayFile.Parse("overlay.yaml", OverlayYaml.Write(overlay));
+            Assert.Empty(read.Mistakes);
+            Assert.Equal(Printed(overlay), Printed(read.Overlay!));
+        }
+    }
+
+    private static string Printed(Overlay overlay) =>
+        System.Text.Encoding.UTF8.GetString(OverlayYaml.Write(overlay));
+
+    private sealed class IsolationThatNeeds(string program, string package) : IIsolation
+    {
+        public IReadOnlyDictionary<string, string> Programs { get; } =
+            new Dictionary<string, string> { [program] = package };
+
+        public Holder Prepare(LabDirectory directory, string host) => throw Unasked();
+
+        public Task<HeldProcess> MakeAsync(
+            Holder holder,
+            Segment segment,
+            int port,
+            int mtu,
+            CancellationToken cancellationToken
+        ) => throw Unasked();
+
+        public IReadOnlyList<string> Enter(HostRecord host, params IEnumerable<string> command) =>
+            throw Unasked();
+
+        public Task RemoveAsync(HostRecord host, CancellationToken cancellationToken) =>
+            throw Unasked();
+
+        private static InvalidOperationException Unasked([CallerMemberName] string member = "") =>
+            new($"{member} was not to be called");
+    }
+}

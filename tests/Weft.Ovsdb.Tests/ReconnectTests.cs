@@ -1,0 +1,365 @@
+namespace Weft.Ovsdb.Tests;
+
+public sealed class ReconnectTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_replica_is_stale_while_the_server_is_gone_and_rebuilt_when_it_is_back()
+    {
+        await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
+        await using var client = await OvsdbClient.ConnectAsync(Quick(server.Remote), Token);
+        await using var replica = await client.MonitorAsync(
+            TestSchema.Database,
+            MonitorSpec.Everything,
+            Token
+        );
+        await InsertAsync(client, "kept");
+        await InsertAsync(client, "changed");
+        await InsertAsync(client, "deleted");
+        await using var changes = replica
+            .ChangesAsync(replica.Snapshot, Token)
+            .GetAsyncEnumerator(Token);
+        var next = changes.MoveNextAsync();
+        var before = replica.Snapshot;
+
+        var killed = TimeProvider.System.GetUtcNow();
+        await server.KillAsync();
+        var stale = await replica
+            .WaitForStateAsync(static s => !s.IsLive, Token)
+            .WaitAsync(OvsdbServer.Patience, Token);
+        Assert.InRange(stale.Since, killed, TimeProvider.System.GetUtcNow());
+        Assert.Contains(server.Remote, stale.Reason);
+        Assert.Same(before, replica.Snapshot);
+        Assert.NotEqual(ConnectionStatus.Connected, client.State.Status);
+
+        // Behind the client's back, between two lives of the server.
+        await OvsdbServer.RunAsync(
+            "ovsdb-tool",
+            "transact",
+            server.DatabasePath,
+            """
+            ["test", {"op":"update","table":"thing","where":[["name","==","changed"]],"row":{"number":5}},
+                     {"op":"delete","table":"thing","where":[["name","==","deleted"]]},
+                     {"op":"insert","table":"thing","row":{"name":"inserted"}}]
+            """
+        );
+        await server.StartAsync();
+
+        await replica
+            .WaitForStateAsync(static s => s.IsLive, Token)
+            .WaitAsync(OvsdbServer.Patience, Token);
+        Assert.Equal(0, replica.Resumptions);
+        Assert.True(await next);
+        var change = changes.Current;
+        Assert.Same(replica.Snapshot, change.Snapshot);
+        Assert.Equal(
+            [
+                (RowChangeKind.Deleted, "deleted"),
+                (RowChangeKind.Inserted, "inserted"),
+                (RowChangeKind.Updated, "changed"),
+            ],
+            change
+                .Rows.Select(static r => (r.Kind, (r.New ?? r.Old)!["name"].AsString()))
+                .OrderBy(static r => r.Item2[0] == 'c' ? "z" : r.Item2, StringComparer.Ordinal)
+        );
+        var updated = change.Rows.Single(static r => r.Kind == RowChangeKind.Updated);
+        Assert.Equal(0, updated.Old!["number"]);
+        Assert.Equal(5, updated.New!["number"]);
+
+        await InsertAsync(client, "after");
+        Assert.Equal(4, replica.Snapshot["thing"].Count);
+    }
+
+    [Fact]
+    public async Task A_replica_of_a_database_with_numbered_transactions_goes_on_from_the_last()
+    {
+        await using var server = OvsdbServer.Prepare();
+        var schema = Path.Combine(server.Directory, "schema");
+        await File.WriteAllTextAsync(schema, TestSchema.Json, Token);
+        await OvsdbServer.RunAsync(
+            "ovsdb-tool",
+            "create-cluster",
+            server.DatabasePath,
+            schema,
+            $"tcp:127.0.0.1:{OvsdbServer.FreePort()}"
+        );
+        await server.StartAsync();
+        await server.WaitUntilItJoinedAsync(TestSchema.Database);
+        var options = Quick(server.Remote) with { Database = TestSchema.Database };
+        await using var client = await OvsdbClient.ConnectAsync(options, Token);
+        await using var replica = await client.MonitorAsync(
+            TestSchema.Database,
+            MonitorSpec.Everything,
+            Token
+        );
+        await InsertAsync(client, "a");
+        Assert.NotNull(replica.Snapshot.LastTransaction);
+        var row = Assert.Single(replica.Snapshot["thing"]).Value;
+
+        for (var round = 1; round <= 3; round++)
+        {
+            await server.KillAsync();
+            await replica
+                .WaitForStateAsync(static s => !s.IsLive, Token)
+                .WaitAsync(OvsdbServer.Patience, Token);
+            await server.StartAsync();
+            await replica
+                .WaitForStateAsync(static s => s.IsLive, Token)
+                .WaitAsync(OvsdbServer.Patience, Token);
+            Assert.Equal(round, replica.Resumptions);
+            await InsertAsync(client, $"b{round}");
+            Assert.Equal(round + 1, replica.Snapshot["thing"].Count);
+        }
+
+        Assert.Same(row, replica.Snapshot["thing"][row.Uuid!.Value]);
+    }
+
+    [Fact]
+    public async Task A_transaction_that_was_under_way_fails_with_its_outcome_unknown_and_is_not_repeated()
+    {
+        await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
+        await using var client = await OvsdbClient.ConnectAsync(Quick(server.Remote), Token);
+        await server.SetFrozenAsync(true);
+        var transaction = client.TransactAsync(
+            TestSchema.Database,
+            [new Insert("thing", new Row())],
+            Token
+        );
+        await server.KillAsync();
+
+        var error = await Assert.ThrowsAsync<OvsdbConnectionException>(() =>
+            transaction.WaitAsync(OvsdbServer.Patience, Token)
+        );
+        Assert.True(error.OutcomeUnknown);
+        Assert.Contains("'transact'", error.Message);
+        Assert.Contains("read back before trying again", error.Message);
+
+        await server.StartAsync();
+        var rows = await client.TransactAsync(
+            TestSchema.Database,
+            [new Select("thing", [])],
+            Token
+        );
+        Assert.Empty(rows[0].Rows);
+    }
+
+    [Fact]
+    public async Task A_request_without_a_connection_waits_for_one_and_then_fails_unsent()
+    {
+        await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
+        var options = Quick(server.Remote) with
+        {
+            ReconnectPatience = TimeSpan.FromMilliseconds(50),
+        };
+        await using var client = await OvsdbClient.ConnectAsync(options, Token);
+        await server.KillAsync();
+        await client.WaitForStateAsync(
+            static s => s.Status == ConnectionStatus.Connecting && s.Attempts > 0,
+            Token
+        );
+
+        var error = await Assert.ThrowsAsync<OvsdbConnectionException>(() =>
+            client.ListDatabasesAsync(Token)
+        );
+        Assert.False(error.OutcomeUnknown);
+        Assert.Contains("nothing was sent", error.Message);
+    }
+
+    [Fact]
+    public async Task The_next_remote_takes_over_and_the_replica_shows_what_it_has()
+    {
+        await using var first = await OvsdbServer.StartAsync(TestSchema.Json);
+        await using var second = await OvsdbServer.StartAsync(TestSchema.Json);
+        await using (var other = await OvsdbClient.ConnectAsync(second.Remote, Token))
+        {
+            await InsertAsync(other, "of the second");
+        }
+
+        var options = Quick(first.Remote, second.Remote);
+        await using var client = await OvsdbClient.ConnectAsync(options, Token);
+        Assert.Equal(first.Remote, client.State.Remote!.ToString());
+        await using var replica = await client.MonitorAsync(
+            TestSchema.Database,
+            MonitorSpec.Everything,
+            Token
+        );
+        await InsertAsync(client, "of the first");
+
+        await first.KillAsync();
+        var snapshot = await replica
+            .WaitAsync(
+                static s => s["thing"].Values.Any(static r => r["name"] == "of the second"),
+                Token
+            )
+            .WaitAsync(OvsdbServer.Patience, Token);
+        Assert.Single(snapshot["thing"]);
+        Assert.Equal(second.Remote, client.State.Remote!.ToString());
+
+        await first.StartAsync();
+        await second.KillAsync();
+        await replica
+            .WaitAsync(
+                static s => s["thing"].Values.Any(static r => r["name"] == "of the first"),
+                Token
+            )
+            .WaitAsync(OvsdbServer.Patience, Token);
+    }
+
+    [Fact]
+    public async Task No_server_at_all_is_an_error_that_names_each_remote_and_its_reason()
+    {
+        var options = Quick("unix:/nonexistent/db.sock", $"tcp:127.0.0.1:{OvsdbServer.FreePort()}");
+        var error = await Assert.ThrowsAsync<OvsdbConnectionException>(() =>
+            OvsdbClient.ConnectAsync(options, Token)
+        );
+        Assert.Contains(
+            "unix:/nonexistent/db.sock: no such socket: is ovsdb-server running?",
+            error.Message
+        );
+        Assert.Contains("connection refused", error.Message);
+
+        var single = await Assert.ThrowsAsync<OvsdbConnectionException>(() =>
+            OvsdbClient.ConnectAsync("unix:/nonexistent", Token)
+        );
+        Assert.StartsWith("Cannot connect to unix:/nonexistent: no such socket", single.Message);
+    }
+
+    [Fact]
+    public async Task A_patient_client_connects_once_the_server_starts()
+    {
+        await using var server = await OvsdbServer.CreateAsync(TestSchema.Json);
+        var connecting = OvsdbClient.ConnectAsync(
+            Quick(server.Remote) with
+            {
+                FirstConnectPatience = OvsdbServer.Patience,
+            },
+            Token
+        );
+        await server.StartAsync();
+        await using var client = await connecting;
+        Assert.Contains(TestSchema.Database, await client.ListDatabasesAsync(Token));
+    }
+
+    [Fact]
+    public async Task A_server_that_accepts_and_hangs_up_is_not_hammered()
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        await using var server = new FakeServer(
+            (peer, request) =>
+            {
+                if (request.Method == "list_dbs")
+                {
+                    peer.Hang();
+                }
+
+                return Task.CompletedTask;
+            }
+        );
+        await using var client = await OvsdbClient.ConnectAsync(
+            Quick(server.Remote) with
+            {
+                TimeProvider = time,
+            },
+            Token
+        );
+        await Assert.ThrowsAsync<OvsdbConnectionException>(() => client.ListDatabasesAsync(Token));
+        await client.WaitForStateAsync(static s => s.Status == ConnectionStatus.Connecting, Token);
+        Assert.Equal(1, server.Connections);
+
+        // The pause is at least half of the 10 ms: the clock stands still, so nothing happens until it is moved.
+        time.Advance(TimeSpan.FromMilliseconds(4));
+        await Assert.ThrowsAsync<TimeoutException>(() =>
+            server.WaitForConnectionsAsync(2).WaitAsync(TimeSpan.FromMilliseconds(50), Token)
+        );
+        time.Advance(TimeSpan.FromMilliseconds(6));
+        await server.WaitForConnectionsAsync(2);
+    }
+
+    [Fact]
+    public async Task Another_database_comes_and_goes_without_harm_and_a_new_schema_is_taken_up()
+    {
+        await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
+        await using var client = await OvsdbClient.ConnectAsync(Quick(server.Remote), Token);
+        await using var replica = await client.MonitorAsync(
+            TestSchema.Database,
+            MonitorSpec.Everything,
+            Token
+        );
+        await InsertAsync(client, "kept");
+        var since = client.State.Since;
+
+        var other = Path.Combine(server.Directory, "other");
+        await File.WriteAllTextAsync(
+            $"{other}.schema",
+            """{"name":"other","tables":{"t":{"columns":{"c":{"type":"string"}}}}}""",
+            Token
+        );
+        await OvsdbServer.RunAsync("ovsdb-tool", "create", other, $"{other}.schema");
+        await server.ControlAsync("ovsdb-server/add-db", other);
+        Assert.Contains("other", await client.ListDatabasesAsync(Token));
+        await server.ControlAsync("ovsdb-server/remove-db", "other");
+        Assert.DoesNotContain("other", await client.ListDatabasesAsync(Token));
+        Assert.Equal(since, client.State.Since);
+        Assert.True(replica.State.IsLive);
+
+        var wider = Path.Combine(server.Directory, "wider");
+        await File.WriteAllTextAsync(
+            wider,
+            TestSchema.Json.Replace("\"label\"", "\"weight\""),
+            Token
+        );
+        await OvsdbServer.RunAsync("ovsdb-client", "convert", server.Remote, wider);
+        var insert = new Insert("part", new Row { ["weight"] = "7" }) { UuidName = "p" };
+        await client.TransactAsync(
+            TestSchema.Database,
+            [insert, new Update("thing", [], new Row { ["parts"] = Atom.NamedUuid("p") })],
+            Token
+        );
+        var snapshot = await replica
+            .WaitAsync(static s => s["part"].Count == 1, Token)
+            .WaitAsync(OvsdbServer.Patience, Token);
+        Assert.Equal(["weight"], Assert.Single(snapshot["part"]).Value.Keys);
+        Assert.Single(snapshot["thing"]);
+    }
+
+    [Fact]
+    public async Task Disposing_fails_what_waits_and_what_comes_after()
+    {
+        await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
+        var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        var replica = await client.MonitorAsync(TestSchema.Database, MonitorSpec.Everything, Token);
+        var waiting = replica.WaitAsync(static _ => false, Token);
+        var changes = replica.ChangesAsync(replica.Snapshot, Token).GetAsyncEnumerator(Token);
+        var change = changes.MoveNextAsync();
+        await client.DisposeAsync();
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(() =>
+            waiting.WaitAsync(OvsdbServer.Patience, Token)
+        );
+        await Assert.ThrowsAsync<ObjectDisposedException>(() =>
+            change.AsTask().WaitAsync(OvsdbServer.Patience, Token)
+        );
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => client.ListDatabasesAsync(Token));
+        Assert.Equal(ConnectionStatus.Closed, client.State.Status);
+        Assert.False(replica.State.IsLive);
+        await replica.DisposeAsync();
+        await client.DisposeAsync();
+    }
+
+    internal static OvsdbClientOptions Quick(params IEnumerable<string> remotes) =>
+        new()
+        {
+            Remotes = [.. remotes.Select(Remote.Parse)],
+            MinBackoff = TimeSpan.FromMilliseconds(10),
+            MaxBackoff = TimeSpan.FromMilliseconds(200),
+            ReconnectPatience = OvsdbServer.Patience,
+        };
+
+    private static Task InsertAsync(OvsdbClient client, string name) =>
+        client.TransactAsync(
+            TestSchema.Database,
+            [new Insert("thing", new Row { ["name"] = name })],
+            Token
+        );
+}

@@ -1,0 +1,187 @@
+using System.Text.Json;
+
+namespace Weft.Tests;
+
+/// <summary>What the terminal shows, and what the exit tells.</summary>
+public sealed class CommandLineTests
+{
+    private const string TwoHosts = """
+        name: homelab
+        hosts: { north: 192.0.2.1, south: 192.0.2.2 }
+        networks:
+          cont-mgmnt0: { vlan: 200, subnet: 10.8.2.0/24, bridge: { stp: true } }
+          host-mgmnt0: { vlan: 100, subnet: 10.8.3.0/24, hosts: { north: 10.8.3.1, south: 10.8.3.2 } }
+        containers:
+          wallabag: { host: north, engine: netns, networks: { cont-mgmnt0: 10.8.2.2 } }
+        """;
+
+    [Theory]
+    [InlineData("plan")]
+    [InlineData("apply")]
+    [InlineData("check")]
+    [InlineData("status")]
+    [InlineData("destroy")]
+    [InlineData("completion")]
+    public async Task Help_of_a_command_ends_with_examples_that_name_it(string command)
+    {
+        var result = await WeftProgram.RunAsync(command, "--help");
+        Assert.Equal(ExitCode.Done, result.ExitCode);
+        var examples = result.Output.Split("Examples:")[1];
+        Assert.Contains($"weft {command}", examples, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("lab")]
+    public async Task A_command_of_commands_named_alone_shows_its_help(string command)
+    {
+        var result = await WeftProgram.RunAsync(
+            command.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+        );
+        Assert.Equal(ExitCode.Usage, result.ExitCode);
+        Assert.Contains("Commands:", result.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("appply", "appply")]
+    [InlineData("plan --hots north", "--hots")]
+    [InlineData("plan --hots", "--hots")]
+    [InlineData("apply --timeout soon", "soon")]
+    [InlineData("lab up", "--hosts")]
+    [InlineData("completion tcsh", "tcsh")]
+    public async Task Wrong_usage_names_the_word_and_exits_with_2(string line, string word)
+    {
+        var result = await WeftProgram.RunAsync(line.Split(' '));
+        Assert.Equal(ExitCode.Usage, result.ExitCode);
+        Assert.Contains(word, result.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", result.Errors, StringComparison.Ordinal);
+        Assert.Empty(result.Output);
+    }
+
+    [Theory]
+    [InlineData("check")]
+    [InlineData("plan")]
+    [InlineData("apply")]
+    [InlineData("status")]
+    [InlineData("destroy")]
+    [InlineData("ping")]
+    public async Task A_file_that_is_not_there_is_named_and_exits_with_2(string command)
+    {
+        var result = await WeftProgram.RunAsync(command, "/nonexistent/overlay.yaml");
+        // ping asks for root first where it is not.
+        Assert.True(result.ExitCode == ExitCode.Usage || command == "ping", result.Errors);
+        Assert.DoesNotContain("   at ", result.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Check_finds_every_mistake_in_one_run_with_its_place()
+    {
+        var result = await WeftProgram.RunOnAsync(
+            """
+            name: homelab
+            hosts: { north: 192.0.2.1, south: 192.0.2.1 }
+            networks:
+              cont: { vlan: 5000, subnet: 10.8.2.0/24 }
+            containres: {}
+            """,
+            "check"
+        );
+        Assert.Equal(ExitCode.Usage, result.ExitCode);
+        var mistakes = result.Errors.Trim().Split('\n');
+        Assert.Equal(3, mistakes.Length);
+        Assert.Contains(":2:", mistakes[0], StringComparison.Ordinal);
+        Assert.Contains(":4:", mistakes[1], StringComparison.Ordinal);
+        Assert.Contains(":5:1:", mistakes[2], StringComparison.Ordinal);
+        Assert.Contains("containers", mistakes[2], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Plan_on_a_machine_that_is_no_host_of_the_overlay_plans_for_all_as_if_fresh()
+    {
+        var result = await WeftProgram.RunOnAsync(TwoHosts, "plan", "--commands");
+        Assert.Equal(ExitCode.Done, result.ExitCode);
+        Assert.Contains("# north (homelab)", result.Output, StringComparison.Ordinal);
+        Assert.Contains("# south (homelab)", result.Output, StringComparison.Ordinal);
+        Assert.Contains("ip link add cont-mgmnt0 ", result.Output, StringComparison.Ordinal);
+        Assert.Contains("ovs-vsctl add-br ovsbr0", result.Output, StringComparison.Ordinal);
+        Assert.Contains("none of the overlay's hosts", result.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Plan_as_JSON_is_JSON_and_differences_have_an_exit_code()
+    {
+        var result = await WeftProgram.RunOnAsync(
+            TwoHosts,
+            "plan",
+            "--bare",
+            "--host",
+            "south",
+            "--json",
+            "--exit-code"
+        );
+        Assert.Equal(ExitCode.Differences, result.ExitCode);
+        using var document = JsonDocument.Parse(result.Output);
+        var plan = Assert.Single(document.RootElement.EnumerateArray());
+        Assert.Equal("south", plan.GetProperty("host").GetString());
+        Assert.Equal(1458, plan.GetProperty("mtu").GetProperty("bytes").GetInt32());
+        Assert.NotEmpty(plan.GetProperty("changes").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task Apply_on_a_machine_that_is_no_host_of_the_overlay_says_which_hosts_there_are()
+    {
+        var result = await WeftProgram.RunOnAsync(TwoHosts, "apply", "--yes");
+        Assert.Equal(ExitCode.Usage, result.ExitCode);
+        Assert.Contains("north, south", result.Errors, StringComparison.Ordinal);
+        Assert.Contains("--host", result.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_Open_vSwitch_apply_says_what_to_install_and_start()
+    {
+        var result = await WeftProgram.RunOnAsync(
+            TwoHosts,
+            "apply",
+            "--yes",
+            "--host",
+            "north",
+            "--db",
+            "unix:/nonexistent/db.sock"
+        );
+        Assert.Equal(ExitCode.Failed, result.ExitCode);
+        Assert.Contains("openvswitch-switch", result.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", result.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_is_piped_has_no_escape_codes()
+    {
+        var result = await WeftProgram.RunOnAsync(TwoHosts, "plan", "--bare");
+        Assert.Equal(ExitCode.Done, result.ExitCode);
+        Assert.DoesNotContain('\u001b', result.Output);
+        Assert.DoesNotContain(result.Output.Split('\n'), line => line.EndsWith(' '));
+    }
+
+    [Theory]
+    [InlineData("weft pl", "plan")]
+    [InlineData("weft lab ", "up")]
+    [InlineData("weft plan --com", "--commands")]
+    [InlineData("weft plan --engine ", "netns")]
+    public async Task Completion_knows_commands_options_and_values(string typed, string next)
+    {
+        var result = await WeftProgram.RunAsync($"[suggest:{typed.Length}]", typed);
+        Assert.Contains(next, result.Output.Split('\n'), StringComparer.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public async Task The_bash_completion_is_a_script_that_bash_understands()
+    {
+        var script = await WeftProgram.RunAsync("completion", "bash");
+        var check = await Core.Linux.Tool.RunAsync(
+            ["bash", "-n"],
+            System.Text.Encoding.UTF8.GetBytes(script.Output),
+            cancellationToken: TestContext.Current.CancellationToken
+        );
+        Assert.Equal(0, check.ExitCode);
+    }
+}
