@@ -449,11 +449,22 @@ internal sealed class LinkPlanner(
 
     private bool ConflictsWithForeign(string name)
     {
-        if (!observation.Links.TryGetValue(name, out var link) || ownership.Owns(link))
+        if (observation.Links.TryGetValue(name, out var link) && !ownership.Owns(link))
+        {
+            Conflicts.Add(Conflict.WithLink(link));
+            return true;
+        }
+        return ConflictsWithPort(name);
+    }
+
+    /// <summary>Open vSwitch takes whatever gets the name of a port of its.</summary>
+    private bool ConflictsWithPort(string name)
+    {
+        if (!observation.Switch.Ports.TryGetValue(name, out var port) || ownership.Owns(port))
         {
             return false;
         }
-        Conflicts.Add(Conflict.WithLink(link));
+        Conflicts.Add(Conflict.WithPort(port));
         return true;
     }
 
@@ -575,6 +586,10 @@ internal sealed class LinkPlanner(
     private Step? Master(string name, string? bridge, Link actual)
     {
         if (actual.Master == bridge || bridge is null && actual.Master is "ovs-system")
+        {
+            return null;
+        }
+        if (ConflictsWithPort(name))
         {
             return null;
         }

@@ -64,6 +64,17 @@ public sealed record Plan
 /// <param name="Message">What it is and what to do about it.</param>
 public sealed record Conflict(string Name, string Message)
 {
+    /// <summary>A port of a switch has a name that is needed.</summary>
+    internal static Conflict WithPort(
+        PortRow port,
+        string remedy = "change the name in the file"
+    ) =>
+        new(
+            port.Name,
+            $"port '{port.Name}' is in bridge '{port.Bridge}' already, {Ownership.Describe(port.Mark)}: "
+                + $"remove it with `ovs-vsctl del-port {port.Name}`, or {remedy}"
+        );
+
     /// <summary>A link has a name that is needed.</summary>
     internal static Conflict WithLink(Link link) =>
         new(

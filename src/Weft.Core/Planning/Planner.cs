@@ -32,7 +32,7 @@ public static class Planner
             Overlay = intent.Overlay,
             Host = intent.Host,
             Changes = [.. made, .. @switch.Changes, .. links.Changes],
-            Conflicts = [.. links.Conflicts, .. @switch.Conflicts],
+            Conflicts = [.. links.Conflicts.Concat(@switch.Conflicts).Distinct()],
             Notices = [.. Notices(intent, observation)],
         };
     }

@@ -245,15 +245,10 @@ internal sealed class SwitchPlanner(
         {
             return false;
         }
-        var remedy = port.Peer is null
-            ? "change the name in the file"
-            : "give this overlay a `key` of its own under `tunnels`";
         Conflicts.Add(
-            new(
-                port.Name,
-                $"port '{port.Name}' is in bridge '{row.Bridge}' already, {Ownership.Describe(row.Mark)}: "
-                    + $"remove it with `ovs-vsctl del-port {port.Name}`, or {remedy}"
-            )
+            port.Peer is null
+                ? Conflict.WithPort(row)
+                : Conflict.WithPort(row, "give this overlay a `key` of its own under `tunnels`")
         );
         return true;
     }

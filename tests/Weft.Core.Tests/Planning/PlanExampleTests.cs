@@ -26,17 +26,17 @@ public sealed class PlanExampleTests
     public void On_a_bare_host_the_commands_are_what_an_administrator_would_type() =>
         Assert.Equal(
             """
-            ip link add name cont-mgmnt0 address 02:8f:75:58:d1:d6 type bridge stp_state 1 forward_delay 200
+            ip link add name cont-mgmnt0 address 02:08:b9:78:5a:13 type bridge stp_state 1 forward_delay 200
             ip link set dev cont-mgmnt0 alias weft:homelab mtu 1458 addrgenmode none up
-            ip link add name cont-mgmnt0-sw address 02:3f:26:14:7c:ed mtu 1458 type veth peer name cont-mgmnt0-br address 02:d3:aa:10:0d:f9 mtu 1458
+            ip link add name cont-mgmnt0-sw address 02:b7:42:75:60:3d mtu 1458 type veth peer name cont-mgmnt0-br address 02:34:96:6a:b4:3c mtu 1458
             ip link set dev cont-mgmnt0-sw alias weft:homelab addrgenmode none up
             ip link set dev cont-mgmnt0-br alias weft:homelab addrgenmode none master cont-mgmnt0 up
-            ip link add name wallabag-eth1 address 02:4e:aa:5d:64:93 mtu 1458 type veth peer name eth1 netns wallabag address 02:1e:3f:30:72:71 mtu 1458
+            ip link add name wallabag-eth1 address 02:bf:20:55:62:65 mtu 1458 type veth peer name eth1 netns wallabag address 02:18:e2:09:67:a1 mtu 1458
             ip link set dev wallabag-eth1 alias weft:homelab addrgenmode none master cont-mgmnt0 up
             ethtool -K cont-mgmnt0-br tx off
             ovs-vsctl add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev external_ids:weft=homelab -- set port ovsbr0 external_ids:weft=homelab -- set interface ovsbr0 type=internal mtu_request=1458 external_ids:weft=homelab
             ovs-vsctl add-port ovsbr0 cont-mgmnt0-sw tag=200 external_ids:weft=homelab -- set interface cont-mgmnt0-sw external_ids:weft=homelab
-            ovs-vsctl add-port ovsbr0 host-mgmnt0 tag=100 external_ids:weft=homelab -- set interface host-mgmnt0 type=internal mtu_request=1458 mac='"02:35:b4:bf:28:c2"' external_ids:weft=homelab
+            ovs-vsctl add-port ovsbr0 host-mgmnt0 tag=100 external_ids:weft=homelab -- set interface host-mgmnt0 type=internal mtu_request=1458 mac='"02:37:cd:5e:51:8e"' external_ids:weft=homelab
             ovs-vsctl add-port ovsbr0 tun-host2 protected=true external_ids:weft=homelab -- set interface tun-host2 type=gre options:local_ip=192.0.2.1 options:remote_ip=192.0.2.2 external_ids:weft=homelab
             ip addr add 10.8.3.1/24 dev host-mgmnt0
             ip link set dev host-mgmnt0 up
@@ -84,6 +84,37 @@ public sealed class PlanExampleTests
             Set port host-mgmnt0: VLAN 100 → 101, MTU 1458 → 1358
             """,
             Words(TwoHosts.Applied().PlanFor(TwoHosts.Intent(overlay)))
+        );
+    }
+
+    [Fact]
+    public void Where_the_kernel_has_no_IPv6_nothing_is_said_of_it()
+    {
+        var observation = TwoHosts.Bare().Observe() with { HasIpv6 = false };
+        Assert.All(
+            Planner.Plan(TwoHosts.Intent(), observation).Commands,
+            command => Assert.DoesNotContain("addrgenmode", command)
+        );
+    }
+
+    [Fact]
+    public void A_bridge_that_speaks_IPv6_is_given_its_link_local_address()
+    {
+        var overlay = TwoHosts.Read(
+            TwoHosts.File.Replace(
+                "10.8.2.0/24, bridge: { stp: true }",
+                "[10.8.2.0/24, \"fd00:8:2::/64\"], bridge: true, hosts: { host1: \"fd00:8:2::1\" }"
+            )
+        );
+        Assert.Equal(
+            [
+                "ip addr add fd00:8:2::1/64 dev cont-mgmnt0 nodad",
+                "ip addr add fe80::8:b9ff:fe78:5a13/64 dev cont-mgmnt0 nodad",
+            ],
+            TwoHosts
+                .Bare()
+                .PlanFor(TwoHosts.Intent(overlay))
+                .Commands.Where(command => command.EndsWith("nodad", StringComparison.Ordinal))
         );
     }
 
@@ -214,7 +245,7 @@ public sealed class PlanExampleTests
     )]
     [InlineData(
         "ovs-vsctl add-br br0 -- add-port br0 tun-host2",
-        "port 'tun-host2' is in bridge 'br0' already, which Weft did not make: remove it with `ovs-vsctl del-port tun-host2`, or change the name in the file"
+        "port 'tun-host2' is in bridge 'br0' already, which Weft did not make: remove it with `ovs-vsctl del-port tun-host2`, or give this overlay a `key` of its own under `tunnels`"
     )]
     [InlineData(
         "ovs-vsctl add-br br0 -- add-port br0 gre0 -- set interface gre0 type=gre options:remote_ip=192.0.2.2",
