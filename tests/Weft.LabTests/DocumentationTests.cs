@@ -7,7 +7,10 @@ public sealed class DocumentationTests
     public async Task The_commands_of_the_page_on_labs_all_do_what_they_say()
     {
         Needs.ALab();
-        var page = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs/labs.md"), Needs.Cancellation);
+        var page = await File.ReadAllTextAsync(
+            Path.Combine(Repository.Root, "docs/labs.md"),
+            Needs.Cancellation
+        );
         var commands = page.Split("```sh\n")[1].Split("```")[0].Trim();
         Assert.Contains("weft lab up", commands, StringComparison.Ordinal);
         await QuietMachine.LeftAsItWasByAsync(
