@@ -109,6 +109,10 @@ public sealed class ManyHostsTests
             await lab.WeftDoneAsync(host, "apply", "--yes");
         }
         await lab.AllReachAllAsync();
+        // It goes on for a while after the last change, too.
+        await Eventually.IsAsync(async () =>
+            int.Parse((await lab.RunAsync("host1", "grep -c icmp_seq /run/ping.log")).Trim()) > 200
+        );
         var log = await lab.RunAsync(
             "host1",
             "kill -INT $(cat /run/ping.pid); tail --pid=$(cat /run/ping.pid) -f /dev/null; sed -n 's/.*icmp_seq=\\([0-9]*\\) .*/\\1/p' /run/ping.log"
@@ -118,7 +122,6 @@ public sealed class ManyHostsTests
             .Select(int.Parse)
             .Order()
             .ToList();
-        Assert.True(answered.Count > 100);
         Assert.Equal(Enumerable.Range(1, answered.Count), answered);
     }
 

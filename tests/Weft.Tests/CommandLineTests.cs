@@ -102,7 +102,7 @@ public sealed class CommandLineTests
         Assert.Equal(ExitCode.Done, result.ExitCode);
         Assert.Contains("# north (homelab)", result.Output, StringComparison.Ordinal);
         Assert.Contains("# south (homelab)", result.Output, StringComparison.Ordinal);
-        Assert.Contains("ip link add cont-mgmnt0 ", result.Output, StringComparison.Ordinal);
+        Assert.Contains("ip link add name cont-mgmnt0 ", result.Output, StringComparison.Ordinal);
         Assert.Contains("ovs-vsctl add-br ovsbr0", result.Output, StringComparison.Ordinal);
         Assert.Contains("none of the overlay's hosts", result.Errors, StringComparison.Ordinal);
     }
