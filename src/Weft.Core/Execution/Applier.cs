@@ -54,7 +54,7 @@ public sealed class Applier(
         }
         return new ApplyResult(
             current,
-            [.. PortErrors(current, observation)],
+            [.. PortErrors(current, observation.Switch)],
             counts.Operations,
             counts.LinkCommands,
             clock.GetElapsedTime(started)
@@ -86,6 +86,12 @@ public sealed class Applier(
             );
             counts.Operations += operations.Length;
             await host.TransactAsync(operations, patience, cancellationToken);
+            // What a port was to give cannot be set up where the port could not be made.
+            var problems = PortErrors(current, await host.ReadSwitchAsync()).ToList();
+            if (problems.Count > 0)
+            {
+                throw new HostException(string.Join("; ", problems));
+            }
         }
         await RunLinksAsync(current, Stage.AfterSwitch, counts, progress, cancellationToken);
         await RunLinksAsync(current, Stage.Last, counts, progress, cancellationToken);
@@ -169,8 +175,8 @@ public sealed class Applier(
         }
     }
 
-    private static IEnumerable<string> PortErrors(Plan current, HostObservation observation) =>
-        from port in observation.Switch.Ports.Values
+    private static IEnumerable<string> PortErrors(Plan current, SwitchObservation seen) =>
+        from port in seen.Ports.Values
         where port.Mark == current.Overlay
         from row in port.Interfaces
         where row.Problem is not null

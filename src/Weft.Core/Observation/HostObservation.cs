@@ -178,7 +178,14 @@ public sealed record InterfaceRow
     /// <summary>What is wrong with the interface, in words; null if nothing is.</summary>
     public string? Problem =>
         Error
-        ?? (OpenFlowPort is -1 ? "Open vSwitch could not make the port; its log says why" : null);
+        ?? (
+            OpenFlowPort is -1 || OpenFlowPort is null && IsCarriedOut
+                ? "Open vSwitch could not make the port; /var/log/openvswitch/ovs-vswitchd.log says why"
+                : null
+        );
+
+    /// <summary>Whether ovs-vswitchd has carried out the configuration that the row is of: what it has not made by then it will not make.</summary>
+    public bool IsCarriedOut { get; init; }
 }
 
 /// <summary>A network link as the kernel knows it.</summary>

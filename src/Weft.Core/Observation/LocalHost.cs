@@ -101,11 +101,16 @@ public sealed class LocalHost : IAsyncDisposable
         {
             Links = await links,
             Namespaces = inside,
-            Switch = SwitchReader.Read((await replica).Snapshot),
+            Switch = await ReadSwitchAsync(),
             KernelDatapath = Datapath.KernelHasIt(),
             HasIpv6 = Directory.Exists("/proc/sys/net/ipv6"),
         };
     }
+
+    /// <summary>Reads the host's switch.</summary>
+    /// <exception cref="HostException">Open vSwitch's database was never initialised.</exception>
+    public async Task<SwitchObservation> ReadSwitchAsync() =>
+        SwitchReader.Read((await replica).Snapshot);
 
     /// <summary>Carries a transaction out, under the lock, and waits until ovs-vswitchd has it.</summary>
     /// <exception cref="HostException">Somebody else changed the switch meanwhile, or ovs-vswitchd did not take it in time.</exception>

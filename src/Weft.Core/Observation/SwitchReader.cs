@@ -104,6 +104,9 @@ public static class SwitchReader
                 + "or initialise it with `ovs-vsctl init`"
         );
 
+    private static bool IsCarriedOut(Snapshot snapshot) =>
+        Root(snapshot) is var root && root["cur_cfg"].AsInteger() >= root["next_cfg"].AsInteger();
+
     private static PortRow ReadPort(Snapshot snapshot, Guid uuid, Row row, string bridge) =>
         new()
         {
@@ -119,11 +122,13 @@ public static class SwitchReader
             [
                 .. row["interfaces"]
                     .Uuids.Where(snapshot["Interface"].ContainsKey)
-                    .Select(id => ReadInterface(id, snapshot["Interface"][id])),
+                    .Select(id =>
+                        ReadInterface(id, snapshot["Interface"][id], IsCarriedOut(snapshot))
+                    ),
             ],
         };
 
-    private static InterfaceRow ReadInterface(Guid uuid, Row row) =>
+    private static InterfaceRow ReadInterface(Guid uuid, Row row, bool isCarriedOut) =>
         new()
         {
             Uuid = uuid,
@@ -136,5 +141,6 @@ public static class SwitchReader
             ExternalIds = row["external_ids"].StringMap,
             Error = row["error"].AsOptionalString(),
             OpenFlowPort = row["ofport"].AsOptionalInteger(),
+            IsCarriedOut = isCarriedOut,
         };
 }

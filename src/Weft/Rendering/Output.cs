@@ -33,15 +33,22 @@ internal sealed class Output
     /// <summary>Says what deserves attention though nothing went wrong.</summary>
     public void Notice(string message) => Error.MarkupLineInterpolated($"[yellow]![/] {message}");
 
-    /// <summary>Asks a question that Enter answers with no.</summary>
-    /// <exception cref="OperationCanceledException">Ctrl-C was the answer.</exception>
+    /// <summary>Asks a question that Enter, like Ctrl-C, answers with no.</summary>
     public async Task<bool> ConfirmAsync(string question, CancellationToken cancellationToken)
     {
         Error.MarkupInterpolated($"{question} [[y/N]] ");
-        // A line that is being read cannot be given up: its thread is left behind, and ends with the program.
-        var answer = await Task.Run(Console.ReadLine, cancellationToken)
-            .WaitAsync(cancellationToken);
-        return answer?.Trim().ToLowerInvariant() is "y" or "yes";
+        try
+        {
+            // A line that is being read cannot be given up: its thread is left behind, and ends with the program.
+            var answer = await Task.Run(Console.ReadLine, cancellationToken)
+                .WaitAsync(cancellationToken);
+            return answer?.Trim().ToLowerInvariant() is "y" or "yes";
+        }
+        catch (OperationCanceledException)
+        {
+            Error.WriteLine();
+            return false;
+        }
     }
 
     private static IAnsiConsole Make(TextWriter writer, bool plain, bool redirected)

@@ -1,0 +1,51 @@
+using Weft.Labs;
+
+namespace Weft.LabTests;
+
+/// <summary>What goes wrong is told, and what was half done is mended by the next apply.</summary>
+public sealed class FailureTests
+{
+    [Fact]
+    public async Task A_port_that_Open_vSwitch_cannot_make_is_named_and_status_knows_of_it()
+    {
+        await using var lab = await OverlayLab.BareAsync(
+            OverlayLab.TwoHosts,
+            new LabOptions { Datapath = Datapath.Userspace }
+        );
+        if (Directory.Exists("/sys/module/openvswitch"))
+        {
+            Assert.Skip("this kernel has Open vSwitch's datapath, so that a switch with it works");
+        }
+
+        var refused = await lab.WeftAsync("host1", "apply", "--yes", "--datapath", "kernel");
+
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("port ovsbr0: ", refused.Errors, StringComparison.Ordinal);
+        Assert.Contains("ovs-vswitchd.log", refused.Errors, StringComparison.Ordinal);
+        var status = await lab.WeftAsync("host1", "status", "--datapath", "kernel");
+        Assert.Equal(1, status.ExitCode);
+        Assert.Contains("ovs-vswitchd.log", status.Output, StringComparison.Ordinal);
+
+        await lab.WeftDoneAsync("host1", "apply", "--yes");
+        await lab.WeftDoneAsync("host1", "status");
+    }
+
+    [Fact]
+    public async Task Without_ovs_vswitchd_apply_gives_up_after_its_timeout_and_says_what_to_look_at()
+    {
+        await using var lab = await OverlayLab.BareAsync(OverlayLab.TwoHosts);
+        await lab.RunAsync("host1", "kill -STOP $(cat /run/openvswitch/ovs-vswitchd.pid)");
+
+        var stuck = await lab.WeftAsync("host1", "apply", "--yes", "--timeout", "1");
+
+        Assert.Equal(1, stuck.ExitCode);
+        Assert.Contains(
+            "ovs-vswitchd did not carry the change out within 1 s",
+            stuck.Errors,
+            StringComparison.Ordinal
+        );
+        await lab.RunAsync("host1", "kill -CONT $(cat /run/openvswitch/ovs-vswitchd.pid)");
+        await lab.WeftDoneAsync("host1", "apply", "--yes");
+        await lab.WeftDoneAsync("host1", "status");
+    }
+}
