@@ -17,6 +17,7 @@ internal static class OvsdbBench
         // In this process: what is measured are exchanges with a server, and a build for each benchmark would take longer than all of them.
         var config = ManualConfig
             .CreateEmpty()
+            .WithArtifactsPath("artifacts/bench")
             .AddColumnProvider(
                 DefaultColumnProviders.Descriptor,
                 DefaultColumnProviders.Params,

@@ -36,11 +36,7 @@ internal static class ApplyCommand
         params IReadOnlyList<(string Line, string Does)> examples
     )
     {
-        var file = CommonOptions.File();
-        var host = CommonOptions.Host();
-        var database = CommonOptions.Database();
-        var engine = CommonOptions.Engine();
-        var datapath = CommonOptions.Datapath();
+        var options = new HostOptions();
         var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask." };
         var timeout = new Option<double>("--timeout")
         {
@@ -49,21 +45,11 @@ internal static class ApplyCommand
             DefaultValueFactory = _ => 30,
         };
         var command = new WeftCommand(name, description) { Examples = examples };
-        command.AddAll(file, host, yes, timeout, database, engine, datapath);
+        command.AddAll(options.With(yes, timeout));
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
-                var overlay = OverlayLoader.Load(
-                    parsed.GetValue(file),
-                    parsed.GetValue(engine),
-                    parsed.GetValue(datapath)
-                );
-                await using var session = await HostSession.OpenAsync(
-                    overlay,
-                    OverlayLoader.RequireHost(overlay, parsed.GetValue(host)),
-                    parsed.GetValue(database)!,
-                    cancellationToken
-                );
+                await using var session = await options.OpenAsync(parsed, cancellationToken);
                 await session.LockAsync(new Notices(terminal), cancellationToken);
                 var observation = await session.ObserveAsync(cancellationToken);
                 var intentOf = intend(session);

@@ -14,11 +14,7 @@ internal static class PlanCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var file = CommonOptions.File();
-        var host = CommonOptions.Host();
-        var database = CommonOptions.Database();
-        var engine = CommonOptions.Engine();
-        var datapath = CommonOptions.Datapath();
+        var options = new HostOptions();
         var json = CommonOptions.Json();
         var commands = new Option<bool>("--commands")
         {
@@ -46,16 +42,12 @@ internal static class PlanCommand
                 ("weft plan --exit-code overlay.yaml", "for scripts: 3 if there is anything to do"),
             ],
         };
-        command.AddAll(file, host, bare, commands, json, exitCode, database, engine, datapath);
+        command.AddAll(options.With(bare, commands, json, exitCode));
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
-                var overlay = OverlayLoader.Load(
-                    parsed.GetValue(file),
-                    parsed.GetValue(engine),
-                    parsed.GetValue(datapath)
-                );
-                var named = parsed.GetValue(host);
+                var overlay = options.Load(parsed);
+                var named = parsed.GetValue(options.Host);
                 var here = OverlayLoader.FindHost(overlay, named);
                 var planned = new List<(HostIntent Intent, Plan Plan)>();
                 if (parsed.GetValue(bare) || here is null)
@@ -74,10 +66,10 @@ internal static class PlanCommand
                 }
                 else
                 {
-                    await using var session = await HostSession.OpenAsync(
+                    await using var session = await options.OpenAsync(
+                        parsed,
                         overlay,
                         here,
-                        parsed.GetValue(database)!,
                         cancellationToken
                     );
                     var observation = await session.ObserveAsync(cancellationToken);

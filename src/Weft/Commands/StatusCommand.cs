@@ -10,11 +10,7 @@ internal static class StatusCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var file = CommonOptions.File();
-        var host = CommonOptions.Host();
-        var database = CommonOptions.Database();
-        var engine = CommonOptions.Engine();
-        var datapath = CommonOptions.Datapath();
+        var options = new HostOptions();
         var json = CommonOptions.Json();
         var command = new WeftCommand(
             "status",
@@ -27,21 +23,11 @@ internal static class StatusCommand
                 ("weft status --json | jq .drift", "for scripts"),
             ],
         };
-        command.AddAll(file, host, json, database, engine, datapath);
+        command.AddAll(options.With(json));
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
-                var overlay = OverlayLoader.Load(
-                    parsed.GetValue(file),
-                    parsed.GetValue(engine),
-                    parsed.GetValue(datapath)
-                );
-                await using var session = await HostSession.OpenAsync(
-                    overlay,
-                    OverlayLoader.RequireHost(overlay, parsed.GetValue(host)),
-                    parsed.GetValue(database)!,
-                    cancellationToken
-                );
+                await using var session = await options.OpenAsync(parsed, cancellationToken);
                 var observation = await session.ObserveAsync(cancellationToken);
                 var intent = session.Intend(observation);
                 var status = HostStatus.Of(intent, observation);

@@ -1,0 +1,46 @@
+using System.CommandLine;
+using Weft.Core.Overlays;
+
+namespace Weft.Commands;
+
+/// <summary>What every command on a host takes: the overlay, which of its hosts this is, and how to reach its switch.</summary>
+internal sealed class HostOptions
+{
+    private readonly Argument<string?> file = CommonOptions.File();
+    private readonly Option<string> database = CommonOptions.Database();
+    private readonly Option<Engine?> engine = CommonOptions.Engine();
+    private readonly Option<DatapathChoice?> datapath = CommonOptions.Datapath();
+
+    /// <summary>Which of the overlay's hosts this machine is.</summary>
+    public Option<string?> Host { get; } = CommonOptions.Host();
+
+    /// <summary>All of them, with a command's own options after those that are used most.</summary>
+    public IEnumerable<Symbol> With(params IEnumerable<Symbol> own) =>
+        [file, Host, .. own, database, engine, datapath];
+
+    /// <summary>Reads the overlay.</summary>
+    /// <inheritdoc cref="OverlayLoader.Load" path="/exception"/>
+    public Overlay Load(ParseResult parsed) =>
+        OverlayLoader.Load(
+            parsed.GetValue(file),
+            parsed.GetValue(engine),
+            parsed.GetValue(datapath)
+        );
+
+    /// <summary>Opens the doors to this machine as one of the overlay's hosts.</summary>
+    public Task<HostSession> OpenAsync(
+        ParseResult parsed,
+        Overlay overlay,
+        string host,
+        CancellationToken cancellationToken
+    ) => HostSession.OpenAsync(overlay, host, parsed.GetValue(database)!, cancellationToken);
+
+    /// <summary>Reads the overlay and opens the doors to this machine as the host that was named or that it is.</summary>
+    /// <exception cref="UsageException">It is none of the overlay's hosts.</exception>
+    public Task<HostSession> OpenAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var overlay = Load(parsed);
+        var host = OverlayLoader.RequireHost(overlay, parsed.GetValue(Host));
+        return OpenAsync(parsed, overlay, host, cancellationToken);
+    }
+}
