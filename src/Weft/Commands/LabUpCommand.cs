@@ -176,7 +176,7 @@ internal static class LabUpCommand
         if (failed.Length > 0)
         {
             terminal.Fail(
-                $"lab '{lab.Name}' is left up for you to look into: weft lab exec --lab {lab.Name} {failed[0].Host.Name} bash. When done: weft lab down {lab.Name}"
+                $"lab '{lab.Name}' is left up for you to look into: {Self.Name} lab exec --lab {lab.Name} {failed[0].Host.Name} bash. When done: {Self.Name} lab down {lab.Name}"
             );
             return false;
         }
@@ -210,9 +210,9 @@ internal static class LabUpCommand
         var which = Lab.All().Count > 1 ? $"--lab {lab.Name} " : "";
         terminal.Out.WriteLine($"Lab '{lab.Name}' is up.");
         terminal.Out.WriteLine(
-            $"  weft lab exec {which}{lab.Hosts[0].Name} bash   to work in a host"
+            $"  {Self.Name} lab exec {which}{lab.Hosts[0].Name} bash   to work in a host"
         );
-        terminal.Out.WriteLine($"  weft lab down {lab.Name}   to remove it");
+        terminal.Out.WriteLine($"  {Self.Name} lab down {lab.Name}   to remove it");
         return reachable ? ExitCode.Done : ExitCode.Failed;
     }
 
@@ -220,7 +220,7 @@ internal static class LabUpCommand
     {
         var same = File.ReadAllBytes(lab.OverlayFile).AsSpan().SequenceEqual(file);
         var message =
-            $"lab '{lab.Name}' is up already{(same ? "" : ", made from another overlay file")}: see 'weft lab status {lab.Name}'; 'weft lab down {lab.Name}' removes it, --name makes another beside it";
+            $"lab '{lab.Name}' is up already{(same ? "" : ", made from another overlay file")}: see '{Self.Name} lab status {lab.Name}'; '{Self.Name} lab down {lab.Name}' removes it, --name makes another beside it";
         if (same)
         {
             terminal.Out.WriteLine(message);

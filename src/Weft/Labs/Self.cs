@@ -8,4 +8,12 @@ internal static class Self
         Path.GetFileName(Environment.ProcessPath) is "dotnet"
             ? [Environment.ProcessPath!, Path.GetFullPath(Environment.GetCommandLineArgs()[0])]
             : [Environment.ProcessPath!];
+
+    /// <summary>How the user called it, to be shown in what to type next: a path where it is not in PATH.</summary>
+    public static string Name =>
+        Environment.GetCommandLineArgs()[0] is var called
+        && called.Contains('/', StringComparison.Ordinal)
+        && !called.EndsWith(".dll", StringComparison.Ordinal)
+            ? called
+            : "weft";
 }

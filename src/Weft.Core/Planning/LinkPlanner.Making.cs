@@ -1,0 +1,91 @@
+using Weft.Core.Observation;
+
+namespace Weft.Core.Planning;
+
+// What has to be known of a name before a link of that name is made: whose it is, what has to go first, and when it can be made.
+internal sealed partial class LinkPlanner
+{
+    private Link? Existing(string name, string kind) =>
+        observation.Links.TryGetValue(name, out var link)
+        && ownership.Owns(link)
+        && link.Kind == kind
+            ? link
+            : null;
+
+    private bool ConflictsWithForeign(string name)
+    {
+        if (observation.Links.TryGetValue(name, out var link) && !ownership.Owns(link))
+        {
+            Conflicts.Add(Conflict.WithLink(link));
+            return true;
+        }
+        return ConflictsWithPort(name);
+    }
+
+    /// <summary>Open vSwitch takes whatever gets the name of a port of its.</summary>
+    private bool ConflictsWithPort(string name)
+    {
+        if (!observation.Switch.Ports.TryGetValue(name, out var port) || ownership.Owns(port))
+        {
+            return false;
+        }
+        Conflicts.Add(Conflict.WithPort(port));
+        return true;
+    }
+
+    /// <summary>
+    /// When links can be made: a name that an internal port of ours has is free once the switch has let go of it.
+    /// </summary>
+    private Stage StageToMake(params ReadOnlySpan<string> names)
+    {
+        foreach (var name in names)
+        {
+            if (observation.Links.TryGetValue(name, out var link) && ownership.IsOfSwitch(link))
+            {
+                return Stage.AfterSwitch;
+            }
+        }
+        return Stage.BeforeSwitch;
+    }
+
+    /// <summary>When a link can go into a bridge: the kernel moves none that the switch has as a port, or takes as one by its name.</summary>
+    private Stage StageToEnslave(string name, string bridge) =>
+        observation.Switch.Ports.ContainsKey(name) ? Stage.AfterSwitch : StageToMake(bridge);
+
+    private static Stage Later(Stage one, Stage other) => one > other ? one : other;
+
+    /// <summary>Removes a link of ours that has the name but is not what it should be.</summary>
+    private IEnumerable<LinkCommand> Replace(string name)
+    {
+        if (
+            observation.Links.TryGetValue(name, out var link)
+            && ownership.Owns(link)
+            && !ownership.IsOfSwitch(link)
+            && !HasForeignPorts(link)
+            && replaced.Add(name)
+        )
+        {
+            if (link.Peer is { } peer)
+            {
+                replaced.Add(peer);
+            }
+            yield return Before($"link del dev {name}");
+        }
+    }
+
+    private IEnumerable<LinkCommand> ReplaceInside(Link? inner, string container)
+    {
+        if (inner is null)
+        {
+            yield break;
+        }
+        var hostEnd = observation.Links.Values.FirstOrDefault(link =>
+            link.Index == inner.PeerIndex
+        );
+        // The pair goes with the end inside, unless its other end was deleted a line ago.
+        if (hostEnd is null || replaced.Add(hostEnd.Name))
+        {
+            yield return Before($"link del dev {inner.Name}", container);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+using System.Collections.Immutable;
+using System.Net.Sockets;
+using Weft.Core.Addressing;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+
+namespace Weft.Core.Planning;
+
+// What puts a link that is there right, one setting at a time.
+internal sealed partial class LinkPlanner
+{
+    /// <summary>A link on the host itself, which has the addresses that it is given and no other.</summary>
+    private IEnumerable<Step?> OnHost(
+        string name,
+        MacAddress mac,
+        int mtu,
+        ImmutableArray<InterfaceAddress> addresses,
+        Link actual
+    ) =>
+        [
+            .. Common(name, mac, mtu, actual, null),
+            actual.LinkLocal.All(addresses.Contains)
+                ? null
+                : new Step(
+                    "no link-local address of the kernel's",
+                    After($"link set dev {name} addrgenmode none")
+                ),
+            .. Addresses(name, addresses, [.. actual.Addresses, .. actual.LinkLocal], null),
+            Up(name, actual, null, silently),
+        ];
+
+    private IEnumerable<Step?> Common(
+        string name,
+        MacAddress mac,
+        int mtu,
+        Link actual,
+        string? container
+    ) =>
+        [
+            actual.Alias == ownership.Alias
+                ? null
+                : new Step(
+                    "mark as Weft's",
+                    Before($"link set dev {name} alias {ownership.Alias}", container)
+                ),
+            Address(name, mac, actual, container),
+            Mtu(name, mtu, actual, container),
+        ];
+
+    private static Step? Address(string name, MacAddress mac, Link actual, string? container) =>
+        actual.Mac == mac
+            ? null
+            : new Step(
+                $"address {actual.Mac} → {mac}",
+                Before($"link set dev {name} address {mac}", container)
+            );
+
+    /// <summary>An MTU shrinks before anything else and grows after it: no packet is ever too large for the next link.</summary>
+    private static Step? Mtu(string name, int mtu, Link actual, string? container) =>
+        actual.Mtu == mtu
+            ? null
+            : new Step(
+                $"MTU {actual.Mtu} → {mtu}",
+                Line(
+                    mtu < actual.Mtu ? Stage.BeforeSwitch : Stage.AfterSwitch,
+                    container,
+                    $"link set dev {name} mtu {mtu}"
+                )
+            );
+
+    private Step? Master(string name, string? bridge, Link actual)
+    {
+        if (actual.Master == bridge || bridge is null && actual.Master is "ovs-system")
+        {
+            return null;
+        }
+        if (ConflictsWithPort(name))
+        {
+            return null;
+        }
+        if (bridge is null)
+        {
+            return new Step($"out of {actual.Master}", Before($"link set dev {name} nomaster"));
+        }
+        return new Step(
+            $"into {bridge}",
+            Line(StageToEnslave(name, bridge), null, $"link set dev {name} master {bridge}")
+        );
+    }
+
+    private static Step? Up(string name, Link actual, string? container, string how = "") =>
+        actual.Up ? null : new Step("up", After($"link set dev {name} {how}up", container));
+
+    private static IEnumerable<Step?> Addresses(
+        string name,
+        ImmutableArray<InterfaceAddress> desired,
+        ImmutableArray<InterfaceAddress> actual,
+        string? container
+    )
+    {
+        var surplus = actual.Where(address => !desired.Contains(address)).ToList();
+        // The kernel lists a subnet's first IPv4 address before the further ones, which it deletes together with
+        // it (ip-sysctl: promote_secondaries): so from the last to the first.
+        var removals = surplus
+            .AsEnumerable()
+            .Reverse()
+            .Select(address => new Step(
+                $"remove {address}",
+                Line(Stage.AfterSwitch, container, $"addr del {address} dev {name}")
+            ))
+            .ToList();
+        // For the same reason the old address goes first where the new one is of its subnet, and so it does where
+        // the new one differs in its prefix length only, which IPv6 does not take beside it.
+        var bound = desired
+            .Where(address =>
+                surplus.Exists(old =>
+                    address.SharesSubnetWith(old) || address.Address.Equals(old.Address)
+                )
+            )
+            .ToList();
+        var additions = desired
+            .Where(address => bound.Contains(address) || !actual.Contains(address))
+            .Select(address => new Step(
+                actual.Contains(address) ? $"keep {address}" : $"add {address}",
+                SetAddress(bound.Count > 0 ? "replace" : "add", address, name, container)
+            ));
+        return bound.Count > 0 ? [.. removals, .. additions] : [.. additions, .. removals];
+    }
+
+    private static ImmutableArray<LinkCommand> AddAddresses(
+        string name,
+        ImmutableArray<InterfaceAddress> addresses,
+        string? container
+    ) => [.. addresses.Select(address => SetAddress("add", address, name, container))];
+
+    /// <summary>Uniqueness over all hosts is the file's law, so duplicate address detection would only delay (RFC 4862 section 5.4).</summary>
+    private static LinkCommand SetAddress(
+        string verb,
+        InterfaceAddress address,
+        string name,
+        string? container
+    ) =>
+        Line(
+            Stage.AfterSwitch,
+            container,
+            $"addr {verb} {address} dev {name}"
+                + (address.Address.AddressFamily is AddressFamily.InterNetworkV6 ? " nodad" : "")
+        );
+
+    private void SetIfNeeded(string what, string name, IEnumerable<Step?> steps)
+    {
+        var needed = steps.OfType<Step>().ToList();
+        if (needed.Count > 0)
+        {
+            Add(
+                ChangeAction.Set,
+                what,
+                name,
+                string.Join(", ", needed.Select(step => step.Words)),
+                [.. needed.SelectMany(step => step.Lines)]
+            );
+        }
+    }
+
+    private void Add(
+        ChangeAction action,
+        string what,
+        string name,
+        string detail,
+        ImmutableArray<LinkCommand> lines
+    ) => Changes.Add(new LinkChange(action, what, name, detail, lines));
+
+    private static LinkCommand Before(string line, string? container = null) =>
+        new(Stage.BeforeSwitch, container, line);
+
+    private static LinkCommand After(string line, string? container = null) =>
+        new(Stage.AfterSwitch, container, line);
+
+    private static LinkCommand Line(Stage stage, string? container, string line) =>
+        new(stage, container, line);
+
+    private sealed record Step(string Words, ImmutableArray<LinkCommand> Lines)
+    {
+        public Step(string words, LinkCommand line)
+            : this(words, [line]) { }
+    }
+}
