@@ -181,7 +181,7 @@ public sealed class ExecTests : IAsyncLifetime
     }
 
     private async Task<bool> RunsAsync(string command) =>
-        (await lab.RunAsync("host1", "ps -eo args=")).Contains(command, StringComparison.Ordinal);
+        (await lab.RunAsync("host1", "ps -eo args=")).Split('\n').Contains(command);
 
     private string[] Exec(string host, params string[] command) =>
         ["lab", "exec", "--lab", lab.Lab.Name, host, "--", .. command];

@@ -57,7 +57,7 @@ internal sealed class NamespaceIsolation : IIsolation
             "setpriv",
             "--pdeathsig=HUP",
             "env",
-            "--default-signal=INT,QUIT,PIPE",
+            "--default-signal=HUP,INT,QUIT,PIPE",
             .. command,
         ];
 
