@@ -40,10 +40,27 @@ public sealed class FailureTests
 
         Assert.Equal(1, stuck.ExitCode);
         Assert.Contains(
-            "ovs-vswitchd did not carry the change out within 1 s",
+            "ovs-vswitchd did not carry out what it was asked to within 1 s",
             stuck.Errors,
             StringComparison.Ordinal
         );
+        await lab.RunAsync("host1", "kill -CONT $(cat /run/openvswitch/ovs-vswitchd.pid)");
+        await lab.WeftDoneAsync("host1", "apply", "--yes");
+        await lab.WeftDoneAsync("host1", "status");
+    }
+
+    [Fact]
+    public async Task What_an_earlier_run_asked_of_ovs_vswitchd_is_waited_for_before_anything_is_planned()
+    {
+        await using var lab = await OverlayLab.BareAsync(OverlayLab.TwoHosts);
+        await lab.RunAsync("host1", "kill -STOP $(cat /run/openvswitch/ovs-vswitchd.pid)");
+        await lab.WeftAsync("host1", "apply", "--yes", "--timeout", "1");
+
+        // Now the rows are in the database, and not a link of theirs is there.
+        var stuck = await lab.WeftAsync("host1", "apply", "--yes", "--timeout", "1");
+
+        Assert.Equal(1, stuck.ExitCode);
+        Assert.Contains("ovs-vswitchd did not carry out", stuck.Errors, StringComparison.Ordinal);
         await lab.RunAsync("host1", "kill -CONT $(cat /run/openvswitch/ovs-vswitchd.pid)");
         await lab.WeftDoneAsync("host1", "apply", "--yes");
         await lab.WeftDoneAsync("host1", "status");

@@ -6,7 +6,8 @@ namespace Weft.LabTests;
 /// <summary>Converges from anywhere: killed at any instant, applied again, the host ends the same.</summary>
 public sealed class KillTests
 {
-    private const int Rounds = 200;
+    // Kills of apply; before each the overlay is taken away again, which is cut off as well.
+    private const int Kills = 200;
 
     [Fact]
     public async Task Killed_at_200_random_instants_and_applied_again_the_host_ends_the_same()
@@ -20,43 +21,36 @@ public sealed class KillTests
         var expected = await EndStateAsync(lab);
         // A fixed seed: what fails once can be tried again.
         var random = new Random(47);
-        var cut = 0;
-        for (var round = 0; round < Rounds; round++)
+        var killed = 0;
+        for (var round = 0; killed < Kills; round++)
         {
-            // Every second round it is taken away, every other one put back: both are killed.
-            var (command, signal) = (
-                round % 2 == 0 ? "destroy" : "apply",
-                round % 4 < 2 ? Libc.SigKill : Libc.SigInt
+            Assert.True(
+                round < 4 * Kills,
+                $"only {killed} of {round} runs were still going when they were killed"
             );
-            using (
-                var process = Tool.Start(
-                    host.Enter(null, WeftProgram.Path, command, "--yes"),
-                    host.Environment
-                )
-            )
-            {
-                await Task.Delay(
-                    TimeSpan.FromMilliseconds(random.NextDouble() * span),
-                    Needs.Cancellation
-                );
-                // nsenter forks for the process namespace: what it started is what is killed.
-                var identity = ProcessIdentity.Of(process.Id);
-                var sent = identity?.Children().Select(child => child.Send(signal)).ToList();
-                cut += sent is [true] ? 1 : 0;
-                await process.WaitForExitAsync(Needs.Cancellation);
-            }
-            if (round % 2 == 1)
-            {
-                await lab.WeftDoneAsync("host1", "apply", "--yes");
-                Assert.Equal(expected, await EndStateAsync(lab));
-            }
+            await CutAsync("destroy", round % 2 == 0 ? Libc.SigKill : Libc.SigInt);
+            killed += await CutAsync("apply", Libc.SigKill) ? 1 : 0;
+            await lab.WeftDoneAsync("host1", "apply", "--yes");
+            Assert.Equal(expected, await EndStateAsync(lab));
         }
-        // The test would show nothing if the program had always been done before.
-        Assert.True(
-            cut > Rounds / 2,
-            $"only {cut} of {Rounds} runs were still going when they were killed"
-        );
         await lab.AllReachAllAsync();
+
+        async Task<bool> CutAsync(string command, int signal)
+        {
+            using var process = Tool.Start(
+                host.Enter(null, WeftProgram.Path, command, "--yes"),
+                host.Environment
+            );
+            await Task.Delay(
+                TimeSpan.FromMilliseconds(random.NextDouble() * span),
+                Needs.Cancellation
+            );
+            // nsenter forks for the process namespace: what it started is what is killed.
+            var started = ProcessIdentity.Of(process.Id)?.Children().ToList();
+            var cut = started is [var only] && only.Send(signal);
+            await process.WaitForExitAsync(Needs.Cancellation);
+            return cut;
+        }
     }
 
     /// <summary>The end state without what may rightly differ: row and link numbers.</summary>

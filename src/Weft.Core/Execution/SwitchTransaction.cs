@@ -135,13 +135,7 @@ public static class SwitchTransaction
                     ]
                 )
             );
-            return
-            [
-                .. guards,
-                .. operations,
-                new Comment(comment),
-                SwitchReader.SelectNextConfig(seen.Root),
-            ];
+            return [.. guards, .. operations, new Comment(comment), SwitchReader.SelectNextConfig];
         }
 
         private void InsertPort(string bridge, PortIntent port, string overlay)

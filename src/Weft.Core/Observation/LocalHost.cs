@@ -65,11 +65,19 @@ public sealed class LocalHost : IAsyncDisposable
     }
 
     /// <summary>
-    /// Waits until no other Weft changes this host. One lock is for its links; the other is the database's own
-    /// (RFC 7047 section 4.1.8), for what a run that was killed had sent there and was not answered yet.
+    /// Waits until no other Weft changes this host, and until ovs-vswitchd has carried out what it was asked to
+    /// before. One lock is for the host's links; the other is the database's own (RFC 7047 section 4.1.8), for what a
+    /// run that was killed had sent there and was not answered yet.
     /// </summary>
-    /// <exception cref="HostException">Root's rights are missing.</exception>
-    public async Task LockAsync(IProgress<string>? progress, CancellationToken cancellationToken)
+    /// <param name="patience">How long ovs-vswitchd may take.</param>
+    /// <param name="progress">Is told what is waited for.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="HostException">Root's rights are missing, or ovs-vswitchd is stuck.</exception>
+    public async Task LockAsync(
+        TimeSpan patience,
+        IProgress<string>? progress,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
@@ -84,6 +92,14 @@ public sealed class LocalHost : IAsyncDisposable
         }
         var held = await client.LockAsync(Lock, cancellationToken);
         await held.WaitUntilHeldAsync(cancellationToken);
+        // A run that was killed may have left rows whose links ovs-vswitchd is yet to make: a plan made of the one and
+        // the other would set up links that are not there.
+        var asked = await client.TransactAsync(
+            SwitchReader.Database,
+            [SwitchReader.SelectNextConfig],
+            cancellationToken
+        );
+        await WaitForSwitchAsync(SwitchReader.NextConfig(asked), patience, cancellationToken);
     }
 
     /// <summary>Reads the host.</summary>
@@ -137,25 +153,7 @@ public sealed class LocalHost : IAsyncDisposable
                 exception
             );
         }
-        var wanted = SwitchReader.NextConfig(result);
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(patience);
-        try
-        {
-            await (await replica).WaitAsync(
-                snapshot => SwitchReader.CurrentConfig(snapshot) >= wanted,
-                deadline.Token
-            );
-        }
-        catch (OperationCanceledException exception)
-            when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new HostException(
-                $"ovs-vswitchd did not carry the change out within {patience.TotalSeconds:0.#} s: is it running? "
-                    + "See `systemctl status openvswitch-switch` and /var/log/openvswitch/ovs-vswitchd.log, then apply again",
-                exception
-            );
-        }
+        await WaitForSwitchAsync(SwitchReader.NextConfig(result), patience, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -165,5 +163,31 @@ public sealed class LocalHost : IAsyncDisposable
         await client.DisposeAsync();
         linksLock?.Dispose();
         await replica.ContinueWith(_ => { }, TaskScheduler.Default);
+    }
+
+    private async Task WaitForSwitchAsync(
+        long configuration,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    )
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(patience);
+        try
+        {
+            await (await replica).WaitAsync(
+                snapshot => SwitchReader.CurrentConfig(snapshot) >= configuration,
+                deadline.Token
+            );
+        }
+        catch (OperationCanceledException exception)
+            when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new HostException(
+                $"ovs-vswitchd did not carry out what it was asked to within {patience.TotalSeconds:0.#} s: is it running? "
+                    + "See `systemctl status openvswitch-switch` and /var/log/openvswitch/ovs-vswitchd.log, then apply again",
+                exception
+            );
+        }
     }
 }

@@ -90,16 +90,19 @@ public static class SwitchReader
     public static long CurrentConfig(Snapshot snapshot) => Root(snapshot)["cur_cfg"].AsInteger();
 
     /// <summary>The operation, the last of a transaction, that reads the configuration which ovs-vswitchd is to carry out then.</summary>
-    public static Operation SelectNextConfig(Guid root) =>
-        new Select("Open_vSwitch", [Condition.UuidIs(root)]) { Columns = ["next_cfg"] };
+    public static Operation SelectNextConfig { get; } =
+        new Select("Open_vSwitch", []) { Columns = ["next_cfg"] };
 
     /// <summary>What <see cref="SelectNextConfig"/> has read.</summary>
+    /// <exception cref="HostException">The database was never initialised.</exception>
     public static long NextConfig(TransactionResult result) =>
-        result.Operations[^1].Rows[0]["next_cfg"].AsInteger();
+        result.Operations[^1].Rows is [var root, ..] ? root["next_cfg"].AsInteger() : throw Empty();
 
     private static Row Root(Snapshot snapshot) =>
-        snapshot["Open_vSwitch"].Values.FirstOrDefault()
-        ?? throw new HostException(
+        snapshot["Open_vSwitch"].Values.FirstOrDefault() ?? throw Empty();
+
+    private static HostException Empty() =>
+        new(
             "Open vSwitch's database is empty: start the whole of Open vSwitch with `systemctl start openvswitch-switch`, "
                 + "or initialise it with `ovs-vsctl init`"
         );

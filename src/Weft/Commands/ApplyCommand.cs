@@ -50,7 +50,8 @@ internal static class ApplyCommand
             async (parsed, terminal, cancellationToken) =>
             {
                 await using var session = await options.OpenAsync(parsed, cancellationToken);
-                await session.LockAsync(new Notices(terminal), cancellationToken);
+                var patience = TimeSpan.FromSeconds(parsed.GetValue(timeout));
+                await session.LockAsync(patience, new Notices(terminal), cancellationToken);
                 var observation = await session.ObserveAsync(cancellationToken);
                 var intentOf = intend(session);
                 var intent = intentOf(observation);
@@ -81,7 +82,7 @@ internal static class ApplyCommand
                         session.ApplyAsync(
                             intentOf,
                             observation,
-                            TimeSpan.FromSeconds(parsed.GetValue(timeout)),
+                            patience,
                             progress,
                             cancellationToken
                         )

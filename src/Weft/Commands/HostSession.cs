@@ -43,9 +43,12 @@ internal sealed class HostSession : IAsyncDisposable
         CancellationToken cancellationToken
     ) => new(overlay, host, await LocalHost.ConnectAsync(database, cancellationToken));
 
-    /// <summary>Keeps every other Weft from changing this host until this process ends.</summary>
-    public Task LockAsync(IProgress<string>? progress, CancellationToken cancellationToken) =>
-        doors.LockAsync(progress, cancellationToken);
+    /// <summary>Keeps every other Weft from changing this host until this process ends, and waits until its switch is at rest.</summary>
+    public Task LockAsync(
+        TimeSpan patience,
+        IProgress<string>? progress,
+        CancellationToken cancellationToken
+    ) => doors.LockAsync(patience, progress, cancellationToken);
 
     /// <summary>Reads the host.</summary>
     public Task<HostObservation> ObserveAsync(CancellationToken cancellationToken) =>
