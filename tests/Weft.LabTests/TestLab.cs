@@ -30,6 +30,7 @@ internal sealed class TestLab : IAsyncDisposable
                 (options ?? new LabOptions()) with
                 {
                     Name = NewName(),
+                    Program = [WeftProgram.Path],
                 },
                 Needs.Cancellation
             )

@@ -5,7 +5,9 @@ namespace Weft.Core.Linux;
 /// <summary>The calls of the C library that .NET has no name for.</summary>
 internal static partial class Libc
 {
+    public const int SigHup = 1;
     public const int SigKill = 9;
+    public const int SigTerm = 15;
     public const int SigQuit = 3;
     public const int SigInt = 2;
     public const int SigStop = 19;

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Net.Sockets;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 
@@ -9,9 +10,34 @@ internal static class NetworkNamespace
 {
     private const int StackBytes = 256 * 1024;
 
+    /// <summary>Makes a socket in the namespace, for any thread to use.</summary>
+    /// <param name="path">The namespace: <c>/run/netns/NAME</c> or <c>/proc/PID/ns/net</c>.</param>
+    /// <param name="family">The family of its addresses.</param>
+    /// <param name="type">What kind it is.</param>
+    /// <param name="protocol">Its protocol.</param>
+    /// <exception cref="FileNotFoundException">There is no such namespace.</exception>
+    /// <exception cref="Win32Exception">The file is no network namespace, or root's rights are missing.</exception>
+    /// <exception cref="SocketException">No such socket can be made there.</exception>
+    public static Socket MakeSocket(
+        string path,
+        AddressFamily family,
+        SocketType type,
+        ProtocolType protocol
+    )
+    {
+        // The first socket of a process makes the runtime start threads for all of them. Were it made over there, those
+        // threads would stay there, and so would the programs that are started from them.
+        using var first = new Socket(
+            AddressFamily.Unix,
+            SocketType.Stream,
+            ProtocolType.Unspecified
+        );
+        return Run(path, () => new Socket(family, type, protocol));
+    }
+
     /// <summary>
     /// Runs the action on a thread of its own that has entered the namespace. A socket made there stays in the
-    /// namespace and may be used from any thread afterwards.
+    /// namespace and may be used from any thread afterwards; <see cref="MakeSocket"/> makes one.
     /// </summary>
     /// <param name="path">The namespace: <c>/run/netns/NAME</c> or <c>/proc/PID/ns/net</c>.</param>
     /// <param name="action">What to do there.</param>

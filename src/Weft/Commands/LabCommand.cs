@@ -29,6 +29,8 @@ internal static class LabCommand
                 LabStatusCommand.Create(),
                 LabExecCommand.Create(),
                 LabDownCommand.Create(),
+                LabAgentCommand.CreateAgent(),
+                LabAgentCommand.CreateShell(),
             },
         };
 }

@@ -39,6 +39,12 @@ internal static class LabUpCommand
         {
             Description = "Use the kernel's datapath, and refuse where there is none.",
         };
+        var isolation = new Option<Isolation>("--isolation")
+        {
+            Description =
+                "What hosts are made of: netns, namespaces on this machine's kernel; or uml, User Mode Linux, a kernel for each.",
+            HelpName = "KIND",
+        };
         var bare = new Option<bool>("--no-apply")
         {
             Description = "Only make the hosts: apply nothing to them.",
@@ -53,6 +59,7 @@ internal static class LabUpCommand
             hosts,
             userspace,
             kernel,
+            isolation,
             bare,
         };
         command.SetAction(
@@ -66,6 +73,7 @@ internal static class LabUpCommand
                     new LabOptions
                     {
                         Name = parsed.GetValue(name),
+                        Isolation = parsed.GetValue(isolation),
                         Datapath = Forced(parsed.GetValue(userspace), parsed.GetValue(kernel)),
                     },
                     parsed.GetValue(bare),

@@ -34,15 +34,17 @@ internal sealed class Holder : IDisposable
         new(Tool.Start(["sh", script, .. arguments]), what);
 
     /// <summary>Gives the word and waits until what it holds is made.</summary>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <param name="word">What the script is to know, which was not known when it was started.</param>
     /// <returns>Both processes.</returns>
     /// <exception cref="LabException">It could not be made.</exception>
-    public async Task<HeldProcess> GoAsync(CancellationToken cancellationToken)
+    public async Task<HeldProcess> GoAsync(CancellationToken cancellationToken, string word = "go")
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(Patience);
         try
         {
-            await process.StandardInput.WriteLineAsync("go".AsMemory(), deadline.Token);
+            await process.StandardInput.WriteLineAsync(word.AsMemory(), deadline.Token);
             process.StandardInput.Close();
             while (await process.StandardOutput.ReadLineAsync(deadline.Token) is { } line)
             {

@@ -15,7 +15,7 @@ internal sealed partial class Lab
     {
         home = directory;
         Record = record;
-        Hosts = [.. record.Hosts.Select(host => new LabHost(host, isolation, record.Datapath))];
+        Hosts = [.. record.Hosts.Select(host => new LabHost(record, host, isolation))];
     }
 
     /// <summary>What is written down of the lab.</summary>
@@ -94,7 +94,7 @@ internal sealed partial class Lab
         CancellationToken cancellationToken = default
     )
     {
-        var isolation = new NamespaceIsolation();
+        var isolation = Of(options.Isolation);
         Machine.Check(isolation);
         var directory = new LabDirectory(ValidName(options.Name ?? overlay.Name));
         using var only = await LabLock.TakeAsync(
@@ -108,23 +108,24 @@ internal sealed partial class Lab
                 $"lab '{directory.Name}' is up already: look at it with 'weft lab status {directory.Name}', or remove it with 'weft lab down {directory.Name}'"
             );
         }
-        await RemoveAsync(directory, isolation);
+        await RemoveAsync(directory);
         var datapath = await Machine.ChooseDatapathAsync(
             options.Datapath,
             overlay.Datapath,
+            isolation,
             cancellationToken
         );
         try
         {
             directory.Create();
             await File.WriteAllBytesAsync(directory.OverlayFile, file, cancellationToken);
-            var maker = new LabMaker(directory, overlay, datapath, isolation, options.Progress);
+            var maker = new LabMaker(directory, overlay, datapath, isolation, options);
             return new Lab(directory, await maker.MakeAsync(file, cancellationToken), isolation);
         }
         catch
         {
             options.Progress?.Invoke("removing what was made");
-            await RemoveAsync(directory, isolation);
+            await RemoveAsync(directory);
             throw;
         }
     }
@@ -172,7 +173,7 @@ internal sealed partial class Lab
             return false;
         }
         using var only = await LabLock.TakeAsync(name, progress, cancellationToken);
-        await RemoveAsync(directory, new NamespaceIsolation());
+        await RemoveAsync(directory);
         return true;
     }
 
@@ -181,7 +182,7 @@ internal sealed partial class Lab
     {
         var directory = new LabDirectory(ValidName(name));
         return directory.Read() is { } record
-            ? new Lab(directory, record, new NamespaceIsolation())
+            ? new Lab(directory, record, Of(record.Isolation))
             : null;
     }
 
@@ -200,10 +201,14 @@ internal sealed partial class Lab
             action
         );
 
-    private static async Task RemoveAsync(LabDirectory directory, NamespaceIsolation isolation)
+    private static IIsolation Of(Isolation isolation) =>
+        isolation is Isolation.Uml ? new UmlIsolation() : new NamespaceIsolation();
+
+    private static async Task RemoveAsync(LabDirectory directory)
     {
         if (directory.Read() is { } record)
         {
+            var isolation = Of(record.Isolation);
             await Parallel.ForEachAsync(
                 record.Hosts,
                 new ParallelOptions { MaxDegreeOfParallelism = MostAtOnce },

@@ -81,6 +81,9 @@ internal sealed class LabDirectory
         File.Move(draft, RecordFile, overwrite: true);
     }
 
+    /// <summary>The path of something that one host has: its disk, its console.</summary>
+    public string FileOf(string host, string what) => Path.Combine(path, $"{host}.{what}");
+
     /// <summary>Writes one of the program's scripts into the directory and says where.</summary>
     public string Unpack(string script)
     {

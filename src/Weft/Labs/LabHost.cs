@@ -3,7 +3,7 @@ using Weft.Core.Linux;
 namespace Weft.Labs;
 
 /// <summary>One host of a lab that is up.</summary>
-internal sealed class LabHost(HostRecord record, IIsolation isolation, Datapath datapath)
+internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isolation)
 {
     /// <summary>The host's name.</summary>
     public string Name => record.Name;
@@ -25,7 +25,7 @@ internal sealed class LabHost(HostRecord record, IIsolation isolation, Datapath 
         new Dictionary<string, string>
         {
             ["WEFT_ENGINE"] = "netns",
-            ["WEFT_DATAPATH"] = datapath is Datapath.Kernel ? "kernel" : "userspace",
+            ["WEFT_DATAPATH"] = lab.Datapath is Datapath.Kernel ? "kernel" : "userspace",
         };
 
     /// <summary>The command on the machine that runs a command in the host or in one of its containers.</summary>
@@ -39,6 +39,7 @@ internal sealed class LabHost(HostRecord record, IIsolation isolation, Datapath 
             );
         }
         return isolation.Enter(
+            lab,
             record,
             container is null ? command : ["ip", "netns", "exec", container, .. command]
         );

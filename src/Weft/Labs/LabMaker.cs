@@ -9,7 +9,7 @@ internal sealed class LabMaker(
     Overlay overlay,
     Datapath datapath,
     IIsolation isolation,
-    Action<string>? progress
+    LabOptions options
 )
 {
     private const int MostAtOnce = 16;
@@ -28,17 +28,14 @@ internal sealed class LabMaker(
         var holders = new List<Holder>();
         try
         {
-            progress?.Invoke("preparing");
-            using var wire = Segment.Prepare(directory);
-            foreach (var host in overlay.Hosts)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                holders.Add(isolation.Prepare(directory, host.Name));
-            }
+            options.Progress?.Invoke("preparing");
+            using var wire = Segment.Prepare(directory, isolation.ControlAddress);
             var record = new LabRecord
             {
                 Name = directory.Name,
                 Overlay = overlay.Name,
+                Isolation = options.Isolation,
+                Program = options.Program,
                 Datapath = datapath,
                 Created = TimeProvider.System.GetUtcNow(),
                 Boot = Machine.Boot,
@@ -50,15 +47,28 @@ internal sealed class LabMaker(
                             new HostRecord(
                                 host.Name,
                                 host.Address.ToString(),
-                                new HeldProcess(holders[index].Identity)
+                                HeldProcess.None,
+                                Port: index + 1,
+                                host.Mtu
                             )
                     ),
                 ],
             };
+            foreach (var host in record.Hosts)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                holders.Add(isolation.Prepare(directory, record, host));
+            }
+            var hosts = record
+                .Hosts.Zip(
+                    holders,
+                    (host, holder) => host with { Process = new HeldProcess(holder.Identity) }
+                )
+                .ToArray();
+            record = record with { Hosts = hosts };
             directory.Write(record);
 
-            var segment = new Segment(await wire.GoAsync(cancellationToken));
-            var hosts = record.Hosts.ToArray();
+            record = record with { Segment = await wire.GoAsync(cancellationToken) };
             await Parallel.ForAsync(
                 0,
                 hosts.Length,
@@ -73,19 +83,24 @@ internal sealed class LabMaker(
                     {
                         Process = await isolation.MakeAsync(
                             holders[index],
-                            segment,
-                            index + 1,
-                            overlay.Hosts[index].Mtu,
+                            record,
+                            hosts[index],
                             cancellation
                         ),
                     };
-                    await SetUpAsync(hosts[index], overlay.Hosts[index], file, cancellation);
-                    progress?.Invoke(
+                    await SetUpAsync(
+                        record,
+                        hosts[index],
+                        overlay.Hosts[index],
+                        file,
+                        cancellation
+                    );
+                    options.Progress?.Invoke(
                         $"{Interlocked.Increment(ref ready)} of {hosts.Length} hosts ready"
                     );
                 }
             );
-            record = record with { Segment = segment.Process, Hosts = hosts, Complete = true };
+            record = record with { Hosts = [.. hosts], Complete = true };
             directory.Write(record);
             return record;
         }
@@ -96,6 +111,7 @@ internal sealed class LabMaker(
     }
 
     private async Task SetUpAsync(
+        LabRecord lab,
         HostRecord record,
         Host host,
         ReadOnlyMemory<byte> file,
@@ -103,7 +119,7 @@ internal sealed class LabMaker(
     )
     {
         var subnet = SubnetOf(host.Address);
-        var setUp = await new LabHost(record, isolation, datapath).RunAsync(
+        var setUp = await new LabHost(lab, record, isolation).RunAsync(
             [
                 "sh",
                 "-c",

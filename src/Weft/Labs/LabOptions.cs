@@ -6,6 +6,12 @@ internal sealed record LabOptions
     /// <summary>The lab's name; that of the overlay where none is given.</summary>
     public string? Name { get; init; }
 
+    /// <summary>What its hosts are made of.</summary>
+    public Isolation Isolation { get; init; }
+
+    /// <summary>The beginning of the command line of the program that runs in its hosts: this one, unless given.</summary>
+    public IReadOnlyList<string> Program { get; init; } = Self.Command;
+
     /// <summary>The datapath of its switches; where none is given the overlay's, and else what the machine has.</summary>
     public Datapath? Datapath { get; init; }
 

@@ -12,6 +12,12 @@ internal sealed record LabRecord
     /// <summary>The name of the overlay that it was made for.</summary>
     public required string Overlay { get; init; }
 
+    /// <summary>What its hosts are made of.</summary>
+    public Isolation Isolation { get; init; }
+
+    /// <summary>The beginning of the command line of the program that runs in its hosts.</summary>
+    public IReadOnlyList<string> Program { get; init; } = [];
+
     /// <summary>The datapath of its switches, <c>kernel</c> or <c>userspace</c>.</summary>
     public required Datapath Datapath { get; init; }
 
@@ -46,7 +52,15 @@ internal sealed record LabRecord
 /// <param name="Name">Its name.</param>
 /// <param name="Address">Its underlay address.</param>
 /// <param name="Process">What holds it.</param>
-internal sealed record HostRecord(string Name, string Address, HeldProcess Process);
+/// <param name="Port">The number of its port on the segment, from 1.</param>
+/// <param name="Mtu">The MTU of its <c>eth0</c> in bytes.</param>
+internal sealed record HostRecord(
+    string Name,
+    string Address,
+    HeldProcess Process,
+    int Port,
+    int Mtu
+);
 
 /// <summary>The two processes that something with namespaces of its own lives and dies with.</summary>
 /// <param name="Holder">The process on the machine: known before anything is made.</param>
@@ -55,6 +69,18 @@ internal sealed record HeldProcess(ProcessIdentity Holder, ProcessIdentity? Init
 {
     /// <summary>What is gone for certain.</summary>
     public static HeldProcess None { get; } = new(default(ProcessIdentity));
+}
+
+/// <summary>What the hosts of a lab are made of.</summary>
+internal enum Isolation
+{
+    /// <summary>Namespaces on the machine's own kernel.</summary>
+    [JsonStringEnumMemberName("netns")]
+    Netns,
+
+    /// <summary>User Mode Linux: a kernel of its own for each.</summary>
+    [JsonStringEnumMemberName("uml")]
+    Uml,
 }
 
 /// <summary>Which of Open vSwitch's datapaths the hosts of a lab use.</summary>

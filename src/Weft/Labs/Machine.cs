@@ -54,11 +54,13 @@ internal static class Machine
     /// <summary>The datapath that the hosts of a lab will use.</summary>
     /// <param name="forced">What the user has asked for.</param>
     /// <param name="overlay">What the overlay file asks for.</param>
+    /// <param name="isolation">What the hosts are made of.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="LabException">The kernel's was asked for and the kernel has none.</exception>
     public static async Task<Datapath> ChooseDatapathAsync(
         Datapath? forced,
         DatapathChoice overlay,
+        IIsolation isolation,
         CancellationToken cancellationToken
     )
     {
@@ -76,7 +78,8 @@ internal static class Machine
         }
         // The first thing in a new namespace that needs the module could load it too, but not everywhere.
         var loaded =
-            Directory.Exists("/sys/module/openvswitch")
+            isolation.HasKernelDatapath == true
+            || Directory.Exists("/sys/module/openvswitch")
             || Tool.Find("modprobe") is { } modprobe
                 && (
                     await Tool.RunAsync(

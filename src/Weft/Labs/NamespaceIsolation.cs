@@ -20,20 +20,33 @@ internal sealed class NamespaceIsolation : IIsolation
         };
 
     /// <inheritdoc/>
-    public Holder Prepare(LabDirectory directory, string host) =>
-        Holder.Start($"host '{host}'", directory.Unpack("host-init.sh"), host);
+    public string? ControlAddress => null;
+
+    /// <inheritdoc/>
+    public bool? HasKernelDatapath => null;
+
+    /// <inheritdoc/>
+    public Holder Prepare(LabDirectory directory, LabRecord lab, HostRecord host)
+    {
+        directory.Unpack("host-layers.sh");
+        return Holder.Start($"host '{host.Name}'", directory.Unpack("host-init.sh"), host.Name);
+    }
 
     /// <inheritdoc/>
     public async Task<HeldProcess> MakeAsync(
         Holder holder,
-        Segment segment,
-        int port,
-        int mtu,
+        LabRecord lab,
+        HostRecord host,
         CancellationToken cancellationToken
     )
     {
         var process = await holder.GoAsync(cancellationToken);
-        await segment.AttachAsync(port, process.Init!.Value, mtu, cancellationToken);
+        await new Segment(lab.Segment).AttachAsync(
+            host.Port,
+            process.Init!.Value,
+            host.Mtu,
+            cancellationToken
+        );
         return process;
     }
 
@@ -43,7 +56,11 @@ internal sealed class NamespaceIsolation : IIsolation
     /// terminal's signals ignored so that it outlives Ctrl-C and gives back what the command makes of it; the
     /// command gets them back as they were, and ends if <c>nsenter</c> does.
     /// </remarks>
-    public IReadOnlyList<string> Enter(HostRecord host, params IEnumerable<string> command) =>
+    public IReadOnlyList<string> Enter(
+        LabRecord lab,
+        HostRecord host,
+        params IEnumerable<string> command
+    ) =>
         [
             "nsenter",
             "--target",

@@ -12,8 +12,14 @@ internal sealed class Segment(HeldProcess process)
     public HeldProcess Process => process;
 
     /// <summary>Starts the process that will hold a segment, and that does nothing yet.</summary>
-    public static Holder Prepare(LabDirectory directory) =>
-        Holder.Start("the segment", directory.Unpack("segment.sh"));
+    /// <param name="directory">The lab's directory.</param>
+    /// <param name="control">The machine's address, with its length, on the control wire; null for no such wire.</param>
+    public static Holder Prepare(LabDirectory directory, string? control) =>
+        Holder.Start("the segment", directory.Unpack("segment.sh"), control ?? "");
+
+    /// <summary>The path of the network namespace that it is in.</summary>
+    public static string NamespaceOf(HeldProcess process) =>
+        $"/proc/{process.Init!.Value.Pid}/ns/net";
 
     /// <summary>Gives a host with a network namespace of its own its <c>eth0</c>.</summary>
     /// <param name="port">The number of the host's port, from 1.</param>
@@ -21,20 +27,44 @@ internal sealed class Segment(HeldProcess process)
     /// <param name="mtu">The MTU of both ends in bytes.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="LabException">The link could not be made.</exception>
-    public async Task AttachAsync(
+    public Task AttachAsync(
         int port,
         ProcessIdentity host,
         int mtu,
         CancellationToken cancellationToken
-    )
-    {
-        var batch = $"""
+    ) =>
+        RunAsync(
+            port,
+            $"""
             link add port{port} mtu {mtu} type veth peer name eth0 mtu {mtu} netns {host.Pid}
             link set port{port} master segment up
 
-            """;
+            """,
+            cancellationToken
+        );
+
+    /// <summary>Makes the two taps that a host with a kernel of its own opens: <c>portN</c> and <c>controlN</c>.</summary>
+    /// <param name="port">The number of the host's port, from 1.</param>
+    /// <param name="mtu">The MTU on the segment in bytes.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="LabException">The taps could not be made.</exception>
+    public Task AddTapsAsync(int port, int mtu, CancellationToken cancellationToken) =>
+        RunAsync(
+            port,
+            $"""
+            tuntap add dev port{port} mode tap
+            link set port{port} mtu {mtu} master segment up
+            tuntap add dev control{port} mode tap
+            link set control{port} master control up
+
+            """,
+            cancellationToken
+        );
+
+    private async Task RunAsync(int port, string batch, CancellationToken cancellationToken)
+    {
         var result = await Tool.RunAsync(
-            ["nsenter", $"--net=/proc/{process.Init!.Value.Pid}/ns/net", "ip", "-batch", "-"],
+            ["nsenter", $"--net={NamespaceOf(process)}", "ip", "-batch", "-"],
             Encoding.UTF8.GetBytes(batch),
             cancellationToken: cancellationToken
         );

@@ -10,6 +10,7 @@ name=$1
 read -r stat </proc/self/stat
 hostname "$name"
 ip link set lo up
+. "${0%/*}/host-layers.sh"
 
 # First and with -n, because mount(8) writes there.
 mount -n -t tmpfs -o mode=755 tmpfs /run
@@ -18,15 +19,12 @@ mkdir -p /run/lock /run/netns /run/openvswitch
 mount --bind /run/netns /run/netns
 mount --make-shared /run/netns
 
-# /etc and /var: the machine's own underneath, what the host writes in memory above. Where the machine keeps
-# state that would be taken for the host's, a whiteout (overlayfs: character device 0/0) hides it.
+# /etc and /var: the machine's own underneath, what the host writes in memory above.
 layers=/run/layers
 mkdir "$layers"
 mount -t tmpfs -o mode=755 tmpfs "$layers"
 for tree in etc var; do mkdir -p "$layers/$tree/upper" "$layers/$tree/work"; done
 mkdir "$layers/var/upper/lib" "$layers/var/upper/log"
-hidden='etc/openvswitch etc/weft var/lib/openvswitch var/lib/weft var/log/openvswitch
-  var/lib/cni var/lib/containerd var/lib/containers var/lib/docker var/lib/incus var/lib/lxd'
 for path in $hidden; do mknod "$layers/${path%%/*}/upper/${path#*/}" c 0 0; done
 for tree in etc var; do
   mount -t overlay -o "lowerdir=/$tree,upperdir=$layers/$tree/upper,workdir=$layers/$tree/work" overlay "/$tree"

@@ -47,11 +47,23 @@ internal sealed class EchoSocket : IAsyncDisposable
     /// <exception cref="SocketException">Nobody has the address in the namespace, or it cannot be used yet.</exception>
     public static EchoSocket Open(string? networkNamespace, IPAddress source, TimeProvider time)
     {
+        var ipv6 = source.AddressFamily is AddressFamily.InterNetworkV6;
+        var protocol = ipv6 ? ProtocolType.IcmpV6 : ProtocolType.Icmp;
         var made = networkNamespace is null
-            ? Make(source.AddressFamily)
-            : NetworkNamespace.Run(networkNamespace, () => Make(source.AddressFamily));
+            ? new Socket(source.AddressFamily, SocketType.Raw, protocol)
+            : NetworkNamespace.MakeSocket(
+                networkNamespace,
+                source.AddressFamily,
+                SocketType.Raw,
+                protocol
+            );
         try
         {
+            made.SetRawSocketOption(
+                (int)(ipv6 ? SocketOptionLevel.IPv6 : SocketOptionLevel.IP),
+                ipv6 ? Ipv6MtuDiscover : IpMtuDiscover,
+                BitConverter.GetBytes(PathMtuDo)
+            );
             made.Bind(new IPEndPoint(source, 0));
             return new EchoSocket(made, time);
         }
@@ -162,22 +174,6 @@ internal sealed class EchoSocket : IAsyncDisposable
         await listening;
         socket.Dispose();
         closing.Dispose();
-    }
-
-    private static Socket Make(AddressFamily family)
-    {
-        var ipv6 = family is AddressFamily.InterNetworkV6;
-        var made = new Socket(
-            family,
-            SocketType.Raw,
-            ipv6 ? ProtocolType.IcmpV6 : ProtocolType.Icmp
-        );
-        made.SetRawSocketOption(
-            (int)(ipv6 ? SocketOptionLevel.IPv6 : SocketOptionLevel.IP),
-            ipv6 ? Ipv6MtuDiscover : IpMtuDiscover,
-            BitConverter.GetBytes(PathMtuDo)
-        );
-        return made;
     }
 
     private async Task ListenAsync()

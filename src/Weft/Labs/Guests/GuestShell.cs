@@ -1,0 +1,187 @@
+using System.Collections;
+using System.ComponentModel;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Weft.Core.Linux;
+
+namespace Weft.Labs.Guests;
+
+/// <summary>
+/// The machine's end of <see cref="GuestAgent"/>: runs one command in a host that has a kernel of its own, with this
+/// process's standard streams, signals, environment and exit code.
+/// </summary>
+internal sealed class GuestShell : IDisposable
+{
+    private const int BufferBytes = 64 * 1024;
+
+    private readonly NetworkStream stream;
+    private readonly SemaphoreSlim writing = new(1);
+
+    private GuestShell(NetworkStream stream) => this.stream = stream;
+
+    /// <summary>Connects to a host.</summary>
+    /// <param name="networkNamespace">The path of the network namespace that the control wire is in.</param>
+    /// <param name="host">The host's address there.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="LabException">The host does not answer.</exception>
+    public static async Task<GuestShell> ConnectAsync(
+        string networkNamespace,
+        IPAddress host,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            var socket = NetworkNamespace.MakeSocket(
+                networkNamespace,
+                host.AddressFamily,
+                SocketType.Stream,
+                ProtocolType.Tcp
+            );
+            try
+            {
+                socket.NoDelay = true;
+                await socket.ConnectAsync(host, GuestAgent.Port, cancellationToken);
+                return new GuestShell(new NetworkStream(socket, ownsSocket: true));
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        }
+        catch (Exception exception)
+            when (exception is SocketException or Win32Exception or IOException)
+        {
+            throw new LabException($"the host does not answer: {exception.Message}");
+        }
+    }
+
+    /// <summary>Runs a command with this process's streams.</summary>
+    /// <returns>Its exit code.</returns>
+    /// <exception cref="LabException">The host went away.</exception>
+    public async Task<int> RunAsync(
+        IReadOnlyList<string> command,
+        CancellationToken cancellationToken
+    )
+    {
+        using var terminal = RawTerminal.TryEnter();
+        var request = new GuestRequest
+        {
+            Command = command,
+            Environment = Environment
+                .GetEnvironmentVariables()
+                .Cast<DictionaryEntry>()
+                .ToDictionary(
+                    entry => (string)entry.Key,
+                    entry => (string?)entry.Value ?? "",
+                    StringComparer.Ordinal
+                ),
+            Terminal = terminal?.Size,
+        };
+        await WriteAsync(
+            FrameKind.Request,
+            JsonSerializer.SerializeToUtf8Bytes(request, GuestJson.Default.GuestRequest),
+            cancellationToken
+        );
+        using var interrupt = Forward(PosixSignal.SIGINT, Libc.SigInt);
+        using var quit = Forward(PosixSignal.SIGQUIT, Libc.SigQuit);
+        using var terminate = Forward(PosixSignal.SIGTERM, Libc.SigTerm);
+        // Nobody waits for it: a read from a terminal that nobody types on does not end.
+        _ = SendInputAsync();
+        return await ReceiveAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => stream.Dispose();
+
+    private async Task<int> ReceiveAsync(CancellationToken cancellationToken)
+    {
+        await using var output = Console.OpenStandardOutput();
+        await using var errors = Console.OpenStandardError();
+        try
+        {
+            while (await Frame.ReadAsync(stream, cancellationToken) is { } frame)
+            {
+                switch (frame.Kind)
+                {
+                    case FrameKind.Output:
+                        await output.WriteAsync(frame.Content, cancellationToken);
+                        break;
+                    case FrameKind.Errors:
+                        await errors.WriteAsync(frame.Content, cancellationToken);
+                        break;
+                    case FrameKind.Exit:
+                        return frame.Content.Span[0];
+                    default:
+                        throw new LabException("the host speaks another protocol");
+                }
+            }
+        }
+        catch (IOException)
+        {
+            // The same as its end.
+        }
+        throw new LabException("the host went away before the command was done");
+    }
+
+    private async Task SendInputAsync()
+    {
+        await using var input = Console.OpenStandardInput();
+        var buffer = new byte[BufferBytes];
+        try
+        {
+            int read;
+            do
+            {
+                read = await input.ReadAsync(buffer);
+                await WriteAsync(FrameKind.Input, buffer.AsMemory(0, read), CancellationToken.None);
+            } while (read > 0);
+        }
+        catch (Exception exception) when (exception is IOException or ObjectDisposedException)
+        {
+            // The command has ended meanwhile.
+        }
+    }
+
+    private PosixSignalRegistration Forward(PosixSignal signal, int number) =>
+        PosixSignalRegistration.Create(
+            signal,
+            context =>
+            {
+                context.Cancel = true;
+                _ = SendSignalAsync(number);
+            }
+        );
+
+    private async Task SendSignalAsync(int number)
+    {
+        try
+        {
+            await WriteAsync(FrameKind.Signal, new[] { (byte)number }, CancellationToken.None);
+        }
+        catch (Exception exception) when (exception is IOException or ObjectDisposedException)
+        {
+            // The command has ended meanwhile.
+        }
+    }
+
+    private async Task WriteAsync(
+        FrameKind kind,
+        ReadOnlyMemory<byte> content,
+        CancellationToken cancellationToken
+    )
+    {
+        await writing.WaitAsync(cancellationToken);
+        try
+        {
+            await new Frame(kind, content).WriteAsync(stream, cancellationToken);
+        }
+        finally
+        {
+            writing.Release();
+        }
+    }
+}
