@@ -188,7 +188,7 @@ public sealed class LabLifeTests
                     Created = DateTimeOffset.UnixEpoch,
                     Boot = Machine.Boot,
                     Segment = stale,
-                    Hosts = [new HostRecord("host1", "192.0.2.1", stale, 1, 1500)],
+                    Hosts = [new HostRecord("host1", "192.0.2.1", stale, 1, 1500, [])],
                 }
             );
 
@@ -224,7 +224,7 @@ public sealed class LabLifeTests
                     Boot = "another",
                     Complete = true,
                     Segment = held,
-                    Hosts = [new HostRecord("host1", "192.0.2.1", held, 1, 1500)],
+                    Hosts = [new HostRecord("host1", "192.0.2.1", held, 1, 1500, [])],
                 }
             );
 

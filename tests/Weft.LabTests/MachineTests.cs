@@ -26,6 +26,7 @@ public sealed class MachineTests
         var there = await Machine.ChooseDatapathAsync(
             null,
             DatapathChoice.Auto,
+            new NamespaceIsolation(),
             Needs.Cancellation
         );
         Assert.SkipWhen(there is Datapath.Kernel, "this kernel has Open vSwitch's datapath");
@@ -38,7 +39,12 @@ public sealed class MachineTests
         )
         {
             var failure = await Assert.ThrowsAsync<LabException>(() =>
-                Machine.ChooseDatapathAsync(forced, overlay, Needs.Cancellation)
+                Machine.ChooseDatapathAsync(
+                    forced,
+                    overlay,
+                    new NamespaceIsolation(),
+                    Needs.Cancellation
+                )
             );
             Assert.Contains("no module 'openvswitch'", failure.Message, StringComparison.Ordinal);
         }
@@ -51,7 +57,12 @@ public sealed class MachineTests
     public async Task The_userspace_datapath_can_always_be_had(DatapathChoice overlay) =>
         Assert.Equal(
             Datapath.Userspace,
-            await Machine.ChooseDatapathAsync(Datapath.Userspace, overlay, Needs.Cancellation)
+            await Machine.ChooseDatapathAsync(
+                Datapath.Userspace,
+                overlay,
+                new NamespaceIsolation(),
+                Needs.Cancellation
+            )
         );
 
     [Fact]
@@ -74,18 +85,27 @@ public sealed class MachineTests
         public IReadOnlyDictionary<string, string> Programs { get; } =
             new Dictionary<string, string> { [program] = package };
 
-        public Holder Prepare(LabDirectory directory, string host) => throw Unasked();
+        public string? ControlAddress => null;
+
+        public bool? HasKernelDatapath => null;
+
+        public bool CanReboot => false;
+
+        public Holder Prepare(LabDirectory directory, LabRecord lab, HostRecord host) =>
+            throw Unasked();
 
         public Task<HeldProcess> MakeAsync(
             Holder holder,
-            Segment segment,
-            int port,
-            int mtu,
+            LabRecord lab,
+            HostRecord host,
             CancellationToken cancellationToken
         ) => throw Unasked();
 
-        public IReadOnlyList<string> Enter(HostRecord host, params IEnumerable<string> command) =>
-            throw Unasked();
+        public IReadOnlyList<string> Enter(
+            LabRecord lab,
+            HostRecord host,
+            params IEnumerable<string> command
+        ) => throw Unasked();
 
         public Task RemoveAsync(HostRecord host, CancellationToken cancellationToken) =>
             throw Unasked();

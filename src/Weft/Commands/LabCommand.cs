@@ -28,6 +28,8 @@ internal static class LabCommand
                 LabListCommand.Create(),
                 LabStatusCommand.Create(),
                 LabExecCommand.Create(),
+                LabCaptureCommand.Create(),
+                LabRebootCommand.Create(),
                 LabDownCommand.Create(),
                 LabAgentCommand.CreateAgent(),
                 LabAgentCommand.CreateShell(),

@@ -15,6 +15,9 @@ internal interface IIsolation
     /// <summary>Whether its hosts' kernels have Open vSwitch's datapath; null where that is for the machine's own kernel to say.</summary>
     bool? HasKernelDatapath { get; }
 
+    /// <summary>Whether a host of its kind can be started again with what it had on its disk.</summary>
+    bool CanReboot { get; }
+
     /// <summary>Starts the process that will hold a host, and that does nothing yet.</summary>
     /// <param name="directory">The lab's directory.</param>
     /// <param name="lab">The lab's name and program; nothing else of it is known yet.</param>
@@ -23,7 +26,7 @@ internal interface IIsolation
 
     /// <summary>
     /// Makes the host: with this name, with its own <c>/etc</c>, <c>/var</c> and <c>/run</c>, and with
-    /// <c>eth0</c>, of this MTU, on the segment.
+    /// <c>eth0</c>, of this MTU, on the segment. A host that has been there before finds its disk as it left it.
     /// </summary>
     /// <param name="holder">The prepared holder.</param>
     /// <param name="lab">The lab, its segment made.</param>

@@ -8,12 +8,15 @@ namespace Weft.Labs;
 internal sealed partial class Lab
 {
     private const int MostAtOnce = 16;
+    private static readonly TimeSpan PowerOffPatience = TimeSpan.FromSeconds(30);
 
     private readonly LabDirectory home;
+    private readonly IIsolation isolation;
 
     private Lab(LabDirectory directory, LabRecord record, IIsolation isolation)
     {
         home = directory;
+        this.isolation = isolation;
         Record = record;
         Hosts = [.. record.Hosts.Select(host => new LabHost(record, host, isolation))];
     }
@@ -69,6 +72,95 @@ internal sealed partial class Lab
         return runs;
     }
 
+    /// <summary>Turns a host off and on again; its disk is as it left it.</summary>
+    /// <param name="host">The host's name.</param>
+    /// <param name="cut">Whether it is to lose its power, with nothing written down first.</param>
+    /// <param name="cancellationToken">Stops waiting; the host may then be off.</param>
+    /// <returns>The lab as it is now; this one knows the host's old process.</returns>
+    /// <exception cref="LabException">There is no such host, it cannot be rebooted, or it does not come up again.</exception>
+    public async Task<Lab> RebootAsync(
+        string host,
+        bool cut,
+        CancellationToken cancellationToken = default
+    )
+    {
+        using var only = await LabLock.TakeAsync(Name, null, cancellationToken);
+        var index = Record.Hosts.ToList().FindIndex(one => one.Name == this[host].Name);
+        if (!isolation.CanReboot)
+        {
+            throw new LabException(
+                $"host '{host}' is made of namespaces, which have no kernel to boot: make the lab with --isolation uml"
+            );
+        }
+        var old = Record.Hosts[index];
+        if (!cut)
+        {
+            await PowerOffAsync(Hosts[index], cancellationToken);
+        }
+        await isolation.RemoveAsync(old, cancellationToken);
+
+        using var holder = isolation.Prepare(home, Record, old);
+        var record = With(Record, old with { Process = new HeldProcess(holder.Identity) });
+        home.Write(record);
+        record = With(
+            record,
+            old with
+            {
+                Process = await isolation.MakeAsync(holder, record, old, cancellationToken),
+            }
+        );
+        home.Write(record);
+        var lab = new Lab(home, record, isolation);
+        var booted = await lab.Hosts[index]
+            .RunAsync(
+                ["sh", "-c", LabDirectory.Script("host-boot.sh"), "host-boot.sh", .. old.Boot],
+                default,
+                cancellationToken
+            );
+        return booted.ExitCode == 0
+            ? lab
+            : throw new LabException(
+                $"host '{host}' was started again and did not get ready: {booted.Errors.Trim()}"
+            );
+
+        LabRecord With(LabRecord all, HostRecord changed) =>
+            all with
+            {
+                Hosts = [.. all.Hosts.Select((one, at) => at == index ? changed : one)],
+            };
+    }
+
+    private static async Task PowerOffAsync(LabHost host, CancellationToken cancellationToken)
+    {
+        if (!host.IsAlive)
+        {
+            return;
+        }
+        // The host is gone before it could say how that went: that it is gone is the answer.
+        using var told = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        told.CancelAfter(PowerOffPatience);
+        var asking = host.RunAsync(["poweroff", "-f"], default, told.Token);
+        while (host.IsAlive && !told.IsCancellationRequested)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), cancellationToken);
+        }
+        await told.CancelAsync();
+        await asking.ContinueWith(_ => { }, TaskScheduler.Default);
+    }
+
+    /// <summary>The command on the machine that captures what crosses between the hosts (tcpdump(8)).</summary>
+    /// <param name="arguments">More arguments for it.</param>
+    public IReadOnlyList<string> Capture(params IEnumerable<string> arguments) =>
+        [
+            "nsenter",
+            $"--net={Segment.NamespaceOf(Record.Segment)}",
+            "tcpdump",
+            "-n",
+            "-i",
+            Segment.Bridge,
+            .. arguments,
+        ];
+
     /// <summary>Looks into every host.</summary>
     public async Task<IReadOnlyList<HostState>> StatesAsync(CancellationToken cancellationToken)
     {
@@ -94,8 +186,8 @@ internal sealed partial class Lab
         CancellationToken cancellationToken = default
     )
     {
-        var isolation = Of(options.Isolation);
-        Machine.Check(isolation);
+        var kind = Of(options.Isolation);
+        Machine.Check(kind);
         var directory = new LabDirectory(ValidName(options.Name ?? overlay.Name));
         using var only = await LabLock.TakeAsync(
             directory.Name,
@@ -112,15 +204,15 @@ internal sealed partial class Lab
         var datapath = await Machine.ChooseDatapathAsync(
             options.Datapath,
             overlay.Datapath,
-            isolation,
+            kind,
             cancellationToken
         );
         try
         {
             directory.Create();
             await File.WriteAllBytesAsync(directory.OverlayFile, file, cancellationToken);
-            var maker = new LabMaker(directory, overlay, datapath, isolation, options);
-            return new Lab(directory, await maker.MakeAsync(file, cancellationToken), isolation);
+            var maker = new LabMaker(directory, overlay, datapath, kind, options);
+            return new Lab(directory, await maker.MakeAsync(file, cancellationToken), kind);
         }
         catch
         {
@@ -208,12 +300,11 @@ internal sealed partial class Lab
     {
         if (directory.Read() is { } record)
         {
-            var isolation = Of(record.Isolation);
+            var kind = Of(record.Isolation);
             await Parallel.ForEachAsync(
                 record.Hosts,
                 new ParallelOptions { MaxDegreeOfParallelism = MostAtOnce },
-                async (host, cancellationToken) =>
-                    await isolation.RemoveAsync(host, cancellationToken)
+                async (host, cancellationToken) => await kind.RemoveAsync(host, cancellationToken)
             );
             await Holder.EndAsync(record.Segment, CancellationToken.None);
         }

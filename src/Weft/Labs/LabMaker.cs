@@ -49,7 +49,8 @@ internal sealed class LabMaker(
                                 host.Address.ToString(),
                                 HeldProcess.None,
                                 Port: index + 1,
-                                host.Mtu
+                                host.Mtu,
+                                BootArguments(host)
                             )
                     ),
                 ],
@@ -88,13 +89,7 @@ internal sealed class LabMaker(
                             cancellation
                         ),
                     };
-                    await SetUpAsync(
-                        record,
-                        hosts[index],
-                        overlay.Hosts[index],
-                        file,
-                        cancellation
-                    );
+                    await SetUpAsync(record, hosts[index], file, cancellation);
                     options.Progress?.Invoke(
                         $"{Interlocked.Increment(ref ready)} of {hosts.Length} hosts ready"
                     );
@@ -112,26 +107,20 @@ internal sealed class LabMaker(
 
     private async Task SetUpAsync(
         LabRecord lab,
-        HostRecord record,
-        Host host,
+        HostRecord host,
         ReadOnlyMemory<byte> file,
         CancellationToken cancellationToken
     )
     {
-        var subnet = SubnetOf(host.Address);
-        var setUp = await new LabHost(lab, record, isolation).RunAsync(
+        var hosts = string.Join('\n', overlay.Hosts.Select(one => $"{one.Address} {one.Name}"));
+        var setUp = await new LabHost(lab, host, isolation).RunAsync(
             [
                 "sh",
                 "-c",
-                LabDirectory.Script("host-setup.sh"),
+                LabDirectory.Script("host-setup.sh") + LabDirectory.Script("host-boot.sh"),
                 "host-setup.sh",
-                datapath is Datapath.Kernel ? "kernel" : "userspace",
-                $"{host.Mtu}",
-                $"{host.Address}",
-                $"{subnet.PrefixLength}",
-                $"{subnet}",
-                string.Join(' ', ContainersOn(host)),
-                string.Join('\n', overlay.Hosts.Select(one => $"{one.Address} {one.Name}")),
+                .. host.Boot,
+                hosts,
             ],
             file,
             cancellationToken
@@ -142,6 +131,20 @@ internal sealed class LabMaker(
                 $"host '{host.Name}' was made and could not be set up: {setUp.Errors.Trim()}"
             );
         }
+    }
+
+    private string[] BootArguments(Host host)
+    {
+        var subnet = SubnetOf(host.Address);
+        return
+        [
+            datapath is Datapath.Kernel ? "kernel" : "userspace",
+            $"{host.Mtu}",
+            $"{host.Address}",
+            $"{subnet.PrefixLength}",
+            $"{subnet}",
+            string.Join(' ', ContainersOn(host)),
+        ];
     }
 
     private IEnumerable<string> ContainersOn(Host host) =>

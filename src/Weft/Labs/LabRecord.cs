@@ -54,12 +54,14 @@ internal sealed record LabRecord
 /// <param name="Process">What holds it.</param>
 /// <param name="Port">The number of its port on the segment, from 1.</param>
 /// <param name="Mtu">The MTU of its <c>eth0</c> in bytes.</param>
+/// <param name="Boot">The arguments of <c>host-boot.sh</c>.</param>
 internal sealed record HostRecord(
     string Name,
     string Address,
     HeldProcess Process,
     int Port,
-    int Mtu
+    int Mtu,
+    IReadOnlyList<string> Boot
 );
 
 /// <summary>The two processes that something with namespaces of its own lives and dies with.</summary>

@@ -26,6 +26,9 @@ internal sealed class NamespaceIsolation : IIsolation
     public bool? HasKernelDatapath => null;
 
     /// <inheritdoc/>
+    public bool CanReboot => false;
+
+    /// <inheritdoc/>
     public Holder Prepare(LabDirectory directory, LabRecord lab, HostRecord host)
     {
         directory.Unpack("host-layers.sh");

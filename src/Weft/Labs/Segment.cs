@@ -8,6 +8,9 @@ namespace Weft.Labs;
 /// </summary>
 internal sealed class Segment(HeldProcess process)
 {
+    /// <summary>The name of the bridge, which sees every packet between two hosts once.</summary>
+    public const string Bridge = "segment";
+
     /// <summary>What holds it.</summary>
     public HeldProcess Process => process;
 

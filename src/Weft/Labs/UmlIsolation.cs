@@ -39,6 +39,9 @@ internal sealed class UmlIsolation : IIsolation
     public bool? HasKernelDatapath => true;
 
     /// <inheritdoc/>
+    public bool CanReboot => true;
+
+    /// <inheritdoc/>
     public Holder Prepare(LabDirectory directory, LabRecord lab, HostRecord host)
     {
         directory.Unpack("host-layers.sh");
@@ -84,8 +87,12 @@ internal sealed class UmlIsolation : IIsolation
     )
     {
         var directory = new LabDirectory(lab.Name);
-        await MakeDiskAsync(directory.FileOf(host.Name, "disk"), cancellationToken);
-        await new Segment(lab.Segment).AddTapsAsync(host.Port, host.Mtu, cancellationToken);
+        var disk = directory.FileOf(host.Name, "disk");
+        if (!File.Exists(disk))
+        {
+            await MakeDiskAsync(disk, cancellationToken);
+            await new Segment(lab.Segment).AddTapsAsync(host.Port, host.Mtu, cancellationToken);
+        }
         var process = await holder.GoAsync(
             cancellationToken,
             lab.Segment.Init!.Value.Pid.ToString(CultureInfo.InvariantCulture)

@@ -15,6 +15,8 @@ namespace Weft.Labs.Guests;
 internal sealed class GuestShell : IDisposable
 {
     private const int BufferBytes = 64 * 1024;
+    private const int SilenceSeconds = 5;
+    private const int Silences = 6;
 
     private readonly NetworkStream stream;
     private readonly SemaphoreSlim writing = new(1);
@@ -43,6 +45,23 @@ internal sealed class GuestShell : IDisposable
             try
             {
                 socket.NoDelay = true;
+                // A host that loses its power says no word.
+                socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+                socket.SetSocketOption(
+                    SocketOptionLevel.Tcp,
+                    SocketOptionName.TcpKeepAliveTime,
+                    SilenceSeconds
+                );
+                socket.SetSocketOption(
+                    SocketOptionLevel.Tcp,
+                    SocketOptionName.TcpKeepAliveInterval,
+                    SilenceSeconds
+                );
+                socket.SetSocketOption(
+                    SocketOptionLevel.Tcp,
+                    SocketOptionName.TcpKeepAliveRetryCount,
+                    Silences
+                );
                 await socket.ConnectAsync(host, GuestAgent.Port, cancellationToken);
                 return new GuestShell(new NetworkStream(socket, ownsSocket: true));
             }

@@ -1,0 +1,39 @@
+# host-boot.sh DATAPATH MTU ADDRESS LENGTH SUBNET CONTAINERS: what a host of a lab does each time that it is started:
+# gives itself its underlay address, starts Open vSwitch and makes a namespace for each container.
+set -eu
+datapath=$1 mtu=$2 address=$3 length=$4 subnet=$5 containers=$6
+
+underlay=eth0
+[ "$datapath" = kernel ] || underlay=br-phy
+join_underlay() {
+  case $address in
+  *:*) checked=nodad ;; # An address that is still being checked for duplicates cannot be sent from.
+  *) checked= ;;
+  esac
+  # The kernel makes no route by itself for a prefix as wide as all addresses: it is made here, whatever its width.
+  ip -batch - <<LINES
+address add $address/$length dev $underlay noprefixroute $checked
+link set $underlay up
+route add $subnet dev $underlay src $address
+LINES
+}
+
+ip link set eth0 addrgenmode none up
+[ "$datapath" = userspace ] || join_underlay
+ovsdb-server --remote=punix:/run/openvswitch/db.sock --pidfile --detach --log-file -vconsole:off
+ovs-vsctl --no-wait init
+if [ "$datapath" = userspace ]; then
+  # The userspace datapath sends tunnel packets through a bridge that carries the underlay address.
+  ovs-vsctl --no-wait --may-exist add-br br-phy -- set bridge br-phy datapath_type=netdev fail_mode=standalone \
+    -- set interface br-phy mtu_request="$mtu" -- --may-exist add-port br-phy eth0
+fi
+# Open vSwitch 3.1 that starts within ten seconds of its kernel counts no processor, makes no thread for packets that
+# miss the datapath, and loses them all until it is started again.
+while read -r uptime idle </proc/uptime && [ "${uptime%%.*}" -lt 11 ]; do sleep 0.1; done
+ovs-vswitchd --pidfile --detach --log-file -vconsole:off
+[ "$datapath" = kernel ] || join_underlay
+
+for container in $containers; do
+  ip netns add "$container"
+  ip -n "$container" link set lo up
+done
