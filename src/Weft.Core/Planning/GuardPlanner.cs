@@ -27,6 +27,10 @@ internal sealed class GuardPlanner(
     Ownership ownership
 )
 {
+    // RFC 7296 section 2.
+    private const ushort IkePort = 500;
+    private const ushort IkeNatPort = 4500;
+
     private readonly ImmutableArray<XfrmPolicy> policies =
     [
         .. observation.Guard.Policies.Where(policy => !policy.IsPartial),
@@ -208,7 +212,9 @@ internal sealed class GuardPlanner(
         return there.Contains(guard.Peer)
             && here.Contains(intent.Ipsec!.LocalAddress)
             && (selector.Protocol == 0 || selector.Protocol == guard.Traffic.Protocol)
-            && (selector.DestinationPort is null || selector.DestinationPort == guard.Traffic.Port);
+            && (selector.DestinationPort is null || selector.DestinationPort == guard.Traffic.Port)
+            // What a daemon lets pass for itself (strongSwan with port_bypass) comes from ports that no tunnel sends from.
+            && selector.SourcePort is not (IkePort or IkeNatPort);
     }
 
     private bool HasOwnTunnel(Guard guard) =>

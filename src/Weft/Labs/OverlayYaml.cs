@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Weft.Core.Ipsec;
 using Weft.Core.Overlays;
@@ -60,7 +61,7 @@ internal static class OverlayYaml
         {
             // What the file is to be read as has the key in it; JSON's strings are YAML's too.
             InlineKey { Key: var key } =>
-                $"psk: \"{JsonEncodedText.Encode(Encoding.UTF8.GetString(key.Reveal()))}\"",
+                $"psk: \"{JsonEncodedText.Encode(Encoding.UTF8.GetString(key.Reveal()), JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"",
             KeyFile file => $"psk: {{ file: {Quoted(file.Path)} }}",
             KeyVariable variable => $"psk: {{ env: {variable.Name} }}",
             CertificateFiles files =>

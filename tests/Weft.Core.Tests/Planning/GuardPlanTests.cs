@@ -149,6 +149,26 @@ public sealed class GuardPlanTests
         Assert.Empty(host.PlanFor(Encrypted).Conflicts);
     }
 
+    [Theory]
+    [InlineData("proto udp", 1)]
+    [InlineData("proto udp dport 4789", 1)]
+    [InlineData("proto udp sport 40000", 1)]
+    [InlineData("proto udp sport 4500", 0)]
+    [InlineData("proto udp dport 4500", 0)]
+    [InlineData("proto gre", 0)]
+    public void What_an_IKE_daemon_lets_pass_for_itself_passes_no_tunnel_packet(
+        string packets,
+        int conflicts
+    )
+    {
+        var overlay = TwoHosts.Read(
+            TwoHosts.File.Replace("type: gre", "type: vxlan, ipsec: { certificates: true }")
+        );
+        var host = TwoHosts.Bare();
+        host.Shell($"ip xfrm policy add src 0.0.0.0/0 dst 0.0.0.0/0 {packets} dir out priority 9");
+        Assert.Equal(conflicts, host.PlanFor(TwoHosts.Intent(overlay)).Conflicts.Length);
+    }
+
     [Fact]
     public void The_userspace_datapath_is_refused() =>
         Assert.Equal(

@@ -31,6 +31,12 @@ internal sealed partial class ModelHost
             policy = words.Next() switch
             {
                 "proto" => Select(selector => selector with { Protocol = Protocol(words.Next()) }),
+                "sport" => Select(selector =>
+                    selector with
+                    {
+                        SourcePort = (ushort)words.Number(),
+                    }
+                ),
                 "dport" => Select(selector =>
                     selector with
                     {
