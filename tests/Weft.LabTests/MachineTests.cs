@@ -77,6 +77,28 @@ public sealed class MachineTests
         }
     }
 
+    [Theory]
+    [InlineData("psk: 'it''s a \"key\" of é and \\'")]
+    [InlineData("psk: { file: /etc/weft/psk }, manager: openvswitch-ipsec")]
+    [InlineData("psk: { env: WEFT_PSK }")]
+    [InlineData("certificates: { ca: /a b/ca.pem, key: /k/HOST.key }")]
+    public void An_encrypted_overlay_is_read_from_its_file_as_it_is(string ipsec)
+    {
+        var overlay = OverlayLab.Parse(
+            $$"""
+            name: encrypted
+            hosts: { host1: { address: 203.0.113.1{{(
+                ipsec.Contains("openvswitch", StringComparison.Ordinal) ? "" : ", local: 10.0.0.5"
+            )}} }, host2: 203.0.113.2 }
+            tunnels: { type: geneve, ipsec: { {{ipsec}} } }
+            """
+        );
+        var read = OverlayFile.Parse("overlay.yaml", OverlayYaml.Write(overlay));
+        Assert.Empty(read.Mistakes);
+        Assert.Equal(overlay.Tunnels, read.Overlay!.Tunnels);
+        Assert.Equal(overlay.Hosts, read.Overlay.Hosts);
+    }
+
     private static string Printed(Overlay overlay) =>
         System.Text.Encoding.UTF8.GetString(OverlayYaml.Write(overlay));
 

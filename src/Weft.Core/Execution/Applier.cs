@@ -9,7 +9,7 @@ using Weft.Ovsdb;
 namespace Weft.Core.Execution;
 
 /// <summary>
-/// Carries plans out on this host: links that ports need, one transaction for the switch, what ports give. Then
+/// Carries plans out on this host: the guard, links that ports need, one transaction for the switch, what ports give. Then
 /// it reads the host back, until it matches.
 /// </summary>
 /// <param name="host">The host.</param>
@@ -69,6 +69,7 @@ public sealed class Applier(
         CancellationToken cancellationToken
     )
     {
+        await RunLinksAsync(current, Stage.First, counts, progress, cancellationToken);
         await RunLinksAsync(current, Stage.BeforeSwitch, counts, progress, cancellationToken);
         var changes = current.Changes.OfType<SwitchChange>().ToList();
         if (changes.Count > 0)
@@ -115,6 +116,7 @@ public sealed class Applier(
         progress?.Report(
             stage switch
             {
+                Stage.First => "the guard",
                 Stage.BeforeSwitch => "links that ports need",
                 Stage.AfterSwitch => "addresses and what is left",
                 _ => "links that nothing needs any more",

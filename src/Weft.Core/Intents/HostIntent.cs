@@ -19,7 +19,10 @@ public sealed record HostIntent
     /// <summary>The host's name.</summary>
     public required string Host { get; init; }
 
-    /// <summary>The host's underlay address; null where nothing is wanted of the host.</summary>
+    /// <summary>
+    /// The address that the host has on its link to the others: its underlay address, or its local one where the other
+    /// is translated into it; null where nothing is wanted of the host.
+    /// </summary>
     public IPAddress? Underlay { get; init; }
 
     /// <summary>The underlay MTU in bytes that the file declares for this host; 0 where nothing is wanted of it.</summary>
@@ -30,6 +33,9 @@ public sealed record HostIntent
 
     /// <summary>The Open vSwitch bridge; null where nothing is wanted of the host.</summary>
     public SwitchIntent? Switch { get; init; }
+
+    /// <summary>How the tunnels are encrypted; null where they are not.</summary>
+    public IpsecIntent? Ipsec { get; init; }
 
     /// <summary>The links that iproute2 makes, in the order they must be made in.</summary>
     public ImmutableArray<LinkIntent> Links { get; init; } = [];

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 using Weft.Core.Addressing;
+using Weft.Core.Ipsec;
 using Weft.Core.Overlays;
 
 namespace Weft.Core.Intents;
@@ -47,16 +48,48 @@ public static class IntentBuilder
         {
             Overlay = overlay.Name,
             Host = hostName,
-            Underlay = host.Address,
+            Underlay = OwnAddress(host),
             UnderlayMtu = host.Mtu,
             Mtu = mtu,
             Switch = new SwitchIntent(overlay.Switch, userspace, draft.Ports.ToImmutable()),
+            Ipsec = overlay.Tunnels.Ipsec is { } ipsec ? BuildIpsec(overlay, host, ipsec) : null,
             Links = draft.Links.ToImmutable(),
             InternalLinks = draft.InternalLinks.ToImmutable(),
             Attachments = draft.Attachments.ToImmutable(),
             Unattachable = draft.Unattachable.ToImmutable(),
         };
     }
+
+    private static IpsecIntent BuildIpsec(Overlay overlay, Host host, IpsecSettings settings)
+    {
+        var traffic = TunnelTraffic.Of(overlay.Tunnels.Type, overlay.Tunnels.Port);
+        return new IpsecIntent
+        {
+            Manager = settings.Manager,
+            Credentials = settings.Credentials is CertificateFiles files
+                ? files.Of(host.Name)
+                : settings.Credentials,
+            LocalAddress = OwnAddress(host),
+            LocalIdentity = IdentityOf(host),
+            Peers =
+            [
+                .. overlay
+                    .Hosts.Where(peer => peer != host)
+                    .Select(peer => new IpsecPeer(
+                        peer.Name,
+                        peer.Address,
+                        IdentityOf(peer),
+                        traffic,
+                        NatTraversal: host.Local is not null || peer.Local is not null
+                    )),
+            ],
+        };
+
+        string IdentityOf(Host one) =>
+            settings.Credentials is CertificateFiles ? one.Name : one.Address.ToString();
+    }
+
+    private static IPAddress OwnAddress(Host host) => host.Local ?? host.Address;
 
     /// <summary>The Ethernet address of a link that Weft makes on a host.</summary>
     public static MacAddress LinkMac(string overlay, string host, string link) =>
@@ -210,7 +243,7 @@ public static class IntentBuilder
         {
             var options = ImmutableSortedDictionary<string, string>
                 .Empty.Add("remote_ip", peer.Address.ToString())
-                .Add("local_ip", host.Address.ToString());
+                .Add("local_ip", OwnAddress(host).ToString());
             if (overlay.Tunnels.Key is { } key)
             {
                 options = options.Add("key", key.ToString(CultureInfo.InvariantCulture));

@@ -2,11 +2,17 @@ using System.Collections.Immutable;
 
 namespace Weft.Core.Intents;
 
-/// <summary>How Weft marks what it made: a key in a row's <c>external_ids</c>, the alias of a link.</summary>
+/// <summary>How Weft marks what it made: a key in a row's <c>external_ids</c>, the alias of a link, the priority of a policy.</summary>
 public static class OwnershipMark
 {
     /// <summary>The key whose value is the overlay's name.</summary>
     public const string Key = "weft";
+
+    /// <summary>
+    /// The priority of the guard's policies, "Weft" in ASCII: a policy has no room for a name. The kernel takes the
+    /// policy with the smallest number, and those of strongSwan have about 370,000, so that they win where they are.
+    /// </summary>
+    public const uint GuardPriority = 0x5765_6674;
 
     /// <summary>The alias of links of an overlay.</summary>
     public static string Alias(string overlay) => $"{Key}:{overlay}";

@@ -54,6 +54,25 @@ internal static partial class Libc
         ref Ethtool.InterfaceRequest argument
     );
 
+    [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
+    public static partial int Socket(int family, int type, int protocol);
+
+    [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
+    public static partial nint Send(
+        SafeHandle socket,
+        ReadOnlySpan<byte> bytes,
+        nuint length,
+        int flags
+    );
+
+    [LibraryImport("libc", EntryPoint = "recv", SetLastError = true)]
+    public static partial nint Receive(
+        SafeHandle socket,
+        Span<byte> bytes,
+        nuint length,
+        int flags
+    );
+
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     public static partial int SetDescriptorFlags(SafeHandle descriptor, int command, int flags);
 }

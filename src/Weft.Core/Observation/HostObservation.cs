@@ -23,6 +23,9 @@ public sealed record HostObservation
     /// <summary>Whether the host's kernel has Open vSwitch's datapath.</summary>
     public required bool KernelDatapath { get; init; }
 
+    /// <summary>The kernel's IPsec policies.</summary>
+    public GuardObservation Guard { get; init; } = GuardObservation.Empty;
+
     /// <summary>Whether the host's kernel speaks IPv6.</summary>
     public bool HasIpv6 { get; init; } = true;
 

@@ -118,6 +118,7 @@ public sealed class LocalHost : IAsyncDisposable
             Links = await links,
             Namespaces = inside,
             Switch = await ReadSwitchAsync(),
+            Guard = GuardReader.Read(),
             KernelDatapath = Datapath.KernelHasIt(),
             HasIpv6 = Directory.Exists("/proc/sys/net/ipv6"),
         };

@@ -121,6 +121,10 @@ public static class LinkNames
         {
             return "begins with '-', an option to ip and ovs-vsctl: begin with a letter";
         }
+        if (name[0] == '@')
+        {
+            return "begins with '@', the name of a row to ovs-vsctl: begin with a letter";
+        }
         if (Reserved.Contains(name) || ReservedPrefixes.Any(prefix => IsNumbered(name, prefix)))
         {
             return "is a name that the kernel or Open vSwitch gives to something else: choose another";

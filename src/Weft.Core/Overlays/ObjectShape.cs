@@ -32,7 +32,7 @@ internal sealed class ObjectShape(string example, params ImmutableArray<Key> key
             case YamlScalar { IsNull: true }:
                 return new(ReadKeys(new YamlMapping(place.At, []), place, mistakes), place.At);
             case YamlScalar { IsPlain: true, Text: "true" or "false" } scalar when IsSwitch:
-                return scalar.Text == "true" ? new(new Fields(), node.At) : null;
+                return new(new Fields { IsOn = scalar.Text == "true" }, node.At);
             case not YamlRefused when Shorthand is { } key:
                 var whole = new YamlMapping(
                     node.At,
@@ -127,7 +127,8 @@ internal sealed class ObjectShape(string example, params ImmutableArray<Key> key
     {
         var known = Words.List(keys.Select(key => $"'{key.Name}'"));
         var fix = meant is null ? $"it can have {known}" : $"did you mean '{meant.Name}'?";
-        return $"{place} has an unknown key {Words.Quote(name)}: {fix}";
+        var unknown = HoldsSecret ? "an unknown key" : $"an unknown key {Words.Quote(name)}";
+        return $"{place} has {unknown}: {fix}";
     }
 
     private void WriteMappingSchema(Utf8JsonWriter json)
@@ -171,6 +172,9 @@ internal sealed class Fields
 
     /// <summary>False where a part of the mapping was refused: a key that is not here may be in that part.</summary>
     public bool IsWhole { get; init; } = true;
+
+    /// <summary>False where the file has <c>false</c> in place of the mapping.</summary>
+    public bool IsOn { get; init; } = true;
 
     /// <summary>The value, or null where the file does not have the key or has it wrong.</summary>
     public Marked<T>? Get<T>(Key<T> key) =>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using Weft.Core.Addressing;
+using Weft.Core.Ipsec;
 
 namespace Weft.Core.Overlays;
 
@@ -44,6 +45,12 @@ public sealed record Host
     /// <summary>The underlay address: the one other hosts reach this one by.</summary>
     public required IPAddress Address { get; init; }
 
+    /// <summary>
+    /// The address that the host itself has, where something on the way translates <see cref="Address"/> into it one
+    /// to one; null where the host has <see cref="Address"/> itself.
+    /// </summary>
+    public IPAddress? Local { get; init; }
+
     /// <summary>The MTU in bytes of the link that carries the underlay address.</summary>
     public int Mtu { get; init; } = DefaultMtu;
 }
@@ -62,6 +69,9 @@ public sealed record Tunnels
 
     /// <summary>The UDP destination port for VXLAN and Geneve, where it is not the protocol's own.</summary>
     public ushort? Port { get; init; }
+
+    /// <summary>How the tunnels are encrypted; null where what they carry crosses in the clear.</summary>
+    public IpsecSettings? Ipsec { get; init; }
 }
 
 /// <summary>One broadcast domain over all hosts.</summary>

@@ -46,7 +46,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
         var underlay = new UnderlayCheck(hosts ?? [], books.Values, mistakes);
         underlay.CheckAddresses();
         underlay.CheckSubnets();
-        underlay.CheckMtus(overlay.Tunnels);
+        underlay.CheckMtus(isIpv6 => OverlayMtu.Encapsulate(overlay, isIpv6));
         foreach (var book in books.Values)
         {
             book.Check(mistakes);
@@ -83,6 +83,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
         {
             Name = entry.Name,
             Address = host?.Get(Schema.Host.Address)?.Value ?? IPAddress.None,
+            Local = host?.Get(Schema.Host.Local)?.Value,
             Mtu = (int)(host?.Get(Schema.Host.Mtu)?.Value ?? Host.DefaultMtu),
         };
     }
@@ -118,6 +119,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
             Type = type?.Value ?? default,
             Key = TunnelKey,
             Port = (ushort?)port?.Value,
+            Ipsec = new IpsecBuilder(file, tunnels, mistakes).Build(),
         };
     }
 
@@ -157,7 +159,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
 
     private ContainerBridge? BuildBridge(Entry<Fields> entry, Fields network)
     {
-        if (network.Get(Schema.Network.Bridge)?.Value is not { } bridge)
+        if (network.Get(Schema.Network.Bridge)?.Value is not { IsOn: true } bridge)
         {
             return null;
         }

@@ -4,7 +4,8 @@ namespace Weft.Core.Overlays;
 
 /// <summary>
 /// The MTU of an overlay and how it came about. It is one for all hosts: a frame from the best connected host
-/// must fit the path to the worst connected one.
+/// must fit the path to the worst connected one. What fits never shrinks as the underlay's MTU grows, also where ESP
+/// pads, so that the smallest underlay decides.
 /// </summary>
 /// <param name="Underlay">The smallest underlay MTU of all hosts, in bytes.</param>
 /// <param name="SmallestHost">The host that has it (the first in the file's order).</param>
@@ -18,23 +19,31 @@ public sealed record OverlayMtu(int Underlay, string SmallestHost, Encapsulation
     public static OverlayMtu Of(Overlay overlay)
     {
         var smallest = overlay.Hosts.MinBy(host => host.Mtu)!;
-        var ipv6 =
+        var isIpv6 =
             smallest.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6;
-        var encapsulation = new Encapsulation(
+        return new OverlayMtu(smallest.Mtu, smallest.Name, Encapsulate(overlay, isIpv6));
+    }
+
+    /// <summary>
+    /// How the frames of an overlay are wrapped. Where one host is behind address translation, all count as though
+    /// they were: the MTU is one for the whole overlay.
+    /// </summary>
+    internal static Encapsulation Encapsulate(Overlay overlay, bool isIpv6) =>
+        new(
             overlay.Tunnels.Type,
-            Ipv6Underlay: ipv6,
+            Ipv6Underlay: isIpv6,
             Keyed: overlay.Tunnels is { Type: TunnelType.Gre, Key: not null },
             Vlan: true,
-            EspMode.None
+            overlay.Tunnels.Ipsec is null ? EspMode.None
+                : overlay.Hosts.Any(host => host.Local is not null) ? EspMode.TransportInUdp
+                : EspMode.Transport
         );
-        return new OverlayMtu(smallest.Mtu, smallest.Name, encapsulation);
-    }
 
     /// <summary>The sum in words: <c>1458 = 1500 (host1) - 20 IPv4 header - …</c></summary>
     public string Explain() =>
         $"{Bytes} = {Underlay} (the smallest underlay, {SmallestHost}) "
         + string.Join(
             ' ',
-            Encapsulation.Headers.Select(header => $"− {header.Bytes} {header.What}")
+            Encapsulation.Breakdown(Underlay).Select(part => $"− {part.Bytes} {part.What}")
         );
 }

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Weft.Core.Addressing;
+using Weft.Core.Ipsec;
 
 namespace Weft.Core.Overlays;
 
@@ -143,10 +144,17 @@ public static class OverlaySchema
             Default = "1500",
         };
 
+        public static readonly Key<IPAddress> Local = new(
+            "local",
+            Texts.Address,
+            "The address that the host itself has, where 'address' is translated into it one to one on the way, as for most machines in clouds. Like the others it is there once and outside every network's subnets."
+        );
+
         public static readonly ObjectShape Shape = new(
             "{ address: 192.0.2.1, mtu: 9000 }",
             Address,
-            Mtu
+            Mtu,
+            Local
         )
         {
             Shorthand = Address,
@@ -180,7 +188,134 @@ public static class OverlaySchema
             "The UDP destination port of vxlan (4789 unless given) or geneve (6081); gre has none."
         );
 
-        public static readonly ObjectShape Shape = new("{ type: gre }", Type, KeyNumber, Port);
+        public static readonly Key<Fields> Ipsec = new(
+            "ipsec",
+            OverlaySchema.Ipsec.Shape,
+            "How the tunnels are encrypted. Without it what they carry crosses in the clear."
+        );
+
+        public static readonly ObjectShape Shape = new(
+            "{ type: gre }",
+            Type,
+            KeyNumber,
+            Port,
+            Ipsec
+        );
+    }
+
+    internal static class Ipsec
+    {
+        public static readonly Key<Fields> Psk = new(
+            "psk",
+            OverlaySchema.Psk.Shape,
+            "The key that all hosts share. It may stand here itself; better, here stands where each host finds it."
+        );
+
+        public static readonly Key<Fields> Certificates = new(
+            "certificates",
+            OverlaySchema.Certificates.Shape,
+            "Certificates instead of a 'psk': each host has one, and all trust the authority that issued them. 'true' takes the files where `weft pki` puts them."
+        )
+        {
+            Default = "false",
+        };
+
+        public static readonly Key<IpsecManager> Manager = new(
+            "manager",
+            new ChoiceShape<IpsecManager>(
+                ("strongswan", IpsecManager.StrongSwan),
+                ("openvswitch-ipsec", IpsecManager.OpenVSwitch)
+            ),
+            "What negotiates the keys: strongSwan, which Weft speaks to itself, or Open vSwitch's own ovs-monitor-ipsec, for those who run it already."
+        )
+        {
+            Default = "strongswan",
+        };
+
+        public static readonly ObjectShape Shape = new(
+            "{ psk: { file: /etc/weft/psk } }",
+            Psk,
+            Certificates,
+            Manager
+        )
+        {
+            HoldsSecret = true,
+        };
+    }
+
+    internal static class Psk
+    {
+        // Half the entropy of AES-128's key if the characters are random, and no password that people remember.
+        private const int LeastCharacters = 16;
+
+        public static readonly Key<Secret> KeyItself = new(
+            "key",
+            new SecretShape(LeastCharacters),
+            "The key itself. Whoever reads the overlay file has it then."
+        );
+
+        public static readonly Key<string> File = new(
+            "file",
+            Texts.SecretFile,
+            "A file on each host that holds the key and nothing else."
+        );
+
+        public static readonly Key<string> Variable = new(
+            "env",
+            Texts.SecretVariable,
+            "A variable in Weft's environment that holds the key."
+        );
+
+        public static readonly ObjectShape Shape = new(
+            "{ file: /etc/weft/psk }",
+            KeyItself,
+            File,
+            Variable
+        )
+        {
+            Shorthand = KeyItself,
+            HoldsSecret = true,
+        };
+    }
+
+    internal static class Certificates
+    {
+        public static readonly Key<string> Authority = new(
+            "ca",
+            Texts.File,
+            "The authority's certificate. In this and the other paths HOST stands for the host's name."
+        )
+        {
+            Default = CertificateFiles.Default.Authority,
+        };
+
+        public static readonly Key<string> Certificate = new(
+            "certificate",
+            Texts.File,
+            "The host's own certificate."
+        )
+        {
+            Default = CertificateFiles.Default.Certificate,
+        };
+
+        public static readonly Key<string> PrivateKey = new(
+            "key",
+            Texts.File,
+            "The private key to the host's certificate."
+        )
+        {
+            Default = CertificateFiles.Default.Key,
+        };
+
+        public static readonly ObjectShape Shape = new(
+            "{ ca: /etc/weft/pki/ca.pem }",
+            Authority,
+            Certificate,
+            PrivateKey
+        )
+        {
+            IsSwitch = true,
+        };
     }
 
     internal static class Network

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json;
+using Weft.Core.Ipsec;
 
 namespace Weft.Core.Overlays;
 
@@ -27,7 +28,8 @@ internal sealed class TextShape<T>(string expected, string pattern, TextReader<T
         {
             return new Marked<T>(value, scalar.At);
         }
-        mistakes.Add(scalar.At, $"{place} is {Words.Quote(scalar.Text)}, which {wrong}");
+        var found = HoldsSecret ? $"{place}" : $"{place} is {Words.Quote(scalar.Text)}, which";
+        mistakes.Add(scalar.At, $"{found} {wrong}");
         return null;
     }
 
@@ -46,6 +48,44 @@ internal sealed class TextShape<T>(string expected, string pattern, TextReader<T
     {
         json.WriteString("type", "string");
         json.WriteString("pattern", pattern);
+    }
+}
+
+/// <summary>A secret: any text that is long enough not to be guessed.</summary>
+/// <param name="least">The fewest characters.</param>
+internal sealed class SecretShape(int least) : Shape<Secret>
+{
+    public override string Expected { get; } =
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"the key itself, of {least} characters or more"
+        );
+
+    public override Marked<Secret>? Read(YamlNode node, Place place, Mistakes mistakes)
+    {
+        if (node is not YamlScalar { IsNull: false } scalar)
+        {
+            Refuse(node, place, mistakes);
+            return null;
+        }
+        if (scalar.Text.EnumerateRunes().Count() < least)
+        {
+            mistakes.Add(
+                scalar.At,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{place} has fewer than {least} characters, which can be guessed: write a longer key, such as `openssl rand -base64 32` makes"
+                )
+            );
+            return null;
+        }
+        return new Marked<Secret>(Secret.OfText(scalar.Text), scalar.At);
+    }
+
+    public override void WriteSchema(Utf8JsonWriter json)
+    {
+        json.WriteString("type", "string");
+        json.WriteNumber("minLength", least);
     }
 }
 

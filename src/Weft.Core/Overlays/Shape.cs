@@ -34,6 +34,9 @@ internal abstract class Shape
 /// <summary>A shape whose values are read as <typeparamref name="T"/>.</summary>
 internal abstract class Shape<T> : Shape
 {
+    /// <summary>Whether a secret may stand there, also by mistake: no message repeats anything of it.</summary>
+    public bool HoldsSecret { get; init; }
+
     /// <summary>The value, or null where it is wrong; then the mistake has been added.</summary>
     public abstract Marked<T>? Read(YamlNode node, Place place, Mistakes mistakes);
 
@@ -43,6 +46,7 @@ internal abstract class Shape<T> : Shape
         var (at, found) = node switch
         {
             YamlScalar { IsNull: true } => (place.At, "has no value"),
+            YamlScalar scalar when HoldsSecret => (scalar.At, "is a text"),
             YamlScalar scalar => (scalar.At, $"is the text {Words.Quote(scalar.Text)}"),
             YamlSequence => (node.At, "is a list"),
             YamlMapping => (node.At, "is a mapping"),

@@ -44,7 +44,7 @@ internal static class Texts
 
     public static readonly TextShape<string> LinkName = new(
         "a link's name, of 1 to 15 bytes",
-        """^(?!-|\.{1,2}$)[^/:%#"'\\\s]{1,15}$""",
+        """^(?!-|@|\.{1,2}$)[^/:%#"'\\\s]{1,15}$""",
         (text, out name) => LinkNames.IsValid(name = text, out var wrong) ? null : wrong
     );
 
@@ -81,6 +81,46 @@ internal static class Texts
                 ? "is a multicast address: make its second digit even, or leave the key out to have one derived"
             : null
     );
+
+    /// <summary>The path of a file that holds a secret, so that a secret in its place is not repeated.</summary>
+    public static readonly TextShape<string> SecretFile = Path(holdsSecret: true);
+
+    public static readonly TextShape<string> File = Path(holdsSecret: false);
+
+    public static readonly TextShape<string> SecretVariable = new(
+        "the name of a variable, of letters, digits and underscores",
+        "^[A-Za-z_][A-Za-z0-9_]*$",
+        (text, out name) =>
+        {
+            name = text;
+            return
+                name.Length > 0
+                && !char.IsAsciiDigit(name[0])
+                && name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '_')
+                ? null
+                : "is not the name of a variable: write one of letters, digits and underscores, such as WEFT_PSK";
+        }
+    )
+    {
+        HoldsSecret = true,
+    };
+
+    private static TextShape<string> Path(bool holdsSecret) =>
+        new(
+            "the absolute path of a file",
+            "^/.*[^/]$",
+            (text, out path) =>
+            {
+                path = text;
+                return !text.StartsWith('/') ? "is not an absolute path: begin with '/'"
+                    : text.EndsWith('/') ? "is a directory: name the file in it"
+                    : text.Any(char.IsControl) ? "holds a control character: take it out"
+                    : null;
+            }
+        )
+        {
+            HoldsSecret = holdsSecret,
+        };
 
     private static string? WrongName(string text, string marks, string allowed, int most)
     {

@@ -25,6 +25,14 @@ internal sealed class UnderlayCheck(
         select (host, address.Value),
     ];
 
+    private readonly ImmutableArray<(Entry<Fields> Host, Marked<IPAddress> Address)> local =
+    [
+        .. from host in hosts
+        let address = host.Value?.Value.Get(OverlaySchema.Host.Local)
+        where address is not null
+        select (host, address.Value),
+    ];
+
     /// <summary>The least MTU that the networks need inside the tunnels, and what needs it.</summary>
     private (int Mtu, string User)? LeastInside() =>
         networks.Count == 0 ? null
@@ -58,6 +66,7 @@ internal sealed class UnderlayCheck(
                 );
             }
         }
+        CheckLocalAddresses(holders);
         // The kind that most hosts have is taken for the one that is meant; where it is a draw, the first host's.
         var kinds = addressed
             .GroupBy(host => IsIpv6(host.Address.Value))
@@ -71,6 +80,45 @@ internal sealed class UnderlayCheck(
                 mistakes.Add(
                     address.At,
                     $"host {host.Quoted} has an {kind} underlay address, and host {usual.Quoted} (line {usual.At.Line}) an {other} one: no tunnel joins the two, use one kind for all"
+                );
+            }
+        }
+    }
+
+    /// <summary>A local address is its host's alone, and of the kind that it is translated from.</summary>
+    private void CheckLocalAddresses(Dictionary<IPAddress, Entry<Fields>> holders)
+    {
+        foreach (var (host, (address, at)) in local)
+        {
+            var underlay = host.Value?.Value.Get(OverlaySchema.Host.Address)?.Value;
+            if (SpecialRange.Of(address) is { } special)
+            {
+                mistakes.Add(
+                    at,
+                    $"host {host.Quoted} has local address {address}, which is {special.What}: write the one that its own link has"
+                );
+            }
+            else if (address.Equals(underlay))
+            {
+                mistakes.Add(
+                    at,
+                    $"host {host.Quoted} has local address {address}, which is its underlay address too: take 'local' out"
+                );
+            }
+            else if (underlay is not null && IsIpv6(underlay) != IsIpv6(address))
+            {
+                var (kind, other) = IsIpv6(address) ? ("IPv6", "IPv4") : ("IPv4", "IPv6");
+                mistakes.Add(
+                    at,
+                    $"host {host.Quoted} has an {kind} local address and an {other} underlay address: nothing translates the one into the other, use one kind"
+                );
+            }
+            else if (!holders.TryAdd(address, host))
+            {
+                var first = holders[address];
+                mistakes.Add(
+                    at,
+                    $"host {host.Quoted} has local address {address}, which {first.Quoted} (line {first.At.Line}) has already: give each host its own"
                 );
             }
         }
@@ -91,14 +139,16 @@ internal sealed class UnderlayCheck(
                 ))
             )
             .Concat(
-                addressed.Select(host => new Range(
-                    new IPNetwork(host.Address.Value, IPText.Bits(host.Address.Value)),
-                    host.Address.At,
-                    host.Host
-                )
-                {
-                    IsHost = true,
-                })
+                addressed
+                    .Concat(local)
+                    .Select(host => new Range(
+                        new IPNetwork(host.Address.Value, IPText.Bits(host.Address.Value)),
+                        host.Address.At,
+                        host.Host
+                    )
+                    {
+                        IsHost = true,
+                    })
             )
             .OrderBy(range => range.Bits)
             .ThenBy(range => range.First)
@@ -129,7 +179,8 @@ internal sealed class UnderlayCheck(
     }
 
     /// <summary>The links must be enough for the underlay's IP version, and what fits through tunnels for the networks'.</summary>
-    public void CheckMtus(Tunnels tunnels)
+    /// <param name="encapsulate">How frames are wrapped, over IPv6 or not.</param>
+    public void CheckMtus(Func<bool, Encapsulation> encapsulate)
     {
         var leastInside = LeastInside();
         foreach (var (host, address) in addressed)
@@ -143,18 +194,17 @@ internal sealed class UnderlayCheck(
             var why = "and its underlay address is an IPv6 one";
             if (leastInside is { } inside)
             {
-                var overhead = new Encapsulation(
-                    tunnels.Type,
-                    isIpv6,
-                    Keyed: tunnels.Key is not null,
-                    Vlan: true,
-                    EspMode.None
-                ).Headers.Sum(header => header.Bytes);
-                forNetworks = inside.Mtu + overhead;
+                var encapsulation = encapsulate(isIpv6);
+                // Where ESP pads, a few bytes more may change nothing.
+                forNetworks = inside.Mtu;
+                while (encapsulation.OverlayMtu(forNetworks) < inside.Mtu)
+                {
+                    forNetworks++;
+                }
                 if (forNetworks > forUnderlay)
                 {
                     why =
-                        $"which leaves {mtu - overhead} bytes in a tunnel, and {inside.User} needs {inside.Mtu}";
+                        $"which leaves {encapsulation.OverlayMtu((int)mtu)} bytes in a tunnel, and {inside.User} needs {inside.Mtu}";
                 }
             }
             var least = Math.Max(forUnderlay, forNetworks);
@@ -188,9 +238,12 @@ internal sealed class UnderlayCheck(
         };
         mistakes.Add(
             subnet.At,
-            $"network {subnet.Owner.Quoted} has subnet {subnet.Subnet}, which holds underlay address {host.Subnet.BaseAddress} of host {host.Owner.Quoted} (line {host.Owner.At.Line}){others}: choose a subnet that is used nowhere else"
+            $"network {subnet.Owner.Quoted} has subnet {subnet.Subnet}, which holds {What(host)} {host.Subnet.BaseAddress} of host {host.Owner.Quoted} (line {host.Owner.At.Line}){others}: choose a subnet that is used nowhere else"
         );
     }
+
+    private string What(Range range) =>
+        local.Any(host => host.Address.At == range.At) ? "local address" : "underlay address";
 
     private static bool IsIpv6(IPAddress address) =>
         address.AddressFamily is AddressFamily.InterNetworkV6;

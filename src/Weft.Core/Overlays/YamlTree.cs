@@ -131,7 +131,7 @@ internal sealed class YamlTree
             case AnchorAlias alias:
                 mistakes.Add(
                     Start(alias),
-                    $"{Words.Quote($"*{alias.Value}")} stands for a value that is elsewhere: write the value here"
+                    "an alias ('*…') stands for a value that is elsewhere: write the value here"
                 );
                 Next();
                 return new YamlRefused(Start(alias));
@@ -188,7 +188,7 @@ internal sealed class YamlTree
         {
             mistakes.Add(
                 Start(node),
-                $"{Words.Quote($"&{node.Anchor}")} names this value for use elsewhere: take the name away and write the value out in each place"
+                "an anchor ('&…') names this value for use elsewhere: take the name away and write the value out in each place"
             );
         }
         if (!node.Tag.IsEmpty)

@@ -5,7 +5,7 @@ using Weft.Core.Observation;
 namespace Weft.Core.Planning;
 
 /// <summary>Intent beside observation: how each thing that the overlay wants of a host stands.</summary>
-/// <param name="Items">The things, grouped by kind: switch, tunnels, networks, containers.</param>
+/// <param name="Items">The things, grouped by kind: switch, tunnels, guard, networks, containers.</param>
 /// <param name="Drift">What differs from the intent, as the changes that would mend it.</param>
 /// <param name="Conflicts">What stands in the way of mending.</param>
 /// <param name="Notices">What the administrator should know.</param>
@@ -33,6 +33,7 @@ public sealed record HostStatus(
             [
                 .. intent.Switch is { } @switch ? [builder.Switch(@switch)] : (StatusItem[])[],
                 .. ports.Where(port => port.Peer is not null).Select(builder.Tunnel),
+                .. (intent.Ipsec?.Peers ?? []).Select(builder.Guard),
                 .. intent
                     .Links.OfType<BridgeLinkIntent>()
                     .Select(bridge => builder.Bridge(intent, bridge)),
@@ -81,6 +82,32 @@ public sealed record HostStatus(
                 $"{port.Type} {port.Options["local_ip"]} → {port.Options["remote_ip"]}, port {port.Name}",
                 [port.Name]
             );
+
+        public StatusItem Guard(IpsecPeer peer)
+        {
+            var address = peer.Address.ToString();
+            var intended = $"{peer.Traffic} to and from {address} only if encrypted";
+            var conflicts = plan
+                .Conflicts.Where(conflict => conflict.Name == address)
+                .Select(conflict => conflict.Message)
+                .ToList();
+            var missing = changes[address]
+                .OfType<GuardChange>()
+                .Where(change => change.Action is not ChangeAction.Remove)
+                .Select(change =>
+                    change.IsOverdue ? "MISSING: packets may cross in plaintext" : "not there"
+                );
+            string[] wrong = [.. missing, .. conflicts];
+            return wrong.Length == 0
+                ? new StatusItem("guard", peer.Name, intended, ItemState.Ok, null)
+                : new StatusItem(
+                    "guard",
+                    peer.Name,
+                    intended,
+                    ItemState.Missing,
+                    string.Join("; ", wrong)
+                );
+        }
 
         public StatusItem Bridge(HostIntent intent, BridgeLinkIntent bridge)
         {
@@ -172,8 +199,8 @@ public sealed record HostStatus(
 }
 
 /// <summary>How one thing stands.</summary>
-/// <param name="Kind"><c>switch</c>, <c>tunnel</c>, <c>network</c> or <c>container</c>.</param>
-/// <param name="Name">The thing's name in the overlay file; of a tunnel, the other host's.</param>
+/// <param name="Kind"><c>switch</c>, <c>tunnel</c>, <c>guard</c>, <c>network</c> or <c>container</c>.</param>
+/// <param name="Name">The thing's name in the overlay file; of a tunnel or guard, the other host's.</param>
 /// <param name="Intended">What it must be, in words.</param>
 /// <param name="State">How it stands.</param>
 /// <param name="Detail">What is wrong; null if nothing is.</param>

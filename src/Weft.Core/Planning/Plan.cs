@@ -31,6 +31,7 @@ public sealed record Plan
     /// <summary>What an administrator would type, in the order of carrying it out.</summary>
     public IEnumerable<string> Commands =>
         [
+            .. CommandsOf(Stage.First),
             .. CommandsOf(Stage.BeforeSwitch),
             .. Changes.OfType<SwitchChange>().Select(change => change.Command),
             .. CommandsOf(Stage.AfterSwitch),
@@ -43,7 +44,7 @@ public sealed record Plan
     /// </summary>
     public IEnumerable<LinkCommand> LinesOf(Stage stage) =>
         Changes
-            .OfType<LinkChange>()
+            .OfType<BatchChange>()
             .SelectMany(change => change.Lines)
             .Where(line => line.Stage == stage)
             .OrderBy(line => line.Namespace is null == stage is Stage.BeforeSwitch);
@@ -96,16 +97,19 @@ public enum ChangeAction
     Remove,
 }
 
-/// <summary>When a link command is carried out.</summary>
+/// <summary>When a command of iproute2 is carried out.</summary>
 public enum Stage
 {
+    /// <summary>Before all else: the guard, without which no tunnel may be.</summary>
+    First,
+
     /// <summary>Before the switch's transaction: what ports need.</summary>
     BeforeSwitch,
 
     /// <summary>After ovs-vswitchd has carried the transaction out: what needs ports.</summary>
     AfterSwitch,
 
-    /// <summary>After all else: what nothing needs any more goes.</summary>
+    /// <summary>After all else: what nothing needs any more goes, the guard at the very end.</summary>
     Last,
 }
 
@@ -120,13 +124,13 @@ public abstract record Change(ChangeAction Action, string What, string Name, str
     public abstract IEnumerable<string> Commands { get; }
 }
 
-/// <summary>A change of links or addresses, by iproute2.</summary>
+/// <summary>A change by iproute2.</summary>
 /// <param name="Action">What it does.</param>
 /// <param name="What">The kind of thing.</param>
 /// <param name="Name">The thing's name.</param>
 /// <param name="Detail">What is being done to it, in words.</param>
 /// <param name="Lines">The lines for <c>ip -batch</c>, in order.</param>
-public sealed record LinkChange(
+public abstract record BatchChange(
     ChangeAction Action,
     string What,
     string Name,
@@ -135,8 +139,31 @@ public sealed record LinkChange(
 ) : Change(Action, What, Name, Detail)
 {
     /// <inheritdoc/>
-    public override IEnumerable<string> Commands => Lines.Select(line => line.ToString());
+    public sealed override IEnumerable<string> Commands => Lines.Select(line => line.ToString());
 }
+
+/// <summary>A change of links or addresses.</summary>
+public sealed record LinkChange(
+    ChangeAction Action,
+    string What,
+    string Name,
+    string Detail,
+    ImmutableArray<LinkCommand> Lines
+) : BatchChange(Action, What, Name, Detail, Lines);
+
+/// <summary>A change of the guard of one peer: the policies that block what is not encrypted.</summary>
+/// <param name="Action">What it does.</param>
+/// <param name="Name">The peer's underlay address.</param>
+/// <param name="Detail">What is being done to it, in words.</param>
+/// <param name="IsOverdue">Whether the tunnel is there already, so that packets may cross in plaintext until then.</param>
+/// <param name="Lines">The lines for <c>ip -batch</c>, in order.</param>
+public sealed record GuardChange(
+    ChangeAction Action,
+    string Name,
+    string Detail,
+    bool IsOverdue,
+    ImmutableArray<LinkCommand> Lines
+) : BatchChange(Action, "guard", Name, Detail, Lines);
 
 /// <summary>One line for <c>ip -batch</c>.</summary>
 /// <param name="Stage">When.</param>

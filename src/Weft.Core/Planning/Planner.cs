@@ -11,6 +11,8 @@ public static class Planner
     public static Plan Plan(HostIntent intent, HostObservation observation)
     {
         var ownership = new Ownership(intent.Overlay, intent.Host, observation.Switch);
+        var guard = new GuardPlanner(intent, observation, ownership);
+        guard.Plan();
         var links = new LinkPlanner(intent, observation, ownership);
         links.Plan();
         var hostEnds = intent
@@ -31,9 +33,19 @@ public static class Planner
         {
             Overlay = intent.Overlay,
             Host = intent.Host,
-            Changes = [.. made, .. @switch.Changes, .. links.Changes],
-            Conflicts = [.. links.Conflicts.Concat(@switch.Conflicts).Distinct()],
-            Notices = [.. Notices(intent, observation)],
+            Changes =
+            [
+                .. guard.Additions,
+                .. made,
+                .. @switch.Changes,
+                .. links.Changes,
+                .. guard.Removals,
+            ],
+            Conflicts =
+            [
+                .. guard.Conflicts.Concat(links.Conflicts).Concat(@switch.Conflicts).Distinct(),
+            ],
+            Notices = [.. Notices(intent, observation), .. guard.Notices],
         };
     }
 

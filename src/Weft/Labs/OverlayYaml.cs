@@ -1,4 +1,7 @@
 using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Weft.Core.Ipsec;
 using Weft.Core.Overlays;
 
 namespace Weft.Labs;
@@ -18,10 +21,9 @@ internal static class OverlayYaml
         text.Append("hosts:\n");
         foreach (var host in overlay.Hosts)
         {
+            var local = host.Local is null ? "" : $", local: {Quoted(host.Local)}";
             text.Append(
-                host.Mtu == Host.DefaultMtu
-                    ? $"  {host.Name}: {Quoted(host.Address)}\n"
-                    : $"  {host.Name}: {{ address: {Quoted(host.Address)}, mtu: {host.Mtu} }}\n"
+                $"  {host.Name}: {{ address: {Quoted(host.Address)}, mtu: {host.Mtu}{local} }}\n"
             );
         }
         var tunnels = overlay.Tunnels;
@@ -30,6 +32,7 @@ internal static class OverlayYaml
             $"type: {Word(tunnels.Type)}",
             .. tunnels.Key is { } key ? [$"key: {key}"] : Array.Empty<string>(),
             .. tunnels.Port is { } port ? [$"port: {port}"] : Array.Empty<string>(),
+            .. tunnels.Ipsec is { } ipsec ? [$"ipsec: {Ipsec(ipsec)}"] : Array.Empty<string>(),
         ];
         text.Append($"tunnels: {{ {string.Join(", ", settings)} }}\n");
         Section("networks", overlay.Networks, network => WriteNetwork(text, network));
@@ -48,6 +51,27 @@ internal static class OverlayYaml
                 write(entry);
             }
         }
+    }
+
+    private static string Ipsec(IpsecSettings settings)
+    {
+        var manager =
+            settings.Manager is IpsecManager.OpenVSwitch ? "openvswitch-ipsec" : "strongswan";
+        var credentials = settings.Credentials switch
+        {
+            // What the file is to be read as has the key in it; JSON's strings are YAML's too.
+            InlineKey { Key: var key } =>
+                $"psk: \"{JsonEncodedText.Encode(Encoding.UTF8.GetString(key.Reveal()), JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"",
+            KeyFile file => $"psk: {{ file: {Quoted(file.Path)} }}",
+            KeyVariable variable => $"psk: {{ env: {variable.Name} }}",
+            CertificateFiles files =>
+                $"certificates: {{ ca: {Quoted(files.Authority)}, certificate: {Quoted(files.Certificate)}, key: {Quoted(files.Key)} }}",
+            var other => throw new ArgumentException(
+                $"there are no credentials {other.GetType().Name}",
+                nameof(settings)
+            ),
+        };
+        return $"{{ {credentials}, manager: {manager} }}";
     }
 
     private static void WriteNetwork(StringBuilder text, Network network)

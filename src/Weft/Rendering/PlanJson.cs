@@ -31,10 +31,9 @@ internal static class PlanJson
                     mtu.Underlay,
                     mtu.SmallestHost,
                     [
-                        .. mtu.Encapsulation.Headers.Select(header => new HeaderDocument(
-                            header.What,
-                            header.Bytes
-                        )),
+                        .. mtu
+                            .Encapsulation.Breakdown(mtu.Underlay)
+                            .Select(part => new HeaderDocument(part.What, part.Bytes)),
                     ]
                 )
                 : null,

@@ -65,6 +65,12 @@ internal static class StatusView
         {
             terminal.Fail(conflict.Message);
         }
+        foreach (var change in status.Drift.OfType<GuardChange>().Where(change => change.IsOverdue))
+        {
+            terminal.Fail(
+                $"the guard of {change.Name} is MISSING and its tunnel is there: packets may cross in plaintext, now"
+            );
+        }
         if (!status.Drift.IsEmpty)
         {
             terminal.Out.WriteLine("`weft apply` mends it.");

@@ -115,6 +115,20 @@ public sealed class EncapsulationTests
 
     [Theory]
     [MemberData(nameof(All))]
+    public void The_smallest_underlay_has_the_smallest_overlay_MTU(Encapsulation encapsulation)
+    {
+        for (var underlay = 576; underlay < 700; underlay++)
+        {
+            Assert.InRange(
+                encapsulation.OverlayMtu(underlay + 1) - encapsulation.OverlayMtu(underlay),
+                0,
+                4
+            );
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
     public void The_breakdown_adds_up(Encapsulation encapsulation)
     {
         for (var underlay = 1490; underlay < 1510; underlay++)

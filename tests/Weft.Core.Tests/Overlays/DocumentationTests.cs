@@ -1,5 +1,8 @@
 using System.Text;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
 using Weft.Core.Overlays;
+using Weft.Core.Planning;
 
 namespace Weft.Core.Tests.Overlays;
 
@@ -32,6 +35,22 @@ public sealed class DocumentationTests
         var result = OverlayFile.Read(Repository.PathOf($"examples/{example}"));
         Assert.Empty(result.Mistakes);
         Assert.NotNull(result.Overlay);
+    }
+
+    [Theory]
+    [MemberData(nameof(Examples))]
+    public void Every_example_can_be_applied_to_fresh_hosts(string example)
+    {
+        var overlay = OverlayFile.Read(Repository.PathOf($"examples/{example}")).Overlay!;
+        foreach (var host in overlay.Hosts)
+        {
+            var observation = HostObservation.Bare(kernelDatapath: true);
+            var plan = Planner.Plan(
+                IntentBuilder.Build(overlay, host.Name, observation.KernelDatapath),
+                observation
+            );
+            Assert.True(plan.IsApplicable, string.Join('\n', plan.Conflicts));
+        }
     }
 
     [Theory]

@@ -58,12 +58,16 @@ internal static class JsonSchema
                 number.GetValue<long>() >= rule.GetValue<long>(),
             ("maximum", JsonValue number) when TypeOf(number) == "integer" =>
                 number.GetValue<long>() <= rule.GetValue<long>(),
+            ("minLength", JsonValue text) when TypeOf(text) == "string" => text.GetValue<string>()
+                .EnumerateRunes()
+                .Count() >= rule.GetValue<int>(),
             ("minItems", JsonArray list) => list.Count >= rule.GetValue<int>(),
             ("maxItems", JsonArray list) => list.Count <= rule.GetValue<int>(),
             ("minProperties", JsonObject mapping) => mapping.Count >= rule.GetValue<int>(),
             ("required", JsonObject mapping) => rule.AsArray()
                 .All(key => mapping.ContainsKey(key!.GetValue<string>())),
-            ("pattern" or "minimum" or "maximum" or "minItems" or "maxItems", _) => true,
+            ("pattern" or "minLength" or "minimum" or "maximum" or "minItems" or "maxItems", _) =>
+                true,
             ("minProperties" or "required", _) => true,
             _ => throw new NotSupportedException($"the schema's keyword '{keyword}' in {schema}"),
         };

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using CsCheck;
 using Weft.Core.Addressing;
+using Weft.Core.Ipsec;
 using Weft.Core.Overlays;
 
 namespace Weft.Core.Tests.Overlays;
@@ -18,15 +19,39 @@ internal static class OverlayGen
         from comments in Gen.Bool
         select new TextStyle(flow, isShort, quote, lineEnd, comments);
 
+    private static Gen<IpsecSettings?> IpsecGen { get; } =
+        from credentials in Gen.OneOf<IpsecCredentials?>(
+            null,
+            null,
+            new InlineKey(Secret.OfText("0123456789abcdeé")),
+            new KeyFile("/etc/weft/psk"),
+            new KeyVariable("_WEFT_PSK2"),
+            CertificateFiles.Default,
+            new CertificateFiles("/a", "/b-HOST.pem", "/c/HOST")
+        )
+        from isOurs in Gen.Bool
+        select credentials is null
+            ? null
+            : new IpsecSettings(
+                credentials,
+                isOurs ? IpsecManager.StrongSwan : IpsecManager.OpenVSwitch
+            );
+
     private static Gen<Tunnels> TunnelsGen { get; } =
         from type in Gen.Enum<TunnelType>()
         from key in Gen.UInt[1, type is TunnelType.Gre ? uint.MaxValue : 0xFF_FFFF].Nullable()
         from port in Gen.UShort[1, ushort.MaxValue].Nullable()
+        from ipsec in IpsecGen
         select new Tunnels
         {
+            Ipsec = ipsec,
             Type = type,
             Key = key,
-            Port = type is TunnelType.Gre ? null : port,
+            // What openvswitch-ipsec cannot encrypt is refused.
+            Port =
+                type is TunnelType.Gre || ipsec is { Manager: IpsecManager.OpenVSwitch }
+                    ? null
+                    : port,
         };
 
     public static Gen<Overlay> Overlay { get; } =
@@ -42,7 +67,10 @@ internal static class OverlayGen
             new Overlay
             {
                 Name = $"o{name}",
-                Datapath = datapath,
+                Datapath =
+                    tunnels.Ipsec is not null && datapath is DatapathChoice.Userspace
+                        ? DatapathChoice.Kernel
+                        : datapath,
                 Tunnels = tunnels,
                 Hosts = [],
             },
@@ -73,6 +101,19 @@ internal static class OverlayGen
                                         ? Text($"2001:db8::{index + 1:x}")
                                         : Text($"192.0.2.{index + 1}")
                                 ),
+                                Local =
+                                    random.Next(4) != 0
+                                    || start.Tunnels.Ipsec
+                                        is {
+                                            Credentials: SharedKey,
+                                            Manager: IpsecManager.OpenVSwitch
+                                        }
+                                        ? null
+                                        : IPAddress.Parse(
+                                            isIpv6
+                                                ? Text($"2001:db8:1::{index + 1:x}")
+                                                : Text($"198.51.100.{index + 1}")
+                                        ),
                                 Mtu =
                                     random.Next(3) == 0
                                         ? random.Next(1400, 65536)

@@ -17,6 +17,26 @@ public sealed class OverlaySchemaTests
     [InlineData("mtu", "name: a\nhosts: { h: { address: 192.0.2.1, {0} } }\n")]
     [InlineData("type", "name: a\nhosts: { h: 192.0.2.1 }\ntunnels: { {0} }\n")]
     [InlineData(
+        "certificates",
+        "name: a\nhosts: { h: 192.0.2.1 }\ntunnels: { ipsec: { psk: { env: KEY }, {0} } }\n"
+    )]
+    [InlineData(
+        "manager",
+        "name: a\nhosts: { h: 192.0.2.1 }\ntunnels: { ipsec: { psk: { env: KEY }, {0} } }\n"
+    )]
+    [InlineData(
+        "ca",
+        "name: a\nhosts: { h: 192.0.2.1 }\ntunnels: { ipsec: { certificates: { {0} } } }\n"
+    )]
+    [InlineData(
+        "certificate",
+        "name: a\nhosts: { h: 192.0.2.1 }\ntunnels: { ipsec: { certificates: { {0} } } }\n"
+    )]
+    [InlineData(
+        "key",
+        "name: a\nhosts: { h: 192.0.2.1 }\ntunnels: { ipsec: { certificates: { {0} } } }\n"
+    )]
+    [InlineData(
         "bridge",
         "name: a\nhosts: { h: 192.0.2.1 }\nnetworks: { n: { vlan: 5, subnet: 10.8.2.0/24, {0} } }\n"
     )]
@@ -49,7 +69,21 @@ public sealed class OverlaySchemaTests
     [Fact]
     public void Every_default_is_tested() =>
         Assert.Equal(
-            ["bridge", "datapath", "forward_delay", "mtu", "stp", "switch", "type", "uplink"],
+            [
+                "bridge",
+                "ca",
+                "certificate",
+                "certificates",
+                "datapath",
+                "forward_delay",
+                "key",
+                "manager",
+                "mtu",
+                "stp",
+                "switch",
+                "type",
+                "uplink",
+            ],
             Defaults().Keys.Order(StringComparer.Ordinal)
         );
 

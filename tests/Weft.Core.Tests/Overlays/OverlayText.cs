@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using Weft.Core.Ipsec;
 using Weft.Core.Overlays;
 
 namespace Weft.Core.Tests.Overlays;
@@ -38,6 +39,7 @@ internal sealed class OverlayText(Overlay overlay, TextStyle style)
                     ("type", Word(overlay.Tunnels.Type)),
                     ("key", Number(overlay.Tunnels.Key)),
                     ("port", Number(overlay.Tunnels.Port)),
+                    ("ipsec", Ipsec(overlay.Tunnels.Ipsec)),
                 }
             ),
             (
@@ -64,13 +66,58 @@ internal sealed class OverlayText(Overlay overlay, TextStyle style)
     }
 
     private object? Host(Host host) =>
-        style.Short && host.Mtu == Core.Overlays.Host.DefaultMtu
+        style.Short && host is { Mtu: Core.Overlays.Host.DefaultMtu, Local: null }
             ? Text(host.Address)
             : new List<(string, object?)>
             {
                 ("address", Text(host.Address)),
                 ("mtu", Number(host.Mtu)),
+                ("local", host.Local is null ? null : Text(host.Local)),
             };
+
+    private List<(string, object?)>? Ipsec(IpsecSettings? settings) =>
+        settings is null
+            ? null
+            : new List<(string, object?)>
+            {
+                settings.Credentials is CertificateFiles files
+                    ? ("certificates", Certificates(files))
+                    : ("psk", Psk(settings.Credentials)),
+                (
+                    "manager",
+                    Unless(
+                        settings.Manager is IpsecManager.StrongSwan,
+                        settings.Manager is IpsecManager.StrongSwan
+                            ? "strongswan"
+                            : "openvswitch-ipsec"
+                    )
+                ),
+            };
+
+    private object Certificates(CertificateFiles files) =>
+        style.Short && files == CertificateFiles.Default
+            ? "true"
+            : new List<(string, object?)>
+            {
+                ("ca", Text(files.Authority)),
+                ("certificate", Text(files.Certificate)),
+                ("key", Text(files.Key)),
+            };
+
+    private object Psk(IpsecCredentials source) =>
+        source switch
+        {
+            InlineKey { Key: var key } when style.Short => Text(
+                Encoding.UTF8.GetString(key.Reveal())
+            ),
+            InlineKey { Key: var key } => new List<(string, object?)>
+            {
+                ("key", Text(Encoding.UTF8.GetString(key.Reveal()))),
+            },
+            KeyFile file => new List<(string, object?)> { ("file", Text(file.Path)) },
+            KeyVariable variable => new List<(string, object?)> { ("env", Text(variable.Name)) },
+            _ => throw new ArgumentOutOfRangeException(nameof(source)),
+        };
 
     private List<(string, object?)> Network(Network network) =>
         new List<(string, object?)>

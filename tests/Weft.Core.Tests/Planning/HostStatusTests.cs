@@ -151,6 +151,60 @@ public sealed class HostStatusTests
         Assert.Equal(["guest0"], status.Foreign);
     }
 
+    [Fact]
+    public void The_guard_of_each_peer_stands_beside_its_tunnel()
+    {
+        var intent = TwoHosts.Intent(TwoHosts.Encrypted);
+        var host = TwoHosts.Bare();
+        host.Apply(intent);
+        var status = HostStatus.Of(intent, host.Observe());
+        Assert.True(status.IsHealthy);
+        Assert.Contains(
+            new StatusItem(
+                "guard",
+                "host2",
+                "gre to and from 192.0.2.2 only if encrypted",
+                ItemState.Ok,
+                null
+            ),
+            status.Items
+        );
+    }
+
+    [Theory]
+    [InlineData("delete src 0.0.0.0/0 dst 192.0.2.2/32 proto gre dir out", "add", "out")]
+    [InlineData("delete src 192.0.2.2/32 dst 0.0.0.0/0 proto gre dir in", "add", "in")]
+    [InlineData(
+        "update src 192.0.2.2/32 dst 0.0.0.0/0 proto gre dir in action allow priority 1466263156",
+        "update",
+        "in"
+    )]
+    public void A_guard_that_was_taken_away_is_shouted_about(
+        string command,
+        string verb,
+        string direction
+    )
+    {
+        var intent = TwoHosts.Intent(TwoHosts.Encrypted);
+        var host = TwoHosts.Bare();
+        host.Apply(intent);
+        host.Shell($"ip xfrm policy {command}");
+        var status = HostStatus.Of(intent, host.Observe());
+        Assert.False(status.IsHealthy);
+        var item = Assert.Single(status.Items, item => item.State is not ItemState.Ok);
+        Assert.Equal(
+            ("guard", "host2", ItemState.Missing, "MISSING: packets may cross in plaintext"),
+            (item.Kind, item.Name, item.State, item.Detail)
+        );
+        var change = Assert.IsType<GuardChange>(Assert.Single(status.Drift));
+        Assert.True(change.IsOverdue);
+        Assert.Equal(
+            $"block gre that is not encrypted, {direction} (MISSING beside its tunnel: packets may cross in plaintext)",
+            change.Detail
+        );
+        Assert.StartsWith($"ip xfrm policy {verb} ", Assert.Single(change.Commands));
+    }
+
     private static HostStatus Of(ModelHost host) =>
         HostStatus.Of(TwoHosts.Intent(), host.Observe());
 }

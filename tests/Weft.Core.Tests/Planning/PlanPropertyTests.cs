@@ -360,6 +360,79 @@ public sealed class PlanPropertyTests
                 iter: 1000 * Times
             );
 
+    [Fact]
+    public void At_no_step_has_an_encrypted_overlay_a_tunnel_without_its_guard() =>
+        Gen.Select(Setting.Any, RandomOverlay.Overlay, RandomOverlay.Overlay, Gen.Bool)
+            .Sample(
+                (setting, before, after, destroy) =>
+                {
+                    var host = setting.Bare();
+                    var (first, last) = (setting.Intend(before), setting.Intend(after));
+                    if (destroy)
+                    {
+                        last = HostIntent.Nothing("home", RandomOverlay.Host);
+                    }
+                    host.Apply(first);
+                    var plan = host.PlanFor(last);
+                    var configuration = host["Open_vSwitch"];
+                    foreach (var step in host.Steps(plan))
+                    {
+                        Check();
+                        step();
+                    }
+                    Check();
+                    Assert.Equal(
+                        2 * (last.Ipsec?.Peers.Length ?? 0),
+                        host.Policies.Count(policy => policy is { Blocks: true, Encrypts: false })
+                    );
+
+                    // Until the switch's one transaction its tunnels are those of the first overlay, then of the last.
+                    void Check()
+                    {
+                        var isFirst = host["Open_vSwitch"] == configuration;
+                        if ((isFirst ? first : last).Ipsec is not null)
+                        {
+                            Assert.Empty(Unguarded(host));
+                        }
+                    }
+                },
+                iter: 2000 * Times
+            );
+
+    /// <summary>What each tunnel needs and the host does not have, as ip-xfrm(8) writes it.</summary>
+    private static IEnumerable<string> Unguarded(ModelHost host)
+    {
+        var blocked = host
+            .Policies.Where(policy => policy.Blocks)
+            .Select(policy => policy.ToString())
+            .ToHashSet();
+        foreach (var row in host["Interface"].Values.Where(row => row["options"].Count > 0))
+        {
+            var options = row["options"].StringMap;
+            var peer = options["remote_ip"];
+            var (anywhere, length) = peer.Contains(':') ? ("::/0", 128) : ("0.0.0.0/0", 32);
+            var packets = row["type"].AsString() switch
+            {
+                "gre" => "proto gre",
+                "vxlan" => $"proto udp dport {options.GetValueOrDefault("dst_port", "4789")}",
+                _ => $"proto udp dport {options.GetValueOrDefault("dst_port", "6081")}",
+            };
+            foreach (
+                var policy in (string[])
+                    [
+                        $"src {anywhere} dst {peer}/{length} {packets} dir out",
+                        $"src {peer}/{length} dst {anywhere} {packets} dir in",
+                    ]
+            )
+            {
+                if (!blocked.Contains(policy))
+                {
+                    yield return policy;
+                }
+            }
+        }
+    }
+
     private static IEnumerable<string> Words(Plan plan) => plan.Changes.SelectMany(Words);
 
     private static IEnumerable<string> Words(Change change) =>

@@ -10,7 +10,8 @@ internal static class Foreign
     /// <summary>What may be there beside any overlay.</summary>
     public static readonly Gen<Action<ModelHost>[]> Things =
         from things in Gen.Shuffle(
-            (Action<ModelHost>[])[Underlay, ContainersOfAnEngine, HalfAnOtherOverlay, Tunnel]
+            (Action<ModelHost>[])
+                [Underlay, ContainersOfAnEngine, HalfAnOtherOverlay, Tunnel, Policies]
         )
         from count in Gen.Int[0, things.Length]
         select things[..count];
@@ -28,6 +29,11 @@ internal static class Foreign
                     from row in host[table]
                     where names.Contains(row.Value["name"].AsString())
                     select $"{table} {row.Key} {string.Join(' ', row.Value)}"
+                )
+                .Concat(
+                    from policy in host.Policies
+                    where policy.Priority != OwnershipMark.GuardPriority
+                    select $"{policy} {policy.Priority} {policy.Blocks} {policy.Encrypts}"
                 )
         );
 
@@ -82,6 +88,23 @@ internal static class Foreign
         AddLink(host, "other", alias: "weft:other");
         host.Shell("ovs-vsctl add-br otherbr -- set bridge otherbr external_ids:weft=other");
         host.Shell("ovs-vsctl add-port otherbr other external_ids:weft=other tag=7");
+    }
+
+    /// <summary>Those of an IKE daemon for a peer of the overlay's, those of another network, and one that has Weft's number by accident.</summary>
+    private static void Policies(ModelHost host)
+    {
+        foreach (
+            var policy in (string[])
+                [
+                    "src 192.0.2.1/32 dst 192.0.2.2/32 proto gre dir out priority 367231 tmpl proto esp",
+                    "src 192.0.2.2/32 dst 192.0.2.1/32 proto gre dir in priority 367231 tmpl proto esp",
+                    "src 0.0.0.0/0 dst 203.0.113.9/32 proto gre dir out action block priority 4000000",
+                    "src 10.9.0.0/16 dst 10.10.0.0/16 dir out action allow priority 100",
+                ]
+        )
+        {
+            host.Shell($"ip xfrm policy add {policy}");
+        }
     }
 
     private static void Tunnel(ModelHost host)

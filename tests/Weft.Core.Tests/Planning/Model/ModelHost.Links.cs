@@ -24,6 +24,9 @@ internal sealed partial class ModelHost
             case ("link", "del"):
                 DeleteLink(Find(space, words.After("dev")));
                 break;
+            case ("xfrm", "policy"):
+                Policy(words);
+                break;
             case ("addr", "add"):
                 AddAddress(words, space, replace: false);
                 break;

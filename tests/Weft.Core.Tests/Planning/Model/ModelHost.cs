@@ -12,8 +12,8 @@ namespace Weft.Core.Tests.Planning.Model;
 internal sealed class RefusedException(string message) : Exception(message);
 
 /// <summary>
-/// One host in memory: the kernel's links (<c>ModelHost.Links.cs</c>), Open vSwitch's database and daemon
-/// (<c>ModelHost.Switch.cs</c>), and a shell in front of both (<c>ModelHost.Shell.cs</c>). It knows the commands
+/// One host in memory: the kernel's links (<c>ModelHost.Links.cs</c>) and policies (<c>ModelHost.Policies.cs</c>), Open vSwitch's database and daemon
+/// (<c>ModelHost.Switch.cs</c>), and a shell in front of them all (<c>ModelHost.Shell.cs</c>). It knows the commands
 /// that plans are made of and refuses what a real host refuses; any other word fails the test.
 /// </summary>
 internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<string> namespaces)
@@ -31,6 +31,7 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
         new(KernelDatapath, namespaces)
         {
             links = links,
+            policies = policies,
             lastIndex = lastIndex,
             tables = tables,
             lastRow = lastRow,
@@ -44,6 +45,7 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
         {
             KernelDatapath = KernelDatapath,
             Switch = ObserveSwitch(),
+            Guard = new GuardObservation([.. policies]),
             Links = In(""),
             Namespaces = namespaces.ToImmutableDictionary(name => name, In),
         };
@@ -74,7 +76,7 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
     public IEnumerable<Action> Steps(Plan plan)
     {
         var seen = Observe().Switch;
-        foreach (var step in AtStage(Stage.BeforeSwitch))
+        foreach (var step in AtStage(Stage.First).Concat(AtStage(Stage.BeforeSwitch)))
         {
             yield return step;
         }
@@ -105,7 +107,17 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
     public string Describe() =>
         string.Join(
             '\n',
-            links.Values.Select(Describe).Concat(DescribeSwitch()).Order(StringComparer.Ordinal)
+            links
+                .Values.Select(Describe)
+                .Concat(policies.Select(policy => Describe(policy)))
+                .Concat(DescribeSwitch())
+                .Order(StringComparer.Ordinal)
+        );
+
+    private static string Describe(XfrmPolicy policy) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"policy {policy} blocks {policy.Blocks} encrypts {policy.Encrypts} priority {policy.Priority}"
         );
 
     private string Describe(ModelLink link)

@@ -79,10 +79,11 @@ internal static class RandomOverlay
         from ipv6 in Gen.Bool
         from addresses in Gen.Shuffle(Enumerable.Range(1, Peers.Length + 1).ToArray())
         from mtus in OneOf(1500, 1500, 1400, 9000).Array[Peers.Length + 1]
+        from translated in OneOf(false, false, false, true).Array[Peers.Length + 1]
         let names = shuffled.Take(count).Prepend(Host).ToArray()
         let lines = names.Select(
             (name, index) =>
-                $"{name}: {{ address: \"{(ipv6 ? "2001:db8::" : "192.0.2.")}{addresses[index]}\", mtu: {mtus[index]} }}"
+                $"{name}: {{ address: \"{(ipv6 ? "2001:db8::" : "192.0.2.")}{addresses[index]}\", mtu: {mtus[index]}{(translated[index] ? $", local: \"{(ipv6 ? "2001:db8:1::" : "198.51.100.")}{index + 1}\"" : "")} }}"
         )
         select (Section("hosts", lines), names);
 
@@ -90,7 +91,13 @@ internal static class RandomOverlay
         from type in OneOf("gre", "vxlan", "geneve")
         from key in OneOf("", "", ", key: 7", ", key: 99999")
         from port in OneOf("", ", port: 8472")
-        select $"tunnels: {{ type: {type}{key}{(type == "gre" ? "" : port)} }}\n";
+        from ipsec in OneOf(
+            "",
+            "",
+            ", ipsec: { psk: { file: /etc/weft/psk } }",
+            ", ipsec: { certificates: true }"
+        )
+        select $"tunnels: {{ type: {type}{key}{(type == "gre" ? "" : port)}{ipsec} }}\n";
 
     private static Gen<Draft[]> Networks =>
         from count in Gen.Int[0, 6]

@@ -1,6 +1,7 @@
 using System.Net;
 using Weft.Core.Addressing;
 using Weft.Core.Intents;
+using Weft.Core.Observation;
 using Weft.Ovsdb;
 using Columns = System.Collections.Immutable.ImmutableSortedDictionary<string, Weft.Ovsdb.Datum>;
 
@@ -29,6 +30,7 @@ internal sealed record Sabotage(
                     .. host.Links.SelectMany(link =>
                         link.MadeBy is null ? OfLink(link) : OfInternalLink(link)
                     ),
+                    .. host.Policies.SelectMany(OfPolicy),
                     .. host["Port"].SelectMany(row => OfPort(row.Key, row.Value)),
                     .. host["Interface"].SelectMany(row => OfInterface(row.Key, row.Value)),
                     .. host["Bridge"].SelectMany(row => OfBridge(row.Key, row.Value)),
@@ -146,6 +148,25 @@ internal sealed record Sabotage(
 
         Sabotage Addresses(string what, InterfaceAddress[] addresses) =>
             new(ThingOf(link), what, host => host.Put(link with { Addresses = [.. addresses] }));
+    }
+
+    private static IEnumerable<Sabotage> OfPolicy(XfrmPolicy policy)
+    {
+        var (from, to) = (policy.Selector.Source, policy.Selector.Destination);
+        var peer = $"{(policy.Direction is XfrmDirection.Out ? to : from).BaseAddress}";
+        yield return new(
+            peer,
+            $"without {policy}",
+            host => host.Shell($"ip xfrm policy delete {policy}")
+        );
+        yield return new(
+            peer,
+            $"let pass {policy}",
+            host =>
+                host.Shell(
+                    $"ip xfrm policy update {policy} action allow priority {policy.Priority}"
+                )
+        );
     }
 
     private static IEnumerable<Sabotage> OfPort(Guid row, Columns port)

@@ -1,5 +1,6 @@
 using CsCheck;
 using Weft.Core.Intents;
+using Weft.Core.Overlays;
 
 namespace Weft.Core.Tests.Planning.Model;
 
@@ -13,8 +14,22 @@ internal sealed record Setting(bool KernelDatapath, string[] Present)
 
     public ModelHost Bare() => new(KernelDatapath, Present);
 
-    public HostIntent Intend(RandomOverlay.Written written) =>
-        IntentBuilder.Build(written.Overlay, RandomOverlay.Host, KernelDatapath);
+    /// <summary>The intent; where the switch has the userspace datapath, which cannot be encrypted, without encryption.</summary>
+    public HostIntent Intend(RandomOverlay.Written written)
+    {
+        var intent = Build(written.Overlay);
+        return intent is { Ipsec: not null, Switch.Userspace: true }
+            ? Build(
+                written.Overlay with
+                {
+                    Tunnels = written.Overlay.Tunnels with { Ipsec = null },
+                }
+            )
+            : intent;
+    }
+
+    private HostIntent Build(Overlay overlay) =>
+        IntentBuilder.Build(overlay, RandomOverlay.Host, KernelDatapath);
 
     public override string ToString() =>
         $"kernel datapath {KernelDatapath}, containers {string.Join(' ', Present)}";

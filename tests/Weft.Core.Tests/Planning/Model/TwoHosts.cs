@@ -24,6 +24,10 @@ internal static class TwoHosts
 
     public static Overlay Overlay { get; } = Read(File);
 
+    /// <summary>The same, with encrypted tunnels.</summary>
+    public static Overlay Encrypted { get; } =
+        Read(File.Replace("type: gre }", "type: gre, ipsec: { psk: { file: /etc/weft/psk } } }"));
+
     public static Overlay Read(string file)
     {
         var read = OverlayFile.Parse("two-hosts.yaml", Encoding.UTF8.GetBytes(file));

@@ -1,0 +1,60 @@
+namespace Weft.Core.Ipsec;
+
+/// <summary>How the tunnels of an overlay are encrypted.</summary>
+/// <param name="Credentials">What hosts prove to one another who they are with.</param>
+/// <param name="Manager">What negotiates the keys.</param>
+public sealed record IpsecSettings(IpsecCredentials Credentials, IpsecManager Manager);
+
+/// <summary>What negotiates keys with other hosts and puts them into the kernel.</summary>
+public enum IpsecManager
+{
+    /// <summary>strongSwan, which Weft speaks to itself.</summary>
+    StrongSwan,
+
+    /// <summary>ovs-monitor-ipsec of Debian's openvswitch-ipsec, which reads Open vSwitch's database.</summary>
+    OpenVSwitch,
+}
+
+/// <summary>What hosts prove to one another who they are with: a key that all share, or certificates.</summary>
+public abstract record IpsecCredentials;
+
+/// <summary>A key that all hosts share (RFC 7296 section 2.15), by where it comes from.</summary>
+public abstract record SharedKey : IpsecCredentials;
+
+/// <summary>The key stands in the overlay file.</summary>
+public sealed record InlineKey(Secret Key) : SharedKey;
+
+/// <summary>The key is what a file on the host holds.</summary>
+/// <param name="Path">The file's absolute path.</param>
+public sealed record KeyFile(string Path) : SharedKey;
+
+/// <summary>The key is the value of a variable in the environment that Weft runs in.</summary>
+/// <param name="Name">The variable's name.</param>
+public sealed record KeyVariable(string Name) : SharedKey;
+
+/// <summary>The files on a host that hold its certificate and what it trusts, by absolute path.</summary>
+/// <param name="Authority">The certificate of the authority that issued those of all hosts.</param>
+/// <param name="Certificate">The host's own certificate.</param>
+/// <param name="Key">The private key to it.</param>
+public sealed record CertificateFiles(string Authority, string Certificate, string Key)
+    : IpsecCredentials
+{
+    /// <summary>What stands for the host's name in a path, since one overlay file serves all hosts.</summary>
+    public const string HostWord = "HOST";
+
+    /// <summary>Where the files are unless the overlay file says otherwise.</summary>
+    public static CertificateFiles Default { get; } =
+        new(
+            "/etc/weft/pki/ca.pem",
+            $"/etc/weft/pki/{HostWord}.pem",
+            $"/etc/weft/pki/{HostWord}.key"
+        );
+
+    /// <summary>The files of one host.</summary>
+    public CertificateFiles Of(string host) =>
+        new(
+            Authority.Replace(HostWord, host, StringComparison.Ordinal),
+            Certificate.Replace(HostWord, host, StringComparison.Ordinal),
+            Key.Replace(HostWord, host, StringComparison.Ordinal)
+        );
+}

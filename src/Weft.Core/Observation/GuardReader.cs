@@ -1,0 +1,216 @@
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.ComponentModel;
+using System.Net;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Weft.Core.Linux;
+
+namespace Weft.Core.Observation;
+
+/// <summary>
+/// Reads the kernel's IPsec policies by a netlink socket (linux/xfrm.h, netlink(7)). <c>ip xfrm policy</c> prints no
+/// JSON (iproute2 6.1), and its text depends on /etc/protocols; the socket's structures are the kernel's promise. Asking
+/// takes no process, so that every observation can have them: a guard that nobody needs any more is found too.
+/// </summary>
+internal static class GuardReader
+{
+    // linux/netlink.h and linux/xfrm.h.
+    private const int NetlinkXfrm = 6;
+    private const ushort Error = 2;
+    private const ushort Done = 3;
+    private const ushort GetPolicy = 0x15;
+    private const ushort RequestDump = 0x301;
+    private const ushort DumpInterrupted = 0x10;
+    private const ushort Template = 5;
+    private const ushort Mark = 21;
+    private const ushort InterfaceId = 31;
+
+    private const int HeaderBytes = 16;
+    private const int PolicyBytes = 168;
+    private const int TemplateBytes = 64;
+
+    // More than the kernel puts into one message of a dump (NLMSG_GOODSIZE or 32 KiB, af_netlink.c).
+    private const int BufferBytes = 128 * 1024;
+
+    // EPERM, and what a kernel answers to an unknown protocol or family of sockets.
+    private const int NotPermitted = 1;
+    private static readonly int[] Unsupported = [93, 97];
+
+    /// <summary>The policies of the calling thread's network namespace. It never fails: that it cannot read is an observation too.</summary>
+    public static GuardObservation Read()
+    {
+        try
+        {
+            while (true)
+            {
+                if (TryDump() is { } policies)
+                {
+                    return new GuardObservation(policies);
+                }
+            }
+        }
+        catch (Win32Exception exception)
+        {
+            var problem =
+                Unsupported.Contains(exception.NativeErrorCode)
+                    ? "this kernel has no XFRM, which IPsec is made of: load it with `modprobe -a xfrm_user esp4 esp6`, or boot a kernel that has these modules"
+                : exception.NativeErrorCode == NotPermitted
+                    ? "reading the kernel's IPsec policies takes root's rights: use sudo"
+                : $"the kernel's IPsec policies cannot be read: {exception.Message}";
+            return new GuardObservation([], problem);
+        }
+    }
+
+    /// <summary>All policies; null where they changed while the kernel was listing them.</summary>
+    private static ImmutableArray<XfrmPolicy>? TryDump()
+    {
+        using var socket = Open();
+        var request = new byte[HeaderBytes];
+        MemoryMarshal.Write(request, (uint)request.Length);
+        MemoryMarshal.Write(request.AsSpan(4), GetPolicy);
+        MemoryMarshal.Write(request.AsSpan(6), RequestDump);
+        Check(Libc.Send(socket, request, (nuint)request.Length, 0));
+        var policies = ImmutableArray.CreateBuilder<XfrmPolicy>();
+        var buffer = new byte[BufferBytes];
+        var isWhole = true;
+        while (true)
+        {
+            var received = Check(Libc.Receive(socket, buffer, (nuint)buffer.Length, 0));
+            var rest = buffer.AsSpan(0, (int)received);
+            while (rest.Length >= HeaderBytes)
+            {
+                var length = (int)MemoryMarshal.Read<uint>(rest);
+                var kind = MemoryMarshal.Read<ushort>(rest[4..]);
+                isWhole &= (MemoryMarshal.Read<ushort>(rest[6..]) & DumpInterrupted) == 0;
+                var body = rest[HeaderBytes..length];
+                switch (kind)
+                {
+                    case Done:
+                        return isWhole ? policies.ToImmutable() : null;
+                    case Error:
+                        throw new Win32Exception(-MemoryMarshal.Read<int>(body));
+                    default:
+                        if (Parse(body) is { } policy)
+                        {
+                            policies.Add(policy);
+                        }
+                        break;
+                }
+                rest = rest[Math.Min(Align(length), rest.Length)..];
+            }
+        }
+    }
+
+    /// <summary>Reads a struct xfrm_userpolicy_info and its attributes; null for the policy of a single socket.</summary>
+    internal static XfrmPolicy? Parse(ReadOnlySpan<byte> message)
+    {
+        // After the selector's 56 bytes come lifetimes of 64 and 32.
+        var (priority, direction, action) = (
+            MemoryMarshal.Read<uint>(message[152..]),
+            message[160],
+            message[161]
+        );
+        if (direction > (int)XfrmDirection.Forward || ParseSelector(message) is not { } selector)
+        {
+            return null;
+        }
+        var policy = new XfrmPolicy
+        {
+            Direction = (XfrmDirection)direction,
+            Selector = selector,
+            Priority = priority,
+            Blocks = action != 0,
+        };
+        var rest = message[PolicyBytes..];
+        while (rest.Length >= 4)
+        {
+            var length = MemoryMarshal.Read<ushort>(rest);
+            var value = rest[4..length];
+            switch (MemoryMarshal.Read<ushort>(rest[2..]))
+            {
+                case Template:
+                    policy = policy with { Encrypts = Demands(value) };
+                    break;
+                case Mark when MemoryMarshal.Read<uint>(value[4..]) != 0:
+                case InterfaceId when MemoryMarshal.Read<uint>(value) != 0:
+                    policy = policy with { IsPartial = true };
+                    break;
+            }
+            rest = rest[Math.Min(Align(length), rest.Length)..];
+        }
+        return policy;
+    }
+
+    /// <summary>Reads a struct xfrm_selector.</summary>
+    private static XfrmSelector? ParseSelector(ReadOnlySpan<byte> bytes)
+    {
+        var addressBytes = MemoryMarshal.Read<ushort>(bytes[40..]) switch
+        {
+            2 => 4,
+            10 => 16,
+            _ => 0,
+        };
+        if (addressBytes == 0)
+        {
+            return null;
+        }
+        var (toMask, fromMask) = (Port(bytes[34..]), Port(bytes[38..]));
+        var odd =
+            ((ulong)MemoryMarshal.Read<uint>(bytes[48..]) << 32)
+            ^ MemoryMarshal.Read<uint>(bytes[52..])
+            ^ (toMask is 0 or ushort.MaxValue ? 0UL : toMask)
+            ^ (fromMask is 0 or ushort.MaxValue ? 0UL : (ulong)fromMask << 16);
+        return new XfrmSelector(
+            Network(bytes.Slice(16, addressBytes), bytes[43]),
+            Network(bytes[..addressBytes], bytes[42]),
+            bytes[44],
+            fromMask == 0 ? null : Port(bytes[36..]),
+            toMask == 0 ? null : Port(bytes[32..]),
+            odd
+        );
+    }
+
+    /// <summary>Whether one of the templates (struct xfrm_user_tmpl) is not optional.</summary>
+    private static bool Demands(ReadOnlySpan<byte> templates)
+    {
+        const int Optional = 50;
+        for (var at = 0; at + TemplateBytes <= templates.Length; at += TemplateBytes)
+        {
+            if (templates[at + Optional] == 0)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static IPNetwork Network(ReadOnlySpan<byte> address, int prefixLength)
+    {
+        // The kernel looks at the bits of the prefix only and keeps whatever it was given behind them.
+        Span<byte> masked = stackalloc byte[address.Length];
+        for (var i = 0; i < address.Length; i++)
+        {
+            var bits = Math.Clamp(prefixLength - 8 * i, 0, 8);
+            masked[i] = (byte)(address[i] & (0xff00 >> bits));
+        }
+        return new IPNetwork(new IPAddress(masked), Math.Min(prefixLength, 8 * address.Length));
+    }
+
+    private static ushort Port(ReadOnlySpan<byte> bytes) =>
+        BinaryPrimitives.ReadUInt16BigEndian(bytes);
+
+    private static int Align(int length) => (length + 3) & ~3;
+
+    private static SafeFileHandle Open()
+    {
+        const int FamilyNetlink = 16;
+        const int Raw = 3;
+        const int CloseOnExecute = 0x80000;
+        var socket = Check(Libc.Socket(FamilyNetlink, Raw | CloseOnExecute, NetlinkXfrm));
+        return new SafeFileHandle(socket, ownsHandle: true);
+    }
+
+    private static nint Check(nint result) =>
+        result >= 0 ? result : throw new Win32Exception(Marshal.GetLastPInvokeError());
+}
