@@ -29,8 +29,17 @@ public sealed class ArchitectureTests
         );
 
     [Theory]
-    [InlineData("Addressing", "Overlays", "Intents", "Observation", "Planning", "Execution")]
-    [InlineData("Overlays", "Intents", "Observation", "Planning", "Execution")]
+    [InlineData(
+        "Addressing",
+        "Overlays",
+        "Ipsec",
+        "Intents",
+        "Observation",
+        "Planning",
+        "Execution"
+    )]
+    [InlineData("Overlays", "Ipsec", "Intents", "Observation", "Planning", "Execution")]
+    [InlineData("Ipsec", "Intents", "Observation", "Planning", "Execution")]
     [InlineData("Intents", "Observation", "Planning", "Execution")]
     [InlineData("Observation", "Planning", "Execution")]
     [InlineData("Planning", "Execution")]
@@ -68,7 +77,16 @@ public sealed class ArchitectureTests
     [Fact]
     public void The_rooms_are_those_that_this_test_knows() =>
         Assert.Equal(
-            ["Addressing", "Execution", "Intents", "Linux", "Observation", "Overlays", "Planning"],
+            [
+                "Addressing",
+                "Execution",
+                "Intents",
+                "Ipsec",
+                "Linux",
+                "Observation",
+                "Overlays",
+                "Planning",
+            ],
             House
                 .Types.Select(type => type.Namespace?.FullName ?? "")
                 .Where(name => name.StartsWith($"{Core}.", StringComparison.Ordinal))

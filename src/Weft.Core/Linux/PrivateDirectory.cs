@@ -12,12 +12,12 @@ internal sealed class PrivateDirectory : IDisposable
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode OthersWrite = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
-    private const UnixFileMode OthersAny =
-        OthersWrite
-        | UnixFileMode.GroupRead
+    private const UnixFileMode OthersSee =
+        UnixFileMode.GroupRead
         | UnixFileMode.GroupExecute
         | UnixFileMode.OtherRead
         | UnixFileMode.OtherExecute;
+    private const UnixFileMode OthersAny = OthersWrite | OthersSee;
 
     // More than any certificate, key or bundle has; a wrong path must not fill the memory.
     private const int LargestFile = 1 << 20;
@@ -43,7 +43,8 @@ internal sealed class PrivateDirectory : IDisposable
         {
             if (Path.GetDirectoryName(path) is { Length: > 0 } parent)
             {
-                Directory.CreateDirectory(parent);
+                // Whatever the umask: who can write here can put another directory in place of this one.
+                Directory.CreateDirectory(parent, OwnerOnly | OthersSee | UnixFileMode.UserExecute);
             }
             Directory.CreateDirectory(path, OwnerOnly | UnixFileMode.UserExecute);
         }
