@@ -33,13 +33,15 @@ public sealed class ArchitectureTests
         "Addressing",
         "Ipsec",
         "Overlays",
+        "Pki",
         "Intents",
         "Observation",
         "Planning",
         "Execution"
     )]
-    [InlineData("Ipsec", "Overlays", "Intents", "Observation", "Planning", "Execution")]
-    [InlineData("Overlays", "Intents", "Observation", "Planning", "Execution")]
+    [InlineData("Pki", "Intents", "Observation", "Planning", "Execution")]
+    [InlineData("Ipsec", "Overlays", "Pki", "Intents", "Observation", "Planning", "Execution")]
+    [InlineData("Overlays", "Pki", "Intents", "Observation", "Planning", "Execution")]
     [InlineData("Intents", "Observation", "Planning", "Execution")]
     [InlineData("Observation", "Planning", "Execution")]
     [InlineData("Planning", "Execution")]

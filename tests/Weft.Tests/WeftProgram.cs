@@ -5,7 +5,7 @@ namespace Weft.Tests;
 /// <summary>The program as users run it: the published binary where the build script names it, else the one built with the tests.</summary>
 internal static class WeftProgram
 {
-    private static readonly string Path =
+    public static readonly string Path =
         Environment.GetEnvironmentVariable("WEFT_BINARY")
         ?? System.IO.Path.Combine(AppContext.BaseDirectory, "weft");
 

@@ -18,6 +18,12 @@ internal static partial class Libc
     /// <summary>F_SETFD of fcntl.h.</summary>
     public const int SetFlags = 2;
 
+    /// <summary>O_RDONLY and O_CLOEXEC of fcntl.h, the same on x86 and ARM.</summary>
+    public const int OpenToRead = 0x8_0000;
+
+    /// <summary>LOCK_EX and LOCK_NB of sys/file.h.</summary>
+    public const int LockOrFail = 6;
+
     /// <summary>CLONE_NEWNET of sched.h: a network namespace.</summary>
     public const int CloneNewNet = 0x4000_0000;
 
@@ -37,6 +43,20 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(nint descriptor);
+
+    [LibraryImport(
+        "libc",
+        EntryPoint = "open",
+        SetLastError = true,
+        StringMarshalling = StringMarshalling.Utf8
+    )]
+    public static partial nint Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    public static partial int Lock(SafeHandle descriptor, int operation);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    public static partial int Synchronize(SafeHandle descriptor);
 
     [LibraryImport("libc", EntryPoint = "signal", SetLastError = true)]
     public static partial nint Signal(int signal, nint handler);

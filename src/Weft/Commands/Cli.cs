@@ -31,6 +31,7 @@ internal static class Cli
             StatusCommand.Create(),
             PingCommand.Create(),
             DestroyCommand.Create(),
+            PkiCommand.Create(),
             LabCommand.Create(),
             CompletionCommand.Create(),
         };
