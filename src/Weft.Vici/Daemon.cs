@@ -53,11 +53,17 @@ public sealed record DaemonStatistics(
         var workers = message.RequiredSection("workers");
         var queues = message.RequiredSection("queues");
         var associations = message.RequiredSection("ikesas");
+        var queued = 0L;
+        foreach (var priority in (ReadOnlySpan<string>)["critical", "high", "medium", "low"])
+        {
+            queued += queues.Number(priority) ?? 0;
+        }
+
         return new(
             message.RequiredSection("uptime").Required("since"),
             workers.RequiredNumber("total"),
             workers.RequiredNumber("idle"),
-            queues.Select(queue => queue.Key).Distinct().Sum(queue => queues.Number(queue) ?? 0),
+            queued,
             message.RequiredNumber("scheduled"),
             associations.RequiredNumber("total"),
             associations.RequiredNumber("half-open"),

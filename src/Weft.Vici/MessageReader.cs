@@ -7,8 +7,8 @@ namespace Weft.Vici;
 /// <summary>Reads a message's elements, and believes nothing (strongSwan, vici/README.md, Message format).</summary>
 internal ref struct MessageReader
 {
-    // What an element costs in memory beside its bytes, about: the smallest have three bytes on the wire.
-    private const int ElementWeight = 64;
+    // What an element costs in memory beside its bytes, its name included: the smallest have three bytes on the wire.
+    private const int ElementWeight = 128;
 
     private readonly ReadOnlyMemory<byte> _bytes;
     private int _at;
@@ -67,7 +67,7 @@ internal ref struct MessageReader
 
     private ViciList ReadList()
     {
-        var items = ImmutableArray.CreateBuilder<ViciValue>();
+        var items = ImmutableArray.CreateBuilder<ViciValue>(0);
         while (true)
         {
             var start = _at;

@@ -20,7 +20,7 @@ public sealed partial class ViciClient : IAsyncDisposable
     /// <summary>Where charon listens unless strongswan.conf(5) says otherwise (<c>charon.plugins.vici.socket</c>).</summary>
     public const string DefaultPath = "/run/charon.vici";
 
-    // All that a command may stream before it is answered, by the weight of its messages: room for 15,000 IKE SAs.
+    // All that a command may stream before it is answered, by the weight of its messages: room for 8,000 IKE SAs with a child each.
     private const int MaxStreamWeight = 64 * 1024 * 1024;
 
     private readonly ViciConnection _connection;
@@ -74,7 +74,7 @@ public sealed partial class ViciClient : IAsyncDisposable
     /// <summary>Sends a command that streams its results as events, and waits until it has streamed all of them.</summary>
     /// <remarks>
     /// The whole comes at once, so that who goes through it may send other commands meanwhile. A daemon that streams more
-    /// than 64 MiB is no longer listened to: the connection ends.
+    /// than 64 MiB, as they are in memory, is no longer listened to: the connection ends.
     /// </remarks>
     /// <param name="command">The command's name, such as <c>list-certs</c>.</param>
     /// <param name="eventName">The name of the events that it streams, such as <c>list-cert</c>.</param>
