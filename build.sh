@@ -9,7 +9,8 @@ BINARY=artifacts/weft
 # Debian packages by what needs them. iproute2 and util-linux are on every Debian.
 RUN_PACKAGES=(openvswitch-switch iproute2 util-linux)
 BUILD_PACKAGES=(gcc libc6-dev zlib1g-dev git)
-TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping tcpdump ethtool iperf3 procps)
+TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping tcpdump ethtool iperf3 procps
+  strongswan-starter strongswan-swanctl libcharon-extra-plugins)
 
 usage() {
   cat <<'TEXT'

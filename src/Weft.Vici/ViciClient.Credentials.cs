@@ -1,0 +1,167 @@
+using System.Collections.Immutable;
+
+namespace Weft.Vici;
+
+/// <content>Credentials. They are handed over and stay in the daemon's memory: nothing is on disk.</content>
+public sealed partial class ViciClient
+{
+    /// <summary>Loads a shared secret; replaces the one of its id (<c>load-shared</c>).</summary>
+    /// <param name="secret">The secret.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>When it is done.</returns>
+    /// <inheritdoc cref="RequestAsync" path="/exception"/>
+    public Task LoadSharedAsync(SharedSecret secret, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(secret);
+        return RequestAsync("load-shared", secret.ToMessage(), cancellationToken);
+    }
+
+    /// <summary>Unloads a shared secret. The daemon does not say whether there was one (<c>unload-shared</c>).</summary>
+    /// <param name="id">Its id.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>When it is done.</returns>
+    /// <inheritdoc cref="RequestAsync" path="/exception"/>
+    public Task UnloadSharedAsync(string id, CancellationToken cancellationToken = default) =>
+        RequestAsync("unload-shared", new ViciMessage { ["id"] = id }, cancellationToken);
+
+    /// <summary>Lists the shared secrets that were loaded through VICI with an id (<c>get-shared</c>).</summary>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Their ids.</returns>
+    /// <inheritdoc cref="RequestAsync" path="/exception"/>
+    public async Task<ImmutableArray<string>> SharedIdsAsync(
+        CancellationToken cancellationToken = default
+    ) => (await RequestAsync("get-shared", null, cancellationToken)).Texts("keys");
+
+    /// <summary>Loads a private key (<c>load-key</c>).</summary>
+    /// <param name="key">The key in PEM or DER, not encrypted.</param>
+    /// <param name="type"><c>rsa</c>, <c>ecdsa</c>, <c>ed25519</c>, <c>ed448</c>, or <c>any</c>.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Its id: the SHA-1 of its public key, in hexadecimal.</returns>
+    /// <inheritdoc cref="RequestAsync" path="/exception"/>
+    public async Task<string> LoadKeyAsync(
+        ReadOnlyMemory<byte> key,
+        string type = "any",
+        CancellationToken cancellationToken = default
+    ) =>
+        (
+            await RequestAsync(
+                "load-key",
+                new ViciMessage { ["type"] = type, ["data"] = ViciValue.Secret(key) },
+                cancellationToken
+            )
+        ).Required("id");
+
+    /// <summary>Unloads a private key (<c>unload-key</c>).</summary>
+    /// <param name="id">Its id, as <see cref="LoadKeyAsync"/> gave it.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>When it is done.</returns>
+    /// <exception cref="ViciCommandException">There is no such key.</exception>
+    /// <inheritdoc cref="RequestAsync" path="/exception"/>
+    public Task UnloadKeyAsync(string id, CancellationToken cancellationToken = default) =>
+        RequestAsync("unload-key", new ViciMessage { ["id"] = id }, cancellationToken);
+
+    /// <summary>Lists the private keys that were loaded through VICI (<c>get-keys</c>).</summary>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Their ids.</returns>
+    /// <inheritdoc cref="RequestAsync" path="/exception"/>
+    public async Task<ImmutableArray<string>> KeyIdsAsync(
+        CancellationToken cancellationToken = default
+    ) => (await RequestAsync("get-keys", null, cancellationToken)).Texts("keys");
+
+    /// <summary>Loads a certificate (<c>load-cert</c>). One cannot be unloaded alone: see <see cref="ClearCredentialsAsync"/>.</summary>
+    /// <param name="certificate">The certificate in PEM or DER.</param>
+    /// <param name="type"><c>X509</c>, <c>X509_AC</c> or <c>X509_CRL</c>.</param>
+    /// <param name="flag">Of an X.509 certificate <c>NONE</c>, <c>CA</c>, <c>AA</c> or <c>OCSP</c>.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>When it is done.</returns>
+    /// <inheritdoc cref="RequestAsync" path="/exception"/>
+    public Task LoadCertificateAsync(
+        ReadOnlyMemory<byte> certificate,
+        string type = "X509",
+        string flag = "NONE",
+        CancellationToken cancellationToken = default
+    ) =>
+        RequestAsync(
+            "load-cert",
+            new ViciMessage
+            {
+                ["type"] = type,
+                ["flag"] = flag,
+                ["data"] = new ViciValue(certificate),
+            },
+            cancellationToken
+        );
+
+    /// <summary>Lists the certificates of the daemon, those loaded by other means as well (<c>list-certs</c>).</summary>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The certificates.</returns>
+    /// <inheritdoc cref="RequestAsync" path="/exception"/>
+    public async Task<ImmutableArray<LoadedCertificate>> CertificatesAsync(
+        CancellationToken cancellationToken = default
+    ) =>
+        [
+            .. (await StreamAsync("list-certs", "list-cert", null, cancellationToken)).Select(
+                LoadedCertificate.FromMessage
+            ),
+        ];
+
+    /// <summary>Loads an authority; replaces the one of its name (<c>load-authority</c>).</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="authority">
+    /// What swanctl.conf(5) documents under <c>authorities.&lt;name&gt;</c>; <c>cacert</c> as its content, not as a file.
+    /// </param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>When it is done.</returns>
+    /// <inheritdoc cref="RequestAsync" path="/exception"/>
+    public Task LoadAuthorityAsync(
+        string name,
+        ViciMessage authority,
+        CancellationToken cancellationToken = default
+    )
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentNullException.ThrowIfNull(authority);
+        return RequestAsync(
+            "load-authority",
+            new ViciMessage { [name] = authority },
+            cancellationToken
+        );
+    }
+
+    /// <summary>Unloads an authority (<c>unload-authority</c>).</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>When it is done.</returns>
+    /// <exception cref="ViciCommandException">There is no such authority.</exception>
+    /// <inheritdoc cref="RequestAsync" path="/exception"/>
+    public Task UnloadAuthorityAsync(string name, CancellationToken cancellationToken = default) =>
+        RequestAsync("unload-authority", new ViciMessage { ["name"] = name }, cancellationToken);
+
+    /// <summary>Lists the authorities that are loaded (<c>get-authorities</c>).</summary>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Their names.</returns>
+    /// <inheritdoc cref="RequestAsync" path="/exception"/>
+    public async Task<ImmutableArray<string>> AuthorityNamesAsync(
+        CancellationToken cancellationToken = default
+    ) => (await RequestAsync("get-authorities", null, cancellationToken)).Texts("authorities");
+
+    /// <summary>
+    /// Removes every certificate, private key and shared secret that was loaded through VICI, whoever loaded it
+    /// (<c>clear-creds</c>).
+    /// </summary>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>When it is done.</returns>
+    /// <inheritdoc cref="RequestAsync" path="/exception"/>
+    public Task ClearCredentialsAsync(CancellationToken cancellationToken = default) =>
+        RequestAsync("clear-creds", null, cancellationToken);
+
+    /// <summary>Empties the cache of certificates that peers sent or that were fetched (<c>flush-certs</c>).</summary>
+    /// <param name="type">Only those of a type, as in <see cref="LoadCertificateAsync"/>; null for all.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>When it is done.</returns>
+    /// <inheritdoc cref="RequestAsync" path="/exception"/>
+    public Task FlushCertificatesAsync(
+        string? type = null,
+        CancellationToken cancellationToken = default
+    ) => RequestAsync("flush-certs", new ViciMessage { ["type"] = type }, cancellationToken);
+}

@@ -1,0 +1,443 @@
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+
+namespace Weft.Vici;
+
+/// <summary>
+/// One connection: packets both ways over a stream (strongSwan, vici/README.md, Transport protocol and Packet layer).
+/// It lives until <see cref="Closed"/> and is never revived.
+/// </summary>
+/// <remarks>
+/// Answers bear no number, so one request is under way at a time, and whoever comes next waits for its turn. A request
+/// that is given up keeps its turn until it is answered. What the daemon sends is read at once and always, whoever
+/// waits for what: else its own memory would fill up.
+/// </remarks>
+internal sealed class ViciConnection : IAsyncDisposable
+{
+    private readonly Stream _stream;
+    private readonly string _path;
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, ImmutableArray<Action<ViciEvent>>> _handlers = new(
+        StringComparer.Ordinal
+    );
+    private readonly TaskCompletionSource<ViciException> _closed = new(
+        TaskCreationOptions.RunContinuationsAsynchronously
+    );
+    private readonly Task _reading;
+    private Awaited? _awaited;
+    private ViciException? _reason;
+
+    private ViciConnection(Stream stream, string path)
+    {
+        _stream = stream;
+        _path = path;
+        _reading = Task.Run(ReadAsync);
+    }
+
+    /// <summary>Completes with the reason when the connection ends; never fails.</summary>
+    public Task<ViciException> Closed => _closed.Task;
+
+    public static async Task<ViciConnection> OpenAsync(
+        string path,
+        CancellationToken cancellationToken
+    )
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
+            return new(new NetworkStream(socket, ownsSocket: true), path);
+        }
+        catch (Exception e) when (e is SocketException or ArgumentException)
+        {
+            socket.Dispose();
+            throw new ViciConnectionException($"{path}: {Explain(e)}", e);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Sends a request when its turn has come, and gives back what was answered.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="message">Its arguments.</param>
+    /// <param name="stream">An event to be registered for while the command runs; null for none.</param>
+    /// <param name="handler">Is told of that event, on the thread that reads.</param>
+    /// <param name="cancellationToken">Gives up. What was sent already is carried out all the same.</param>
+    public async Task<ViciMessage> CallAsync(
+        string command,
+        ViciMessage message,
+        string? stream,
+        Action<ViciEvent> handler,
+        CancellationToken cancellationToken
+    )
+    {
+        var request = Packet.Write(PacketType.CommandRequest, command, message);
+        return await TakeTurnAsync(
+            async () =>
+            {
+                if (stream is null)
+                {
+                    return await RequestAsync(command, request);
+                }
+
+                await RegisterAsync(stream, handler);
+                try
+                {
+                    return await RequestAsync(command, request);
+                }
+                finally
+                {
+                    await UnregisterAsync(stream, handler);
+                }
+            },
+            cancellationToken
+        );
+    }
+
+    /// <summary>Registers for events; all of them, or none.</summary>
+    public Task SubscribeAsync(
+        IReadOnlyList<string> events,
+        Action<ViciEvent> handler,
+        CancellationToken cancellationToken
+    ) =>
+        TakeTurnAsync(
+            async () =>
+            {
+                for (var i = 0; i < events.Count; i++)
+                {
+                    try
+                    {
+                        await RegisterAsync(events[i], handler);
+                    }
+                    catch (ViciException)
+                    {
+                        for (var j = 0; j < i; j++)
+                        {
+                            await UnregisterAsync(events[j], handler);
+                        }
+
+                        throw;
+                    }
+                }
+
+                return true;
+            },
+            cancellationToken
+        );
+
+    /// <summary>Ends what <see cref="SubscribeAsync"/> began, or may have begun: what is not there is let be.</summary>
+    public Task UnsubscribeAsync(IReadOnlyList<string> events, Action<ViciEvent> handler) =>
+        TakeTurnAsync(
+            async () =>
+            {
+                foreach (var name in events)
+                {
+                    await UnregisterAsync(name, handler);
+                }
+
+                return true;
+            },
+            CancellationToken.None
+        );
+
+    /// <summary>Ends the connection; the first reason counts.</summary>
+    public void Close(ViciException reason)
+    {
+        Awaited? awaited;
+        lock (_gate)
+        {
+            if (_reason is not null)
+            {
+                return;
+            }
+
+            Volatile.Write(ref _reason, reason);
+            (awaited, _awaited) = (_awaited, null);
+        }
+
+        _stream.Dispose();
+        awaited?.Reply.TrySetException(Lost(awaited.Name, reason));
+        _closed.TrySetResult(reason);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Close(new ViciConnectionException("the client was disposed of"));
+        await _reading;
+    }
+
+    // A turn is not given back before what was sent is answered, whether or not somebody still waits for it.
+    private async Task<T> TakeTurnAsync<T>(Func<Task<T>> act, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken);
+        var acting = ActAsync();
+        try
+        {
+            return await acting.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            _ = acting.ContinueWith(
+                static task => task.Exception,
+                CancellationToken.None,
+                TaskContinuationOptions.OnlyOnFaulted,
+                TaskScheduler.Default
+            );
+            throw;
+        }
+
+        async Task<T> ActAsync()
+        {
+            try
+            {
+                return await act();
+            }
+            finally
+            {
+                _turn.Release();
+            }
+        }
+    }
+
+    private async Task<ViciMessage> RequestAsync(string command, byte[] request)
+    {
+        var reply = await ExchangeAsync(command, isCommand: true, request);
+        return reply.Type == PacketType.CommandResponse
+            ? reply.Message
+            : throw new ViciCommandException(command, "it does not know this command");
+    }
+
+    // charon would send an event twice to who registered twice: only the first handler registers, only the last unregisters.
+    private async Task RegisterAsync(string name, Action<ViciEvent> handler)
+    {
+        bool isFirst;
+        lock (_gate)
+        {
+            isFirst = !_handlers.TryGetValue(name, out var handlers);
+            _handlers[name] = isFirst ? [handler] : handlers.Add(handler);
+        }
+
+        if (!isFirst)
+        {
+            return;
+        }
+
+        try
+        {
+            var packet = Packet.Write(PacketType.EventRegister, name);
+            var reply = await ExchangeAsync(name, isCommand: false, packet);
+            if (reply.Type == PacketType.EventUnknown)
+            {
+                throw new ViciCommandException(name, "it does not know this event");
+            }
+        }
+        catch
+        {
+            Forget(name, handler);
+            throw;
+        }
+    }
+
+    // Nobody is told when it fails: then the connection has ended, and the registration with it.
+    private async Task UnregisterAsync(string name, Action<ViciEvent> handler)
+    {
+        if (!Forget(name, handler))
+        {
+            return;
+        }
+
+        try
+        {
+            var packet = Packet.Write(PacketType.EventUnregister, name);
+            await ExchangeAsync(name, isCommand: false, packet);
+        }
+        catch (ViciException) { }
+    }
+
+    /// <summary>Takes a handler out, and says whether it was there and the last one of the event.</summary>
+    private bool Forget(string name, Action<ViciEvent> handler)
+    {
+        lock (_gate)
+        {
+            if (!_handlers.TryGetValue(name, out var handlers) || !handlers.Contains(handler))
+            {
+                return false;
+            }
+
+            var rest = handlers.Remove(handler);
+            if (rest.IsEmpty)
+            {
+                _handlers.Remove(name);
+            }
+            else
+            {
+                _handlers[name] = rest;
+            }
+
+            return rest.IsEmpty;
+        }
+    }
+
+    /// <summary>Sends a packet, wipes it, and waits for the answer.</summary>
+    private async Task<Packet> ExchangeAsync(string name, bool isCommand, byte[] packet)
+    {
+        var awaited = new Awaited(name, isCommand);
+        try
+        {
+            lock (_gate)
+            {
+                if (_reason is not null)
+                {
+                    throw new ViciConnectionException(
+                        $"The connection to {_path} ended before '{name}' was sent: {_reason.Message}",
+                        _reason
+                    );
+                }
+
+                _awaited = awaited;
+            }
+
+            await _stream.WriteAsync(packet);
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            Close(new ViciConnectionException($"writing to {_path} failed: {e.Message}", e));
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(packet);
+        }
+
+        return await awaited.Reply.Task;
+    }
+
+    private async Task ReadAsync()
+    {
+        var header = new byte[4];
+        try
+        {
+            while (await _stream.ReadAtLeastAsync(header, 4, throwOnEndOfStream: false) is var read)
+            {
+                if (read < 4)
+                {
+                    Close(
+                        new ViciConnectionException(
+                            read == 0
+                                ? $"charon closed {_path}"
+                                : $"charon closed {_path} in the middle of a packet"
+                        )
+                    );
+                    return;
+                }
+
+                var length = BinaryPrimitives.ReadUInt32BigEndian(header);
+                if (length > Packet.MaxLength)
+                {
+                    throw new ViciProtocolException(
+                        $"a packet of {length} bytes is announced, and at most {Packet.MaxLength} are allowed"
+                    );
+                }
+
+                var bytes = new byte[length];
+                await _stream.ReadExactlyAsync(bytes);
+                Take(Packet.Read(bytes));
+            }
+        }
+        catch (ViciProtocolException e)
+        {
+            Close(new ViciProtocolException($"{_path} breaks the protocol: {e.Message}", e));
+        }
+        catch (EndOfStreamException e)
+        {
+            Close(
+                new ViciConnectionException($"charon closed {_path} in the middle of a packet", e)
+            );
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            Close(new ViciConnectionException($"reading from {_path} failed: {e.Message}", e));
+        }
+    }
+
+    private void Take(Packet packet)
+    {
+        if (packet.Type == PacketType.Event)
+        {
+            ImmutableArray<Action<ViciEvent>> handlers;
+            lock (_gate)
+            {
+                // One that was on its way when it was unregistered has nobody waiting.
+                if (!_handlers.TryGetValue(packet.Name, out handlers))
+                {
+                    return;
+                }
+            }
+
+            var told = new ViciEvent(packet.Name, packet.Message) { Weight = packet.Weight };
+            foreach (var handler in handlers)
+            {
+                handler(told);
+            }
+
+            return;
+        }
+
+        Awaited? awaited;
+        lock (_gate)
+        {
+            (awaited, _awaited) = (_awaited, null);
+        }
+
+        var isCommand = packet.Type is PacketType.CommandResponse or PacketType.CommandUnknown;
+        if (awaited?.IsCommand != isCommand)
+        {
+            var breach = new ViciProtocolException(
+                awaited is null
+                    ? $"an answer of type {(byte)packet.Type} came, and nothing had been asked"
+                    : $"an answer of type {(byte)packet.Type} to '{awaited.Name}' came, which cannot be one"
+            );
+            awaited?.Reply.TrySetException(Lost(awaited.Name, breach));
+            throw breach;
+        }
+
+        awaited.Reply.TrySetResult(packet);
+    }
+
+    private ViciException Lost(string name, ViciException reason) =>
+        reason is ViciProtocolException
+            ? new ViciProtocolException(
+                $"The connection to {_path} was given up while '{name}' was under way: {reason.Message}",
+                reason
+            )
+            : new ViciConnectionException(
+                $"The connection to {_path} was lost while '{name}' was under way: {reason.Message}. "
+                    + "Whether charon carried it out is unknown: read back before trying again",
+                reason,
+                outcomeUnknown: true
+            );
+
+    private static string Explain(Exception e) =>
+        e is not SocketException socket
+            ? e.Message
+            : socket.SocketErrorCode switch
+            {
+                SocketError.AddressNotAvailable or SocketError.AddressFamilyNotSupported =>
+                    "there is no such socket; is charon running, and its vici plugin loaded (Debian: strongswan-swanctl)?",
+                SocketError.ConnectionRefused =>
+                    "nobody listens; a charon that was killed left the socket behind",
+                SocketError.AccessDenied => "access is denied; this needs root",
+                _ => socket.Message,
+            };
+
+    private sealed record Awaited(string Name, bool IsCommand)
+    {
+        public TaskCompletionSource<Packet> Reply { get; } =
+            new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}
