@@ -288,7 +288,8 @@ public sealed class AssociationTests
         Assert.Equal((child.SpiIn, child.SpiOut), (other.SpiOut, other.SpiIn));
         Assert.NotNull(child.SpiIn);
         Assert.Equal("AES_GCM_16-256", child.Proposal.ToString());
-        Assert.True(child.BytesIn >= 3 * 84);
+        // In transport mode the header of the packet is not counted.
+        Assert.InRange(child.BytesIn, 3 * 64, long.MaxValue);
         Assert.NotNull(child.LastIn);
         Assert.NotNull(child.LastOut);
         Assert.InRange(child.RekeyIn!.Value, TimeSpan.FromMinutes(50), TimeSpan.FromHours(1));
