@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.ComponentModel;
 using System.Globalization;
+using Weft.Core.Intents;
 using Weft.Core.Linux;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
@@ -13,13 +14,13 @@ namespace Weft.Core.Execution;
 /// it reads the host back, until it matches.
 /// </summary>
 /// <param name="host">The host.</param>
-/// <param name="namespaces">The network namespaces of the host's containers, whether they are there or not.</param>
+/// <param name="observe">Reads the host.</param>
 /// <param name="plan">Observation → plan; called again after each round.</param>
 /// <param name="patience">How long ovs-vswitchd may take for the transaction.</param>
 /// <param name="clock">The clock.</param>
 public sealed class Applier(
     LocalHost host,
-    IReadOnlyCollection<string> namespaces,
+    Func<CancellationToken, Task<HostObservation>> observe,
     Func<HostObservation, Plan> plan,
     TimeSpan patience,
     TimeProvider clock
@@ -49,7 +50,7 @@ public sealed class Applier(
         {
             await CarryOutAsync(current, observation.Switch, counts, progress, cancellationToken);
             progress?.Report("reading the host back");
-            observation = await host.ObserveAsync(namespaces, cancellationToken);
+            observation = await observe(cancellationToken);
             current = plan(observation);
         }
         return new ApplyResult(
@@ -70,6 +71,7 @@ public sealed class Applier(
     )
     {
         await RunLinksAsync(current, Stage.First, counts, progress, cancellationToken);
+        await RunIpsecAsync(current, Stage.BeforeSwitch, progress, cancellationToken);
         await RunLinksAsync(current, Stage.BeforeSwitch, counts, progress, cancellationToken);
         var changes = current.Changes.OfType<SwitchChange>().ToList();
         if (changes.Count > 0)
@@ -95,7 +97,48 @@ public sealed class Applier(
             }
         }
         await RunLinksAsync(current, Stage.AfterSwitch, counts, progress, cancellationToken);
+        await RunIpsecAsync(current, Stage.Last, progress, cancellationToken);
         await RunLinksAsync(current, Stage.Last, counts, progress, cancellationToken);
+    }
+
+    /// <summary>Has every peer negotiated with that packets are not exchanged with yet.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="intent">What it must look like.</param>
+    /// <param name="patience">How long the peers may take.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <returns>The peers that this did not come to an end with in time, and why.</returns>
+    public static async Task<ImmutableArray<(string Peer, string Why)>> EstablishAsync(
+        LocalHost host,
+        HostIntent intent,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    ) =>
+        await host.StrongSwanAsync(cancellationToken) is { } daemon
+            ? await StrongSwan.EstablishAsync(daemon, intent, patience, cancellationToken)
+            : [];
+
+    private async Task RunIpsecAsync(
+        Plan current,
+        Stage stage,
+        IProgress<string>? progress,
+        CancellationToken cancellationToken
+    )
+    {
+        var changes = current.IpsecOf(stage).ToList();
+        if (changes.Count == 0)
+        {
+            return;
+        }
+        progress?.Report("strongSwan's connections");
+        var daemon =
+            await host.StrongSwanAsync(cancellationToken)
+            ?? throw new HostException(
+                "strongSwan went away while the overlay was applied: apply again"
+            );
+        foreach (var change in changes)
+        {
+            await StrongSwan.ExecuteAsync(daemon, change, cancellationToken);
+        }
     }
 
     private static async Task RunLinksAsync(

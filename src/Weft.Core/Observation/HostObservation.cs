@@ -20,6 +20,12 @@ public sealed record HostObservation
     > Namespaces { get; init; } =
         ImmutableDictionary<string, ImmutableDictionary<string, Link>>.Empty;
 
+    /// <summary>What strongSwan has loaded and negotiated.</summary>
+    public StrongSwanObservation StrongSwan { get; init; } = new();
+
+    /// <summary>What the host has to prove who it is with; null where nobody asked.</summary>
+    public CredentialsObservation? Credentials { get; init; }
+
     /// <summary>Whether the host's kernel has Open vSwitch's datapath.</summary>
     public required bool KernelDatapath { get; init; }
 

@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
 using Microsoft.Win32.SafeHandles;
+using Weft.Core.Ipsec;
 using Weft.Core.Linux;
 using Weft.Ovsdb;
+using Weft.Vici;
 
 namespace Weft.Core.Observation;
 
@@ -18,6 +20,8 @@ public sealed class LocalHost : IAsyncDisposable
     // Filled while links are read and the lock is asked for: nothing here waits for anything that it does not need.
     private readonly Task<Replica> replica;
 
+    // Asked for with the first observation. Most hosts have no strongSwan, which its absent socket says at once.
+    private Task<ViciClient?>? strongSwan;
     private SafeFileHandle? linksLock;
 
     private LocalHost(OvsdbClient client, Task<Replica> replica)
@@ -104,10 +108,12 @@ public sealed class LocalHost : IAsyncDisposable
 
     /// <summary>Reads the host.</summary>
     /// <param name="namespaces">The network namespaces to look into; those that are not there are left out.</param>
+    /// <param name="credentials">Where to look for what the host proves who it is with; null where its tunnels are not encrypted.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="HostException">The host could not be read.</exception>
     public async Task<HostObservation> ObserveAsync(
         IEnumerable<string> namespaces,
+        IpsecCredentials? credentials,
         CancellationToken cancellationToken
     )
     {
@@ -119,9 +125,34 @@ public sealed class LocalHost : IAsyncDisposable
             Namespaces = inside,
             Switch = await ReadSwitchAsync(),
             Guard = GuardReader.Read(),
+            StrongSwan = await StrongSwanReader.ReadAsync(
+                await StrongSwanAsync(cancellationToken),
+                cancellationToken
+            ),
+            Credentials = credentials is null ? null : CredentialsReader.Read(credentials),
             KernelDatapath = Datapath.KernelHasIt(),
             HasIpv6 = Directory.Exists("/proc/sys/net/ipv6"),
         };
+    }
+
+    /// <summary>The host's strongSwan; null where it does not run.</summary>
+    public Task<ViciClient?> StrongSwanAsync(CancellationToken cancellationToken)
+    {
+        return strongSwan ??= ConnectAsync();
+
+        async Task<ViciClient?> ConnectAsync()
+        {
+            try
+            {
+                return File.Exists(ViciClient.DefaultPath)
+                    ? await ViciClient.ConnectAsync(cancellationToken: cancellationToken)
+                    : null;
+            }
+            catch (ViciConnectionException)
+            {
+                return null;
+            }
+        }
     }
 
     /// <summary>Reads the host's switch.</summary>
@@ -162,6 +193,10 @@ public sealed class LocalHost : IAsyncDisposable
     {
         // The client ends its replicas with it, and fails one that has not begun; whoever needed that one has heard.
         await client.DisposeAsync();
+        if (strongSwan is not null && await strongSwan is { } daemon)
+        {
+            await daemon.DisposeAsync();
+        }
         linksLock?.Dispose();
         await replica.ContinueWith(_ => { }, TaskScheduler.Default);
     }

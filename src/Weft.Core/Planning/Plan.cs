@@ -32,11 +32,17 @@ public sealed record Plan
     public IEnumerable<string> Commands =>
         [
             .. CommandsOf(Stage.First),
+            .. IpsecOf(Stage.BeforeSwitch).SelectMany(change => change.Commands),
             .. CommandsOf(Stage.BeforeSwitch),
             .. Changes.OfType<SwitchChange>().Select(change => change.Command),
             .. CommandsOf(Stage.AfterSwitch),
+            .. IpsecOf(Stage.Last).SelectMany(change => change.Commands),
             .. CommandsOf(Stage.Last),
         ];
+
+    /// <summary>The changes of strongSwan's at a stage, which come before its link commands.</summary>
+    public IEnumerable<IpsecChange> IpsecOf(Stage stage) =>
+        Changes.OfType<IpsecChange>().Where(change => change.Stage == stage);
 
     /// <summary>
     /// The link commands of a stage, in order: containers shrink their MTU and clear their interfaces' names before

@@ -13,6 +13,8 @@ public static class Planner
         var ownership = new Ownership(intent.Overlay, intent.Host, observation.Switch);
         var guard = new GuardPlanner(intent, observation, ownership);
         guard.Plan();
+        var ipsec = new IpsecPlanner(intent, observation);
+        ipsec.Plan();
         var links = new LinkPlanner(intent, observation, ownership);
         links.Plan();
         var hostEnds = intent
@@ -36,14 +38,20 @@ public static class Planner
             Changes =
             [
                 .. guard.Additions,
+                .. ipsec.Additions,
                 .. made,
                 .. @switch.Changes,
                 .. links.Changes,
+                .. ipsec.Removals,
                 .. guard.Removals,
             ],
             Conflicts =
             [
-                .. guard.Conflicts.Concat(links.Conflicts).Concat(@switch.Conflicts).Distinct(),
+                .. guard
+                    .Conflicts.Concat(ipsec.Conflicts)
+                    .Concat(links.Conflicts)
+                    .Concat(@switch.Conflicts)
+                    .Distinct(),
             ],
             Notices = [.. Notices(intent, observation), .. guard.Notices],
         };

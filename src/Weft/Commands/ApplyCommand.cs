@@ -3,6 +3,7 @@ using System.Globalization;
 using Spectre.Console;
 using Weft.Core.Execution;
 using Weft.Core.Intents;
+using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
 using Weft.Rendering;
@@ -12,6 +13,8 @@ namespace Weft.Commands;
 /// <summary><c>weft apply</c>: makes this host match the overlay file.</summary>
 internal static class ApplyCommand
 {
+    private static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
+
     /// <summary>The command.</summary>
     public static Command Create() =>
         Create(
@@ -87,7 +90,17 @@ internal static class ApplyCommand
                             cancellationToken
                         )
                 );
-                return Report(terminal, plan, result);
+                var code = Report(terminal, plan, result);
+                if (code == ExitCode.Done)
+                {
+                    await EstablishAsync(
+                        terminal,
+                        session,
+                        intentOf(observation),
+                        cancellationToken
+                    );
+                }
+                return code;
             }
         );
         return command;
@@ -101,6 +114,41 @@ internal static class ApplyCommand
         terminal.Error.Profile.Out.IsTerminal
             ? terminal.Error.Status().StartAsync("applying", context => apply(new Steps(context)))
             : apply(null);
+
+    /// <summary>
+    /// Has peers negotiated with that nothing is exchanged with yet. What another host has not done yet is no failure of
+    /// this one: it is said, and the first packet tries again.
+    /// </summary>
+    private static async Task EstablishAsync(
+        Output terminal,
+        HostSession session,
+        HostIntent intent,
+        CancellationToken cancellationToken
+    )
+    {
+        if (intent.Ipsec is not { Manager: IpsecManager.StrongSwan } ipsec)
+        {
+            return;
+        }
+        var down = await terminal.WhileAsync(
+            "Negotiating keys with the other hosts",
+            _ => session.EstablishAsync(intent, NegotiationPatience, cancellationToken)
+        );
+        string[] up =
+        [
+            .. ipsec.Peers.Select(peer => peer.Name).Except(down.Select(peer => peer.Peer)),
+        ];
+        if (up.Length > 0)
+        {
+            terminal.Out.MarkupLine(
+                $"[green]✓[/] encrypted: {string.Join(", ", up).EscapeMarkup()}"
+            );
+        }
+        foreach (var (peer, why) in down)
+        {
+            terminal.Notice($"nothing crosses to {peer} yet: {why}");
+        }
+    }
 
     private static int Report(Output terminal, Plan plan, ApplyResult result)
     {

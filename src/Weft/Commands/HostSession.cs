@@ -1,6 +1,8 @@
+using System.Collections.Immutable;
 using Weft.Core;
 using Weft.Core.Execution;
 using Weft.Core.Intents;
+using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
 using Weft.Core.Planning;
@@ -12,12 +14,16 @@ internal sealed class HostSession : IAsyncDisposable
 {
     private readonly LocalHost doors;
     private readonly string[] namespaces;
+    private readonly IpsecCredentials? credentials;
 
     private HostSession(Overlay overlay, string host, LocalHost doors)
     {
         Overlay = overlay;
         Host = host;
         this.doors = doors;
+        credentials = overlay.Tunnels.Ipsec?.Credentials is CertificateFiles files
+            ? files.Of(host)
+            : overlay.Tunnels.Ipsec?.Credentials;
         namespaces =
         [
             .. overlay
@@ -52,7 +58,7 @@ internal sealed class HostSession : IAsyncDisposable
 
     /// <summary>Reads the host.</summary>
     public Task<HostObservation> ObserveAsync(CancellationToken cancellationToken) =>
-        doors.ObserveAsync(namespaces, cancellationToken);
+        doors.ObserveAsync(namespaces, credentials, cancellationToken);
 
     /// <summary>What the host must look like, which depends on what its kernel can do.</summary>
     public HostIntent Intend(HostObservation observation) =>
@@ -68,11 +74,19 @@ internal sealed class HostSession : IAsyncDisposable
     ) =>
         new Applier(
             doors,
-            namespaces,
+            token => doors.ObserveAsync(namespaces, credentials, token),
             seen => Planner.Plan(intend(seen), seen),
             patience,
             TimeProvider.System
         ).ApplyAsync(observation, progress, cancellationToken);
+
+    /// <summary>Has every peer negotiated with that packets are not exchanged with yet.</summary>
+    /// <returns>The peers that this did not come to an end with in time, and why.</returns>
+    public Task<ImmutableArray<(string Peer, string Why)>> EstablishAsync(
+        HostIntent intent,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    ) => Applier.EstablishAsync(doors, intent, patience, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => doors.DisposeAsync();

@@ -39,10 +39,10 @@ internal static class LabUpCommand
         {
             Description = "Use the kernel's datapath, and refuse where there is none.",
         };
-        var isolation = new Option<Isolation>("--isolation")
+        var isolation = new Option<Isolation?>("--isolation")
         {
             Description =
-                "What hosts are made of: netns, namespaces on this machine's kernel; or uml, User Mode Linux, a kernel for each.",
+                "What hosts are made of: netns, namespaces on this machine's kernel; or uml, User Mode Linux, a kernel for each. Unless given, netns where that can do what the overlay wants.",
             HelpName = "KIND",
         };
         var bare = new Option<bool>("--no-apply")
@@ -73,9 +73,9 @@ internal static class LabUpCommand
                     new LabOptions
                     {
                         Name = parsed.GetValue(name),
-                        Isolation = parsed.GetValue(isolation),
                         Datapath = Forced(parsed.GetValue(userspace), parsed.GetValue(kernel)),
                     },
+                    parsed.GetValue(isolation),
                     parsed.GetValue(bare),
                     cancellationToken
                 );
@@ -112,6 +112,7 @@ internal static class LabUpCommand
         string? path,
         int? hosts,
         LabOptions options,
+        Isolation? isolation,
         bool bare,
         CancellationToken cancellationToken
     )
@@ -128,6 +129,10 @@ internal static class LabUpCommand
         {
             return SayItIsUp(terminal, there, file);
         }
+        options = options with
+        {
+            Isolation = await ChooseAsync(terminal, overlay, isolation, cancellationToken),
+        };
         var started = Stopwatch.GetTimestamp();
         try
         {
@@ -157,6 +162,35 @@ internal static class LabUpCommand
             await Lab.DownAsync(name, cancellationToken: CancellationToken.None);
             throw new LabException($"interrupted: lab '{name}' is removed again");
         }
+    }
+
+    /// <summary>Namespaces, unless the overlay is encrypted and this machine's own kernel cannot do that.</summary>
+    private static async Task<Isolation> ChooseAsync(
+        Output terminal,
+        Overlay overlay,
+        Isolation? wanted,
+        CancellationToken cancellationToken
+    )
+    {
+        if (wanted is not null || overlay.Tunnels.Ipsec is null)
+        {
+            return wanted ?? Isolation.Netns;
+        }
+        var datapath = await Machine.ChooseDatapathAsync(
+            null,
+            DatapathChoice.Auto,
+            new NamespaceIsolation(),
+            cancellationToken
+        );
+        if (datapath is Labs.Datapath.Kernel)
+        {
+            return Isolation.Netns;
+        }
+        terminal.Out.WriteLine(
+            "The overlay is encrypted, which takes Open vSwitch's kernel datapath, and this machine's kernel has none:"
+        );
+        terminal.Out.WriteLine("each host gets a kernel of its own (User Mode Linux).");
+        return Isolation.Uml;
     }
 
     private static async Task<bool> ApplyAsync(

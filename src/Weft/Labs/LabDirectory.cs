@@ -30,6 +30,9 @@ internal sealed class LabDirectory
     /// <summary>The lab's copy of the overlay file.</summary>
     public string OverlayFile => Path.Combine(path, "overlay.yaml");
 
+    /// <summary>The directory of the certificates of a lab whose overlay has some.</summary>
+    public string Pki => Path.Combine(path, "pki");
+
     private string RecordFile => Path.Combine(path, "lab.json");
 
     /// <summary>The directories of all labs, ordered by name.</summary>

@@ -21,12 +21,7 @@ internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isola
     /// What is in the environment of everything that runs in the host: that namespaces stand in for the
     /// containers of all engines, and which datapath the lab was made with.
     /// </summary>
-    public IReadOnlyDictionary<string, string> Environment { get; } =
-        new Dictionary<string, string>
-        {
-            ["WEFT_ENGINE"] = "netns",
-            ["WEFT_DATAPATH"] = lab.Datapath is Datapath.Kernel ? "kernel" : "userspace",
-        };
+    public IReadOnlyDictionary<string, string> Environment { get; } = EnvironmentOf(lab);
 
     /// <summary>The command on the machine that runs a command in the host or in one of its containers.</summary>
     /// <exception cref="LabException">The host no longer runs.</exception>
@@ -60,4 +55,18 @@ internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isola
         IEnumerable<string> command,
         CancellationToken cancellationToken = default
     ) => Tool.RunAsync(Enter(container, command), default, Environment, cancellationToken);
+
+    private static Dictionary<string, string> EnvironmentOf(LabRecord lab)
+    {
+        var environment = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["WEFT_ENGINE"] = "netns",
+            ["WEFT_DATAPATH"] = lab.Datapath is Datapath.Kernel ? "kernel" : "userspace",
+        };
+        if (lab is { KeyVariable: { } variable, Key: { } key })
+        {
+            environment[variable] = key;
+        }
+        return environment;
+    }
 }

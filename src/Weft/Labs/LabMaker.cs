@@ -1,5 +1,9 @@
 using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using Weft.Core.Ipsec;
 using Weft.Core.Overlays;
+using Weft.Core.Pki;
 
 namespace Weft.Labs;
 
@@ -14,6 +18,13 @@ internal sealed class LabMaker(
 {
     private const int MostAtOnce = 16;
 
+    private const int KeyBytes = 32;
+    private const int CertificateDays = 365;
+
+    private const string WritePrivately =
+        "umask 077; mkdir -p \"${1%/*}\"; rm -f \"$1\"; cat >\"$1\"";
+
+    private readonly IpsecCredentials? credentials = overlay.Tunnels.Ipsec?.Credentials;
     private int ready;
 
     /// <summary>Makes the lab and writes down each step before it is taken.</summary>
@@ -29,6 +40,10 @@ internal sealed class LabMaker(
         try
         {
             options.Progress?.Invoke("preparing");
+            if (credentials is CertificateFiles)
+            {
+                MakeCertificates();
+            }
             using var wire = Segment.Prepare(directory, isolation.ControlAddress);
             var record = new LabRecord
             {
@@ -36,6 +51,11 @@ internal sealed class LabMaker(
                 Overlay = overlay.Name,
                 Isolation = options.Isolation,
                 Program = options.Program,
+                Key =
+                    credentials is SharedKey
+                        ? Convert.ToBase64String(RandomNumberGenerator.GetBytes(KeyBytes))
+                        : null,
+                KeyVariable = (credentials as KeyVariable)?.Name,
                 Datapath = datapath,
                 Created = TimeProvider.System.GetUtcNow(),
                 Boot = Machine.Boot,
@@ -90,6 +110,7 @@ internal sealed class LabMaker(
                         ),
                     };
                     await SetUpAsync(record, hosts[index], file, cancellation);
+                    await GiveCredentialsAsync(record, hosts[index], cancellation);
                     options.Progress?.Invoke(
                         $"{Interlocked.Increment(ref ready)} of {hosts.Length} hosts ready"
                     );
@@ -144,7 +165,57 @@ internal sealed class LabMaker(
             $"{subnet.PrefixLength}",
             $"{subnet}",
             string.Join(' ', ContainersOn(host)),
+            overlay.Tunnels.Ipsec is { Manager: IpsecManager.StrongSwan } ? "strongswan" : "",
         ];
+    }
+
+    /// <summary>Puts what the hosts prove who they are with where the overlay looks for it.</summary>
+    private async Task GiveCredentialsAsync(
+        LabRecord lab,
+        HostRecord host,
+        CancellationToken cancellationToken
+    )
+    {
+        IEnumerable<(string Path, string Text)> files = credentials switch
+        {
+            KeyFile { Path: var path } => [(path, $"{lab.Key}\n")],
+            CertificateFiles of => CertificatesOf(host.Name, of.Of(host.Name)),
+            _ => [],
+        };
+        foreach (var (path, text) in files)
+        {
+            var written = await new LabHost(lab, host, isolation).RunAsync(
+                ["sh", "-euc", WritePrivately, "weft", path],
+                Encoding.UTF8.GetBytes(text),
+                cancellationToken
+            );
+            if (written.ExitCode != 0)
+            {
+                throw new LabException($"host '{host.Name}': {written.Errors.Trim()}");
+            }
+        }
+    }
+
+    private (string, string)[] CertificatesOf(string host, CertificateFiles files)
+    {
+        var pki = new PkiDirectory(directory.Pki);
+        var pair = pki.ReadPair(host);
+        return
+        [
+            (files.Authority, File.ReadAllText(pki.CertificateFile(PkiDirectory.Authority))),
+            (files.Certificate, pair.Certificate),
+            (files.Key, pair.Key),
+        ];
+    }
+
+    private void MakeCertificates()
+    {
+        using var writer = PkiWriter.Make(new PkiDirectory(directory.Pki), TimeProvider.System);
+        writer.MakeAuthority(overlay.Name, KeyKind.P256, days: CertificateDays);
+        foreach (var host in overlay.Hosts)
+        {
+            writer.Issue(CertificateNames.Of(overlay, host), null, days: CertificateDays);
+        }
     }
 
     private IEnumerable<string> ContainersOn(Host host) =>

@@ -18,6 +18,12 @@ internal sealed record LabRecord
     /// <summary>The beginning of the command line of the program that runs in its hosts.</summary>
     public IReadOnlyList<string> Program { get; init; } = [];
 
+    /// <summary>The lab's own shared key, for an overlay that has one; the machine's keys are not for labs.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>The variable in the hosts' environment that holds <see cref="Key"/>, where the overlay says so.</summary>
+    public string? KeyVariable { get; init; }
+
     /// <summary>The datapath of its switches, <c>kernel</c> or <c>userspace</c>.</summary>
     public required Datapath Datapath { get; init; }
 

@@ -1,7 +1,7 @@
-# host-boot.sh DATAPATH MTU ADDRESS LENGTH SUBNET CONTAINERS: what a host of a lab does each time that it is started:
-# gives itself its underlay address, starts Open vSwitch and makes a namespace for each container.
+# host-boot.sh DATAPATH MTU ADDRESS LENGTH SUBNET CONTAINERS IPSEC: what a host of a lab does each time that it is started:
+# gives itself its underlay address, starts Open vSwitch and what IPSEC names, and makes a namespace for each container.
 set -eu
-datapath=$1 mtu=$2 address=$3 length=$4 subnet=$5 containers=$6
+datapath=$1 mtu=$2 address=$3 length=$4 subnet=$5 containers=$6 ipsec=$7
 
 underlay=eth0
 [ "$datapath" = kernel ] || underlay=br-phy
@@ -27,6 +27,9 @@ if [ "$datapath" = userspace ]; then
   ovs-vsctl --no-wait --may-exist add-br br-phy -- set bridge br-phy datapath_type=netdev fail_mode=standalone \
     -- set interface br-phy mtu_request="$mtu" -- --may-exist add-port br-phy eth0
 fi
+if [ "$ipsec" = strongswan ]; then
+  setsid /usr/lib/ipsec/charon --use-syslog no </dev/null >/var/log/charon.log 2>&1 &
+fi
 # Open vSwitch 3.1 that starts within ten seconds of its kernel counts no processor, makes no thread for packets that
 # miss the datapath, and loses them all until it is started again.
 while read -r uptime idle </proc/uptime && [ "${uptime%%.*}" -lt 11 ]; do sleep 0.1; done
@@ -37,3 +40,4 @@ for container in $containers; do
   ip netns add "$container"
   ip -n "$container" link set lo up
 done
+while [ "$ipsec" = strongswan ] && [ ! -S /run/charon.vici ]; do sleep 0.1; done

@@ -49,7 +49,10 @@ public sealed class HostileSessionTests
         // comes through sees the end of its connection as well is a matter of moments.
         foreach (var step in new[] { "list_dbs", "get_schema", "monitor", "transact", "call" })
         {
-            Assert.Contains(outcomes.Keys, o => o.EndsWith($" in {step}", StringComparison.Ordinal));
+            Assert.Contains(
+                outcomes.Keys,
+                o => o.EndsWith($" in {step}", StringComparison.Ordinal)
+            );
         }
         Assert.Contains(outcomes.Keys, o => o is "whole" or "stale replica");
     }

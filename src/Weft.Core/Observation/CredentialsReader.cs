@@ -1,0 +1,120 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Weft.Core.Ipsec;
+using Weft.Core.Linux;
+using Weft.Core.Pki;
+
+namespace Weft.Core.Observation;
+
+/// <summary>Reads what a host proves who it is with.</summary>
+public static class CredentialsReader
+{
+    private const int LeastKeyBytes = 16;
+
+    /// <summary>Reads the credentials from where they are; what is wrong with them is in the result.</summary>
+    /// <param name="credentials">Where they are, for this host.</param>
+    public static CredentialsObservation Read(IpsecCredentials credentials)
+    {
+        try
+        {
+            return credentials switch
+            {
+                InlineKey { Key: var key } => new CredentialsObservation { SharedKeys = [key] },
+                KeyFile { Path: var path } => KeysOf(
+                    PrivateDirectory.ReadSecret(path),
+                    path,
+                    $"the key file {path} is not there: put the same key into it on every host, and `chmod 600` it "
+                        + $"(a new key: `head -c 32 /dev/urandom | base64 > {path}`)"
+                ),
+                KeyVariable { Name: var name } => KeysOf(
+                    Environment.GetEnvironmentVariable(name),
+                    $"${name}",
+                    $"the environment has no variable {name}, which is to hold the key: set it for weft"
+                ),
+                CertificateFiles files => new CredentialsObservation { Certificate = Read(files) },
+                _ => throw new InvalidOperationException($"unknown credentials {credentials}"),
+            };
+        }
+        catch (HostException exception)
+        {
+            return new CredentialsObservation { Problem = exception.Message };
+        }
+    }
+
+    private static CredentialsObservation KeysOf(string? text, string where, string absent)
+    {
+        if (text is null)
+        {
+            throw new HostException(absent);
+        }
+        var keys = text.Split(
+                '\n',
+                StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries
+            )
+            .Select(Secret.OfText)
+            .ToImmutableArray();
+        return keys is [] || keys.Any(key => key.Reveal().Length < LeastKeyBytes)
+            ? throw new HostException(
+                $"{where} must hold a key of at least {LeastKeyBytes} characters on a line"
+            )
+            : new CredentialsObservation { SharedKeys = keys };
+    }
+
+    private static HostCertificate Read(CertificateFiles files)
+    {
+        var directory = Path.GetDirectoryName(files.Certificate)!;
+        var name = Path.GetFileNameWithoutExtension(files.Certificate);
+        // Files of one name are a pair that may be renewed while they are read.
+        var pair =
+            files.Key == new PkiDirectory(directory).KeyFile(name)
+            && files.Certificate == new PkiDirectory(directory).CertificateFile(name)
+                ? new PkiDirectory(directory).ReadPair(name)
+                : new PemPair(
+                    Required(PrivateDirectory.ReadText(files.Certificate), files.Certificate),
+                    Required(PrivateDirectory.ReadSecret(files.Key), files.Key)
+                );
+        try
+        {
+            using var certificate = X509Certificate2.CreateFromPem(pair.Certificate, pair.Key);
+            var authorities = new X509Certificate2Collection();
+            authorities.ImportFromPem(
+                Required(PrivateDirectory.ReadText(files.Authority), files.Authority)
+            );
+            return new HostCertificate(
+                [.. certificate.RawDataMemory.Span],
+                [.. authorities.Select(one => one.RawData.ToImmutableArray())],
+                KeyOf(pair.Key, files.Key),
+                KeyIdOf(certificate),
+                new DateTimeOffset(certificate.NotAfter.ToUniversalTime())
+            );
+        }
+        catch (CryptographicException exception)
+        {
+            throw new HostException(
+                $"{files.Certificate}, {files.Key} and {files.Authority} are no certificate, its key and its authority: {exception.Message}",
+                exception
+            );
+        }
+    }
+
+    private static Secret KeyOf(string pem, string file)
+    {
+        var found = PemEncoding.Find(pem);
+        var der = new byte[found.DecodedDataLength];
+        return Convert.TryFromBase64Chars(pem.AsSpan()[found.Base64Data], der, out var length)
+            ? Secret.Of(der.AsSpan(0, length))
+            : throw new HostException($"{file} holds no private key in PEM");
+    }
+
+#pragma warning disable CA5350 // It names a key and protects nothing: RFC 5280 section 4.2.1.2 (1), strongSwan's KEYID_PUBKEY_SHA1.
+    private static string KeyIdOf(X509Certificate2 certificate) =>
+        Convert.ToHexStringLower(SHA1.HashData(certificate.PublicKey.EncodedKeyValue.RawData));
+#pragma warning restore CA5350
+
+    private static string Required(string? text, string file) =>
+        text
+        ?? throw new HostException(
+            $"{file} is not there: make certificates with `weft pki`, and copy this host's here"
+        );
+}

@@ -1,0 +1,57 @@
+using System.Collections.Immutable;
+
+namespace Weft.Core.Observation;
+
+/// <summary>What strongSwan's daemon has loaded and negotiated, of whoever's it is.</summary>
+public sealed record StrongSwanObservation
+{
+    /// <summary>Why the daemon cannot be spoken to and what to do; null if it can.</summary>
+    public string? Problem { get; init; }
+
+    /// <summary>The connections that are loaded: the names of their children, by name.</summary>
+    public ImmutableDictionary<string, ImmutableArray<string>> Connections { get; init; } =
+        ImmutableDictionary<string, ImmutableArray<string>>.Empty;
+
+    /// <summary>The identifiers of the shared keys that are loaded.</summary>
+    public ImmutableArray<string> SharedKeys { get; init; } = [];
+
+    /// <summary>The identifiers (SHA-1 of the public key, in hexadecimal) of the private keys that are loaded.</summary>
+    public ImmutableArray<string> PrivateKeys { get; init; } = [];
+
+    /// <summary>The IKE SAs.</summary>
+    public ImmutableArray<IkeAssociation> Associations { get; init; } = [];
+}
+
+/// <summary>An IKE SA (RFC 7296): two hosts that know each other.</summary>
+/// <param name="Connection">The connection that it is of.</param>
+/// <param name="Id">The daemon's number for it.</param>
+/// <param name="IsInitiator">Whether this host began it.</param>
+/// <param name="IsEstablished">Whether both have proved who they are.</param>
+/// <param name="Children">What it protects packets by.</param>
+public sealed record IkeAssociation(
+    string Connection,
+    long Id,
+    bool IsInitiator,
+    bool IsEstablished,
+    ImmutableArray<ChildAssociation> Children
+);
+
+/// <summary>A child SA: a pair of ESP associations in the kernel.</summary>
+/// <param name="Name">The child's name.</param>
+/// <param name="IsInstalled">Whether it protects packets.</param>
+/// <param name="Cipher">How, in words.</param>
+/// <param name="InUdp">Whether ESP travels inside UDP (RFC 3948).</param>
+/// <param name="Age">How long it has been there.</param>
+/// <param name="RekeyIn">When the next one takes its place.</param>
+/// <param name="BytesIn">The bytes that came by it.</param>
+/// <param name="BytesOut">The bytes that went by it.</param>
+public sealed record ChildAssociation(
+    string Name,
+    bool IsInstalled,
+    string Cipher,
+    bool InUdp,
+    TimeSpan? Age,
+    TimeSpan? RekeyIn,
+    long BytesIn,
+    long BytesOut
+);

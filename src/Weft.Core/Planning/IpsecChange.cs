@@ -1,0 +1,59 @@
+using Weft.Core.Ipsec;
+using Weft.Vici;
+
+namespace Weft.Core.Planning;
+
+/// <summary>A change of what strongSwan's daemon has loaded, over its VICI socket.</summary>
+/// <param name="Action">What it does.</param>
+/// <param name="What">The kind of thing.</param>
+/// <param name="Name">The thing's name.</param>
+/// <param name="Detail">What is being done to it, in words.</param>
+/// <param name="Stage">When: what is loaded before the switch's transaction, what goes after it.</param>
+public abstract record IpsecChange(
+    ChangeAction Action,
+    string What,
+    string Name,
+    string Detail,
+    Stage Stage
+) : Change(Action, What, Name, Detail)
+{
+    /// <summary>There is no command for it: <c>swanctl</c> loads whole files, and a key must not be in one.</summary>
+    public override IEnumerable<string> Commands =>
+        [$"# strongSwan, by its VICI socket: {Action.ToString().ToLowerInvariant()} {What} {Name}"];
+}
+
+/// <summary>A connection is loaded, or loaded anew.</summary>
+/// <param name="Action">What it does.</param>
+/// <param name="Name">The connection's name.</param>
+/// <param name="Detail">In words.</param>
+/// <param name="Message">The connection as <c>load-conn</c> takes it.</param>
+public sealed record LoadConnection(
+    ChangeAction Action,
+    string Name,
+    string Detail,
+    ViciMessage Message
+) : IpsecChange(Action, "connection", Name, Detail, Stage.BeforeSwitch);
+
+/// <summary>A connection goes, and with it what was negotiated.</summary>
+/// <param name="Name">The connection's name.</param>
+public sealed record UnloadConnection(string Name)
+    : IpsecChange(ChangeAction.Remove, "connection", Name, "", Stage.Last);
+
+/// <summary>A shared key is loaded.</summary>
+/// <param name="Name">Its identifier.</param>
+/// <param name="Peer">The host that it is shared with.</param>
+/// <param name="Key">The key.</param>
+/// <param name="Owners">The identities of the two.</param>
+public sealed record LoadSharedKey(string Name, string Peer, Secret Key, params string[] Owners)
+    : IpsecChange(ChangeAction.Add, "key", Name, $"shared with {Peer}", Stage.BeforeSwitch);
+
+/// <summary>A shared key goes.</summary>
+/// <param name="Name">Its identifier.</param>
+public sealed record UnloadSharedKey(string Name)
+    : IpsecChange(ChangeAction.Remove, "key", Name, "", Stage.Last);
+
+/// <summary>The host's private key is loaded.</summary>
+/// <param name="Name">Its identifier.</param>
+/// <param name="Key">The key.</param>
+public sealed record LoadPrivateKey(string Name, Secret Key)
+    : IpsecChange(ChangeAction.Add, "key", Name, "of this host's certificate", Stage.BeforeSwitch);

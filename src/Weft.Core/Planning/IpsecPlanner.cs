@@ -1,0 +1,255 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.IO.Hashing;
+using System.Security.Cryptography;
+using Weft.Core.Addressing;
+using Weft.Core.Intents;
+using Weft.Core.Ipsec;
+using Weft.Core.Observation;
+using Weft.Vici;
+
+namespace Weft.Core.Planning;
+
+/// <summary>
+/// Plans what strongSwan has to have loaded: a connection for each peer, and what this host proves who it is with. What
+/// is not called as Weft calls its own is left alone: other tunnels of the host may be in the same daemon.
+/// </summary>
+/// <remarks>
+/// The daemon does not tell all that a connection was loaded with. So the name of a child ends with a digest of it: a
+/// connection whose children are called as they should be is as it should be.
+/// </remarks>
+internal sealed class IpsecPlanner(HostIntent intent, HostObservation observation)
+{
+    // AES-GCM with 256-bit keys, a fresh Diffie-Hellman exchange for each key, extended sequence numbers.
+    private const string IkeProposal = "aes256gcm16-prfsha384-ecp384";
+    private const string EspProposal = "aes256gcm16-ecp384-esn";
+    private const string IkeRekey = "4h";
+    private const string ChildRekey = "1h";
+    private const string DeadPeerDelay = "10s";
+
+    // Packets of one host may overtake each other on several processors and paths; the kernel's own default is 32.
+    private const int ReplayWindow = 1024;
+
+    public List<Change> Additions { get; } = [];
+
+    public List<Change> Removals { get; } = [];
+
+    public List<Conflict> Conflicts { get; } = [];
+
+    /// <summary>The name of the connection to a peer.</summary>
+    public static string ConnectionName(string overlay, string peer) => $"weft-{overlay}/{peer}";
+
+    public void Plan()
+    {
+        var wanted = intent.Ipsec is { Manager: IpsecManager.StrongSwan } ipsec ? ipsec : null;
+        var own = $"weft-{intent.Overlay}/";
+        var connections = new HashSet<string>(StringComparer.Ordinal);
+        var keys = new HashSet<string>(StringComparer.Ordinal);
+        if (wanted is not null && IsPossible(wanted))
+        {
+            var credentials = observation.Credentials!;
+            if (
+                credentials.Certificate is { } certificate
+                && !observation.StrongSwan.PrivateKeys.Contains(certificate.KeyId)
+            )
+            {
+                Additions.Add(new LoadPrivateKey(certificate.KeyId, certificate.Key));
+            }
+            foreach (var peer in wanted.Peers)
+            {
+                AddKeys(wanted, peer, credentials, keys);
+                AddConnection(wanted, peer, credentials, connections);
+            }
+        }
+        else if (wanted is not null)
+        {
+            return;
+        }
+        Removals.AddRange(
+            observation
+                .StrongSwan.Connections.Keys.Where(name =>
+                    name.StartsWith(own, StringComparison.Ordinal) && !connections.Contains(name)
+                )
+                .Order(StringComparer.Ordinal)
+                .Select(name => new UnloadConnection(name))
+        );
+        Removals.AddRange(
+            observation
+                .StrongSwan.SharedKeys.Where(id =>
+                    id.StartsWith(own, StringComparison.Ordinal) && !keys.Contains(id)
+                )
+                .Order(StringComparer.Ordinal)
+                .Select(id => new UnloadSharedKey(id))
+        );
+    }
+
+    private bool IsPossible(IpsecIntent ipsec)
+    {
+        if (observation.StrongSwan.Problem is { } problem)
+        {
+            Conflicts.Add(new("strongSwan", $"the overlay has `ipsec`, and {problem}"));
+            return false;
+        }
+        if (observation.Credentials is not { Problem: null })
+        {
+            Conflicts.Add(
+                new(
+                    "credentials",
+                    observation.Credentials?.Problem
+                        ?? $"what host '{intent.Host}' proves who it is with was not read ({ipsec.Manager})"
+                )
+            );
+            return false;
+        }
+        return true;
+    }
+
+    private void AddKeys(
+        IpsecIntent ipsec,
+        IpsecPeer peer,
+        CredentialsObservation credentials,
+        HashSet<string> wanted
+    )
+    {
+        foreach (var key in credentials.SharedKeys)
+        {
+            var id = $"{ConnectionName(intent.Overlay, peer.Name)}/{TagOf(key)}";
+            wanted.Add(id);
+            if (!observation.StrongSwan.SharedKeys.Contains(id))
+            {
+                Additions.Add(
+                    new LoadSharedKey(id, peer.Name, key, ipsec.LocalIdentity, peer.Identity)
+                );
+            }
+        }
+    }
+
+    private void AddConnection(
+        IpsecIntent ipsec,
+        IpsecPeer peer,
+        CredentialsObservation credentials,
+        HashSet<string> wanted
+    )
+    {
+        var name = ConnectionName(intent.Overlay, peer.Name);
+        wanted.Add(name);
+        var connection = Connection(ipsec, peer, credentials);
+        var children = connection.Section("children")!.Sections.Select(child => child.Key);
+        var there = observation.StrongSwan.Connections.TryGetValue(name, out var loaded);
+        if (!there || !loaded.ToHashSet(StringComparer.Ordinal).SetEquals(children))
+        {
+            Additions.Add(
+                new LoadConnection(
+                    there ? ChangeAction.Set : ChangeAction.Add,
+                    name,
+                    $"{peer.Traffic} to and from {peer.Address}, {EspProposal}, by {(credentials.Certificate is null ? "shared key" : "certificate")}",
+                    connection
+                )
+            );
+        }
+    }
+
+    private static ViciMessage Connection(
+        IpsecIntent ipsec,
+        IpsecPeer peer,
+        CredentialsObservation credentials
+    )
+    {
+        var certificate = credentials.Certificate;
+        var connection = new ViciMessage
+        {
+            ["version"] = 2,
+            ["local_addrs"] = ViciList.Of(ipsec.LocalAddress.ToString()),
+            ["remote_addrs"] = ViciList.Of(peer.Address.ToString()),
+            ["proposals"] = ViciList.Of(IkeProposal),
+            ["unique"] = "never",
+            ["mobike"] = false,
+            ["keyingtries"] = 1,
+            ["dpd_delay"] = DeadPeerDelay,
+            ["rekey_time"] = IkeRekey,
+            ["reauth_time"] = "0s",
+            ["local"] = new ViciMessage
+            {
+                ["auth"] = certificate is null ? "psk" : "pubkey",
+                ["id"] = Identity(ipsec.LocalIdentity, certificate),
+                ["certs"] = certificate is null
+                    ? null
+                    : ViciList.Of(new ViciValue(certificate.Certificate.AsMemory())),
+            },
+            ["remote"] = new ViciMessage
+            {
+                ["auth"] = certificate is null ? "psk" : "pubkey",
+                ["id"] = Identity(peer.Identity, certificate),
+                ["cacerts"] = certificate is null
+                    ? null
+                    : ViciList.Of([
+                        .. certificate.Authorities.Select(one => new ViciValue(one.AsMemory())),
+                    ]),
+            },
+        };
+        var children = Children(peer.Traffic).ToList();
+        var digest = DigestOf([
+            .. connection.Encode(),
+            .. children.SelectMany(child => child.Message.Encode()),
+        ]);
+        return connection.With(
+            "children",
+            new ViciMessage(
+                children.Select(child => new KeyValuePair<string, ViciNode>(
+                    $"{child.Name}-{digest}",
+                    child.Message
+                ))
+            )
+        );
+    }
+
+    /// <summary>A name that could be taken for an address is said to be none.</summary>
+    private static string Identity(string identity, HostCertificate? certificate) =>
+        certificate is null ? identity : $"@{identity}";
+
+    /// <summary>
+    /// GRE is the same in both directions. Packets of vxlan and geneve have their port as destination both ways, and a
+    /// child selects by the same end's port both ways: it takes two.
+    /// </summary>
+    private static IEnumerable<(string Name, ViciMessage Message)> Children(TunnelTraffic traffic)
+    {
+        if (traffic.Port is not { } port)
+        {
+            yield return ("gre", Child("dynamic[gre]", "dynamic[gre]"));
+            yield break;
+        }
+        var to = string.Create(CultureInfo.InvariantCulture, $"dynamic[udp/{port}]");
+        yield return ("out", Child("dynamic[udp]", to));
+        yield return ("in", Child(to, "dynamic[udp]"));
+    }
+
+    private static ViciMessage Child(string local, string remote) =>
+        new()
+        {
+            ["mode"] = "transport",
+            ["local_ts"] = ViciList.Of(local),
+            ["remote_ts"] = ViciList.Of(remote),
+            ["esp_proposals"] = ViciList.Of(EspProposal),
+            ["replay_window"] = ReplayWindow,
+            ["rekey_time"] = ChildRekey,
+            // The first packet negotiates, whatever became of the association before.
+            ["start_action"] = "trap",
+            ["dpd_action"] = "trap",
+            ["close_action"] = "trap",
+        };
+
+    private static string DigestOf(byte[] bytes) =>
+        XxHash3.HashToUInt64(bytes).ToString("x16", CultureInfo.InvariantCulture)[..8];
+
+    /// <summary>
+    /// Tells keys apart, and gives nothing of a key away that guesses could be checked against: the daemon logs it.
+    /// </summary>
+    private static string TagOf(Secret key)
+    {
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData([.. "weft "u8, .. key.Reveal()], hash);
+        return BinaryPrimitives
+            .ReadUInt16BigEndian(hash)
+            .ToString("x4", CultureInfo.InvariantCulture);
+    }
+}
