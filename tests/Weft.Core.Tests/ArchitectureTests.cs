@@ -87,6 +87,7 @@ public sealed class ArchitectureTests
                 "Linux",
                 "Observation",
                 "Overlays",
+                "Pki",
                 "Planning",
             ],
             House

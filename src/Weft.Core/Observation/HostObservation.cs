@@ -46,6 +46,7 @@ public sealed record HostObservation
         {
             Switch = new SwitchObservation(),
             Links = ImmutableDictionary<string, Link>.Empty,
+            Credentials = new CredentialsObservation(),
             Namespaces = namespaces.ToImmutableDictionary(
                 name => name,
                 _ => ImmutableDictionary<string, Link>.Empty

@@ -1,11 +1,13 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Weft.Core.Intents;
+using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 
 namespace Weft.Core.Planning;
 
 /// <summary>Intent beside observation: how each thing that the overlay wants of a host stands.</summary>
-/// <param name="Items">The things, grouped by kind: switch, tunnels, guard, networks, containers.</param>
+/// <param name="Items">The things, grouped by kind: switch, tunnels, guard, encryption, networks, containers.</param>
 /// <param name="Drift">What differs from the intent, as the changes that would mend it.</param>
 /// <param name="Conflicts">What stands in the way of mending.</param>
 /// <param name="Notices">What the administrator should know.</param>
@@ -34,6 +36,9 @@ public sealed record HostStatus(
                 .. intent.Switch is { } @switch ? [builder.Switch(@switch)] : (StatusItem[])[],
                 .. ports.Where(port => port.Peer is not null).Select(builder.Tunnel),
                 .. (intent.Ipsec?.Peers ?? []).Select(builder.Guard),
+                .. intent.Ipsec is { Manager: IpsecManager.StrongSwan } ipsec
+                    ? ipsec.Peers.Select(peer => builder.Encryption(intent.Overlay, peer))
+                    : [],
                 .. intent
                     .Links.OfType<BridgeLinkIntent>()
                     .Select(bridge => builder.Bridge(intent, bridge)),
@@ -108,6 +113,68 @@ public sealed record HostStatus(
                     string.Join("; ", wrong)
                 );
         }
+
+        /// <summary>What is negotiated with a peer: a connection whose every child protects packets, or nothing crosses.</summary>
+        public StatusItem Encryption(string overlay, IpsecPeer peer)
+        {
+            var name = IpsecPlanner.ConnectionName(overlay, peer.Name);
+            var ikes = observation
+                .StrongSwan.Associations.Where(ike => ike.Connection == name)
+                .ToList();
+            var children = ikes.Where(ike => ike.IsEstablished)
+                .SelectMany(ike => ike.Children)
+                .Where(child => child.IsInstalled)
+                .ToList();
+            var wanted = observation.StrongSwan.Connections.GetValueOrDefault(name, []);
+            if (
+                !changes[name].Any()
+                && wanted.Length > 0
+                && wanted.All(child => children.Exists(one => one.Name == child))
+            )
+            {
+                return new StatusItem("encryption", peer.Name, Words(children), ItemState.Ok, null);
+            }
+            var why =
+                wanted.Length == 0 ? "strongSwan does not know the connection"
+                : children.Count > 0 ? "half of it is negotiated"
+                : ikes.Exists(ike => ike.IsEstablished)
+                    ? "the hosts know each other and have agreed on nothing"
+                : ikes.Count > 0 ? "being negotiated"
+                : "nothing is negotiated";
+            return new StatusItem(
+                "encryption",
+                peer.Name,
+                "ESP by strongSwan",
+                ItemState.Error,
+                $"DOWN, nothing crosses: {why}; `weft apply` tries again and says what is wrong"
+            );
+        }
+
+        private static string Words(List<ChildAssociation> children)
+        {
+            // Of two that do the same, the newer one is used.
+            var newest = children.MinBy(child => child.Age ?? TimeSpan.MaxValue)!;
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"ESP{(newest.InUdp ? " in UDP" : "")} {newest.Cipher}, {Duration(newest.Age)} old, next key in {Duration(newest.RekeyIn)}, "
+                    + $"{children.Sum(child => child.BytesIn)} bytes in, {children.Sum(child => child.BytesOut)} out"
+            );
+        }
+
+        private static string Duration(TimeSpan? time) =>
+            time switch
+            {
+                null => "?",
+                { TotalMinutes: < 2 } brief => string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{brief.TotalSeconds:0} s"
+                ),
+                { TotalHours: < 2 } middle => string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{middle.TotalMinutes:0} min"
+                ),
+                { } whole => string.Create(CultureInfo.InvariantCulture, $"{whole.TotalHours:0} h"),
+            };
 
         public StatusItem Bridge(HostIntent intent, BridgeLinkIntent bridge)
         {
@@ -199,8 +266,8 @@ public sealed record HostStatus(
 }
 
 /// <summary>How one thing stands.</summary>
-/// <param name="Kind"><c>switch</c>, <c>tunnel</c>, <c>guard</c>, <c>network</c> or <c>container</c>.</param>
-/// <param name="Name">The thing's name in the overlay file; of a tunnel or guard, the other host's.</param>
+/// <param name="Kind"><c>switch</c>, <c>tunnel</c>, <c>guard</c>, <c>encryption</c>, <c>network</c> or <c>container</c>.</param>
+/// <param name="Name">The thing's name in the overlay file; of a tunnel, guard or encryption, the other host's.</param>
 /// <param name="Intended">What it must be, in words.</param>
 /// <param name="State">How it stands.</param>
 /// <param name="Detail">What is wrong; null if nothing is.</param>
@@ -224,7 +291,7 @@ public enum ItemState
     /// <summary>There, but not as intended.</summary>
     Differs,
 
-    /// <summary>As intended, but Open vSwitch cannot make it work.</summary>
+    /// <summary>As intended on this host, and it does not work.</summary>
     Error,
 
     /// <summary>Nothing can be done until the container is there.</summary>

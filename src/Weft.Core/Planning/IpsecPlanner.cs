@@ -47,7 +47,17 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         var keys = new HashSet<string>(StringComparer.Ordinal);
         if (wanted is not null && IsPossible(wanted))
         {
-            var credentials = observation.Credentials!;
+            // What is there of the other kind, from before, is not for this overlay.
+            var credentials =
+                wanted.Credentials is SharedKey
+                    ? observation.Credentials! with
+                    {
+                        Certificate = null,
+                    }
+                    : observation.Credentials! with
+                    {
+                        SharedKeys = [],
+                    };
             if (
                 credentials.Certificate is { } certificate
                 && !observation.StrongSwan.PrivateKeys.Contains(certificate.KeyId)
@@ -142,7 +152,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
                 new LoadConnection(
                     there ? ChangeAction.Set : ChangeAction.Add,
                     name,
-                    $"{peer.Traffic} to and from {peer.Address}, {EspProposal}, by {(credentials.Certificate is null ? "shared key" : "certificate")}",
+                    $"{peer.Traffic} to and from {peer.Address}, {EspProposal}, by {(ipsec.Credentials is SharedKey ? "shared key" : "certificate")}",
                     connection
                 )
             );
@@ -156,6 +166,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     )
     {
         var certificate = credentials.Certificate;
+        var isShared = ipsec.Credentials is SharedKey;
         var connection = new ViciMessage
         {
             ["version"] = 2,
@@ -170,16 +181,16 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
             ["reauth_time"] = "0s",
             ["local"] = new ViciMessage
             {
-                ["auth"] = certificate is null ? "psk" : "pubkey",
-                ["id"] = Identity(ipsec.LocalIdentity, certificate),
+                ["auth"] = isShared ? "psk" : "pubkey",
+                ["id"] = Identity(ipsec.LocalIdentity, isShared),
                 ["certs"] = certificate is null
                     ? null
                     : ViciList.Of(new ViciValue(certificate.Certificate.AsMemory())),
             },
             ["remote"] = new ViciMessage
             {
-                ["auth"] = certificate is null ? "psk" : "pubkey",
-                ["id"] = Identity(peer.Identity, certificate),
+                ["auth"] = isShared ? "psk" : "pubkey",
+                ["id"] = Identity(peer.Identity, isShared),
                 ["cacerts"] = certificate is null
                     ? null
                     : ViciList.Of([
@@ -204,8 +215,8 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     }
 
     /// <summary>A name that could be taken for an address is said to be none.</summary>
-    private static string Identity(string identity, HostCertificate? certificate) =>
-        certificate is null ? identity : $"@{identity}";
+    private static string Identity(string identity, bool isAddress) =>
+        isAddress ? identity : $"@{identity}";
 
     /// <summary>
     /// GRE is the same in both directions. Packets of vxlan and geneve have their port as destination both ways, and a

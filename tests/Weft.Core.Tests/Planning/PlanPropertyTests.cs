@@ -113,6 +113,8 @@ public sealed class PlanPropertyTests
                             typed.Shell(command);
                         }
                         host.Apply(setting.Intend(overlay));
+                        // What strongSwan has loaded, no command gives.
+                        typed.TakeStrongSwanOf(host);
                         Assert.Equal(host.Describe(), typed.Describe());
                         Assert.Empty(typed.PlanFor(setting.Intend(overlay)).Changes);
                     }

@@ -9,6 +9,10 @@ internal sealed partial class ModelHost
     /// <summary>Runs a command line as a shell does.</summary>
     public void Shell(string line)
     {
+        if (line.StartsWith('#'))
+        {
+            return;
+        }
         switch (Split(line))
         {
             case ["ip", "netns", "exec", var space, "ethtool", "-K", var link, "tx", var state]:

@@ -13,7 +13,7 @@ internal sealed class RefusedException(string message) : Exception(message);
 
 /// <summary>
 /// One host in memory: the kernel's links (<c>ModelHost.Links.cs</c>) and policies (<c>ModelHost.Policies.cs</c>), Open vSwitch's database and daemon
-/// (<c>ModelHost.Switch.cs</c>), and a shell in front of them all (<c>ModelHost.Shell.cs</c>). It knows the commands
+/// (<c>ModelHost.Switch.cs</c>), strongSwan's daemon (<c>ModelHost.StrongSwan.cs</c>), and a shell in front of them all (<c>ModelHost.Shell.cs</c>). It knows the commands
 /// that plans are made of and refuses what a real host refuses; any other word fails the test.
 /// </summary>
 internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<string> namespaces)
@@ -32,6 +32,8 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
         {
             links = links,
             policies = policies,
+            connections = connections,
+            keys = keys,
             lastIndex = lastIndex,
             tables = tables,
             lastRow = lastRow,
@@ -46,6 +48,8 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
             KernelDatapath = KernelDatapath,
             Switch = ObserveSwitch(),
             Guard = new GuardObservation([.. policies]),
+            StrongSwan = ObserveStrongSwan(),
+            Credentials = Credentials,
             Links = In(""),
             Namespaces = namespaces.ToImmutableDictionary(name => name, In),
         };
@@ -92,6 +96,7 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
 
         IEnumerable<Action> AtStage(Stage stage) =>
             [
+                .. plan.IpsecOf(stage).Select(change => (Action)(() => Load(change))),
                 .. plan.LinesOf(stage)
                     .Select(line => (Action)(() => Ip(line.Namespace, line.Line.Split(' ')))),
                 .. plan.ChecksumsOf(stage)
@@ -111,6 +116,7 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
                 .Values.Select(Describe)
                 .Concat(policies.Select(policy => Describe(policy)))
                 .Concat(DescribeSwitch())
+                .Concat(DescribeStrongSwan())
                 .Order(StringComparer.Ordinal)
         );
 

@@ -1,0 +1,199 @@
+using Weft.Core.Execution;
+using Weft.Core.Intents;
+using Weft.Core.Ipsec;
+using Weft.Core.Observation;
+using Weft.Core.Planning;
+using Weft.Core.Tests.Planning.Model;
+
+namespace Weft.Core.Tests.Planning;
+
+public sealed class IpsecPlanTests
+{
+    private static readonly HostIntent Encrypted = TwoHosts.Intent(TwoHosts.Encrypted);
+
+    [Fact]
+    public void A_connection_and_its_key_are_loaded_after_the_guard_and_before_the_tunnel()
+    {
+        var plan = TwoHosts.Bare().PlanFor(Encrypted);
+
+        var kinds = plan.Changes.Select(change => change.What).Distinct().ToList();
+        Assert.Equal(["guard", "key", "connection"], kinds.Take(3));
+        var connection = Assert.Single(plan.Changes.OfType<LoadConnection>());
+        Assert.Equal("weft-homelab/host2", connection.Name);
+        Assert.Equal(["192.0.2.1"], connection.Message.List("local_addrs")!.ToTexts());
+        Assert.Equal(["192.0.2.2"], connection.Message.List("remote_addrs")!.ToTexts());
+        var child = Assert.Single(connection.Message.Section("children")!.Sections);
+        Assert.Equal("transport", child.Value.Text("mode"));
+        Assert.Equal(["dynamic[gre]"], child.Value.List("local_ts")!.ToTexts());
+        Assert.Equal(["aes256gcm16-ecp384-esn"], child.Value.List("esp_proposals")!.ToTexts());
+    }
+
+    [Fact]
+    public void What_is_loaded_is_left_alone()
+    {
+        var host = TwoHosts.Bare();
+        host.Apply(Encrypted);
+        Assert.Empty(host.PlanFor(Encrypted).Changes);
+    }
+
+    [Fact]
+    public void Another_key_is_loaded_before_the_old_one_goes()
+    {
+        var host = TwoHosts.Bare();
+        host.Apply(Encrypted);
+        host.Credentials = new CredentialsObservation
+        {
+            SharedKeys = [Secret.OfText("another key, long enough")],
+        };
+
+        var plan = host.Apply(Encrypted);
+
+        var added = Assert.Single(plan.Changes.OfType<LoadSharedKey>());
+        var removed = Assert.Single(plan.Changes.OfType<UnloadSharedKey>());
+        Assert.NotEqual(added.Name, removed.Name);
+        Assert.True(plan.Changes.IndexOf(added) < plan.Changes.IndexOf(removed));
+        Assert.Empty(host.PlanFor(Encrypted).Changes);
+    }
+
+    [Theory]
+    [InlineData("vxlan", "4789")]
+    [InlineData("geneve", "6081")]
+    public void A_tunnel_over_UDP_has_a_child_for_each_direction(string type, string port)
+    {
+        var host = TwoHosts.Bare();
+        host.Apply(Encrypted);
+
+        var plan = host.PlanFor(
+            TwoHosts.Intent(
+                TwoHosts.Encrypted with
+                {
+                    Tunnels = TwoHosts.Encrypted.Tunnels with
+                    {
+                        Type = Enum.Parse<Core.Addressing.TunnelType>(type, ignoreCase: true),
+                    },
+                }
+            )
+        );
+
+        var changed = Assert.Single(plan.Changes.OfType<LoadConnection>());
+        Assert.Equal(ChangeAction.Set, changed.Action);
+        Assert.Equal(
+            [("dynamic[udp]", $"dynamic[udp/{port}]"), ($"dynamic[udp/{port}]", "dynamic[udp]")],
+            changed
+                .Message.Section("children")!
+                .Sections.Select(child =>
+                    (child.Value.List("local_ts")![0].Text, child.Value.List("remote_ts")![0].Text)
+                )
+        );
+    }
+
+    [Fact]
+    public void What_leaves_the_file_goes_and_nothing_of_another_overlay_or_administrator_does()
+    {
+        var host = TwoHosts.Bare();
+        host.Apply(Encrypted);
+        var longer = TwoHosts.Intent(
+            TwoHosts.Encrypted with
+            {
+                Name = "homelab-2",
+                Switch = "two",
+            }
+        );
+        host.TakeStrongSwanOf(AppliedAlone(longer, host));
+
+        var plan = host.Apply(TwoHosts.Intent());
+
+        Assert.Equal(
+            "weft-homelab/host2",
+            Assert.Single(plan.Changes.OfType<UnloadConnection>()).Name
+        );
+        var left = host.Observe().StrongSwan;
+        Assert.Contains("office", left.Connections.Keys);
+        Assert.Contains("weft-homelab-2/host2", left.Connections.Keys);
+        Assert.Contains("office", left.SharedKeys);
+    }
+
+    [Fact]
+    public void No_secret_is_in_what_a_plan_prints()
+    {
+        const string Key = "correct horse battery staple";
+        var host = TwoHosts.Bare();
+        host.Credentials = new CredentialsObservation { SharedKeys = [Secret.OfText(Key)] };
+
+        var plan = host.PlanFor(Encrypted);
+
+        Assert.NotEmpty(plan.Changes.OfType<LoadSharedKey>());
+        var printed = string.Join('\n', plan.Changes) + string.Join('\n', plan.Commands) + plan;
+        Assert.DoesNotContain(Key, printed, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_strongSwan_or_a_key_nothing_is_applied()
+    {
+        var host = TwoHosts.Bare();
+        host.Credentials = new CredentialsObservation { Problem = "the key file is not there" };
+        Assert.Contains(
+            host.PlanFor(Encrypted).Conflicts,
+            conflict => conflict.Message == "the key file is not there"
+        );
+        var silent = TwoHosts.Bare().Observe() with
+        {
+            StrongSwan = new StrongSwanObservation { Problem = "strongSwan does not answer" },
+        };
+        Assert.Contains(
+            Planner.Plan(Encrypted, silent).Conflicts,
+            conflict =>
+                conflict.Message.EndsWith("strongSwan does not answer", StringComparison.Ordinal)
+        );
+        Assert.Empty(Planner.Plan(TwoHosts.Intent(), silent).Conflicts);
+    }
+
+    [Fact]
+    public void Status_tells_what_protects_each_tunnel_and_shouts_where_nothing_does()
+    {
+        var host = TwoHosts.Bare();
+        host.Apply(Encrypted);
+        var up = Assert.Single(
+            HostStatus.Of(Encrypted, host.Observe()).Items,
+            item => item.Kind == "encryption"
+        );
+        Assert.Equal(
+            (
+                "host2",
+                ItemState.Ok,
+                "ESP AES_GCM_16-256/ESN, 23 s old, next key in 54 min, 1000 bytes in, 2000 out"
+            ),
+            (up.Name, up.State, up.Intended)
+        );
+
+        host.PeersAnswer = false;
+
+        var status = HostStatus.Of(Encrypted, host.Observe());
+        var down = Assert.Single(status.Items, item => item.Kind == "encryption");
+        Assert.Equal(ItemState.Error, down.State);
+        Assert.StartsWith("DOWN, nothing crosses: nothing is negotiated", down.Detail);
+        Assert.False(status.IsHealthy);
+        Assert.Empty(status.Drift);
+    }
+
+    [Theory]
+    [InlineData("received AUTHENTICATION_FAILED notify error", "another key")]
+    [InlineData("received NO_PROPOSAL_CHOSEN notify error", "apply the overlay there")]
+    [InlineData("retransmit 1 of request with message ID 0", "does not answer at 192.0.2.2")]
+    [InlineData("subject certificate invalid (valid from A to B)", "weft pki renew")]
+    [InlineData("received TS_UNACCEPTABLE notify, no CHILD_SA built", "same overlay on both")]
+    public void Why_a_negotiation_failed_is_said_in_words(string log, string words) =>
+        Assert.Contains(
+            words,
+            IkeFailure.Explain(Encrypted.Ipsec!.Peers[0], [log], "no"),
+            StringComparison.Ordinal
+        );
+
+    private static ModelHost AppliedAlone(HostIntent intent, ModelHost like)
+    {
+        var host = TwoHosts.Bare();
+        host.TakeStrongSwanOf(like);
+        host.Apply(intent);
+        return host;
+    }
+}
