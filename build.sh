@@ -8,6 +8,8 @@ BINARY=artifacts/weft
 
 # Debian packages by what needs them. iproute2 and util-linux are on every Debian.
 RUN_PACKAGES=(openvswitch-switch iproute2 util-linux)
+# A lab of an encrypted overlay: kernels for its hosts, what negotiates keys, and what watches the wire.
+LAB_PACKAGES=(user-mode-linux strongswan-starter strongswan-swanctl tcpdump kmod e2fsprogs)
 BUILD_PACKAGES=(gcc libc6-dev zlib1g-dev git)
 TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping tcpdump ethtool iperf3 procps
   strongswan-starter strongswan-swanctl libcharon-extra-plugins)
@@ -17,7 +19,8 @@ usage() {
 Usage: ./build.sh COMMAND
 
   lab [WEFT LAB UP ARGUMENTS]  install what is missing, build, and bring up a lab of two hosts from
-                               examples/two-hosts.yaml with the matrix of who reaches whom (root)
+                               examples/ipsec.yaml with the matrix of who reaches whom and what was
+                               captured between them (root)
   test [PROJECT...]            install what is missing, build, check the format, run all tests (root
                                for the tests in labs; without root those are skipped)
   bench [NAME...]              install what is missing, build, measure side by side (root)
@@ -68,9 +71,9 @@ publish() {
 
 lab() {
   need_root lab
-  need_packages "${RUN_PACKAGES[@]}"
+  need_packages "${RUN_PACKAGES[@]}" "${LAB_PACKAGES[@]}"
   publish
-  [ $# -gt 0 ] || set -- examples/two-hosts.yaml
+  [ $# -gt 0 ] || set -- examples/ipsec.yaml
   say "weft lab up $*"
   "$BINARY" lab up "$@"
 }
@@ -78,7 +81,7 @@ lab() {
 run_tests() {
   need_dotnet
   if [ "$(id -u)" = 0 ]; then
-    need_packages "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+    need_packages "${RUN_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
   else
     say "not root: the tests that need labs will be skipped"
   fi
@@ -129,7 +132,7 @@ case $command in
   bench)
     need_root bench
     need_dotnet
-    need_packages "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+    need_packages "${RUN_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
     publish
     dotnet run -c Release --project bench/Weft.Bench -- "$@"
     ;;

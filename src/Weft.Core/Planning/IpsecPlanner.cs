@@ -41,6 +41,15 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
 
     public void Plan()
     {
+        if (intent.Ipsec is { Manager: IpsecManager.OpenVSwitch })
+        {
+            Conflicts.Add(
+                new(
+                    "openvswitch-ipsec",
+                    "this version does not drive ovs-monitor-ipsec, so that the guard would let nothing cross: set `manager: strongswan`"
+                )
+            );
+        }
         var wanted = intent.Ipsec is { Manager: IpsecManager.StrongSwan } ipsec ? ipsec : null;
         var own = $"weft-{intent.Overlay}/";
         var connections = new HashSet<string>(StringComparer.Ordinal);

@@ -153,8 +153,17 @@ internal static class LabUpCommand
                 $"[green]✓[/] {Counted(lab.Hosts.Count, "host")} with Open vSwitch's {Word(lab.Record.Datapath)} datapath [dim]{Since(started)}[/]"
             );
             SayWhatStandsIn(terminal, overlay);
-            return bare || await ApplyAsync(terminal, lab, cancellationToken)
-                ? await ShowAsync(terminal, lab, bare, cancellationToken)
+            if (bare)
+            {
+                SayWhatNext(terminal, lab);
+                return ExitCode.Done;
+            }
+            // What crosses is watched from before the first tunnel is made.
+            await using var tap = overlay.Tunnels.Ipsec is null
+                ? null
+                : await WireTap.StartAsync(lab, overlay.Tunnels.Port, cancellationToken);
+            return await ApplyAsync(terminal, lab, cancellationToken)
+                ? await ShowAsync(terminal, lab, tap, cancellationToken)
                 : ExitCode.Failed;
         }
         catch (OperationCanceledException)
@@ -229,33 +238,52 @@ internal static class LabUpCommand
     private static async Task<int> ShowAsync(
         Output terminal,
         Lab lab,
-        bool bare,
+        WireTap? tap,
         CancellationToken cancellationToken
     )
     {
-        var reachable = true;
-        if (!bare)
+        var report = await terminal.WhileAsync(
+            "Asking every container and host whom it reaches",
+            _ => LabReachability.AskAsync(lab, Self.Command, [], cancellationToken)
+        );
+        terminal.Out.WriteLine();
+        ReachabilityTable.Write(terminal.Out, report);
+        if (NeighbourTable.Shortage(report) is { } shortage)
         {
-            var report = await terminal.WhileAsync(
-                "Asking every container and host whom it reaches",
-                _ => LabReachability.AskAsync(lab, Self.Command, [], cancellationToken)
-            );
-            terminal.Out.WriteLine();
-            ReachabilityTable.Write(terminal.Out, report);
-            if (NeighbourTable.Shortage(report) is { } shortage)
-            {
-                terminal.Notice(shortage);
-            }
-            terminal.Out.WriteLine();
-            reachable = report.Reachable;
+            terminal.Notice(shortage);
         }
+        var encrypted = tap is null || Prove(terminal, await tap.StopAsync());
+        terminal.Out.WriteLine();
+        SayWhatNext(terminal, lab);
+        return report.Reachable && encrypted ? ExitCode.Done : ExitCode.Failed;
+    }
+
+    /// <summary>Says what crossed between the hosts, as captured.</summary>
+    /// <returns>Whether all of it was encrypted.</returns>
+    private static bool Prove(Output terminal, WireCounts counts)
+    {
+        var plain = counts[WireKind.Tunnel] + counts[WireKind.Other];
+        if (plain == 0 && counts[WireKind.Esp] > 0)
+        {
+            terminal.Out.MarkupLine(
+                $"[green]✓[/] {counts.BetweenHosts} packets between hosts: all ESP or IKE"
+            );
+            return true;
+        }
+        terminal.Fail(
+            $"of {counts.BetweenHosts} packets between hosts {plain} were not encrypted ({counts})"
+        );
+        return false;
+    }
+
+    private static void SayWhatNext(Output terminal, Lab lab)
+    {
         var which = Lab.All().Count > 1 ? $"--lab {lab.Name} " : "";
         terminal.Out.WriteLine($"Lab '{lab.Name}' is up.");
         terminal.Out.WriteLine(
             $"  {Self.Name} lab exec {which}{lab.Hosts[0].Name} bash   to work in a host"
         );
         terminal.Out.WriteLine($"  {Self.Name} lab down {lab.Name}   to remove it");
-        return reachable ? ExitCode.Done : ExitCode.Failed;
     }
 
     private static int SayItIsUp(Output terminal, Lab lab, byte[] file)

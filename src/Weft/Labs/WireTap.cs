@@ -59,19 +59,18 @@ internal sealed class WireTap : IAsyncDisposable
     /// <returns>What crossed.</returns>
     public async Task<WireCounts> StopAsync()
     {
-        if (ProcessIdentity.Of(process.Id) is { } identity)
+        if (!counting.IsCompleted && ProcessIdentity.Of(process.Id) is { } identity)
         {
             identity.Send(Libc.SigInt);
         }
-        var counts = await counting;
-        await process.WaitForExitAsync();
-        return counts;
+        return await counting;
     }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
+        await process.WaitForExitAsync();
         process.Dispose();
     }
 
