@@ -167,8 +167,9 @@ public sealed class OwnershipTests
         {
             return;
         }
-        // What the kernel finds out by itself, in its own time; of the flags only UP is anybody's setting.
-        string[] found = ["tentative", "operstate"];
+        // What the kernel finds out by itself, in its own time: addresses that are free, carriers, the spanning tree's
+        // states and the ageing that it shortens meanwhile. Of the flags only UP is anybody's setting.
+        string[] found = ["tentative", "operstate", "state", "ageing_time"];
         foreach (var (name, value) in members.ToList())
         {
             if (
