@@ -29,6 +29,7 @@ internal static class Cli
             PlanCommand.Create(),
             ApplyCommand.Create(),
             StatusCommand.Create(),
+            DoctorCommand.Create(),
             PingCommand.Create(),
             DestroyCommand.Create(),
             PkiCommand.Create(),

@@ -1,0 +1,86 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Spectre.Console;
+using Weft.Health;
+using Weft.Rendering;
+
+namespace Weft.Commands;
+
+/// <summary><c>weft doctor</c>: looks for what kills an overlay in practice.</summary>
+internal static class DoctorCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var options = new HostOptions();
+        var json = CommonOptions.Json();
+        var command = new WeftCommand(
+            "doctor",
+            "Look for what keeps the overlay from working on this host, and say what to do."
+        )
+        {
+            Examples =
+            [
+                ("weft doctor", "exit code 1 if something is wrong"),
+                ("weft doctor --json", "for scripts"),
+            ],
+        };
+        command.AddAll(options.With(json));
+        command.SetAction(
+            async (parsed, terminal, cancellationToken) =>
+            {
+                await using var session = await options.OpenAsync(parsed, cancellationToken);
+                var findings = await terminal.WhileAsync(
+                    "Looking",
+                    _ => new Doctor(session, TimeProvider.System).ExamineAsync(cancellationToken)
+                );
+                if (parsed.GetValue(json))
+                {
+                    Console.Out.WriteLine(
+                        JsonSerializer.Serialize([.. findings], FindingJson.Default.FindingArray)
+                    );
+                }
+                else
+                {
+                    Write(terminal, findings);
+                }
+                return findings.Any(finding => finding.Verdict is Verdict.Wrong)
+                    ? ExitCode.Failed
+                    : ExitCode.Done;
+            }
+        );
+        return command;
+    }
+
+    private static void Write(Output terminal, IReadOnlyList<Finding> findings)
+    {
+        var width = findings.Max(finding => finding.What.Length);
+        foreach (var finding in findings)
+        {
+            var (sign, color) = finding.Verdict switch
+            {
+                Verdict.Well => ("✓", "green"),
+                Verdict.Doubtful => ("!", "yellow"),
+                _ => ("✗", "red"),
+            };
+            terminal.Out.MarkupLine(
+                $"[{color}]{sign}[/] {finding.What.PadRight(width).EscapeMarkup()}  {finding.Words.EscapeMarkup()}"
+            );
+        }
+        var wrong = findings.Count(finding => finding.Verdict is Verdict.Wrong);
+        terminal.Out.WriteLine();
+        terminal.Out.MarkupLine(
+            wrong == 0 ? "[green]nothing is wrong[/]" : $"[red]{wrong} wrong[/]"
+        );
+    }
+}
+
+/// <summary>How findings are written as JSON.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UseStringEnumConverter = true,
+    WriteIndented = true
+)]
+[JsonSerializable(typeof(Finding[]))]
+internal sealed partial class FindingJson : JsonSerializerContext;

@@ -1,0 +1,33 @@
+using Weft.Health;
+
+namespace Weft.Tests;
+
+public sealed class SwitchDaemonTests
+{
+    [Theory]
+    [InlineData(3, 48, 48, Verdict.Wrong, "within ten seconds of the kernel")]
+    [InlineData(300, 48, 48, Verdict.Wrong, "no thread for them. Start it again")]
+    [InlineData(300, 48, 2, Verdict.Doubtful, "2 of 48")]
+    [InlineData(300, 48, 0, Verdict.Well, "none lost")]
+    [InlineData(3, 0, 0, Verdict.Well, "0 sent up")]
+    public void Packets_that_ovs_vswitchd_does_not_get_are_told_with_what_to_do(
+        int startedAfterBoot,
+        long missed,
+        long lost,
+        object verdict,
+        string words
+    )
+    {
+        var finding = new SwitchDaemon(
+            TimeSpan.FromSeconds(startedAfterBoot),
+            missed,
+            lost
+        ).Judge();
+        Assert.Equal(verdict, finding.Verdict);
+        Assert.Contains(words, finding.Words, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_daemon_that_does_not_run_is_wrong() =>
+        Assert.Equal(Verdict.Wrong, new SwitchDaemon(null, 0, 0).Judge().Verdict);
+}
