@@ -265,8 +265,10 @@ internal static class LabUpCommand
         var plain = counts[WireKind.Tunnel] + counts[WireKind.Other];
         if (plain == 0 && counts[WireKind.Esp] > 0)
         {
+            var icmp = counts[WireKind.Icmp];
             terminal.Out.MarkupLine(
                 $"[green]✓[/] {counts.BetweenHosts} packets between hosts: all ESP or IKE"
+                    + (icmp == 0 ? "" : $", but for {icmp} of ICMP about the underlay itself")
             );
             return true;
         }

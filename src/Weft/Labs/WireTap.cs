@@ -111,8 +111,7 @@ internal sealed class WireCounts
     public int this[WireKind kind] => counts[(int)kind];
 
     /// <summary>Everything but what hosts need to find each other on the wire.</summary>
-    public int BetweenHosts =>
-        this[WireKind.Esp] + this[WireKind.Ike] + this[WireKind.Tunnel] + this[WireKind.Other];
+    public int BetweenHosts => counts.Sum() - this[WireKind.Neighbours];
 
     /// <summary>One more.</summary>
     public void Add(WireKind kind) => counts[(int)kind]++;
@@ -137,6 +136,9 @@ internal enum WireKind
     /// <summary>A tunnel's packet in plaintext: gre, vxlan or geneve.</summary>
     Tunnel,
 
+    /// <summary>What hosts tell each other about the underlay itself (ICMP): that a port is not open yet, for one.</summary>
+    Icmp,
+
     /// <summary>Anything else.</summary>
     Other,
 }
@@ -148,6 +150,7 @@ internal static class WirePacket
     private const int Gre = 47;
     private const int Esp = 50;
     private const int Udp = 17;
+    private const int Icmp = 1;
     private const int IcmpV6 = 58;
     private const int FirstNeighbourMessage = 130;
     private const int LastNeighbourMessage = 143;
@@ -182,6 +185,7 @@ internal static class WirePacket
                     && frame[payload] is >= FirstNeighbourMessage and <= LastNeighbourMessage =>
                 WireKind.Neighbours,
             0 => WireKind.Neighbours,
+            Icmp or IcmpV6 => WireKind.Icmp,
             _ => WireKind.Other,
         };
     }
