@@ -7,10 +7,11 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 BINARY=artifacts/weft
 
 # Debian packages by what needs them. iproute2 and util-linux are on every Debian.
-RUN_PACKAGES=(openvswitch-switch iproute2 util-linux)
+RUN_PACKAGES=(openvswitch-switch iproute2 util-linux user-mode-linux e2fsprogs kmod bsdutils tcpdump
+  strongswan-starter strongswan-swanctl)
 BUILD_PACKAGES=(gcc libc6-dev zlib1g-dev git)
-TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping tcpdump ethtool iperf3 procps
-  strongswan-starter strongswan-swanctl libcharon-extra-plugins)
+TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping ethtool iperf3 procps
+  libcharon-extra-plugins)
 
 usage() {
   cat <<'TEXT'
