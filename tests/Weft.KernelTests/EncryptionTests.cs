@@ -4,8 +4,7 @@ using Weft.Labs;
 namespace Weft.KernelTests;
 
 /// <summary>DESIGN's main job with encryption, on the kernel's datapath, judged by what is seen on the wire.</summary>
-[Collection(TwoHostsTests.Name)]
-public sealed class EncryptionTests(TwoHosts hosts)
+public sealed class EncryptionTests(TwoHosts hosts) : TwoHostsTests(hosts)
 {
     // Ethernet 14, VLAN 4, GRE 4, ESP 8 with IV 8, ICV 16 and 2 bytes of trailer on a multiple of 4, IPv4 20.
     private const int Mtu = 1424;
@@ -13,7 +12,7 @@ public sealed class EncryptionTests(TwoHosts hosts)
     [Fact]
     public async Task All_ways_are_open_and_nothing_crosses_but_what_is_encrypted()
     {
-        var lab = await hosts.LabAsync();
+        var lab = await LabAsync();
         var crossed = await Wire.WatchAsync(lab, lab.AllReachAllAsync);
         Wire.NothingPlain(crossed);
     }
@@ -21,7 +20,7 @@ public sealed class EncryptionTests(TwoHosts hosts)
     [Fact]
     public async Task The_mtu_is_what_fits_to_the_byte()
     {
-        var lab = await hosts.LabAsync();
+        var lab = await LabAsync();
         var crossed = await Wire.WatchAsync(
             lab,
             async () =>
@@ -49,7 +48,7 @@ public sealed class EncryptionTests(TwoHosts hosts)
     [Fact]
     public async Task Networks_are_apart()
     {
-        var lab = await hosts.LabAsync();
+        var lab = await LabAsync();
         await lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, 100);
         await lab.RunAsync(
             "host1",
@@ -72,7 +71,7 @@ public sealed class EncryptionTests(TwoHosts hosts)
     [Fact]
     public async Task Applying_again_changes_nothing()
     {
-        var lab = await hosts.LabAsync();
+        var lab = await LabAsync();
         foreach (var host in lab.Hosts)
         {
             var plan = await lab.WeftAsync(host.Name, "plan", "--exit-code");
@@ -87,7 +86,7 @@ public sealed class EncryptionTests(TwoHosts hosts)
     [Fact]
     public async Task Without_the_guard_and_the_daemon_plaintext_is_seen_until_apply_puts_them_back()
     {
-        var lab = await hosts.LabAsync();
+        var lab = await LabAsync();
         foreach (var host in lab.Hosts)
         {
             // What is loaded and not in swanctl's files is unloaded by this.

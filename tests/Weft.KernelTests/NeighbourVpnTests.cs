@@ -3,15 +3,14 @@ using System.Text.RegularExpressions;
 namespace Weft.KernelTests;
 
 /// <summary>Weft is not alone in the daemon: what others have there stays as it is.</summary>
-[Collection(TwoHostsTests.Name)]
-public sealed partial class NeighbourVpnTests(TwoHosts hosts)
+public sealed partial class NeighbourVpnTests(TwoHosts hosts) : TwoHostsTests(hosts)
 {
     private const string File = "/etc/swanctl/conf.d/office.conf";
 
     [Fact]
     public async Task Another_connection_of_the_daemon_survives_apply_a_new_key_and_destroy()
     {
-        var lab = await hosts.LabAsync();
+        var lab = await LabAsync();
         try
         {
             foreach (var (host, here, there) in Ends)

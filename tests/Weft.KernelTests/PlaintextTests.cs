@@ -6,8 +6,7 @@ namespace Weft.KernelTests;
 /// Whatever happens to daemons, keys, associations and policies while containers talk: nothing of it crosses in
 /// plaintext, and applying opens the way again.
 /// </summary>
-[Collection(TwoHostsTests.Name)]
-public sealed class PlaintextTests(TwoHosts hosts)
+public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
 {
     private const string Key = "/etc/weft/psk";
     private const string StartCharon =
@@ -18,7 +17,7 @@ public sealed class PlaintextTests(TwoHosts hosts)
     [InlineData("host2", "host1")]
     public async Task Hosts_are_applied_one_long_before_the_other(string first, string second)
     {
-        var lab = await hosts.LabAsync();
+        var lab = await LabAsync();
         foreach (var host in lab.Hosts)
         {
             await lab.WeftDoneAsync(host.Name, "destroy", "--yes");
@@ -50,7 +49,7 @@ public sealed class PlaintextTests(TwoHosts hosts)
     [Fact]
     public async Task One_host_has_a_wrong_key_and_then_the_right_one()
     {
-        var lab = await hosts.LabAsync();
+        var lab = await LabAsync();
         await Wire.StaysEncryptedAsync(
             lab,
             async () =>
@@ -77,7 +76,7 @@ public sealed class PlaintextTests(TwoHosts hosts)
     [InlineData("TERM")]
     public async Task The_daemon_of_one_host_ends_and_is_started_again(string signal)
     {
-        var lab = await hosts.LabAsync();
+        var lab = await LabAsync();
         await Wire.StaysEncryptedAsync(
             lab,
             async () =>
@@ -106,7 +105,7 @@ public sealed class PlaintextTests(TwoHosts hosts)
     [Fact]
     public async Task Open_vSwitch_is_killed_and_started_again()
     {
-        var lab = await hosts.LabAsync();
+        var lab = await LabAsync();
         await Wire.StaysEncryptedAsync(
             lab,
             () =>
@@ -125,7 +124,7 @@ public sealed class PlaintextTests(TwoHosts hosts)
     [Fact]
     public async Task Associations_are_flushed_by_hand()
     {
-        var lab = await hosts.LabAsync();
+        var lab = await LabAsync();
         await Wire.StaysEncryptedAsync(
             lab,
             async () =>
@@ -139,7 +138,7 @@ public sealed class PlaintextTests(TwoHosts hosts)
     [Fact]
     public async Task The_daemons_policies_are_deleted_by_hand()
     {
-        var lab = await hosts.LabAsync();
+        var lab = await LabAsync();
         await Wire.StaysEncryptedAsync(
             lab,
             async () =>
@@ -164,7 +163,7 @@ public sealed class PlaintextTests(TwoHosts hosts)
     [Fact]
     public async Task The_guard_is_deleted_by_hand()
     {
-        var lab = await hosts.LabAsync();
+        var lab = await LabAsync();
         await Wire.StaysEncryptedAsync(
             lab,
             async () =>
@@ -193,7 +192,7 @@ public sealed class PlaintextTests(TwoHosts hosts)
     public async Task Plaintext_with_a_peers_address_does_not_arrive()
     {
         const int Packets = 10;
-        var lab = await hosts.LabAsync();
+        var lab = await LabAsync();
         var before = await Wire.BlockedAsync(lab, "host2", "XfrmInPolBlock");
         var arrived = await Wire.EchoRequestsAsync(lab, "host2", TwoHosts.Mastodon);
         var forged = await ForgedPacket.MakeAsync(lab);

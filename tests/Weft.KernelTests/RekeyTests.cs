@@ -4,15 +4,14 @@ using System.Text.RegularExpressions;
 namespace Weft.KernelTests;
 
 /// <summary>New keys take the place of old ones while packets cross.</summary>
-[Collection(TwoHostsTests.Name)]
-public sealed partial class RekeyTests(TwoHosts hosts)
+public sealed partial class RekeyTests(TwoHosts hosts) : TwoHostsTests(hosts)
 {
     private const int Rekeys = 100;
 
     [Fact]
     public async Task A_hundred_rekeys_lose_no_packet_and_let_none_cross_in_plaintext()
     {
-        var lab = await hosts.LabAsync();
+        var lab = await LabAsync();
         await lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, 100);
         var child = Child().Match(await lab.RunAsync("host1", "swanctl --list-conns")).Value;
         var before = await NumberAsync();

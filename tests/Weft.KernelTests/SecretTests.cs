@@ -1,13 +1,12 @@
 namespace Weft.KernelTests;
 
 /// <summary>The hosts' key is in the file that the administrator put it in, and nowhere else.</summary>
-[Collection(TwoHostsTests.Name)]
-public sealed class SecretTests(TwoHosts hosts)
+public sealed class SecretTests(TwoHosts hosts) : TwoHostsTests(hosts)
 {
     [Fact]
     public async Task The_key_is_in_no_command_line_no_file_no_database_and_no_output()
     {
-        var lab = await hosts.LabAsync();
+        var lab = await LabAsync();
         var key = (await lab.RunAsync("host1", "cat /etc/weft/psk")).Trim();
         await lab.WeftDoneAsync("host1", "destroy", "--yes");
         // bash reads them without starting a program of its own for each.

@@ -29,13 +29,31 @@ public sealed class TwoHosts : IAsyncDisposable
         if (lab is not null)
         {
             await lab.DisposeAsync();
+            lab = null;
         }
     }
 }
 
-/// <summary>The tests that share the lab.</summary>
-[CollectionDefinition(Name)]
-public sealed class TwoHostsTests : ICollectionFixture<TwoHosts>
+/// <summary>The tests that share the lab. One that fails takes it along, so that it spoils no other.</summary>
+[Collection(Name)]
+public abstract class TwoHostsTests(TwoHosts hosts) : IAsyncDisposable
 {
     internal const string Name = "two hosts";
+
+    /// <summary>The lab, with all ways open.</summary>
+    internal Task<OverlayLab> LabAsync() => hosts.LabAsync();
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (TestContext.Current.TestState?.Result is TestResult.Failed)
+        {
+            await hosts.DisposeAsync();
+        }
+        GC.SuppressFinalize(this);
+    }
 }
+
+/// <summary>What they share.</summary>
+[CollectionDefinition(TwoHostsTests.Name)]
+public sealed class TwoHostsCollection : ICollectionFixture<TwoHosts>;
