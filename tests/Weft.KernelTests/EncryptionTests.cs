@@ -15,6 +15,7 @@ public sealed class EncryptionTests(TwoHosts hosts) : TwoHostsTests(hosts)
         var lab = await LabAsync();
         var crossed = await Wire.WatchAsync(lab, lab.AllReachAllAsync);
         Wire.NothingPlain(crossed);
+        Assert.True(crossed[WireKind.Other] == 0, crossed.ToString());
     }
 
     [Fact]

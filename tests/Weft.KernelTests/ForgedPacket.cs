@@ -30,7 +30,7 @@ internal sealed class ForgedPacket
     {
         var outer = await AddressAsync("cat /sys/class/net/eth0/address");
         var inner = await AddressAsync(
-            $"ip -n {TwoHosts.Mastodon} -br link | grep -v '^lo' | sed 's/.* \\([0-9a-f:]\\{{17\\}}\\) .*/\\1/'"
+            $"ip netns exec {TwoHosts.Mastodon} cat /sys/class/net/eth1/address"
         );
         var echo = Internet(1, "10.8.2.99", TwoHosts.MastodonAddress, Echo());
         byte[] ethernet = [.. inner, .. Sender, 0x81, 0, 0, Vlan, 0x08, 0, .. echo];
