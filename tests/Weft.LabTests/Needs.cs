@@ -7,11 +7,14 @@ internal static class Needs
 {
     public static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public static void ALab()
+    /// <summary>Skips where no lab can be made of hosts of this kind.</summary>
+    public static void ALab(Isolation isolation = Isolation.Netns)
     {
         try
         {
-            Machine.Check(new NamespaceIsolation());
+            Machine.Check(
+                isolation is Isolation.Uml ? new UmlIsolation() : new NamespaceIsolation()
+            );
         }
         catch (LabException exception)
         {

@@ -16,6 +16,8 @@ internal sealed class OverlayLab : IAsyncDisposable
 
     private OverlayLab(TestLab lab) => this.lab = lab;
 
+    public Lab Lab => lab.Lab;
+
     public IReadOnlyList<LabHost> Hosts => lab.Lab.Hosts;
 
     public string Name => lab.Lab.Name;
@@ -128,6 +130,9 @@ internal sealed class OverlayLab : IAsyncDisposable
         var result = await WeftProgram.RunAsync("ping", "--lab", Name, "--timeout", "30");
         Assert.True(result.ExitCode == 0, result.Output + result.Errors);
     }
+
+    /// <summary>Turns a host off and on again.</summary>
+    public Task RebootAsync(string host, bool cut) => lab.RebootAsync(host, cut);
 
     public async ValueTask DisposeAsync() => await lab.DisposeAsync();
 

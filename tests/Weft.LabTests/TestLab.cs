@@ -9,7 +9,7 @@ internal sealed class TestLab : IAsyncDisposable
 {
     private TestLab(Lab lab) => Lab = lab;
 
-    public Lab Lab { get; }
+    public Lab Lab { get; private set; }
 
     public LabHost this[string host] => Lab[host];
 
@@ -22,7 +22,7 @@ internal sealed class TestLab : IAsyncDisposable
         LabOptions? options = null
     )
     {
-        Needs.ALab();
+        Needs.ALab(options?.Isolation ?? default);
         return new TestLab(
             await Lab.UpAsync(
                 overlay,
@@ -65,6 +65,12 @@ internal sealed class TestLab : IAsyncDisposable
         Assert.True(result.ExitCode == 0, $"{host}: {script}\n{result.Output}{result.Errors}");
         return result.Output;
     }
+
+    /// <summary>Turns a host off and on again.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="cut">Whether it loses its power.</param>
+    public async Task RebootAsync(string host, bool cut) =>
+        Lab = await Lab.RebootAsync(host, cut, Needs.Cancellation);
 
     public async ValueTask DisposeAsync() => await Lab.DownAsync(Lab.Name);
 }

@@ -106,8 +106,8 @@ public sealed class Applier(
     /// <param name="intent">What it must look like.</param>
     /// <param name="patience">How long the peers may take.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>The peers that this did not come to an end with in time, and why.</returns>
-    public static async Task<ImmutableArray<(string Peer, string Why)>> EstablishAsync(
+    /// <returns>The peers that this did not come to an end with in time.</returns>
+    public static async Task<ImmutableArray<FailedPeer>> EstablishAsync(
         LocalHost host,
         HostIntent intent,
         TimeSpan patience,

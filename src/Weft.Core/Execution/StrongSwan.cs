@@ -67,8 +67,8 @@ internal static class StrongSwan
     /// <param name="intent">What this host must look like.</param>
     /// <param name="patience">How long the peers may take.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>The peers that packets are not yet exchanged with, and why.</returns>
-    public static async Task<ImmutableArray<(string Peer, string Why)>> EstablishAsync(
+    /// <returns>The peers that this did not come to an end with in time.</returns>
+    public static async Task<ImmutableArray<FailedPeer>> EstablishAsync(
         ViciClient client,
         HostIntent intent,
         TimeSpan patience,
@@ -80,34 +80,77 @@ internal static class StrongSwan
             return [];
         }
         var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
+        var policies = GuardReader.Read();
         // A negotiation keeps its connection to the daemon until it ends: each has its own.
         var down = await Task.WhenAll(
             ipsec.Peers.Select(async peer =>
             {
                 var name = IpsecPlanner.ConnectionName(intent.Overlay, peer.Name);
-                foreach (var child in Missing(seen, name))
+                var former = seen
+                    .Associations.Where(ike => ike.Connection == name)
+                    .SelectMany(ike => ike.Children)
+                    .ToList();
+                var isSelected = IsSelected(policies, peer);
+                if (former.Exists(one => one.IsLost || one.IsInstalled && !isSelected))
+                {
+                    // The daemon does not know that it is broken, and would go on believing so of a part of it.
+                    await TerminateAsync(
+                        client,
+                        new AssociationSelector { Ike = name },
+                        cancellationToken
+                    );
+                }
+                foreach (var child in Missing(seen, name, isSelected))
                 {
                     if (
                         await InitiateAsync(peer, name, child, patience, cancellationToken) is
                         { } why
                     )
                     {
-                        return (peer.Name, why);
+                        return new FailedPeer(
+                            peer.Name,
+                            why,
+                            isSelected && former.Exists(one => one.IsInstalled)
+                        );
                     }
                 }
-                return default((string Peer, string Why)?);
+                return null;
             })
         );
         await EndDuplicatesAsync(client, intent, ipsec, cancellationToken);
-        return [.. down.OfType<(string, string)>()];
+        return [.. down.OfType<FailedPeer>()];
     }
 
-    private static IEnumerable<string> Missing(StrongSwanObservation seen, string connection)
+    /// <summary>Whether the kernel sends the tunnel's packets through the daemon's associations, and takes them from there only.</summary>
+    private static bool IsSelected(GuardObservation policies, IpsecPeer peer)
+    {
+        return policies.Problem is not null
+            || Demands(XfrmDirection.Out) && Demands(XfrmDirection.In);
+
+        bool Demands(XfrmDirection direction) =>
+            policies.Policies.Any(policy =>
+                policy is { Encrypts: true, IsPartial: false }
+                && policy.Direction == direction
+                && policy.Selector.Protocol == peer.Traffic.Protocol
+                && policy.Selector.DestinationPort == peer.Traffic.Port
+                && (
+                    direction is XfrmDirection.Out
+                        ? policy.Selector.Destination
+                        : policy.Selector.Source
+                ).Contains(peer.Address)
+            );
+    }
+
+    private static IEnumerable<string> Missing(
+        StrongSwanObservation seen,
+        string connection,
+        bool isSelected
+    )
     {
         var installed = seen
             .Associations.Where(ike => ike.Connection == connection && ike.IsEstablished)
             .SelectMany(ike => ike.Children)
-            .Where(child => child.IsInstalled)
+            .Where(child => isSelected && child.IsInstalled)
             .Select(child => child.Name)
             .ToHashSet(StringComparer.Ordinal);
         return seen
@@ -157,13 +200,16 @@ internal static class StrongSwan
         {
             var name = IpsecPlanner.ConnectionName(intent.Overlay, peer.Name);
             var mine = string.CompareOrdinal(intent.Host, peer.Name) < 0;
+            var current = seen.Connections.GetValueOrDefault(name, []);
             var complete = seen
                 .Associations.Where(ike =>
                     ike.Connection == name
                     && ike.IsEstablished
                     && ike.Children.Any(child => child.IsInstalled)
                 )
-                .OrderByDescending(ike => ike.IsInitiator == mine)
+                // Those from before the keys or the overlay changed go first.
+                .OrderByDescending(ike => ike.Children.Any(child => current.Contains(child.Name)))
+                .ThenByDescending(ike => ike.IsInitiator == mine)
                 .ThenByDescending(ike => ike.Id);
             foreach (var ike in complete.Skip(1))
             {
@@ -207,3 +253,9 @@ internal static class StrongSwan
         }
     }
 }
+
+/// <summary>A host that keys could not be agreed on with.</summary>
+/// <param name="Peer">Its name.</param>
+/// <param name="Why">What stands in the way, and what to do.</param>
+/// <param name="HasFormer">Whether packets still cross, encrypted by what was agreed on before something changed.</param>
+public sealed record FailedPeer(string Peer, string Why, bool HasFormer);

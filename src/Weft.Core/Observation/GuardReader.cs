@@ -9,7 +9,7 @@ using Weft.Core.Linux;
 namespace Weft.Core.Observation;
 
 /// <summary>
-/// Reads the kernel's IPsec policies by a netlink socket (linux/xfrm.h, netlink(7)). <c>ip xfrm policy</c> prints no
+/// Reads the kernel's IPsec policies and associations by a netlink socket (linux/xfrm.h, netlink(7)). <c>ip xfrm policy</c> prints no
 /// JSON (iproute2 6.1), and its text depends on /etc/protocols; the socket's structures are the kernel's promise. Asking
 /// takes no process, so that every observation can have them: a guard that nobody needs any more is found too.
 /// </summary>
@@ -19,6 +19,7 @@ internal static class GuardReader
     private const int NetlinkXfrm = 6;
     private const ushort Error = 2;
     private const ushort Done = 3;
+    private const ushort GetAssociation = 0x12;
     private const ushort GetPolicy = 0x15;
     private const ushort RequestDump = 0x301;
     private const ushort DumpInterrupted = 0x10;
@@ -42,13 +43,19 @@ internal static class GuardReader
     {
         try
         {
-            while (true)
-            {
-                if (TryDump() is { } policies)
+            var policies = ImmutableArray.CreateBuilder<XfrmPolicy>();
+            Dump(
+                GetPolicy,
+                policies.Clear,
+                message =>
                 {
-                    return new GuardObservation(policies);
+                    if (Parse(message) is { } policy)
+                    {
+                        policies.Add(policy);
+                    }
                 }
-            }
+            );
+            return new GuardObservation(policies.ToImmutable());
         }
         catch (Win32Exception exception)
         {
@@ -62,16 +69,46 @@ internal static class GuardReader
         }
     }
 
-    /// <summary>All policies; null where they changed while the kernel was listing them.</summary>
-    private static ImmutableArray<XfrmPolicy>? TryDump()
+    /// <summary>The SPIs of the kernel's associations, both ways; null where they cannot be read.</summary>
+    public static IReadOnlySet<uint>? ReadSpis()
+    {
+        // In a struct xfrm_usersa_info it stands behind the selector's 56 bytes and an address of 16.
+        const int Spi = 72;
+        try
+        {
+            var spis = new HashSet<uint>();
+            Dump(
+                GetAssociation,
+                spis.Clear,
+                message => spis.Add(BinaryPrimitives.ReadUInt32BigEndian(message[Spi..]))
+            );
+            return spis;
+        }
+        catch (Win32Exception)
+        {
+            return null;
+        }
+    }
+
+    private delegate void Take(ReadOnlySpan<byte> message);
+
+    /// <summary>Has the kernel list all of a kind, from the start again where they change meanwhile.</summary>
+    private static void Dump(ushort kind, Action begin, Take take)
+    {
+        do
+        {
+            begin();
+        } while (!TryDump(kind, take));
+    }
+
+    private static bool TryDump(ushort asked, Take take)
     {
         using var socket = Open();
         var request = new byte[HeaderBytes];
         MemoryMarshal.Write(request, (uint)request.Length);
-        MemoryMarshal.Write(request.AsSpan(4), GetPolicy);
+        MemoryMarshal.Write(request.AsSpan(4), asked);
         MemoryMarshal.Write(request.AsSpan(6), RequestDump);
         Check(Libc.Send(socket, request, (nuint)request.Length, 0));
-        var policies = ImmutableArray.CreateBuilder<XfrmPolicy>();
         var buffer = new byte[BufferBytes];
         var isWhole = true;
         while (true)
@@ -87,14 +124,11 @@ internal static class GuardReader
                 switch (kind)
                 {
                     case Done:
-                        return isWhole ? policies.ToImmutable() : null;
+                        return isWhole;
                     case Error:
                         throw new Win32Exception(-MemoryMarshal.Read<int>(body));
                     default:
-                        if (Parse(body) is { } policy)
-                        {
-                            policies.Add(policy);
-                        }
+                        take(body);
                         break;
                 }
                 rest = rest[Math.Min(Align(length), rest.Length)..];

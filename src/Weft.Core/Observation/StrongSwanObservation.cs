@@ -38,7 +38,9 @@ public sealed record IkeAssociation(
 
 /// <summary>A child SA: a pair of ESP associations in the kernel.</summary>
 /// <param name="Name">The child's name.</param>
-/// <param name="IsInstalled">Whether it protects packets.</param>
+/// <param name="Id">The daemon's number for it.</param>
+/// <param name="IsInstalled">Whether it protects packets, by the word of the daemon and of the kernel.</param>
+/// <param name="IsLost">Whether the daemon believes so and the kernel has lost it.</param>
 /// <param name="Cipher">How, in words.</param>
 /// <param name="InUdp">Whether ESP travels inside UDP (RFC 3948).</param>
 /// <param name="Age">How long it has been there.</param>
@@ -47,7 +49,9 @@ public sealed record IkeAssociation(
 /// <param name="BytesOut">The bytes that went by it.</param>
 public sealed record ChildAssociation(
     string Name,
+    long Id,
     bool IsInstalled,
+    bool IsLost,
     string Cipher,
     bool InUdp,
     TimeSpan? Age,

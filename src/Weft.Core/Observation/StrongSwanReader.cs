@@ -26,6 +26,7 @@ public static class StrongSwanReader
         }
         try
         {
+            var spis = GuardReader.ReadSpis();
             var connections = await client.ConnectionsAsync(cancellationToken: cancellationToken);
             return new StrongSwanObservation
             {
@@ -39,7 +40,7 @@ public static class StrongSwanReader
                 [
                     .. (
                         await client.SecurityAssociationsAsync(cancellationToken: cancellationToken)
-                    ).Select(Read),
+                    ).Select(ike => Read(ike, spis)),
                 ],
             };
         }
@@ -52,7 +53,7 @@ public static class StrongSwanReader
         }
     }
 
-    private static IkeAssociation Read(IkeSa ike) =>
+    private static IkeAssociation Read(IkeSa ike, IReadOnlySet<uint>? spis) =>
         new(
             ike.Name,
             ike.UniqueId,
@@ -61,9 +62,9 @@ public static class StrongSwanReader
             [
                 .. ike.Children.Select(child => new ChildAssociation(
                     child.Name,
-                    // While the next one is being negotiated this one still protects.
-                    child.IsInstalled
-                        || child.State == ChildStates.Rekeying,
+                    child.UniqueId,
+                    Protects(child) && IsInKernel(child, spis),
+                    Protects(child) && !IsInKernel(child, spis),
                     child.Proposal.ToString(),
                     child.IsEncapsulated,
                     child.Installed,
@@ -73,4 +74,15 @@ public static class StrongSwanReader
                 )),
             ]
         );
+
+    /// <summary>While the next one is being negotiated this one still protects.</summary>
+    private static bool Protects(ChildSa child) =>
+        child.IsInstalled || child.State == ChildStates.Rekeying;
+
+    /// <summary>The daemon does not notice when what it has installed is flushed from the kernel.</summary>
+    private static bool IsInKernel(ChildSa child, IReadOnlySet<uint>? spis) =>
+        spis is null
+        || child is { SpiIn: { } into, SpiOut: { } from }
+            && spis.Contains(into)
+            && spis.Contains(from);
 }

@@ -23,7 +23,8 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     // AES-GCM with 256-bit keys, a fresh Diffie-Hellman exchange for each key, extended sequence numbers.
     private const string IkeProposal = "aes256gcm16-prfsha384-ecp384";
     private const string EspProposal = "aes256gcm16-ecp384-esn";
-    private const string IkeRekey = "4h";
+    private const int IkeRekeySeconds = 4 * 3600;
+    private const int IkeOverSeconds = IkeRekeySeconds / 10;
     private const string ChildRekey = "1h";
     private const string DeadPeerDelay = "10s";
 
@@ -176,6 +177,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     {
         var certificate = credentials.Certificate;
         var isShared = ipsec.Credentials is SharedKey;
+        var (fewSeconds, fewMore) = TellingKeysApart(credentials);
         var connection = new ViciMessage
         {
             ["version"] = 2,
@@ -186,7 +188,8 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
             ["mobike"] = false,
             ["keyingtries"] = 1,
             ["dpd_delay"] = DeadPeerDelay,
-            ["rekey_time"] = IkeRekey,
+            ["rekey_time"] = IkeRekeySeconds + fewSeconds,
+            ["over_time"] = IkeOverSeconds + fewMore,
             ["reauth_time"] = "0s",
             ["local"] = new ViciMessage
             {
@@ -262,14 +265,26 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         XxHash3.HashToUInt64(bytes).ToString("x16", CultureInfo.InvariantCulture)[..8];
 
     /// <summary>
+    /// A few seconds more for each set of shared keys. The daemon takes connections that are alike in all but their
+    /// children for one, and would negotiate a new child under the association that the keys from before have proved:
+    /// nobody would learn that the other host has another key now, or none.
+    /// </summary>
+    private static (int Rekey, int Over) TellingKeysApart(CredentialsObservation credentials)
+    {
+        var tag = credentials.SharedKeys.Aggregate(0, (all, key) => all ^ NumberOf(key));
+        return (tag & 0xff, tag >> 8);
+    }
+
+    /// <summary>
     /// Tells keys apart, and gives nothing of a key away that guesses could be checked against: the daemon logs it.
     /// </summary>
-    private static string TagOf(Secret key)
+    private static string TagOf(Secret key) =>
+        NumberOf(key).ToString("x4", CultureInfo.InvariantCulture);
+
+    private static ushort NumberOf(Secret key)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData([.. "weft "u8, .. key.Reveal()], hash);
-        return BinaryPrimitives
-            .ReadUInt16BigEndian(hash)
-            .ToString("x4", CultureInfo.InvariantCulture);
+        return BinaryPrimitives.ReadUInt16BigEndian(hash);
     }
 }

@@ -144,9 +144,13 @@ internal static class ApplyCommand
                 $"[green]✓[/] encrypted: {string.Join(", ", up).EscapeMarkup()}"
             );
         }
-        foreach (var (peer, why) in down)
+        foreach (var (peer, why, hasFormer) in down)
         {
-            terminal.Notice($"nothing crosses to {peer} yet: {why}");
+            terminal.Notice(
+                hasFormer
+                    ? $"packets to {peer} are still encrypted as agreed before the change, and it agrees to nothing new: {why}"
+                    : $"nothing crosses to {peer} yet: {why}"
+            );
         }
     }
 

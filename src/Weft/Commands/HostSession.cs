@@ -82,7 +82,7 @@ internal sealed class HostSession : IAsyncDisposable
 
     /// <summary>Has every peer negotiated with that packets are not exchanged with yet.</summary>
     /// <returns>The peers that this did not come to an end with in time, and why.</returns>
-    public Task<ImmutableArray<(string Peer, string Why)>> EstablishAsync(
+    public Task<ImmutableArray<FailedPeer>> EstablishAsync(
         HostIntent intent,
         TimeSpan patience,
         CancellationToken cancellationToken

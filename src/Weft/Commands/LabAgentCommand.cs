@@ -53,7 +53,8 @@ internal static class LabAgentCommand
                     IPAddress.Parse(parsed.GetValue(address)!),
                     cancellationToken
                 );
-                return await shell.RunAsync(parsed.GetValue(words)!, cancellationToken);
+                // A signal is for the command over there, which decides what becomes of it.
+                return await shell.RunAsync(parsed.GetValue(words)!, CancellationToken.None);
             }
         );
         return command;

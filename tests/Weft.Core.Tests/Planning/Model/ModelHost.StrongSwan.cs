@@ -61,7 +61,9 @@ internal sealed partial class ModelHost
                                 .Value.Section("children")!
                                 .Sections.Select(child => new ChildAssociation(
                                     child.Key,
+                                    1,
                                     IsInstalled: true,
+                                    IsLost: false,
                                     "AES_GCM_16-256/ESN",
                                     InUdp: false,
                                     TimeSpan.FromSeconds(23),

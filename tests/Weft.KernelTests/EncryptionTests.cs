@@ -1,0 +1,122 @@
+using System.Globalization;
+using Weft.Labs;
+
+namespace Weft.KernelTests;
+
+/// <summary>DESIGN's main job with encryption, on the kernel's datapath, judged by what is seen on the wire.</summary>
+public sealed class EncryptionTests(TwoHosts hosts) : TwoHostsTests(hosts)
+{
+    // Ethernet 14, VLAN 4, GRE 4, ESP 8 with IV 8, ICV 16 and 2 bytes of trailer on a multiple of 4, IPv4 20.
+    private const int Mtu = 1424;
+
+    [Fact]
+    public async Task All_ways_are_open_and_nothing_crosses_but_what_is_encrypted()
+    {
+        var lab = await LabAsync();
+        var crossed = await Wire.WatchAsync(lab, lab.AllReachAllAsync);
+        Wire.NothingPlain(crossed);
+        Assert.True(crossed[WireKind.Other] == 0, crossed.ToString());
+    }
+
+    [Fact]
+    public async Task The_mtu_is_what_fits_to_the_byte()
+    {
+        var lab = await LabAsync();
+        var crossed = await Wire.WatchAsync(
+            lab,
+            async () =>
+            {
+                await lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, Mtu);
+                await lab.ReachesAsync("host2", TwoHosts.Mastodon, TwoHosts.WallabagAddress, Mtu);
+                await lab.ReachesAsync("host1", null, "10.8.3.2", Mtu);
+            }
+        );
+        Wire.NothingPlain(crossed);
+        var tooLong = await lab.PingAsync(
+            "host1",
+            TwoHosts.Wallabag,
+            TwoHosts.MastodonAddress,
+            Mtu + 1
+        );
+        Assert.NotEqual(0, tooLong.ExitCode);
+        Assert.Contains(
+            string.Create(CultureInfo.InvariantCulture, $"message too long, mtu={Mtu}"),
+            tooLong.Output,
+            StringComparison.OrdinalIgnoreCase
+        );
+    }
+
+    [Fact]
+    public async Task Networks_are_apart()
+    {
+        var lab = await LabAsync();
+        await lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, 100);
+        await lab.RunAsync(
+            "host1",
+            $"ip -n {TwoHosts.Wallabag} address add 10.8.3.77/24 dev $(ip -n {TwoHosts.Wallabag} -o route get {TwoHosts.MastodonAddress} | sed 's/.* dev \\([^ ]*\\).*/\\1/')"
+        );
+        try
+        {
+            var across = await lab.PingAsync("host1", TwoHosts.Wallabag, "10.8.3.2", 100);
+            Assert.NotEqual(0, across.ExitCode);
+        }
+        finally
+        {
+            await lab.RunAsync(
+                "host1",
+                $"ip -n {TwoHosts.Wallabag} address delete 10.8.3.77/24 dev $(ip -n {TwoHosts.Wallabag} -o route get {TwoHosts.MastodonAddress} | sed 's/.* dev \\([^ ]*\\).*/\\1/')"
+            );
+        }
+    }
+
+    [Fact]
+    public async Task Applying_again_changes_nothing()
+    {
+        var lab = await LabAsync();
+        foreach (var host in lab.Hosts)
+        {
+            var plan = await lab.WeftAsync(host.Name, "plan", "--exit-code");
+            Assert.True(plan.ExitCode == 0, plan.Output + plan.Errors);
+            var applied = await lab.WeftDoneAsync(host.Name, "apply", "--yes");
+            Assert.DoesNotContain("done in", applied, StringComparison.Ordinal);
+            Assert.Contains("encrypted: ", applied, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>All the tests of what does not cross would show nothing if the capture could not see it.</summary>
+    [Fact]
+    public async Task Without_the_guard_and_the_daemon_plaintext_is_seen_until_apply_puts_them_back()
+    {
+        var lab = await LabAsync();
+        foreach (var host in lab.Hosts)
+        {
+            // What is loaded and not in swanctl's files is unloaded by this.
+            await lab.RunAsync(
+                host.Name,
+                """
+                swanctl --load-conns
+                for peer in host1 host2; do swanctl --terminate --force --ike weft-homelab/$peer || true; done
+                ip xfrm state flush
+                ip xfrm policy flush
+                """
+            );
+        }
+        var plain = await Wire.WatchAsync(
+            lab,
+            () => lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, 100)
+        );
+        Assert.True(plain[WireKind.Tunnel] > 0, plain.ToString());
+        Assert.True(plain[WireKind.Esp] == 0, plain.ToString());
+
+        var status = await lab.WeftAsync("host1", "status");
+        Assert.Equal(1, status.ExitCode);
+        Assert.Contains(
+            "packets may cross in plaintext, now",
+            status.Errors,
+            StringComparison.Ordinal
+        );
+
+        await lab.ApplyEverywhereAsync();
+        await Wire.StaysEncryptedAsync(lab, lab.AllReachAllAsync);
+    }
+}

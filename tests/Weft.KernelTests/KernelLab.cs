@@ -1,0 +1,36 @@
+using Weft.Core.Linux;
+using Weft.Labs;
+using Weft.LabTests;
+using Xunit.Sdk;
+using Xunit.v3;
+
+// Hosts with kernels of their own share the machine's processors as it is.
+[assembly: Parallelization(Mode = ParallelMode.None)]
+
+namespace Weft.KernelTests;
+
+/// <summary>Labs of hosts with kernels of their own.</summary>
+internal static class KernelLab
+{
+    /// <summary>DESIGN's main job, encrypted, as the README gives it.</summary>
+    public static string TwoHosts { get; } =
+        File.ReadAllText(Path.Combine(Repository.Root, "examples", "ipsec.yaml"));
+
+    /// <summary>Makes the hosts and applies the file in each.</summary>
+    public static Task<OverlayLab> UpAsync(string yaml)
+    {
+        Needs.ALab(Isolation.Uml);
+        NeedsProgram("/usr/lib/ipsec/charon", "strongswan-starter");
+        NeedsProgram("swanctl", "strongswan-swanctl");
+        NeedsProgram("tcpdump", "tcpdump");
+        return OverlayLab.UpAsync(yaml, new LabOptions { Isolation = Isolation.Uml });
+    }
+
+    private static void NeedsProgram(string program, string package)
+    {
+        if (Tool.Find(program) is null && !File.Exists(program))
+        {
+            Assert.Skip($"this machine has no {program}: apt-get install {package}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+using Weft.LabTests;
+
+namespace Weft.KernelTests;
+
+/// <summary>
+/// Whatever happens to daemons, keys, associations and policies while containers talk: nothing of it crosses in
+/// plaintext, and applying opens the way again.
+/// </summary>
+public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
+{
+    private const string Key = "/etc/weft/psk";
+    private const string StartCharon =
+        "setsid /usr/lib/ipsec/charon --use-syslog no </dev/null >>/var/log/charon.log 2>&1 & while ! swanctl --stats >/dev/null 2>&1; do sleep 0.1; done";
+
+    [Theory]
+    [InlineData("host1", "host2")]
+    [InlineData("host2", "host1")]
+    public async Task Hosts_are_applied_one_long_before_the_other(string first, string second)
+    {
+        var lab = await LabAsync();
+        foreach (var host in lab.Hosts)
+        {
+            await lab.WeftDoneAsync(host.Name, "destroy", "--yes");
+        }
+        var (container, address) =
+            first == "host1"
+                ? (TwoHosts.Wallabag, TwoHosts.MastodonAddress)
+                : (TwoHosts.Mastodon, TwoHosts.WallabagAddress);
+        var crossed = await Wire.WatchAsync(
+            lab,
+            async () =>
+            {
+                var alone = await lab.WeftAsync(first, "apply", "--yes");
+                Assert.Equal(0, alone.ExitCode);
+                Assert.Contains(
+                    $"nothing crosses to {second} yet: ",
+                    alone.Errors,
+                    StringComparison.Ordinal
+                );
+                await using var ping = ContinuousPing.Start(lab, first, container, address);
+                await StopsAsync(lab, first);
+                await lab.WeftDoneAsync(second, "apply", "--yes");
+                await lab.ReachesAsync(first, container, address, 100);
+            }
+        );
+        Wire.NothingPlain(crossed);
+    }
+
+    [Fact]
+    public async Task One_host_has_a_wrong_key_and_then_the_right_one()
+    {
+        var lab = await LabAsync();
+        await Wire.StaysEncryptedAsync(
+            lab,
+            async () =>
+            {
+                await lab.RunAsync(
+                    "host2",
+                    $"cp -p {Key} {Key}.right; echo another-key-altogether >{Key}"
+                );
+                var wrong = await lab.WeftAsync("host2", "apply", "--yes");
+                await lab.RunAsync("host2", $"mv {Key}.right {Key}");
+                Assert.Contains(
+                    "host1 has another key, or does not accept this host's",
+                    wrong.Errors,
+                    StringComparison.Ordinal
+                );
+                var right = await lab.WeftDoneAsync("host2", "apply", "--yes");
+                Assert.Contains("encrypted: host1", right, StringComparison.Ordinal);
+            }
+        );
+    }
+
+    [Theory]
+    [InlineData("KILL")]
+    [InlineData("TERM")]
+    public async Task The_daemon_of_one_host_ends_and_is_started_again(string signal)
+    {
+        var lab = await LabAsync();
+        await Wire.StaysEncryptedAsync(
+            lab,
+            async () =>
+            {
+                await lab.RunAsync(
+                    "host2",
+                    $"pid=$(cat /run/charon.pid); kill -{signal} $pid; while [ -d /proc/$pid ]; do sleep 0.1; done"
+                );
+                var status = await lab.WeftAsync("host2", "status");
+                Assert.Equal(1, status.ExitCode);
+                Assert.Contains(
+                    "strongSwan does not answer",
+                    status.Output + status.Errors,
+                    StringComparison.Ordinal
+                );
+                if (signal == "TERM")
+                {
+                    await StopsAsync(lab, "host1");
+                }
+                await lab.RunAsync("host2", StartCharon);
+                await lab.WeftDoneAsync("host2", "apply", "--yes");
+            }
+        );
+    }
+
+    [Fact]
+    public async Task Open_vSwitch_is_killed_and_started_again()
+    {
+        var lab = await LabAsync();
+        await Wire.StaysEncryptedAsync(
+            lab,
+            () =>
+                lab.RunAsync(
+                    "host2",
+                    """
+                    kill -KILL $(cat /run/openvswitch/ovs-vswitchd.pid) $(cat /run/openvswitch/ovsdb-server.pid)
+                    ovsdb-server --remote=punix:/run/openvswitch/db.sock --pidfile --detach --log-file -vconsole:off
+                    ovs-vswitchd --pidfile --detach --log-file -vconsole:off
+                    """
+                )
+        );
+        await lab.WeftDoneAsync("host2", "status");
+    }
+
+    [Fact]
+    public async Task Associations_are_flushed_by_hand()
+    {
+        var lab = await LabAsync();
+        await Wire.StaysEncryptedAsync(
+            lab,
+            async () =>
+            {
+                await lab.RunAsync("host2", "ip xfrm state flush");
+                await lab.WeftDoneAsync("host2", "apply", "--yes");
+            }
+        );
+    }
+
+    [Fact]
+    public async Task The_daemons_policies_are_deleted_by_hand()
+    {
+        var lab = await LabAsync();
+        await Wire.StaysEncryptedAsync(
+            lab,
+            async () =>
+            {
+                await lab.RunAsync(
+                    "host2",
+                    """
+                    for direction in in out; do
+                      case $direction in in) ends='src 192.0.2.1/32 dst 192.0.2.2/32';; out) ends='src 192.0.2.2/32 dst 192.0.2.1/32';; esac
+                      ip xfrm policy delete $ends proto gre dir $direction
+                    done
+                    """
+                );
+                await StopsAsync(lab, "host2");
+                await lab.WeftDoneAsync("host2", "apply", "--yes");
+            }
+        );
+    }
+
+    [Fact]
+    public async Task The_guard_is_deleted_by_hand()
+    {
+        var lab = await LabAsync();
+        await Wire.StaysEncryptedAsync(
+            lab,
+            async () =>
+            {
+                await lab.RunAsync(
+                    "host1",
+                    """
+                    ip xfrm policy delete src 0.0.0.0/0 dst 192.0.2.2/32 proto gre dir out
+                    ip xfrm policy delete src 192.0.2.2/32 dst 0.0.0.0/0 proto gre dir in
+                    """
+                );
+                var status = await lab.WeftAsync("host1", "status");
+                Assert.Equal(1, status.ExitCode);
+                Assert.Contains(
+                    "packets may cross in plaintext, now",
+                    status.Errors,
+                    StringComparison.Ordinal
+                );
+                await lab.WeftDoneAsync("host1", "apply", "--yes");
+            }
+        );
+        await lab.WeftDoneAsync("host1", "status");
+    }
+
+    [Fact]
+    public async Task Plaintext_with_a_peers_address_does_not_arrive()
+    {
+        const int Packets = 10;
+        var lab = await LabAsync();
+        var before = await Wire.BlockedAsync(lab, "host2", "XfrmInPolBlock");
+        var arrived = await Wire.EchoRequestsAsync(lab, "host2", TwoHosts.Mastodon);
+        var forged = await ForgedPacket.MakeAsync(lab);
+        forged.Send(Packets);
+        await Eventually.IsAsync(async () =>
+            await Wire.BlockedAsync(lab, "host2", "XfrmInPolBlock") == before + Packets
+        );
+        Assert.Equal(arrived, await Wire.EchoRequestsAsync(lab, "host2", TwoHosts.Mastodon));
+
+        // The control: the very same arrives where the guard does not stand.
+        await lab.RunAsync("host2", "ip xfrm policy flush");
+        try
+        {
+            forged.Send(Packets);
+            await Eventually.IsAsync(async () =>
+                await Wire.EchoRequestsAsync(lab, "host2", TwoHosts.Mastodon) == arrived + Packets
+            );
+        }
+        finally
+        {
+            await lab.WeftDoneAsync("host2", "apply", "--yes");
+        }
+        await lab.AllReachAllAsync();
+    }
+
+    /// <summary>Waits until a host's kernel has had to block a packet of its own tunnels, or to wait for keys.</summary>
+    private static async Task StopsAsync(OverlayLab lab, string host)
+    {
+        var before = await StoppedAsync();
+        await Eventually.IsAsync(async () => await StoppedAsync() > before);
+
+        async Task<int> StoppedAsync() =>
+            await Wire.BlockedAsync(lab, host, "XfrmOutPolBlock")
+            + await Wire.BlockedAsync(lab, host, "XfrmOutNoStates");
+    }
+}
