@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Weft.Core.Linux;
 using Weft.Labs;
@@ -76,7 +77,8 @@ public sealed partial class BootTests
             lab,
             "host2",
             $"""
-            ip xfrm policy flush
+            ip xfrm policy delete src 0.0.0.0/0 dst 192.0.2.1/32 proto gre dir out
+            ip xfrm policy delete src 192.0.2.1/32 dst 0.0.0.0/0 proto gre dir in
             ip link del cont-mgmnt0
             ip link del cont-mgmnt0-br
             {AsTheService} {WeftProgram.Path} guard && {AsTheService} {WeftProgram.Path} apply --boot
@@ -97,16 +99,17 @@ public sealed partial class BootTests
         await using var lab = await UpAsync();
         await lab.AllReachAllAsync();
         var guarded = await SendAtBootAsync("weft.service");
-        Assert.True(guarded[WireKind.Tunnel] == 0, guarded.ToString());
+        Assert.True(guarded.Wire[WireKind.Tunnel] == 0, guarded.ToString());
+        Assert.True(guarded.Blocked > 0, guarded.ToString());
 
         // The control: the same without the guard.
         var unguarded = await SendAtBootAsync(
             "weft.service weft-guard.service ovs-vswitchd.service.d/weft.conf"
         );
-        Assert.True(unguarded[WireKind.Tunnel] > 0, unguarded.ToString());
+        Assert.True(unguarded.Wire[WireKind.Tunnel] > 0, unguarded.ToString());
         TestContext.Current.TestOutputHelper?.WriteLine($"{guarded} | {unguarded}");
 
-        async Task<WireCounts> SendAtBootAsync(string without)
+        async Task<(WireCounts Wire, int Blocked)> SendAtBootAsync(string without)
         {
             var removed = await RunAsync(lab, "host2", $"cd {Units} && rm -f {without} && sync");
             Assert.True(removed.ExitCode == 0, removed.Errors);
@@ -125,11 +128,13 @@ public sealed partial class BootTests
                 ip address add 10.8.3.2/24 dev host-mgmnt0
                 ip link set host-mgmnt0 up
                 ping -n -c 3 -W 1 10.8.3.1
+                awk '$1 == "XfrmOutPolBlock" { print "blocked " $2 }' /proc/net/xfrm_stat
                 """
             );
             Assert.Matches(PortAndNoAssociation(), port.Output);
             Assert.Contains(", 0 received", port.Output, StringComparison.Ordinal);
-            return await tap.StopAsync();
+            var blocked = port.Output.Split("blocked ")[1];
+            return (await tap.StopAsync(), int.Parse(blocked, CultureInfo.InvariantCulture));
         }
     }
 

@@ -29,7 +29,12 @@ public static class GuardKeeper
                 () => progress?.Report("another weft is changing this host: waiting for it"),
                 cancellationToken
             );
-            var plan = Planner.PlanGuard(intent, GuardReader.Read());
+            var seen = GuardReader.Read();
+            var plan = Planner.PlanGuard(intent, seen);
+            if (seen.Problem is not null)
+            {
+                return (plan, plan);
+            }
             await LinkBatch.RunAsync([.. plan.LinesOf(Stage.First)], cancellationToken);
             return (plan, Planner.PlanGuard(intent, GuardReader.Read()));
         }

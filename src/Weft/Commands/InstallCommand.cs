@@ -71,9 +71,8 @@ internal static partial class InstallCommand
                     OverlayLoader.RequireHost(overlay, parsed.GetValue(host));
                 }
                 var binary = parsed.GetValue(inPlace) ? null : await BinaryAsync(cancellationToken);
-                var program = binary is null
-                    ? string.Join(' ', Self.Command.Select(Plain))
-                    : $"{RootOf(Plain(parsed.GetValue(prefix)!)).TrimEnd('/')}/bin/weft";
+                var copy = $"{RootOf(Plain(parsed.GetValue(prefix)!)).TrimEnd('/')}/bin/weft";
+                var program = binary is null ? string.Join(' ', Self.Command.Select(Plain)) : copy;
                 if (
                     binary is null
                     && HomeDirectories

@@ -38,14 +38,14 @@ internal static class HostFiles
     /// <param name="host">Which of its hosts this is; null where the hostname says so.</param>
     public static IEnumerable<HostFile> Of(
         string program,
-        ReadOnlyMemory<byte>? binary,
+        byte[]? binary,
         Overlay overlay,
         string? host
     )
     {
-        if (binary is { } bytes)
+        if (binary is not null)
         {
-            yield return new(program, bytes, RunByAll);
+            yield return new(program, binary, RunByAll);
         }
         foreach (var service in Services)
         {
