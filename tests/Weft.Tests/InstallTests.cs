@@ -120,6 +120,33 @@ public sealed class InstallTests : IDisposable
         Assert.Empty(Files());
     }
 
+    /// <summary>One file can be copied; a build for development is many, and half of them would be worth nothing.</summary>
+    [Fact]
+    public async Task It_puts_the_program_in_place_where_that_is_one_file()
+    {
+        var result = await WeftProgram.RunOnAsync(Plain, "install", "--root", root);
+        if (File.Exists($"{WeftProgram.Path}.dll"))
+        {
+            Assert.Equal(ExitCode.Usage, result.ExitCode);
+            Assert.Contains("--in-place", result.Errors, StringComparison.Ordinal);
+            Assert.Empty(Files());
+            return;
+        }
+        Assert.Equal(ExitCode.Done, result.ExitCode);
+        var token = TestContext.Current.CancellationToken;
+        Assert.Equal(
+            await File.ReadAllBytesAsync(WeftProgram.Path, token),
+            await File.ReadAllBytesAsync(At("usr/local/bin/weft"), token)
+        );
+        Assert.Contains(
+            "\nExecStart=/usr/local/bin/weft guard\n",
+            await ReadAsync("etc/systemd/system/weft-guard.service"),
+            StringComparison.Ordinal
+        );
+        await WeftProgram.RunAsync("uninstall", "--root", root);
+        Assert.Equal(["etc/weft/overlay.yaml"], Files());
+    }
+
     [Fact]
     public async Task Systemd_understands_the_services_and_finds_them_confined()
     {
