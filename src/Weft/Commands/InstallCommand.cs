@@ -159,6 +159,7 @@ internal static partial class InstallCommand
         }
         if (Path.GetFullPath(path) == own)
         {
+            Placement.Keep(own);
             Say(terminal, '=', own, "kept");
         }
         if (

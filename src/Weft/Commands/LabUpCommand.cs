@@ -14,7 +14,7 @@ internal static class LabUpCommand
 {
     // A host that can be rebooted restores its overlay then, as a real one does.
     private const string ApplyAndInstall =
-        "\"$@\" apply --yes && \"$@\" install --in-place >/dev/null";
+        "\"$@\" apply --yes && \"$@\" install --in-place >/dev/null && sync";
 
     /// <summary>The command.</summary>
     public static Command Create()

@@ -1,4 +1,7 @@
+using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
+using Weft.Core.Linux;
 
 namespace Weft.Installation;
 
@@ -100,6 +103,19 @@ internal sealed class Placement(string root)
         // Whatever the umask.
         File.SetUnixFileMode(draft, mode);
         File.Move(draft, target, overwrite: true);
+        Keep(Path.GetDirectoryName(target)!);
+    }
+
+    /// <summary>Has what a file or directory holds on the disk: a power cut after this takes nothing of it away.</summary>
+    public static void Keep(string path)
+    {
+        using var handle = new SafeFileHandle(Libc.Open(path, Libc.OpenToRead), ownsHandle: true);
+        if (handle.IsInvalid || Libc.Synchronize(handle) != 0)
+        {
+            throw new IOException(
+                $"{path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}"
+            );
+        }
     }
 }
 
