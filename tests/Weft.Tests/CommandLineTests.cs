@@ -21,6 +21,10 @@ public sealed class CommandLineTests
     [InlineData("check")]
     [InlineData("status")]
     [InlineData("destroy")]
+    [InlineData("guard")]
+    [InlineData("install")]
+    [InlineData("uninstall")]
+    [InlineData("export")]
     [InlineData("completion")]
     public async Task Help_of_a_command_ends_with_examples_that_name_it(string command)
     {
@@ -49,6 +53,9 @@ public sealed class CommandLineTests
     [InlineData("apply --timeout soon", "soon")]
     [InlineData("lab up", "--hosts")]
     [InlineData("completion tcsh", "tcsh")]
+    [InlineData("export netplan", "netplan")]
+    [InlineData("guard --bot", "--bot")]
+    [InlineData("destroy --boot", "--boot")]
     public async Task Wrong_usage_names_the_word_and_exits_with_2(string line, string word)
     {
         var result = await WeftProgram.RunAsync(line.Split(' '));
@@ -64,10 +71,16 @@ public sealed class CommandLineTests
     [InlineData("apply")]
     [InlineData("status")]
     [InlineData("destroy")]
+    [InlineData("guard")]
+    [InlineData("install")]
+    [InlineData("export ifupdown")]
     [InlineData("ping")]
     public async Task A_file_that_is_not_there_is_named_and_exits_with_2(string command)
     {
-        var result = await WeftProgram.RunAsync(command, "/nonexistent/overlay.yaml");
+        var result = await WeftProgram.RunAsync([
+            .. command.Split(' '),
+            "/nonexistent/overlay.yaml",
+        ]);
         // ping asks for root first where it is not.
         Assert.True(result.ExitCode == ExitCode.Usage || command == "ping", result.Errors);
         Assert.DoesNotContain("   at ", result.Errors, StringComparison.Ordinal);

@@ -15,6 +15,8 @@ public sealed class LocalHost : IAsyncDisposable
 
     private const string Lock = "weft";
 
+    private static readonly TimeSpan StartPause = TimeSpan.FromMilliseconds(100);
+
     private readonly OvsdbClient client;
 
     // Filled while links are read and the lock is asked for: nothing here waits for anything that it does not need.
@@ -67,6 +69,62 @@ public sealed class LocalHost : IAsyncDisposable
             );
         }
     }
+
+    /// <summary>Connects to the host's Open vSwitch as soon as it answers.</summary>
+    /// <param name="remote">The database's remote, as <c>ovs-vsctl --db</c> takes it.</param>
+    /// <param name="patience">How long it may take to start.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="HostException">Open vSwitch was not started in that time.</exception>
+    public static async Task<LocalHost> ConnectAsync(
+        string remote,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    )
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await ConnectAsync(remote, cancellationToken);
+            }
+            catch (HostException exception)
+                when (exception.InnerException is OvsdbConnectionException
+                    && TimeProvider.System.GetElapsedTime(started) < patience
+                )
+            {
+                await Task.Delay(StartPause, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Waits until the host's strongSwan answers, or no longer than it may take to start: who needs it then says that it is missing.</summary>
+    public async Task WaitForStrongSwanAsync(TimeSpan patience, CancellationToken cancellationToken)
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        while (
+            await StrongSwanAsync(cancellationToken) is null
+            && TimeProvider.System.GetElapsedTime(started) < patience
+        )
+        {
+            strongSwan = null;
+            await Task.Delay(StartPause, cancellationToken);
+        }
+    }
+
+    /// <summary>
+    /// Waits until ovs-vswitchd, started a moment ago, has made what the database holds: what it reports there may
+    /// be of the time before. The lock must be held.
+    /// </summary>
+    /// <param name="patience">How long it may take.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="HostException">It did not in that time.</exception>
+    public Task WaitUntilRestoredAsync(TimeSpan patience, CancellationToken cancellationToken) =>
+        TransactAsync(
+            [SwitchReader.AskAgain, SwitchReader.SelectNextConfig],
+            patience,
+            cancellationToken
+        );
 
     /// <summary>
     /// Waits until no other Weft changes this host, and until ovs-vswitchd has carried out what it was asked to

@@ -93,6 +93,10 @@ public static class SwitchReader
     public static Operation SelectNextConfig { get; } =
         new Select("Open_vSwitch", []) { Columns = ["next_cfg"] };
 
+    /// <summary>The operation that has ovs-vswitchd look at its whole configuration once more.</summary>
+    public static Operation AskAgain { get; } =
+        new Mutate("Open_vSwitch", [], [new("next_cfg", Mutator.Add, 1)]);
+
     /// <summary>What <see cref="SelectNextConfig"/> has read.</summary>
     /// <exception cref="HostException">The database was never initialised.</exception>
     public static long NextConfig(TransactionResult result) =>

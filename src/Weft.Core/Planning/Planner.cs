@@ -57,6 +57,32 @@ public static class Planner
         };
     }
 
+    /// <summary>
+    /// Works out what is missing of the guard, from the overlay and the kernel's policies alone: what must stand before
+    /// Open vSwitch runs. It takes nothing away, and a datapath that nothing could be encrypted on keeps it from nothing.
+    /// </summary>
+    public static Plan PlanGuard(HostIntent intent, GuardObservation seen)
+    {
+        var observation = HostObservation.Bare(kernelDatapath: true) with { Guard = seen };
+        var ownership = new Ownership(intent.Overlay, intent.Host, observation.Switch);
+        var guard = new GuardPlanner(
+            intent with
+            {
+                Switch = intent.Switch is { } @switch ? @switch with { Userspace = false } : null,
+            },
+            observation,
+            ownership
+        );
+        guard.Plan();
+        return new Plan
+        {
+            Overlay = intent.Overlay,
+            Host = intent.Host,
+            Changes = [.. guard.Additions],
+            Conflicts = [.. guard.Conflicts.Distinct()],
+        };
+    }
+
     private static IEnumerable<string> Notices(HostIntent intent, HostObservation observation)
     {
         foreach (

@@ -16,19 +16,28 @@ internal static class ApplyCommand
     private static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
 
     /// <summary>The command.</summary>
-    public static Command Create() =>
-        Create(
+    public static Command Create()
+    {
+        var boot = new Option<bool>("--boot")
+        {
+            Description =
+                "As weft.service does at boot: wait for Open vSwitch and strongSwan to be there, and do not ask.",
+        };
+        return Create(
             "apply",
             "Make this host match the overlay file: show the plan, ask, carry it out, read it back.",
             question: "Apply?",
             session => session.Intend,
+            boot,
             ("weft apply overlay.yaml", "show the plan and ask"),
             ("weft apply --yes overlay.yaml", "do not ask"),
             (
                 "weft apply --host host1 overlay.yaml",
                 "where the hostname is not the one in the file"
-            )
+            ),
+            ("weft apply --boot", "restore what a reboot took")
         );
+    }
 
     /// <summary>A command that changes this host to what <paramref name="intend"/> says.</summary>
     internal static Command Create(
@@ -36,6 +45,7 @@ internal static class ApplyCommand
         string description,
         string question,
         Func<HostSession, Func<HostObservation, HostIntent>> intend,
+        Option<bool>? boot,
         params IReadOnlyList<(string Line, string Does)> examples
     )
     {
@@ -48,13 +58,22 @@ internal static class ApplyCommand
             DefaultValueFactory = _ => 30,
         };
         var command = new WeftCommand(name, description) { Examples = examples };
-        command.AddAll(options.With(yes, timeout));
+        command.AddAll(options.With([yes, .. boot is null ? [] : (Symbol[])[boot], timeout]));
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
-                await using var session = await options.OpenAsync(parsed, cancellationToken);
                 var patience = TimeSpan.FromSeconds(parsed.GetValue(timeout));
+                var isBoot = boot is not null && parsed.GetValue(boot);
+                await using var session = await options.OpenAsync(
+                    parsed,
+                    isBoot ? patience : TimeSpan.Zero,
+                    cancellationToken
+                );
                 await session.LockAsync(patience, new Notices(terminal), cancellationToken);
+                if (isBoot)
+                {
+                    await session.WaitUntilStartedAsync(patience, cancellationToken);
+                }
                 var observation = await session.ObserveAsync(cancellationToken);
                 var intentOf = intend(session);
                 var intent = intentOf(observation);
@@ -65,7 +84,7 @@ internal static class ApplyCommand
                 {
                     return ExitCode.Failed;
                 }
-                if (!plan.IsEmpty && !parsed.GetValue(yes))
+                if (!plan.IsEmpty && !isBoot && !parsed.GetValue(yes))
                 {
                     if (!Output.CanAsk)
                     {
@@ -189,10 +208,5 @@ internal static class ApplyCommand
     private sealed class Steps(StatusContext context) : IProgress<string>
     {
         public void Report(string value) => context.Status(value.EscapeMarkup());
-    }
-
-    private sealed class Notices(Output terminal) : IProgress<string>
-    {
-        public void Report(string value) => terminal.Notice(value);
     }
 }

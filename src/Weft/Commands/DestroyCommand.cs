@@ -13,6 +13,7 @@ internal static class DestroyCommand
             "Remove from this host what Weft made for the overlay, and nothing else.",
             question: "Remove?",
             session => _ => HostIntent.Nothing(session.Overlay.Name, session.Host),
+            boot: null,
             ("weft destroy overlay.yaml", "show what goes and ask"),
             ("weft destroy --yes overlay.yaml", "do not ask")
         );

@@ -33,14 +33,35 @@ internal sealed class HostOptions
         Overlay overlay,
         string host,
         CancellationToken cancellationToken
-    ) => HostSession.OpenAsync(overlay, host, parsed.GetValue(database)!, cancellationToken);
+    ) =>
+        HostSession.OpenAsync(
+            overlay,
+            host,
+            parsed.GetValue(database)!,
+            TimeSpan.Zero,
+            cancellationToken
+        );
 
     /// <summary>Reads the overlay and opens the doors to this machine as the host that was named or that it is.</summary>
     /// <exception cref="UsageException">It is none of the overlay's hosts.</exception>
-    public Task<HostSession> OpenAsync(ParseResult parsed, CancellationToken cancellationToken)
+    public Task<HostSession> OpenAsync(ParseResult parsed, CancellationToken cancellationToken) =>
+        OpenAsync(parsed, TimeSpan.Zero, cancellationToken);
+
+    /// <summary>The same, with patience for an Open vSwitch that is being started.</summary>
+    /// <exception cref="UsageException">It is none of the overlay's hosts.</exception>
+    public Task<HostSession> OpenAsync(
+        ParseResult parsed,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    )
     {
         var overlay = Load(parsed);
-        var host = OverlayLoader.RequireHost(overlay, parsed.GetValue(Host));
-        return OpenAsync(parsed, overlay, host, cancellationToken);
+        return HostSession.OpenAsync(
+            overlay,
+            OverlayLoader.RequireHost(overlay, parsed.GetValue(Host)),
+            parsed.GetValue(database)!,
+            patience,
+            cancellationToken
+        );
     }
 }

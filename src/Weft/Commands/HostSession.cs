@@ -46,8 +46,20 @@ internal sealed class HostSession : IAsyncDisposable
         Overlay overlay,
         string host,
         string database,
+        TimeSpan patience,
         CancellationToken cancellationToken
-    ) => new(overlay, host, await LocalHost.ConnectAsync(database, cancellationToken));
+    ) => new(overlay, host, await LocalHost.ConnectAsync(database, patience, cancellationToken));
+
+    /// <summary>Waits, at boot, until the daemons have restored what is theirs to restore. The lock must be held.</summary>
+    /// <exception cref="HostException">ovs-vswitchd did not in time.</exception>
+    public async Task WaitUntilStartedAsync(TimeSpan patience, CancellationToken cancellationToken)
+    {
+        await doors.WaitUntilRestoredAsync(patience, cancellationToken);
+        if (Overlay.Tunnels.Ipsec is { Manager: IpsecManager.StrongSwan })
+        {
+            await doors.WaitForStrongSwanAsync(patience, cancellationToken);
+        }
+    }
 
     /// <summary>Keeps every other Weft from changing this host until this process ends, and waits until its switch is at rest.</summary>
     public Task LockAsync(

@@ -12,6 +12,10 @@ namespace Weft.Commands;
 /// <summary><c>weft lab up</c>.</summary>
 internal static class LabUpCommand
 {
+    // A host that can be rebooted restores its overlay then, as a real one does.
+    private const string ApplyAndInstall =
+        "\"$@\" apply --yes && \"$@\" install --in-place >/dev/null && sync";
+
     /// <summary>The command.</summary>
     public static Command Create()
     {
@@ -213,7 +217,9 @@ internal static class LabUpCommand
             "Applying the overlay in each host",
             progress =>
                 lab.RunEverywhereAsync(
-                    [.. Self.Command, "apply", "--yes"],
+                    lab.Record.Isolation is Isolation.Uml
+                        ? ["sh", "-c", ApplyAndInstall, "weft", .. Self.Command]
+                        : [.. Self.Command, "apply", "--yes"],
                     progress,
                     cancellationToken
                 )

@@ -1,5 +1,6 @@
 # host-boot.sh DATAPATH MTU ADDRESS LENGTH SUBNET CONTAINERS IPSEC: what a host of a lab does each time that it is started:
-# gives itself its underlay address, starts Open vSwitch and what IPSEC names, and makes a namespace for each container.
+# gives itself its underlay address, starts Open vSwitch and what IPSEC names, makes a namespace for each container,
+# and has the overlay restored where `weft install` was run.
 set -eu
 datapath=$1 mtu=$2 address=$3 length=$4 subnet=$5 containers=$6 ipsec=$7
 
@@ -18,8 +19,21 @@ route add $subnet dev $underlay src $address
 LINES
 }
 
+# What systemd does with a service that `weft install` has put in place. Where it has not, nothing is done.
+units=/etc/systemd/system
+start() {
+  [ -f "$units/$1" ] || return 0
+  while IFS= read -r line; do
+    case $line in
+    ExecStart=*) ${line#ExecStart=} >>/var/log/weft.log 2>/run/weft.errors || { cat /run/weft.errors >&2; return 1; } ;;
+    esac
+  done <"$units/$1"
+}
+
 ip link set eth0 addrgenmode none up
 [ "$datapath" = userspace ] || join_underlay
+# Without its guard an encrypted overlay's switch is not started.
+start weft-guard.service || [ ! -f "$units/ovs-vswitchd.service.d/weft.conf" ]
 ovsdb-server --remote=punix:/run/openvswitch/db.sock --pidfile --detach --log-file -vconsole:off
 ovs-vsctl --no-wait init
 if [ "$datapath" = userspace ]; then
@@ -41,3 +55,4 @@ for container in $containers; do
   ip -n "$container" link set lo up
 done
 while [ "$ipsec" = strongswan ] && [ ! -S /run/charon.vici ]; do sleep 0.1; done
+start weft.service

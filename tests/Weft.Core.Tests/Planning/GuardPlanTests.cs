@@ -210,5 +210,51 @@ public sealed class GuardPlanTests
         Assert.Equal(2, Planner.Plan(Encrypted, observation).LinesOf(Stage.First).Count());
     }
 
+    [Fact]
+    public void The_guard_alone_is_what_the_whole_plan_begins_with()
+    {
+        var alone = Planner.PlanGuard(Encrypted, GuardObservation.Empty);
+        Assert.Equal(TwoHosts.Bare().PlanFor(Encrypted).Commands.Take(2), alone.Commands);
+        Assert.Empty(alone.Conflicts);
+        Assert.Empty(Planner.PlanGuard(TwoHosts.Intent(), GuardObservation.Empty).Changes);
+
+        var host = TwoHosts.Bare();
+        foreach (var command in alone.Commands)
+        {
+            host.Shell(command);
+        }
+        Assert.Empty(Planner.PlanGuard(Encrypted, host.Observe().Guard).Changes);
+        // Before Open vSwitch runs nobody knows which tunnels there are: what stands stays.
+        Assert.Empty(Planner.PlanGuard(Nothing, host.Observe().Guard).Changes);
+    }
+
+    [Fact]
+    public void The_guard_alone_stands_whichever_datapath_there_is()
+    {
+        var userspace = TwoHosts.Intent(TwoHosts.Encrypted, kernelDatapath: false);
+        var plan = Planner.PlanGuard(userspace, GuardObservation.Empty);
+        Assert.Empty(plan.Conflicts);
+        Assert.Equal(2, plan.LinesOf(Stage.First).Count());
+    }
+
+    [Fact]
+    public void The_guard_alone_says_what_keeps_it_from_standing()
+    {
+        var blind = Planner.PlanGuard(Encrypted, new GuardObservation([], "no XFRM here: load it"));
+        Assert.Contains(
+            "no XFRM here",
+            Assert.Single(blind.Conflicts).Message,
+            StringComparison.Ordinal
+        );
+        var host = TwoHosts.Bare();
+        host.Shell(
+            "ip xfrm policy add src 192.0.2.0/24 dst 192.0.2.0/24 dir in action allow priority 175423"
+        );
+        var passed = Planner.PlanGuard(Encrypted, host.Observe().Guard);
+        Assert.Single(passed.Conflicts);
+        // What can be blocked is, all the same.
+        Assert.Equal(2, passed.LinesOf(Stage.First).Count());
+    }
+
     private static HostIntent Nothing => HostIntent.Nothing("homelab", "host1");
 }

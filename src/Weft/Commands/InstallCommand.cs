@@ -1,0 +1,198 @@
+using System.CommandLine;
+using System.Text.RegularExpressions;
+using Spectre.Console;
+using Weft.Core.Overlays;
+using Weft.Installation;
+using Weft.Labs;
+using Weft.Rendering;
+
+namespace Weft.Commands;
+
+/// <summary><c>weft install</c>: has this host restore its overlay whenever it boots.</summary>
+internal static partial class InstallCommand
+{
+    private const string HomeDirectories = "/home/ /root/ /run/user/";
+
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var file = new Argument<string?>("FILE")
+        {
+            Description =
+                $"The overlay file, which is copied to {HostFiles.Overlay}; if not given: the one that is there.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var host = CommonOptions.Host();
+        var prefix = new Option<string>("--prefix")
+        {
+            Description = "The program goes to DIRECTORY/bin/weft.",
+            HelpName = "DIRECTORY",
+            DefaultValueFactory = _ => "/usr/local",
+        };
+        var inPlace = new Option<bool>("--in-place")
+        {
+            Description = "Leave the program where it is: the services run it from there.",
+        };
+        var root = RootOption();
+        var noEnable = new Option<bool>("--no-enable")
+        {
+            Description = "Put the files in place and enable nothing.",
+        };
+        var command = new WeftCommand(
+            "install",
+            "Put this program, the overlay file and systemd's services in place, so that a reboot restores the overlay."
+        )
+        {
+            Examples =
+            [
+                ("weft install overlay.yaml", "this host restores the overlay when it boots"),
+                ("weft install", "again, after an update of weft or of the file"),
+                (
+                    "weft install --root /tmp/image --host host1 overlay.yaml",
+                    "into a file system that is not running"
+                ),
+            ],
+        };
+        command.AddAll(file, host, prefix, inPlace, noEnable, root);
+        command.SetAction(
+            async (parsed, terminal, cancellationToken) =>
+            {
+                var placement = new Placement(RootOf(parsed.GetValue(root)));
+                var isThisMachine = parsed.GetValue(root) is null;
+                var path = parsed.GetValue(file) ?? placement.At(HostFiles.Overlay);
+                if (!File.Exists(path) && parsed.GetValue(file) is null)
+                {
+                    throw new UsageException($"there is no {path}: name an overlay file");
+                }
+                var overlay = OverlayLoader.Load(path, engine: null, datapath: null);
+                // An image may be for any host: its own hostname decides when it boots.
+                if (isThisMachine || parsed.GetValue(host) is not null)
+                {
+                    OverlayLoader.RequireHost(overlay, parsed.GetValue(host));
+                }
+                var binary = parsed.GetValue(inPlace) ? null : await BinaryAsync(cancellationToken);
+                var copy = $"{RootOf(Plain(parsed.GetValue(prefix)!)).TrimEnd('/')}/bin/weft";
+                var program = binary is null ? string.Join(' ', Self.Command.Select(Plain)) : copy;
+                if (
+                    binary is null
+                    && HomeDirectories
+                        .Split(' ')
+                        .Any(home => program.StartsWith(home, StringComparison.Ordinal))
+                )
+                {
+                    terminal.Notice(
+                        $"the services may not look into home directories, where {program} is: move it"
+                    );
+                }
+                Put(placement, program, binary, overlay, parsed.GetValue(host), path, terminal);
+                if (parsed.GetValue(noEnable) || !isThisMachine || !Systemd.Runs)
+                {
+                    terminal.Out.WriteLine(
+                        isThisMachine && !Systemd.Runs
+                            ? "systemd does not run here: nothing is enabled"
+                            : $"not enabled; to do so: systemctl enable {string.Join(' ', HostFiles.Services)}"
+                    );
+                    return ExitCode.Done;
+                }
+                await Systemd.ControlAsync(cancellationToken, "daemon-reload");
+                await Systemd.ControlAsync(
+                    cancellationToken,
+                    ["enable", "--quiet", .. HostFiles.Services]
+                );
+                terminal.Out.WriteLine(
+                    $"enabled: {string.Join(", ", HostFiles.Services)}; they run at the next boot, and `weft apply` makes the overlay now"
+                );
+                return ExitCode.Done;
+            }
+        );
+        return command;
+    }
+
+    /// <summary>Where the host's file system is.</summary>
+    public static Option<string?> RootOption() =>
+        new("--root")
+        {
+            Description = "The host's file system is in DIRECTORY, and does not run.",
+            HelpName = "DIRECTORY",
+        };
+
+    /// <summary>The directory that was named, or this machine's own root.</summary>
+    /// <exception cref="UsageException">It is no absolute path.</exception>
+    public static string RootOf(string? named) =>
+        named is null ? "/"
+        : named.StartsWith('/') ? named
+        : throw new UsageException(
+            $"'{named}' must be an absolute path of a directory: it begins with /"
+        );
+
+    /// <summary>Says what came of one file.</summary>
+    public static void Say(Output terminal, char sign, string path, string remark = "") =>
+        terminal.Out.WriteLine($"  {sign} {path}{(remark.Length == 0 ? "" : $"  {remark}")}");
+
+    private static void Put(
+        Placement placement,
+        string program,
+        byte[]? binary,
+        Overlay overlay,
+        string? host,
+        string path,
+        Output terminal
+    )
+    {
+        var own = placement.At(HostFiles.Overlay);
+        HostFile[] files =
+        [
+            .. HostFiles.Of(program, binary, overlay, host),
+            .. Path.GetFullPath(path) == own
+                ? (HostFile[])[]
+                : [HostFiles.OverlayFile(File.ReadAllBytes(path))],
+        ];
+        foreach (var file in files)
+        {
+            var (sign, remark) = placement.Put(file) switch
+            {
+                Placing.New => ('+', ""),
+                Placing.Replaced => ('~', "replaced"),
+                _ => ('=', "the same already"),
+            };
+            Say(terminal, sign, placement.At(file.Path), remark);
+        }
+        if (Path.GetFullPath(path) == own)
+        {
+            Placement.Keep(own);
+            Say(terminal, '=', own, "kept");
+        }
+        if (
+            overlay.Tunnels.Ipsec is null
+            && placement.Placed.Contains(HostFiles.Hold)
+            && placement.Remove(HostFiles.Hold)
+        )
+        {
+            Say(terminal, '-', placement.At(HostFiles.Hold), "the overlay is not encrypted");
+        }
+    }
+
+    private static async Task<byte[]> BinaryAsync(CancellationToken cancellationToken)
+    {
+        var program = Self.Command;
+        if (program.Count > 1 || File.Exists($"{program[0]}.dll"))
+        {
+            throw new UsageException(
+                $"{program[^1]} is a build for development, which is more than one file: "
+                    + "install the binary of `./build.sh publish`, or leave this one where it is with --in-place"
+            );
+        }
+        return await File.ReadAllBytesAsync(program[0], cancellationToken);
+    }
+
+    /// <summary>Refuses a path that would mean something else in a unit file.</summary>
+    private static string Plain(string path) =>
+        PlainPath().IsMatch(path)
+            ? path
+            : throw new UsageException(
+                $"'{path}' cannot be in a service: use letters, digits and / . _ + - only"
+            );
+
+    [GeneratedRegex("^[A-Za-z0-9/._+-]+$", RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex PlainPath();
+}

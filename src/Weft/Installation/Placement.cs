@@ -1,0 +1,133 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using Weft.Core.Linux;
+
+namespace Weft.Installation;
+
+/// <summary>
+/// Puts files into a host's file system and remembers which it put, so that these can be removed again and no others.
+/// </summary>
+/// <param name="root">The directory that is, or will be, the host's root.</param>
+internal sealed class Placement(string root)
+{
+    /// <summary>Where the list of what was put is kept, one path a line.</summary>
+    public const string Record = "/var/lib/weft/installed";
+
+    /// <summary>What was put and not removed since.</summary>
+    public IReadOnlyList<string> Placed =>
+        File.Exists(At(Record)) ? File.ReadAllLines(At(Record)) : [];
+
+    /// <summary>Where a path of the host's is.</summary>
+    public string At(string path) => root == "/" ? path : root.TrimEnd('/') + path;
+
+    /// <summary>Puts a file in place, in one step for all who look; one that is the same already is left alone.</summary>
+    /// <returns>What came of it.</returns>
+    public Placing Put(HostFile file)
+    {
+        var target = At(file.Path);
+        var isThere = File.Exists(target);
+        if (
+            isThere
+            && File.ReadAllBytes(target).AsSpan().SequenceEqual(file.Content.Span)
+            && File.GetUnixFileMode(target) == file.Mode
+        )
+        {
+            return Placing.Same;
+        }
+        // First the list: what is put by a run that is killed can be removed too.
+        if (!file.Stays)
+        {
+            Remember([.. Placed, file.Path]);
+        }
+        Write(file.Path, file.Content.Span, file.Mode);
+        return isThere ? Placing.Replaced : Placing.New;
+    }
+
+    /// <summary>Removes a file that was put.</summary>
+    /// <returns>Whether it was there.</returns>
+    public bool Remove(string path)
+    {
+        var isThere = File.Exists(At(path));
+        File.Delete(At(path));
+        var directory = Path.GetDirectoryName(At(path))!;
+        if (
+            directory.EndsWith(".service.d", StringComparison.Ordinal)
+            && Directory.Exists(directory)
+            && !Directory.EnumerateFileSystemEntries(directory).Any()
+        )
+        {
+            Directory.Delete(directory);
+        }
+        Remember([.. Placed.Where(placed => placed != path)]);
+        return isThere;
+    }
+
+    private void Remember(string[] paths)
+    {
+        if (paths.Length == 0)
+        {
+            File.Delete(At(Record));
+            return;
+        }
+        Write(
+            Record,
+            Encoding.UTF8.GetBytes(
+                string.Concat(paths.Distinct(StringComparer.Ordinal).Select(path => $"{path}\n"))
+            ),
+            UnixFileMode.UserRead | UnixFileMode.UserWrite
+        );
+    }
+
+    private void Write(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
+    {
+        var target = At(path);
+        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+        var draft = $"{target}.new";
+        File.Delete(draft);
+        using (
+            var stream = new FileStream(
+                draft,
+                new FileStreamOptions
+                {
+                    Mode = FileMode.CreateNew,
+                    Access = FileAccess.Write,
+                    UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                }
+            )
+        )
+        {
+            stream.Write(content);
+            stream.Flush(flushToDisk: true);
+        }
+        // Whatever the umask.
+        File.SetUnixFileMode(draft, mode);
+        File.Move(draft, target, overwrite: true);
+        Keep(Path.GetDirectoryName(target)!);
+    }
+
+    /// <summary>Has what a file or directory holds on the disk: a power cut after this takes nothing of it away.</summary>
+    public static void Keep(string path)
+    {
+        using var handle = new SafeFileHandle(Libc.Open(path, Libc.OpenToRead), ownsHandle: true);
+        if (handle.IsInvalid || Libc.Synchronize(handle) != 0)
+        {
+            throw new IOException(
+                $"{path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}"
+            );
+        }
+    }
+}
+
+/// <summary>What came of putting a file in place.</summary>
+internal enum Placing
+{
+    /// <summary>It was not there.</summary>
+    New,
+
+    /// <summary>Another was there.</summary>
+    Replaced,
+
+    /// <summary>It was there already.</summary>
+    Same,
+}

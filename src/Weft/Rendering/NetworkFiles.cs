@@ -1,0 +1,100 @@
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+using Weft.Core.Intents;
+
+namespace Weft.Rendering;
+
+/// <summary>
+/// A host's container bridges in the words of the programs that configure networks. A bridge that one of these made has
+/// the Ethernet address that Weft gives it, by which Weft takes it for its own.
+/// </summary>
+internal static class NetworkFiles
+{
+    /// <summary>For ifupdown: one file (interfaces(5), bridge-utils-interfaces(5)).</summary>
+    public static IEnumerable<(string Name, string Text)> Ifupdown(HostIntent intent)
+    {
+        var text = new StringBuilder(Headline(intent));
+        foreach (var bridge in intent.Links.OfType<BridgeLinkIntent>())
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\nauto {bridge.Name}\n");
+            string[] settings =
+            [
+                "bridge_ports none",
+                $"bridge_hw {bridge.Mac}",
+                $"bridge_stp {(bridge.Stp ? "on" : "off")}",
+                $"bridge_fd {bridge.ForwardDelay}",
+                $"mtu {bridge.Mtu}",
+            ];
+            var first = bridge.Addresses.IsEmpty
+                ? "manual"
+                : $"static\n    address {bridge.Addresses[0]}";
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"iface {bridge.Name} {FamilyOf(bridge.Addresses.FirstOrDefault())} {first}\n"
+            );
+            foreach (var setting in settings)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"    {setting}\n");
+            }
+            foreach (var more in bridge.Addresses.Skip(1))
+            {
+                text.Append(
+                    CultureInfo.InvariantCulture,
+                    $"iface {bridge.Name} {FamilyOf(more)} static\n    address {more}\n"
+                );
+            }
+        }
+        yield return ($"weft-{intent.Overlay}", text.ToString());
+    }
+
+    /// <summary>For systemd-networkd: two files a bridge (systemd.netdev(5), systemd.network(5)).</summary>
+    public static IEnumerable<(string Name, string Text)> Networkd(HostIntent intent)
+    {
+        foreach (var bridge in intent.Links.OfType<BridgeLinkIntent>())
+        {
+            yield return (
+                $"10-weft-{bridge.Name}.netdev",
+                $"""
+                {Headline(intent)}
+                [NetDev]
+                Name={bridge.Name}
+                Kind=bridge
+                MACAddress={bridge.Mac}
+                MTUBytes={bridge.Mtu}
+
+                [Bridge]
+                STP={(bridge.Stp ? "yes" : "no")}
+                ForwardDelaySec={bridge.ForwardDelay}
+
+                """
+            );
+            var addresses = string.Concat(
+                bridge.Addresses.Select(address => $"Address={address}\n")
+            );
+            yield return (
+                $"10-weft-{bridge.Name}.network",
+                $"""
+                {Headline(intent)}
+                [Match]
+                Name={bridge.Name}
+
+                [Link]
+                RequiredForOnline=no
+
+                [Network]
+                ConfigureWithoutCarrier=yes
+                LinkLocalAddressing={(bridge.HasIpv6Address ? "ipv6" : "no")}
+                IPv6AcceptRA=no
+                {addresses}
+                """.TrimEnd('\n') + "\n"
+            );
+        }
+    }
+
+    private static string Headline(HostIntent intent) =>
+        $"# Container bridges of overlay {intent.Overlay} on {intent.Host}, by `weft export`.\n";
+
+    private static string FamilyOf(InterfaceAddress address) =>
+        address.Address?.AddressFamily is AddressFamily.InterNetworkV6 ? "inet6" : "inet";
+}

@@ -1,0 +1,214 @@
+using Weft.Core.Linux;
+
+namespace Weft.Tests;
+
+/// <summary>What <c>weft install</c> puts into a file system, and that <c>weft uninstall</c> takes that away and no more.</summary>
+public sealed class InstallTests : IDisposable
+{
+    private const string Plain = """
+        name: homelab
+        hosts: { north: 192.0.2.1, south: 192.0.2.2 }
+        """;
+
+    private const string Encrypted =
+        Plain + "\ntunnels: { ipsec: { psk: \"correct horse battery staple\" } }";
+
+    private readonly string root = Directory.CreateTempSubdirectory("weft-install-").FullName;
+
+    public void Dispose() => Directory.Delete(root, recursive: true);
+
+    [Fact]
+    public async Task It_puts_the_file_and_the_services_in_place_and_the_second_time_nothing()
+    {
+        var first = await InstallAsync(Encrypted);
+        Assert.Equal(ExitCode.Done, first.ExitCode);
+        Assert.Equal(
+            [
+                "etc/systemd/system/ovs-vswitchd.service.d/weft.conf",
+                "etc/systemd/system/weft-guard.service",
+                "etc/systemd/system/weft.service",
+                "etc/weft/overlay.yaml",
+                "var/lib/weft/installed",
+            ],
+            Files()
+        );
+        // It may hold the key, and does here.
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            File.GetUnixFileMode(At("etc/weft/overlay.yaml"))
+        );
+        Assert.Contains(
+            "systemctl enable weft-guard.service",
+            first.Output,
+            StringComparison.Ordinal
+        );
+
+        var written = Files().Select(file => File.GetLastWriteTimeUtc(At(file))).ToArray();
+        var second = await InstallAsync(null);
+        Assert.Equal(ExitCode.Done, second.ExitCode);
+        Assert.DoesNotContain("  + ", second.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("  ~ ", second.Output, StringComparison.Ordinal);
+        Assert.Equal(written, Files().Select(file => File.GetLastWriteTimeUtc(At(file))));
+    }
+
+    [Fact]
+    public async Task The_switch_is_held_back_only_where_the_overlay_is_encrypted()
+    {
+        const string Hold = "etc/systemd/system/ovs-vswitchd.service.d/weft.conf";
+        await InstallAsync(Plain);
+        Assert.False(File.Exists(At(Hold)));
+        await InstallAsync(Encrypted);
+        Assert.Contains(
+            "Requires=weft-guard.service",
+            await ReadAsync(Hold),
+            StringComparison.Ordinal
+        );
+        await InstallAsync(Plain);
+        Assert.False(Directory.Exists(Path.GetDirectoryName(At(Hold))));
+    }
+
+    [Fact]
+    public async Task Uninstall_removes_what_was_put_and_nothing_else()
+    {
+        Directory.CreateDirectory(At("etc/systemd/system/ovs-vswitchd.service.d"));
+        await File.WriteAllTextAsync(
+            At("etc/systemd/system/ovs-vswitchd.service.d/other.conf"),
+            "",
+            TestContext.Current.CancellationToken
+        );
+        await InstallAsync(Encrypted);
+        var removed = await WeftProgram.RunAsync("uninstall", "--root", root);
+        Assert.Equal(ExitCode.Done, removed.ExitCode);
+        Assert.Contains("etc/weft/overlay.yaml  kept", removed.Output, StringComparison.Ordinal);
+        Assert.Equal(
+            ["etc/systemd/system/ovs-vswitchd.service.d/other.conf", "etc/weft/overlay.yaml"],
+            Files()
+        );
+        Assert.Contains(
+            "has put nothing here",
+            (await WeftProgram.RunAsync("uninstall", "--root", root)).Output,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Theory]
+    [InlineData("hosts: { north: 192.0.2.1 }", "", "name")]
+    [InlineData(Plain, "--host east", "north, south")]
+    [InlineData(Plain, "--root relative", "relative")]
+    [InlineData(null, "", "etc/weft/overlay.yaml")]
+    public async Task What_is_wrong_is_named_and_nothing_is_put(
+        string? yaml,
+        string more,
+        string word
+    )
+    {
+        var refused = await InstallAsync(
+            yaml,
+            more.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+        );
+        Assert.Equal(ExitCode.Usage, refused.ExitCode);
+        Assert.Contains(word, refused.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", refused.Errors, StringComparison.Ordinal);
+        Assert.Empty(Files());
+    }
+
+    [Fact]
+    public async Task A_prefix_that_a_service_cannot_name_is_refused()
+    {
+        var refused = await InstallAsync(Plain, "--prefix", "/opt/my programs");
+        Assert.Equal(ExitCode.Usage, refused.ExitCode);
+        Assert.Empty(Files());
+    }
+
+    /// <summary>One file can be copied; a build for development is many, and half of them would be worth nothing.</summary>
+    [Fact]
+    public async Task It_puts_the_program_in_place_where_that_is_one_file()
+    {
+        var result = await WeftProgram.RunOnAsync(Plain, "install", "--root", root);
+        if (File.Exists($"{WeftProgram.Path}.dll"))
+        {
+            Assert.Equal(ExitCode.Usage, result.ExitCode);
+            Assert.Contains("--in-place", result.Errors, StringComparison.Ordinal);
+            Assert.Empty(Files());
+            return;
+        }
+        Assert.Equal(ExitCode.Done, result.ExitCode);
+        var token = TestContext.Current.CancellationToken;
+        Assert.Equal(
+            await File.ReadAllBytesAsync(WeftProgram.Path, token),
+            await File.ReadAllBytesAsync(At("usr/local/bin/weft"), token)
+        );
+        Assert.Contains(
+            "\nExecStart=/usr/local/bin/weft guard\n",
+            await ReadAsync("etc/systemd/system/weft-guard.service"),
+            StringComparison.Ordinal
+        );
+        await WeftProgram.RunAsync("uninstall", "--root", root);
+        Assert.Equal(["etc/weft/overlay.yaml"], Files());
+    }
+
+    [Fact]
+    public async Task Systemd_understands_the_services_and_finds_them_confined()
+    {
+        if (Tool.Find("systemd-analyze") is null)
+        {
+            Assert.Skip("this machine has no systemd-analyze");
+        }
+        await InstallAsync(Encrypted, "--host", "north");
+        string[] units = ["weft-guard.service", "weft.service"];
+        var verified = await RunAsync(["systemd-analyze", "verify", .. units.Select(Unit)]);
+        // What is on this machine besides is not this test's business.
+        Assert.DoesNotContain(
+            verified.Errors.Split('\n'),
+            line => units.Any(unit => line.Contains(unit, StringComparison.Ordinal))
+        );
+        foreach (var unit in units)
+        {
+            var rated = await RunAsync([
+                "systemd-analyze",
+                "security",
+                "--offline=true",
+                "--threshold=50",
+                Unit(unit),
+            ]);
+            Assert.True(rated.ExitCode == 0, rated.Output);
+            Assert.Contains(
+                " --host north\n",
+                await ReadAsync($"etc/systemd/system/{unit}"),
+                StringComparison.Ordinal
+            );
+        }
+
+        string Unit(string name) => At($"etc/systemd/system/{name}");
+    }
+
+    private async Task<ToolResult> InstallAsync(string? yaml, params string[] more)
+    {
+        string[] command =
+        [
+            "install",
+            "--in-place",
+            .. more.Contains("--root") ? (string[])[] : ["--root", root],
+            .. more,
+        ];
+        return yaml is null
+            ? await WeftProgram.RunAsync(command)
+            : await WeftProgram.RunOnAsync(yaml, command);
+    }
+
+    private string At(string path) => Path.Combine(root, path);
+
+    private Task<string> ReadAsync(string path) =>
+        File.ReadAllTextAsync(At(path), TestContext.Current.CancellationToken);
+
+    private string[] Files() =>
+        [
+            .. Directory
+                .EnumerateFiles(root, "*", SearchOption.AllDirectories)
+                .Select(file => Path.GetRelativePath(root, file))
+                .Order(StringComparer.Ordinal),
+        ];
+
+    private static Task<ToolResult> RunAsync(string[] command) =>
+        Tool.RunAsync(command, cancellationToken: TestContext.Current.CancellationToken);
+}
