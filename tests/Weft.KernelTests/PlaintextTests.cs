@@ -71,10 +71,8 @@ public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
         );
     }
 
-    [Theory]
-    [InlineData("KILL")]
-    [InlineData("TERM")]
-    public async Task The_daemon_of_one_host_ends_and_is_started_again(string signal)
+    [Fact]
+    public async Task The_daemon_of_one_host_is_killed_and_started_again()
     {
         var lab = await LabAsync();
         await Wire.StaysEncryptedAsync(
@@ -83,7 +81,7 @@ public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
             {
                 await lab.RunAsync(
                     "host2",
-                    $"pid=$(cat /run/charon.pid); kill -{signal} $pid; while [ -d /proc/$pid ]; do sleep 0.1; done"
+                    "pid=$(cat /run/charon.pid); kill -KILL $pid; while [ -d /proc/$pid ]; do sleep 0.1; done"
                 );
                 var status = await lab.WeftAsync("host2", "status");
                 Assert.Equal(1, status.ExitCode);
@@ -92,10 +90,6 @@ public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
                     status.Output + status.Errors,
                     StringComparison.Ordinal
                 );
-                if (signal == "TERM")
-                {
-                    await StopsAsync(lab, "host1");
-                }
                 await lab.RunAsync("host2", StartCharon);
                 await lab.WeftDoneAsync("host2", "apply", "--yes");
             }
@@ -191,13 +185,11 @@ public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
     {
         const int Packets = 10;
         var lab = await LabAsync();
-        var before = await Wire.BlockedAsync(lab, "host2", "XfrmInPolBlock");
+        var before = await RefusedAsync(lab, "host2");
         var arrived = await Wire.EchoRequestsAsync(lab, "host2", TwoHosts.Mastodon);
         var forged = await ForgedPacket.MakeAsync(lab);
         forged.Send(Packets);
-        await Eventually.IsAsync(async () =>
-            await Wire.BlockedAsync(lab, "host2", "XfrmInPolBlock") == before + Packets
-        );
+        await Eventually.IsAsync(async () => await RefusedAsync(lab, "host2") == before + Packets);
         Assert.Equal(arrived, await Wire.EchoRequestsAsync(lab, "host2", TwoHosts.Mastodon));
 
         // The control: the very same arrives where the guard does not stand.
@@ -215,6 +207,11 @@ public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
         }
         await lab.AllReachAllAsync();
     }
+
+    /// <summary>How many packets the kernel refused because they were not encrypted: by the daemon's policy where that stands, else by the guard.</summary>
+    private static async Task<int> RefusedAsync(OverlayLab lab, string host) =>
+        await Wire.BlockedAsync(lab, host, "XfrmInPolBlock")
+        + await Wire.BlockedAsync(lab, host, "XfrmInTmplMismatch");
 
     /// <summary>Waits until a host's kernel has had to block a packet of its own tunnels, or to wait for keys.</summary>
     private static async Task StopsAsync(OverlayLab lab, string host)
