@@ -91,7 +91,8 @@ internal static class StrongSwan
                     .SelectMany(ike => ike.Children)
                     .ToList();
                 var isSelected = IsSelected(policies, peer);
-                if (former.Exists(one => one.IsLost || one.IsInstalled && !isSelected))
+                var isBroken = former.Exists(one => one.IsLost || one.IsInstalled && !isSelected);
+                if (isBroken)
                 {
                     // The daemon does not know that it is broken, and would go on believing so of a part of it.
                     await TerminateAsync(
@@ -100,7 +101,8 @@ internal static class StrongSwan
                         cancellationToken
                     );
                 }
-                foreach (var child in Missing(seen, name, isSelected))
+                // What was whole of it has ended with the rest.
+                foreach (var child in Missing(seen, name, isSelected && !isBroken))
                 {
                     if (
                         await InitiateAsync(peer, name, child, patience, cancellationToken) is
