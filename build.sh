@@ -106,12 +106,14 @@ run_tests() {
   return $failed
 }
 
-# The counts come from the result files, not from what was printed.
+# The counts come from the result files, not from what was printed. What failed is named again, as
+# thousands of lines may lie between the failure and the end.
 summary() {
   local passed=0 bad=0 skipped=0 file counters total
   local -A count
   for file in artifacts/test-results/*.trx; do
     [ -e "$file" ] || continue
+    failures "$file"
     counters=$(grep -o '<Counters [^>]*>' "$file")
     for name in total executed passed failed error timeout aborted; do
       count[$name]=$(sed -n "s/.* $name=\"\([0-9]*\)\".*/\1/p" <<<"$counters")
@@ -122,6 +124,15 @@ summary() {
     skipped=$((skipped + total - ${count[executed]:-0}))
   done
   echo "$passed passed, $bad failed, $skipped skipped"
+}
+
+# failures FILE: the failed tests of a result file, each with the beginning of its message.
+failures() {
+  awk '
+    /<UnitTestResult / { name = /outcome="Failed"/ ? $0 : ""; sub(/.* testName="/, "", name); sub(/".*/, "", name) }
+    name != "" && /<Message>/ { print "failed: " name; lines = 6 }
+    lines > 0 { sub(/.*<Message>/, ""); end = sub(/<\/Message>.*/, ""); print "  " $0; lines = end ? 0 : lines - 1 }
+  ' "$1" | sed 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&#xD;//g; s/&amp;/\&/g'
 }
 
 command=${1:-}

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Reflection;
 using System.Text;
 using Weft.Core.Overlays;
 
@@ -49,7 +48,8 @@ internal static class HostFiles
         }
         foreach (var service in Services)
         {
-            var text = Resource(service)
+            var text = Resource
+                .Text(service)
                 .Replace("@PROGRAM@", program, StringComparison.Ordinal)
                 .Replace("@HOST@", host is null ? "" : $" --host {host}", StringComparison.Ordinal);
             yield return new($"{Units}/{service}", Encoding.UTF8.GetBytes(text), ReadByAll);
@@ -58,7 +58,7 @@ internal static class HostFiles
         {
             yield return new(
                 Hold,
-                Encoding.UTF8.GetBytes(Resource("ovs-vswitchd.conf")),
+                Encoding.UTF8.GetBytes(Resource.Text("ovs-vswitchd.conf")),
                 ReadByAll
             );
         }
@@ -67,13 +67,6 @@ internal static class HostFiles
     /// <summary>The overlay file, which may hold a key.</summary>
     public static HostFile OverlayFile(ReadOnlyMemory<byte> content) =>
         new(Overlay, content, UnixFileMode.UserRead | UnixFileMode.UserWrite, Stays: true);
-
-    private static string Resource(string name)
-    {
-        using var resource = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!;
-        using var reader = new StreamReader(resource);
-        return reader.ReadToEnd();
-    }
 }
 
 /// <summary>A file that is put in place.</summary>

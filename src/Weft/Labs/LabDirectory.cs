@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Text.Json;
 
 namespace Weft.Labs;
@@ -120,10 +119,5 @@ internal sealed class LabDirectory
     }
 
     /// <summary>The text of one of the program's scripts.</summary>
-    public static string Script(string name)
-    {
-        using var resource = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!;
-        using var reader = new StreamReader(resource);
-        return reader.ReadToEnd();
-    }
+    public static string Script(string name) => Resource.Text(name);
 }
