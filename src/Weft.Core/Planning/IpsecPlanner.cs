@@ -124,6 +124,10 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         return true;
     }
 
+    /// <summary>
+    /// The daemon accepts every key that is loaded, and proves itself with the one that was loaded last: that must be
+    /// the first of them.
+    /// </summary>
     private void AddKeys(
         IpsecIntent ipsec,
         IpsecPeer peer,
@@ -131,16 +135,34 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         HashSet<string> wanted
     )
     {
-        foreach (var key in credentials.SharedKeys)
+        var keys = credentials
+            .SharedKeys.Select(key =>
+                (Id: $"{ConnectionName(intent.Overlay, peer.Name)}/{TagOf(key)}", Key: key)
+            )
+            .DistinctBy(key => key.Id)
+            .ToList();
+        var latest = observation.StrongSwan.SharedKeys.FirstOrDefault(id =>
+            keys.Exists(key => key.Id == id)
+        );
+        foreach (var (id, key) in Enumerable.Reverse(keys))
         {
-            var id = $"{ConnectionName(intent.Overlay, peer.Name)}/{TagOf(key)}";
             wanted.Add(id);
-            if (!observation.StrongSwan.SharedKeys.Contains(id))
+            var there = observation.StrongSwan.SharedKeys.Contains(id);
+            if (there && (id != keys[0].Id || id == latest))
             {
-                Additions.Add(
-                    new LoadSharedKey(id, peer.Name, key, ipsec.LocalIdentity, peer.Identity)
-                );
+                continue;
             }
+            latest = id;
+            Additions.Add(
+                new LoadSharedKey(
+                    there ? ChangeAction.Set : ChangeAction.Add,
+                    id,
+                    peer.Name,
+                    key,
+                    ipsec.LocalIdentity,
+                    peer.Identity
+                )
+            );
         }
     }
 
@@ -265,13 +287,13 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         XxHash3.HashToUInt64(bytes).ToString("x16", CultureInfo.InvariantCulture)[..8];
 
     /// <summary>
-    /// A few seconds more for each set of shared keys. The daemon takes connections that are alike in all but their
-    /// children for one, and would negotiate a new child under the association that the keys from before have proved:
-    /// nobody would learn that the other host has another key now, or none.
+    /// A few seconds more for each key that this host proves itself with. The daemon takes connections that are alike in
+    /// all but their children for one, and would negotiate a new child under the association that the key from before has
+    /// proved: nobody would learn that the other host has another key now, or none.
     /// </summary>
     private static (int Rekey, int Over) TellingKeysApart(CredentialsObservation credentials)
     {
-        var tag = credentials.SharedKeys.Aggregate(0, (all, key) => all ^ NumberOf(key));
+        var tag = credentials.SharedKeys is [var first, ..] ? NumberOf(first) : 0;
         return (tag & 0xff, tag >> 8);
     }
 
