@@ -198,6 +198,7 @@ public sealed class GuardTests
                 {
                     Priority = 367231,
                     Encrypts = true,
+                    RequestId = 1,
                 }
             ),
             (
@@ -269,6 +270,52 @@ public sealed class GuardTests
                 ),
                 Priority = 0,
             };
+    }
+
+    [Fact]
+    public async Task Associations_are_read_and_go_by_what_was_read()
+    {
+        NeedsPolicies();
+        await using var space = await NamedNamespace.MakeAsync();
+        XfrmState[] states =
+        [
+            State("192.0.2.1", "192.0.2.2", XfrmState.Esp, 0xc05c09aa, 7),
+            State("2001:db8::2", "2001:db8::1", XfrmState.Esp, 0x100, 0),
+        ];
+        await LinkBatch.RunAsync(
+            [
+                .. states.Select(state => new LinkCommand(
+                    Stage.First,
+                    space.Name,
+                    // One that is being negotiated, which takes no cipher: the kernel may have none.
+                    $"xfrm state allocspi {state.ToString().Replace("spi", "min", StringComparison.Ordinal)} max 0x{state.Spi:x} reqid {state.RequestId} mode transport"
+                )),
+            ],
+            Needs.Cancellation
+        );
+        Assert.Equal(states.ToHashSet(), ReadStates().ToHashSet());
+
+        await LinkBatch.RunAsync(
+            [new LinkCommand(Stage.Last, space.Name, $"xfrm state delete {states[0]}")],
+            Needs.Cancellation
+        );
+        Assert.Equal(states[1], Assert.Single(ReadStates()));
+
+        ImmutableArray<XfrmState> ReadStates() =>
+            NetworkNamespace
+                .Run(
+                    Path.Combine(LinkReader.NamespaceDirectory, space.Name),
+                    GuardReader.ReadStates
+                )!
+                .Value;
+
+        static XfrmState State(
+            string source,
+            string destination,
+            byte protocol,
+            uint spi,
+            uint id
+        ) => new(IPAddress.Parse(source), IPAddress.Parse(destination), protocol, spi, id);
     }
 
     [Fact]

@@ -81,6 +81,7 @@ internal static class StrongSwan
         }
         var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
         var policies = GuardReader.Read();
+        await EndStraysAsync(seen, policies, ipsec, cancellationToken);
         // A negotiation keeps its connection to the daemon until it ends: each has its own.
         var down = await Task.WhenAll(
             ipsec.Peers.Select(async peer =>
@@ -123,6 +124,34 @@ internal static class StrongSwan
         return [.. down.OfType<FailedPeer>()];
     }
 
+    /// <summary>
+    /// Removes what a daemon that was killed has left in the kernel where the daemon's policy of today would take it. The
+    /// kernel asks for no key as long as it has one, and the other host has lost its part: packets would leave for nowhere
+    /// until it expires.
+    /// </summary>
+    private static Task EndStraysAsync(
+        StrongSwanObservation seen,
+        GuardObservation policies,
+        IpsecIntent ipsec,
+        CancellationToken cancellationToken
+    )
+    {
+        var strays =
+            from peer in ipsec.Peers
+            from policy in policies.Policies
+            where IsOfTunnel(policy, peer) && policy.RequestId != 0
+            let isOut = policy.Direction is XfrmDirection.Out
+            let source = isOut ? ipsec.LocalAddress : peer.Address
+            let destination = isOut ? peer.Address : ipsec.LocalAddress
+            from state in seen.Strays
+            where
+                state.RequestId == policy.RequestId
+                && state.Source.Equals(source)
+                && state.Destination.Equals(destination)
+            select new LinkCommand(Stage.Last, null, $"xfrm state delete {state}");
+        return LinkBatch.RunAsync([.. strays.Distinct()], cancellationToken);
+    }
+
     /// <summary>Whether the kernel sends the tunnel's packets through the daemon's associations, and takes them from there only.</summary>
     private static bool IsSelected(GuardObservation policies, IpsecPeer peer)
     {
@@ -131,17 +160,21 @@ internal static class StrongSwan
 
         bool Demands(XfrmDirection direction) =>
             policies.Policies.Any(policy =>
-                policy is { Encrypts: true, IsPartial: false }
-                && policy.Direction == direction
-                && policy.Selector.Protocol == peer.Traffic.Protocol
-                && policy.Selector.DestinationPort == peer.Traffic.Port
-                && (
-                    direction is XfrmDirection.Out
-                        ? policy.Selector.Destination
-                        : policy.Selector.Source
-                ).Contains(peer.Address)
+                policy.Direction == direction && IsOfTunnel(policy, peer)
             );
     }
+
+    /// <summary>Whether a policy lets a tunnel's packets pass encrypted only.</summary>
+    private static bool IsOfTunnel(XfrmPolicy policy, IpsecPeer peer) =>
+        policy is { Encrypts: true, IsPartial: false }
+        && policy.Direction is XfrmDirection.Out or XfrmDirection.In
+        && policy.Selector.Protocol == peer.Traffic.Protocol
+        && policy.Selector.DestinationPort == peer.Traffic.Port
+        && (
+            policy.Direction is XfrmDirection.Out
+                ? policy.Selector.Destination
+                : policy.Selector.Source
+        ).Contains(peer.Address);
 
     private static IEnumerable<string> Missing(
         StrongSwanObservation seen,
