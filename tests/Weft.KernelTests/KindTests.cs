@@ -7,7 +7,6 @@ public sealed class KindTests
     [InlineData("type: vxlan, ipsec: { psk: { file: /etc/weft/psk } }", "192.0.2.1", "192.0.2.2")]
     [InlineData("type: geneve, ipsec: { psk: { file: /etc/weft/psk } }", "192.0.2.1", "192.0.2.2")]
     [InlineData("type: gre, ipsec: { certificates: true }", "192.0.2.1", "192.0.2.2")]
-    [InlineData("type: gre, ipsec: { psk: { file: /etc/weft/psk } }", "2001:db8::1", "2001:db8::2")]
     [InlineData(
         "type: geneve, ipsec: { psk: { file: /etc/weft/psk } }",
         "2001:db8::1",
