@@ -25,11 +25,7 @@ internal static class StrongSwan
             await (
                 change switch
                 {
-                    LoadConnection load => client.LoadConnectionAsync(
-                        load.Name,
-                        load.Message,
-                        cancellationToken
-                    ),
+                    LoadConnection load => LoadAsync(client, load, cancellationToken),
                     UnloadConnection unload => UnloadAsync(client, unload.Name, cancellationToken),
                     LoadSharedKey key => client.LoadSharedAsync(
                         new SharedSecret
@@ -103,7 +99,13 @@ internal static class StrongSwan
                     );
                 }
                 // What was whole of it has ended with the rest.
-                foreach (var child in Missing(seen, name, isSelected && !isBroken))
+                IReadOnlyList<string?> missing = [.. Missing(seen, name, isSelected && !isBroken)];
+                if (missing.Count == 0 && !IsProven(seen, name))
+                {
+                    // Packets cross. That the two accept each other's new proof is found out beside them.
+                    missing = [null];
+                }
+                foreach (var child in missing)
                 {
                     if (
                         await InitiateAsync(peer, name, child, patience, cancellationToken) is
@@ -182,21 +184,38 @@ internal static class StrongSwan
         bool isSelected
     )
     {
-        var installed = seen
-            .Associations.Where(ike => ike.Connection == connection && ike.IsEstablished)
+        var installed = EstablishedOf(seen, connection)
             .SelectMany(ike => ike.Children)
             .Where(child => isSelected && child.IsInstalled)
-            .Select(child => child.Name)
+            .Select(child => IpsecPlanner.TrafficOf(child.Name))
             .ToHashSet(StringComparer.Ordinal);
         return seen
             .Connections.GetValueOrDefault(connection, [])
-            .Where(child => !installed.Contains(child));
+            .Where(child => !installed.Contains(IpsecPlanner.TrafficOf(child)));
     }
+
+    /// <summary>
+    /// Whether two hosts have proved themselves with what they are to prove themselves with now. Where that was done
+    /// beside an association that packets cross by, it has left one without children.
+    /// </summary>
+    private static bool IsProven(StrongSwanObservation seen, string connection)
+    {
+        var current = seen.Connections.GetValueOrDefault(connection, []);
+        return EstablishedOf(seen, connection)
+            .Any(ike =>
+                ike.Children.IsEmpty || ike.Children.Any(child => current.Contains(child.Name))
+            );
+    }
+
+    private static IEnumerable<IkeAssociation> EstablishedOf(
+        StrongSwanObservation seen,
+        string connection
+    ) => seen.Associations.Where(ike => ike.Connection == connection && ike.IsEstablished);
 
     private static async Task<string?> InitiateAsync(
         IpsecPeer peer,
         string connection,
-        string child,
+        string? child,
         TimeSpan patience,
         CancellationToken cancellationToken
     )
@@ -254,6 +273,29 @@ internal static class StrongSwan
                     cancellationToken
                 );
             }
+        }
+    }
+
+    private static async Task LoadAsync(
+        ViciClient client,
+        LoadConnection load,
+        CancellationToken cancellationToken
+    )
+    {
+        await client.LoadConnectionAsync(load.Name, load.Message, cancellationToken);
+        if (load.Action is ChangeAction.Add)
+        {
+            return;
+        }
+        // What was proved before, beside an association that packets cross by, is no proof any more.
+        var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
+        foreach (var ike in EstablishedOf(seen, load.Name).Where(ike => ike.Children.IsEmpty))
+        {
+            await TerminateAsync(
+                client,
+                new AssociationSelector { IkeId = ike.Id },
+                cancellationToken
+            );
         }
     }
 

@@ -129,7 +129,11 @@ public sealed record HostStatus(
             if (
                 !changes[name].Any()
                 && wanted.Length > 0
-                && wanted.All(child => children.Exists(one => one.Name == child))
+                && wanted.All(child =>
+                    children.Exists(one =>
+                        IpsecPlanner.TrafficOf(one.Name) == IpsecPlanner.TrafficOf(child)
+                    )
+                )
             )
             {
                 return new StatusItem("encryption", peer.Name, Words(children), ItemState.Ok, null);

@@ -15,8 +15,10 @@ namespace Weft.Core.Planning;
 /// is not called as Weft calls its own is left alone: other tunnels of the host may be in the same daemon.
 /// </summary>
 /// <remarks>
-/// The daemon does not tell all that a connection was loaded with. So the name of a child ends with a digest of it: a
-/// connection whose children are called as they should be is as it should be.
+/// The daemon does not tell all that a connection was loaded with. So the name of a child has a digest of it: a
+/// connection whose children are called as they should be is as it should be. What it says of packets and what the hosts
+/// prove who they are with are two parts of the name: where only the latter changed, packets go on by the keys that were
+/// negotiated before, and none is lost.
 /// </remarks>
 internal sealed class IpsecPlanner(HostIntent intent, HostObservation observation)
 {
@@ -39,6 +41,9 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
 
     /// <summary>The name of the connection to a peer.</summary>
     public static string ConnectionName(string overlay, string peer) => $"weft-{overlay}/{peer}";
+
+    /// <summary>What the name of a child says of packets, without what it says of proof.</summary>
+    public static string TrafficOf(string child) => child[..child.LastIndexOf('-')];
 
     public void Plan()
     {
@@ -197,10 +202,34 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         CredentialsObservation credentials
     )
     {
+        var connection = WithoutChildren(ipsec, peer, credentials);
+        var children = Children(peer.Traffic).ToList();
+        var traffic = DigestOf([
+            .. WithoutChildren(ipsec, peer, new CredentialsObservation()).Encode(),
+            .. children.SelectMany(child => child.Message.Encode()),
+        ]);
+        var proof = DigestOf(connection.Encode())[..4];
+        return connection.With(
+            "children",
+            new ViciMessage(
+                children.Select(child => new KeyValuePair<string, ViciNode>(
+                    $"{child.Name}-{traffic}-{proof}",
+                    child.Message
+                ))
+            )
+        );
+    }
+
+    private static ViciMessage WithoutChildren(
+        IpsecIntent ipsec,
+        IpsecPeer peer,
+        CredentialsObservation credentials
+    )
+    {
         var certificate = credentials.Certificate;
         var isShared = ipsec.Credentials is SharedKey;
         var (fewSeconds, fewMore) = TellingKeysApart(credentials);
-        var connection = new ViciMessage
+        return new ViciMessage
         {
             ["version"] = 2,
             ["local_addrs"] = ViciList.Of(ipsec.LocalAddress.ToString()),
@@ -232,20 +261,6 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
                     ]),
             },
         };
-        var children = Children(peer.Traffic).ToList();
-        var digest = DigestOf([
-            .. connection.Encode(),
-            .. children.SelectMany(child => child.Message.Encode()),
-        ]);
-        return connection.With(
-            "children",
-            new ViciMessage(
-                children.Select(child => new KeyValuePair<string, ViciNode>(
-                    $"{child.Name}-{digest}",
-                    child.Message
-                ))
-            )
-        );
     }
 
     /// <summary>A name that could be taken for an address is said to be none.</summary>
