@@ -33,23 +33,26 @@ internal sealed partial class ContinuousPing : IAsyncDisposable
     ) =>
         new(
             Tool.Start(
-                lab.Lab[host].Enter(container, "ping", "-n", "-q", "-i", "0.01", address),
+                lab.Lab[host].Enter(container, "ping", "-n", "-i", "0.01", address),
                 lab.Lab[host].Environment
             )
         );
 
     /// <summary>Stops it.</summary>
-    /// <returns>How many were sent, and how many of them were answered.</returns>
+    /// <returns>
+    /// How many were sent up to the last that was answered, and how many of them were answered: what was under way when
+    /// it was stopped counts as neither.
+    /// </returns>
     public async Task<(int Sent, int Answered)> StopAsync()
     {
         ProcessIdentity.Of(process.Id)?.Send(Libc.SigInt);
         await process.WaitForExitAsync(Needs.Cancellation);
-        var summary = Summary().Match(await output);
-        Assert.True(summary.Success, await output + await errors);
-        return (Number("sent"), Number("answered"));
-
-        int Number(string group) =>
-            int.Parse(summary.Groups[group].Value, CultureInfo.InvariantCulture);
+        var answers = Answer()
+            .Matches(await output)
+            .Select(match => int.Parse(match.Groups["number"].Value, CultureInfo.InvariantCulture))
+            .ToHashSet();
+        Assert.True(answers.Count > 0, await output + await errors);
+        return (answers.Max(), answers.Count);
     }
 
     /// <inheritdoc/>
@@ -60,10 +63,6 @@ internal sealed partial class ContinuousPing : IAsyncDisposable
         process.Dispose();
     }
 
-    [GeneratedRegex(
-        "(?<sent>\\d+) packets transmitted, (?<answered>\\d+) received",
-        RegexOptions.CultureInvariant,
-        1000
-    )]
-    private static partial Regex Summary();
+    [GeneratedRegex("bytes from .* icmp_seq=(?<number>\\d+)", RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex Answer();
 }

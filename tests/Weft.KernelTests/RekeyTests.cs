@@ -13,7 +13,7 @@ public sealed partial class RekeyTests(TwoHosts hosts) : TwoHostsTests(hosts)
     {
         var lab = await LabAsync();
         await lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, 100);
-        var child = Child().Match(await lab.RunAsync("host1", "swanctl --list-conns")).Value;
+        var child = Child().Match(await lab.RunAsync("host1", "swanctl --list-sas")).Value;
         var before = await NumberAsync();
         var (sent, answered) = await Wire.StaysEncryptedAsync(
             lab,

@@ -1,3 +1,6 @@
+using Weft.Labs;
+using Weft.LabTests;
+
 namespace Weft.KernelTests;
 
 /// <summary>Keys and certificates are replaced while packets cross.</summary>
@@ -65,5 +68,52 @@ public sealed class RotationTests(TwoHosts hosts) : TwoHostsTests(hosts)
                 await lab.WeftDoneAsync("host1", "apply", "--yes");
             }
         );
+    }
+
+    /// <summary>The steps of docs/certificates.md, each on every host before the next.</summary>
+    [Fact]
+    public async Task A_new_authority_and_new_certificates_take_the_old_ones_place_and_no_packet_is_lost()
+    {
+        await using var lab = await KernelLab.UpAsync(
+            KernelLab.TwoHosts.Replace(
+                "psk: { file: /etc/weft/psk }",
+                "certificates: true",
+                StringComparison.Ordinal
+            )
+        );
+        await lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, 100);
+        var directory = new LabDirectory(lab.Name);
+        var (sent, answered) = await Wire.StaysEncryptedAsync(
+            lab,
+            async () =>
+            {
+                await RotateAsync("init", "--next");
+                await RotateAsync("renew", "--all", "--file", directory.OverlayFile);
+                await RotateAsync("init", "--retire");
+            }
+        );
+        Assert.True(answered == sent, $"{answered} of {sent} were answered");
+
+        async Task RotateAsync(params string[] step)
+        {
+            var made = await WeftProgram.RunAsync(["pki", .. step, "--directory", directory.Pki]);
+            Assert.True(made.ExitCode == 0, made.Output + made.Errors);
+            foreach (var host in lab.Hosts.Select(host => host.Name))
+            {
+                foreach (var file in (string[])["ca.pem", $"{host}.pem", $"{host}.key"])
+                {
+                    var text = await File.ReadAllTextAsync(
+                        Path.Combine(directory.Pki, file),
+                        Needs.Cancellation
+                    );
+                    await lab.RunAsync(
+                        host,
+                        $"umask 077; cat >/etc/weft/pki/{file} <<'END'\n{text}END"
+                    );
+                }
+                var said = await lab.WeftDoneAsync(host, "apply", "--yes");
+                Assert.Contains("encrypted: host", said, StringComparison.Ordinal);
+            }
+        }
     }
 }
