@@ -9,7 +9,7 @@ namespace Weft.KernelTests;
 public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
 {
     private const string Key = "/etc/weft/psk";
-    private const string StartCharon =
+    internal const string StartCharon =
         "setsid /usr/lib/ipsec/charon --use-syslog no </dev/null >>/var/log/charon.log 2>&1 & while ! swanctl --stats >/dev/null 2>&1; do sleep 0.1; done";
 
     [Theory]

@@ -1,0 +1,78 @@
+namespace Weft.KernelTests;
+
+/// <summary>What keeps two hosts from agreeing is named, and once it is mended they agree at once.</summary>
+public sealed class NegotiationTests(TwoHosts hosts) : TwoHostsTests(hosts)
+{
+    private const string Key = "/etc/weft/psk";
+
+    /// <summary>
+    /// A packet that waits for keys leaves an association without any in the kernel, for 165 s (net.core.xfrm_acq_expires),
+    /// in which the kernel asks for no other.
+    /// </summary>
+    [Fact]
+    public async Task The_very_first_keys_differ_and_then_are_the_same()
+    {
+        var lab = await LabAsync();
+        foreach (var host in lab.Hosts)
+        {
+            await lab.WeftDoneAsync(host.Name, "destroy", "--yes");
+        }
+        await lab.RunAsync("host2", $"cp -p {Key} {Key}.right; echo another-key-altogether >{Key}");
+        var crossed = await Wire.WatchAsync(
+            lab,
+            async () =>
+            {
+                await lab.WeftAsync("host1", "apply", "--yes");
+                var wrong = await lab.WeftAsync("host2", "apply", "--yes");
+                Assert.Contains(
+                    "nothing crosses to host1 yet: host1 has another key, or does not accept this host's",
+                    wrong.Errors,
+                    StringComparison.Ordinal
+                );
+                await using var ping = ContinuousPing.Start(
+                    lab,
+                    "host2",
+                    TwoHosts.Mastodon,
+                    TwoHosts.WallabagAddress
+                );
+                await lab.RunAsync(
+                    "host2",
+                    "while ! ip xfrm state | grep -q 'spi 0x00000000'; do sleep 0.1; done"
+                );
+                await lab.RunAsync("host2", $"mv {Key}.right {Key}");
+                var right = await lab.WeftDoneAsync("host2", "apply", "--yes");
+                Assert.Contains("encrypted: host1", right, StringComparison.Ordinal);
+                await lab.AllReachAllAsync();
+            }
+        );
+        Wire.NothingPlain(crossed);
+    }
+
+    [Fact]
+    public async Task The_daemon_of_one_host_is_stopped_in_order_and_started_again()
+    {
+        var lab = await LabAsync();
+        await Wire.StaysEncryptedAsync(
+            lab,
+            async () =>
+            {
+                await lab.RunAsync(
+                    "host2",
+                    "pid=$(cat /run/charon.pid); kill -TERM $pid; while [ -d /proc/$pid ]; do sleep 0.1; done"
+                );
+                // It has told the other host, which asks for keys in vain now, and has taken its policies with it.
+                await lab.RunAsync(
+                    "host1",
+                    "while ! ip xfrm state | grep -q 'spi 0x00000000'; do sleep 0.1; done"
+                );
+                var policies = await lab.RunAsync(
+                    "host2",
+                    "ip xfrm policy list nosock | grep -c tmpl || true"
+                );
+                Assert.Equal("0", policies.Trim());
+                await lab.RunAsync("host2", PlaintextTests.StartCharon);
+                await lab.WeftDoneAsync("host2", "apply", "--yes");
+            }
+        );
+    }
+}
