@@ -64,6 +64,13 @@ public sealed class ExecTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_program_itself_is_there_by_its_name()
+    {
+        var result = await WeftProgram.RunAsync(Exec("host1", "weft", "--version"));
+        Assert.True(result.ExitCode == 0, result.Errors);
+    }
+
+    [Fact]
     public async Task A_command_that_is_not_there_is_named()
     {
         var result = await WeftProgram.RunAsync(Exec("host1", "no-such-command"));

@@ -30,8 +30,12 @@ internal static class Replacement
                 (string)variable.Key != "PATH" && !environment.ContainsKey((string)variable.Key)
             )
             .Select(variable => $"{variable.Key}={variable.Value}")
-            .Append($"PATH={Tool.Path}")
-            .Concat(environment.Select(variable => $"{variable.Key}={variable.Value}"));
+            .Append($"PATH={environment.GetValueOrDefault("PATH") ?? Tool.Path}")
+            .Concat(
+                environment
+                    .Where(variable => variable.Key != "PATH")
+                    .Select(variable => $"{variable.Key}={variable.Value}")
+            );
         _ = Libc.Signal(Libc.SigInt, Ignore);
         _ = Libc.Signal(Libc.SigQuit, Ignore);
         // What is allocated here is the kernel's to free: the call returns only when it fails.

@@ -63,6 +63,11 @@ internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isola
             ["WEFT_ENGINE"] = "netns",
             ["WEFT_DATAPATH"] = lab.Datapath is Datapath.Kernel ? "kernel" : "userspace",
         };
+        // So that `weft` is there too where it is called by a path.
+        if (lab.Program is [var program])
+        {
+            environment["PATH"] = $"{Tool.Path}:{Path.GetDirectoryName(program)}";
+        }
         if (lab is { KeyVariable: { } variable, Key: { } key })
         {
             environment[variable] = key;
