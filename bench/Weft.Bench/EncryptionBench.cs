@@ -1,0 +1,225 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Weft.Labs;
+
+namespace Weft.Bench;
+
+/// <summary>
+/// How long it takes until all tunnels are encrypted, with strongSwan spoken to by Weft, with ovs-monitor-ipsec driven by
+/// Weft, and with ovs-monitor-ipsec and the guide's commands; and how fast TCP is through the first and the last. On hosts with
+/// kernels of their own, all of which share this machine's processors.
+/// </summary>
+internal static class EncryptionBench
+{
+    private const int Rounds = 3;
+    private const int Seconds = 4;
+
+    public static async Task RunAsync()
+    {
+        foreach (var hosts in (int[])[2, 3, 5])
+        {
+            await EstablishAsync(hosts);
+        }
+        await ThroughputAsync(rounds: 5);
+    }
+
+    private static async Task EstablishAsync(int hosts)
+    {
+        var weft = new Timing("weft apply, manager strongswan");
+        var monitor = new Timing("weft apply, manager openvswitch-ipsec");
+        var guide = new Timing("the guide's commands with openvswitch-ipsec");
+        await using (var lab = await BenchLab.MakeAsync(Mesh(hosts, "strongswan")))
+        {
+            await lab.RunAsync(weft, Rounds, _ => Apply(hosts), Destroy);
+        }
+        await using (var lab = await BenchLab.MakeAsync(Mesh(hosts, "openvswitch-ipsec")))
+        {
+            await lab.RunAsync(monitor, Rounds, _ => Apply(hosts), Destroy);
+            await lab.RunAsync(
+                guide,
+                Rounds,
+                host => $"{GuideTunnels(host, hosts)}\n{AwaitInstalled(hosts)}",
+                "ovs-vsctl del-br ovsbr0\n" + AwaitNone
+            );
+        }
+        Timing.Print(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{hosts} hosts, until every host has every tunnel INSTALLED:"
+            ),
+            [weft, monitor, guide]
+        );
+    }
+
+    private static async Task ThroughputAsync(int rounds)
+    {
+        var yaml = await File.ReadAllTextAsync("examples/ipsec.yaml");
+        await using var weft = await BenchLab.MakeAsync(yaml);
+        await weft.EverywhereAsync(_ => $"{BenchLab.Weft} apply --yes");
+        await using var guide = await BenchLab.MakeAsync(
+            yaml.Replace("  ipsec:\n", "  ipsec:\n    manager: openvswitch-ipsec\n", StringComparison.Ordinal)
+        );
+        await guide.EverywhereAsync(host =>
+            $"{GuideTunnels(host, 2)}\n{GuideContainer(host)}\n{AwaitInstalled(2)}"
+        );
+        var speeds = (Weft: new List<double>(), Guide: new List<double>());
+        foreach (var lab in (BenchLab[])[weft, guide])
+        {
+            await lab.OnAsync("host2", "ip netns exec mastodon iperf3 --server --daemon");
+            await lab.OnAsync(
+                "host1",
+                "until ip netns exec wallabag ping -n -c 1 -W 1 10.8.2.3 >/dev/null; do :; done"
+            );
+        }
+        for (var round = 0; round < rounds; round++)
+        {
+            speeds.Weft.Add(await SpeedAsync(weft));
+            speeds.Guide.Add(await SpeedAsync(guide));
+        }
+        Console.WriteLine("TCP from container to container through the encrypted overlay:");
+        var (ours, theirs) = (Median(speeds.Weft), Median(speeds.Guide));
+        Console.WriteLine(Line("weft", ours, speeds.Weft));
+        Console.WriteLine(Line("the guide's set-up", theirs, speeds.Guide));
+        Console.WriteLine(
+            string.Create(CultureInfo.InvariantCulture, $"  ratio {ours / theirs:0.00}\n")
+        );
+
+        static string Line(string what, double median, List<double> all) =>
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"  {what, -20} {median, 8:0.0} Mbit/s   (of {all.Count}: {all.Min():0.0} to {all.Max():0.0})"
+            );
+
+        static double Median(List<double> all) => all.Order().ElementAt(all.Count / 2);
+    }
+
+    private static async Task<double> SpeedAsync(BenchLab lab)
+    {
+        var said = await lab.OnAsync(
+            "host1",
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"ip netns exec wallabag iperf3 --client 10.8.2.3 --time {Seconds} --omit 1 --json"
+            )
+        );
+        using var json = JsonDocument.Parse(said);
+        return json
+                .RootElement.GetProperty("end")
+                .GetProperty("sum_received")
+                .GetProperty("bits_per_second")
+                .GetDouble() / 1e6;
+    }
+
+    private static string Mesh(int hosts, string manager) =>
+        $$"""
+            name: mesh
+            hosts: { {{string.Join(", ", Enumerable.Range(1, hosts).Select(n => $"host{n}: 192.0.2.{n}"))}} }
+            tunnels: { type: gre, ipsec: { manager: {{manager}}, psk: { file: /etc/weft/psk } } }
+            networks:
+              host: { vlan: 100, subnet: 10.8.3.0/24, hosts: { {{string.Join(
+                ", ",
+                Enumerable.Range(1, hosts).Select(n => $"host{n}: 10.8.3.{n}")
+            )}} } }
+            """;
+
+    private static string Apply(int hosts) =>
+        $"{BenchLab.Weft} apply --yes\n{AwaitInstalled(hosts)}";
+
+    private static string Destroy => $"{BenchLab.Weft} destroy --yes\n{AwaitNone}";
+
+    private const string AwaitNone =
+        "while swanctl --list-sas 2>/dev/null | grep -q INSTALLED; do sleep 0.05; done";
+
+    private static string AwaitInstalled(int hosts) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"until [ $(swanctl --list-sas 2>/dev/null | grep -c INSTALLED) -ge {hosts - 1} ]; do sleep 0.05; done"
+        );
+
+    // DESIGN section 1, row by row. The key is the file's, so that both have one.
+    private static string GuideTunnels(int host, int hosts) =>
+        string.Join(
+            '\n',
+            Enumerable
+                .Range(1, hosts)
+                .Where(peer => peer != host)
+                .Select(peer =>
+                    $"ovs-vsctl add-port ovsbr0 gre{peer} -- set interface gre{peer} type=gre options:remote_ip=192.0.2.{peer} options:psk=$key"
+                )
+                .Prepend("ovs-vsctl set int ovsbr0 mtu_request=1416")
+                .Prepend("ovs-vsctl add-br ovsbr0")
+                .Prepend("key=$(cat /etc/weft/psk)")
+        );
+
+    // The containers' MTU, which the guide forgets, is set: without it large packets vanish.
+    private static string GuideContainer(int host)
+    {
+        var (container, address) = host == 1 ? ("wallabag", "10.8.2.2") : ("mastodon", "10.8.2.3");
+        return $"""
+            ip link add cont-mgmnt0 type bridge stp_state 1
+            ip link set cont-mgmnt0 up
+            ip link add c-eth1 type veth peer name eth1 netns {container}
+            ip link set c-eth1 master cont-mgmnt0 up
+            ip -n {container} addr add {address}/24 dev eth1
+            ip -n {container} link set eth1 mtu 1416 up
+            ovs-vsctl add-port ovsbr0 cont-mgmnt0 tag=200
+            """;
+    }
+
+    /// <summary>Hosts with kernels of their own, with nothing applied.</summary>
+    private sealed class BenchLab(Lab lab) : IAsyncDisposable
+    {
+        public static readonly string Weft = Path.GetFullPath(
+            Environment.GetEnvironmentVariable("WEFT_BINARY") ?? "artifacts/weft"
+        );
+
+        public static async Task<BenchLab> MakeAsync(string yaml) =>
+            new(
+                await Lab.UpAsync(
+                    BenchHost.Parse(yaml),
+                    Encoding.UTF8.GetBytes(yaml),
+                    new LabOptions
+                    {
+                        Name = $"bench-{Environment.ProcessId}-{Guid.NewGuid():N}"[..20],
+                        Isolation = Isolation.Uml,
+                        Program = [Weft],
+                    }
+                )
+            );
+
+        /// <summary>Times a script that runs on all hosts at once; another one undoes it each time.</summary>
+        public async Task RunAsync(
+            Timing timing,
+            int rounds,
+            Func<int, string> script,
+            string undo
+        )
+        {
+            for (var round = 0; round < rounds; round++)
+            {
+                await timing.MeasureAsync(() => EverywhereAsync(script));
+                await EverywhereAsync(_ => undo);
+            }
+        }
+
+        /// <summary>Runs a script on all hosts at once, which is told the host's number.</summary>
+        public Task EverywhereAsync(Func<int, string> script) =>
+            Task.WhenAll(
+                lab.Hosts.Select((host, index) => OnAsync(host.Name, script(index + 1)))
+            );
+
+        /// <summary>Runs a script on a host and gives what it printed.</summary>
+        public async Task<string> OnAsync(string host, string script)
+        {
+            var result = await lab[host].RunAsync(["bash", "-euc", script]);
+            return result.ExitCode == 0
+                ? result.Output
+                : throw new InvalidOperationException(
+                    $"{host}: {script}: {result.Output}{result.Errors}"
+                );
+        }
+
+        public async ValueTask DisposeAsync() => await Lab.DownAsync(lab.Name);
+    }
+}
