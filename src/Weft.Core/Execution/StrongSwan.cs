@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Weft.Core.Intents;
-using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
 using Weft.Vici;
@@ -41,6 +40,15 @@ internal static class StrongSwan
                         },
                         cancellationToken
                     ),
+                    LoadAuthority load => client.LoadAuthorityAsync(
+                        load.Name,
+                        new ViciMessage { ["cacert"] = new ViciValue(load.Certificate.AsMemory()) },
+                        cancellationToken
+                    ),
+                    UnloadAuthority unload => client.UnloadAuthorityAsync(
+                        unload.Name,
+                        cancellationToken
+                    ),
                     UnloadSharedKey key => client.UnloadSharedAsync(key.Name, cancellationToken),
                     LoadPrivateKey key => client.LoadKeyAsync(
                         key.Key.Reveal().ToArray(),
@@ -75,51 +83,54 @@ internal static class StrongSwan
         CancellationToken cancellationToken
     )
     {
-        if (intent.Ipsec is not { Manager: IpsecManager.StrongSwan } ipsec)
-        {
-            return [];
-        }
         var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
         var policies = GuardReader.Read();
         // A negotiation keeps its connection to the daemon until it ends: each has its own.
         var down = await Task.WhenAll(
-            ipsec.Peers.Select(async peer =>
-            {
-                var name = IpsecPlanner.ConnectionName(intent.Overlay, peer.Name);
-                var former = seen
-                    .Associations.Where(ike => ike.Connection == name)
-                    .SelectMany(ike => ike.Children)
-                    .ToList();
-                var isSelected = IsSelected(policies, peer);
-                var isBroken = former.Exists(one => one.IsLost || one.IsInstalled && !isSelected);
-                if (isBroken)
+            PeerConnection
+                .AllOf(intent, seen)
+                .Select(async connection =>
                 {
-                    // The daemon does not know that it is broken, and would go on believing so of a part of it.
-                    await TerminateAsync(
-                        client,
-                        new AssociationSelector { Ike = name },
-                        cancellationToken
+                    var peer = connection.Peer;
+                    var former = connection.Associations.SelectMany(ike => ike.Children).ToList();
+                    var isSelected = IsSelected(policies, peer);
+                    var isBroken = former.Exists(one =>
+                        one.IsLost || one.IsInstalled && !isSelected
                     );
-                }
-                // What was whole of it has ended with the rest.
-                foreach (var child in Missing(seen, name, isSelected && !isBroken))
-                {
-                    if (
-                        await InitiateAsync(peer, name, child, patience, cancellationToken) is
-                        { } why
-                    )
+                    if (isBroken)
                     {
-                        return new FailedPeer(
-                            peer.Name,
-                            why,
-                            isSelected && former.Exists(one => one.IsInstalled)
-                        );
+                        // The daemon does not know that it is broken, and would go on believing so of a part of it.
+                        foreach (
+                            var name in connection
+                                .Associations.Select(ike => ike.Connection)
+                                .Distinct()
+                        )
+                        {
+                            await TerminateAsync(
+                                client,
+                                new AssociationSelector { Ike = name },
+                                cancellationToken
+                            );
+                        }
                     }
-                }
-                return null;
-            })
+                    // What was whole of it has ended with the rest.
+                    foreach (var child in Missing(connection, isSelected && !isBroken))
+                    {
+                        if (
+                            await InitiateAsync(peer, child, patience, cancellationToken) is { } why
+                        )
+                        {
+                            return new FailedPeer(
+                                peer.Name,
+                                why,
+                                isSelected && former.Exists(one => one.IsInstalled)
+                            );
+                        }
+                    }
+                    return null;
+                })
         );
-        await EndDuplicatesAsync(client, intent, ipsec, cancellationToken);
+        await EndDuplicatesAsync(client, intent, cancellationToken);
         return [.. down.OfType<FailedPeer>()];
     }
 
@@ -143,27 +154,20 @@ internal static class StrongSwan
             );
     }
 
-    private static IEnumerable<string> Missing(
-        StrongSwanObservation seen,
-        string connection,
-        bool isSelected
-    )
+    private static IEnumerable<NamedChild> Missing(PeerConnection connection, bool isSelected)
     {
-        var installed = seen
-            .Associations.Where(ike => ike.Connection == connection && ike.IsEstablished)
+        var installed = connection
+            .Associations.Where(ike => ike.IsEstablished)
             .SelectMany(ike => ike.Children)
             .Where(child => isSelected && child.IsInstalled)
             .Select(child => child.Name)
             .ToHashSet(StringComparer.Ordinal);
-        return seen
-            .Connections.GetValueOrDefault(connection, [])
-            .Where(child => !installed.Contains(child));
+        return connection.Children.Where(child => !installed.Contains(child.Name));
     }
 
     private static async Task<string?> InitiateAsync(
         IpsecPeer peer,
-        string connection,
-        string child,
+        NamedChild child,
         TimeSpan patience,
         CancellationToken cancellationToken
     )
@@ -175,8 +179,8 @@ internal static class StrongSwan
                 cancellationToken: cancellationToken
             );
             await own.InitiateAsync(
-                child,
-                connection,
+                child.Name,
+                child.Connection,
                 patience,
                 line => log.Add(line.Text),
                 cancellationToken: cancellationToken
@@ -193,33 +197,39 @@ internal static class StrongSwan
     private static async Task EndDuplicatesAsync(
         ViciClient client,
         HostIntent intent,
-        IpsecIntent ipsec,
         CancellationToken cancellationToken
     )
     {
         var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
-        foreach (var peer in ipsec.Peers)
+        foreach (var connection in PeerConnection.AllOf(intent, seen))
         {
-            var name = IpsecPlanner.ConnectionName(intent.Overlay, peer.Name);
-            var mine = string.CompareOrdinal(intent.Host, peer.Name) < 0;
-            var current = seen.Connections.GetValueOrDefault(name, []);
-            var complete = seen
+            var mine = string.CompareOrdinal(intent.Host, connection.Peer.Name) < 0;
+            var needed = connection
+                .Children.Select(child => child.Name)
+                .ToHashSet(StringComparer.Ordinal);
+            var complete = connection
                 .Associations.Where(ike =>
-                    ike.Connection == name
-                    && ike.IsEstablished
-                    && ike.Children.Any(child => child.IsInstalled)
+                    ike.IsEstablished && ike.Children.Any(child => child.IsInstalled)
                 )
                 // Those from before the keys or the overlay changed go first.
-                .OrderByDescending(ike => ike.Children.Any(child => current.Contains(child.Name)))
+                .OrderByDescending(ike => ike.Children.Any(child => needed.Contains(child.Name)))
                 .ThenByDescending(ike => ike.IsInitiator == mine)
-                .ThenByDescending(ike => ike.Id);
-            foreach (var ike in complete.Skip(1))
+                .ThenByDescending(ike => ike.Id)
+                .ToList();
+            foreach (var (index, ike) in complete.Index())
             {
-                await TerminateAsync(
-                    client,
-                    new AssociationSelector { IkeId = ike.Id },
-                    cancellationToken
+                // Of two children one may have come about by either host's doing.
+                var gives = ike.Children.Count(child =>
+                    child.IsInstalled && needed.Remove(child.Name)
                 );
+                if (index > 0 && gives == 0)
+                {
+                    await TerminateAsync(
+                        client,
+                        new AssociationSelector { IkeId = ike.Id },
+                        cancellationToken
+                    );
+                }
             }
         }
     }
