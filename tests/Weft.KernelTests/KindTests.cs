@@ -7,12 +7,26 @@ public sealed class KindTests
     [InlineData("type: vxlan, ipsec: { psk: { file: /etc/weft/psk } }", "192.0.2.1", "192.0.2.2")]
     [InlineData("type: geneve, ipsec: { psk: { file: /etc/weft/psk } }", "192.0.2.1", "192.0.2.2")]
     [InlineData("type: gre, ipsec: { certificates: true }", "192.0.2.1", "192.0.2.2")]
+    [InlineData(
+        "type: gre, ipsec: { certificates: true, manager: openvswitch-ipsec }",
+        "192.0.2.1",
+        "192.0.2.2"
+    )]
+    [InlineData(
+        "type: geneve, ipsec: { psk: { file: /etc/weft/psk }, manager: openvswitch-ipsec }",
+        "192.0.2.1",
+        "192.0.2.2"
+    )]
     public async Task All_ways_are_open_and_nothing_crosses_but_what_is_encrypted(
         string tunnels,
         string first,
         string second
     )
     {
+        if (tunnels.Contains("openvswitch-ipsec", StringComparison.Ordinal))
+        {
+            KernelLab.NeedsMonitor();
+        }
         await using var lab = await KernelLab.UpAsync(
             $$"""
             name: kinds

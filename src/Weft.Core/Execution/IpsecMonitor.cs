@@ -15,8 +15,10 @@ internal static class IpsecMonitor
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
-    // ovs-monitor-ipsec starts half a dozen programs for a change: a second, and several where a process costs much.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    // The starter loads connections a moment after it is told to; on a slow machine it takes a second.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    private const int Tries = 3;
 
     /// <summary>Waits until strongSwan has the connections of all peers, and has it read them again where that takes too long.</summary>
     /// <param name="client">strongSwan's daemon.</param>
@@ -31,14 +33,20 @@ internal static class IpsecMonitor
         CancellationToken cancellationToken
     )
     {
+        await FollowAsync(cancellationToken);
         var missing = await WaitAsync(client, intent, @switch, cancellationToken);
         if (!missing.IsEmpty)
         {
-            await HaveReadAgainAsync(cancellationToken);
+            // It has the keys read again.
+            await AskAsync("refresh", cancellationToken);
+        }
+        for (var round = 0; round < Tries && !missing.IsEmpty; round++)
+        {
+            // As `ipsec reload` does: all connections are loaded anew. Where ovs-monitor-ipsec was just writing the file
+            // again, which it does in every round, there was nothing in it: once more.
+            ProcessIdentity.OfPidFile(MonitorReader.StarterPidFile)?.Send(Libc.SigUsr1);
             missing = await WaitAsync(client, intent, @switch, cancellationToken);
         }
-        // Connections come before keys, and what is outdated ends after both: it answers when it has done all of it.
-        await AskAsync("version", cancellationToken);
         return
         [
             .. missing.Select(connection => new FailedPeer(
@@ -76,14 +84,13 @@ internal static class IpsecMonitor
     }
 
     /// <summary>
-    /// What somebody took from the daemon or the files comes back: ovs-monitor-ipsec writes its files after any question,
-    /// has keys read when told to, and the starter loads all connections anew at the signal that <c>ipsec reload</c> sends.
+    /// Waits until ovs-monitor-ipsec has done all that the database asks for. It answers one question in a round, before
+    /// it looks at the database: the second answer comes after the round that the first was in.
     /// </summary>
-    private static async Task HaveReadAgainAsync(CancellationToken cancellationToken)
+    private static async Task FollowAsync(CancellationToken cancellationToken)
     {
         await AskAsync("version", cancellationToken);
-        await AskAsync("refresh", cancellationToken);
-        ProcessIdentity.OfPidFile(MonitorReader.StarterPidFile)?.Send(Libc.SigUsr1);
+        await AskAsync("version", cancellationToken);
     }
 
     private static async Task AskAsync(string command, CancellationToken cancellationToken) =>

@@ -92,6 +92,14 @@ internal static class StrongSwan
                 .Select(async connection =>
                 {
                     var peer = connection.Peer;
+                    if (connection.Children.IsEmpty)
+                    {
+                        return new FailedPeer(
+                            peer.Name,
+                            $"strongSwan does not know the connection {connection.Name}: apply again",
+                            HasFormer: false
+                        );
+                    }
                     var former = connection.Associations.SelectMany(ike => ike.Children).ToList();
                     var isSelected = IsSelected(policies, peer);
                     var isBroken = former.Exists(one =>
