@@ -17,6 +17,9 @@ public static class MonitorOptions
     /// <summary>The option that says who the other host's certificate must be for.</summary>
     public const string RemoteName = "remote_name";
 
+    /// <summary>The option that names the other host's certificate itself, which Weft does not use.</summary>
+    public const string RemoteCertificate = "remote_cert";
+
     /// <summary>
     /// The option, in seconds, by which connections that hosts prove themselves for by different means are told apart:
     /// strongSwan tells of a connection that is loaded after how long its IKE SA gets new keys, and little else.

@@ -114,6 +114,17 @@ internal sealed class IpsecBuilder(Fields file, Fields tunnels, Mistakes mistake
                 $"'psk' of 'ipsec' holds a quotation mark or the end of a line, which {IpsecManager.OpenVSwitch.Word} cannot write down: choose another key, or make the manager strongswan"
             );
         }
+        // Of paths likewise, and there a space ends one.
+        if (
+            credentials is CertificateFiles files
+            && (files.Authority + files.Certificate + files.Key).IndexOfAny([' ', '"', '#']) >= 0
+        )
+        {
+            mistakes.Add(
+                ipsec.Find(Schema.Ipsec.Certificates)!.Value,
+                $"'certificates' of 'ipsec' has a path with a space, a quotation mark or '#', which {IpsecManager.OpenVSwitch.Word} cannot write down: choose other paths, or make the manager strongswan"
+            );
+        }
         // With a key and no names, each end takes for the other's identity the address that it sees.
         foreach (var host in file.Get(Schema.Overlay.Hosts)?.Value ?? [])
         {

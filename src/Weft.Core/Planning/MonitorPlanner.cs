@@ -76,6 +76,10 @@ internal sealed partial class MonitorPlanner(HostIntent intent, HostObservation 
                 $"the overlay has `ipsec`, and {silence}; ovs-monitor-ipsec starts it: `systemctl restart openvswitch-ipsec`"
             );
         }
+        foreach (var port in intent.Switch!.Ports.Where(port => port.Peer is not null))
+        {
+            FindConflicts(port);
+        }
         if (observation.Credentials is not { Problem: null } credentials)
         {
             Conflict(
@@ -91,6 +95,31 @@ internal sealed partial class MonitorPlanner(HostIntent intent, HostObservation 
         else if (credentials.Certificate is { } certificate)
         {
             FindConflicts(certificate, ipsec.LocalIdentity);
+        }
+    }
+
+    /// <summary>Whatever their keys, strongSwan selects the packets of both tunnels by the same protocol and addresses.</summary>
+    private void FindConflicts(PortIntent port)
+    {
+        var other = observation.Switch.Ports.Values.FirstOrDefault(other =>
+            other.Mark != intent.Overlay
+            && other.Interfaces.Any(row =>
+                row.Type == port.Type
+                && row.Options.GetValueOrDefault("remote_ip") == port.Options["remote_ip"]
+                && (
+                    row.Key is not null
+                    || row.Options.ContainsKey(MonitorOptions.RemoteName)
+                    || row.Options.ContainsKey(MonitorOptions.RemoteCertificate)
+                )
+            )
+        );
+        if (other is not null)
+        {
+            Conflict(
+                port.Name,
+                $"port '{other.Name}', {Ownership.Describe(other.Mark)}, is a {port.Type} tunnel to {port.Options["remote_ip"]} that ovs-monitor-ipsec encrypts already, "
+                    + $"and it cannot tell two apart: remove the other with `ovs-vsctl del-port {other.Name}`, or make the manager strongswan"
+            );
         }
     }
 
