@@ -17,6 +17,11 @@ public sealed class KindTests
         "192.0.2.1",
         "192.0.2.2"
     )]
+    [InlineData(
+        "type: geneve, ipsec: { psk: { file: /etc/weft/psk } }",
+        "2001:db8::1",
+        "2001:db8::2"
+    )]
     public async Task All_ways_are_open_and_nothing_crosses_but_what_is_encrypted(
         string tunnels,
         string first,

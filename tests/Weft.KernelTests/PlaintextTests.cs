@@ -94,6 +94,10 @@ public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
                 await lab.WeftDoneAsync("host2", "apply", "--yes");
             }
         );
+        // What the killed daemon has left behind would be used once nothing newer is there, and the other host has no
+        // part in it.
+        var states = await lab.RunAsync("host2", "ip xfrm state | grep -c 'proto esp'");
+        Assert.Equal("2", states.Trim());
     }
 
     [Fact]
@@ -217,7 +221,14 @@ public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
     private static async Task StopsAsync(OverlayLab lab, string host)
     {
         var before = await StoppedAsync();
-        await Eventually.IsAsync(async () => await StoppedAsync() > before);
+        await Eventually.IsAsync(
+            async () => await StoppedAsync() > before,
+            () =>
+                lab.RunAsync(
+                    host,
+                    "cat /proc/net/xfrm_stat; ip xfrm state; ip xfrm policy; ip -s link; ovs-dpctl show"
+                ).Result
+        );
 
         async Task<int> StoppedAsync() =>
             await Wire.BlockedAsync(lab, host, "XfrmOutPolBlock")

@@ -34,10 +34,10 @@ public sealed partial class RekeyTests(TwoHosts hosts) : TwoHostsTests(hosts)
                 );
     }
 
-    [GeneratedRegex("gre-[0-9a-f]+", RegexOptions.None, 1000)]
+    [GeneratedRegex("gre-[0-9a-f-]+", RegexOptions.None, 1000)]
     private static partial Regex Child();
 
     // The daemon counts the children that it has ever made.
-    [GeneratedRegex("gre-[0-9a-f]+: #(?<number>\\d+)", RegexOptions.None, 1000)]
+    [GeneratedRegex("gre-[0-9a-f-]+: #(?<number>\\d+)", RegexOptions.None, 1000)]
     private static partial Regex Numbers();
 }

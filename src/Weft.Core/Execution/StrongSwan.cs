@@ -24,11 +24,7 @@ internal static class StrongSwan
             await (
                 change switch
                 {
-                    LoadConnection load => client.LoadConnectionAsync(
-                        load.Name,
-                        load.Message,
-                        cancellationToken
-                    ),
+                    LoadConnection load => LoadAsync(client, load, cancellationToken),
                     UnloadConnection unload => UnloadAsync(client, unload.Name, cancellationToken),
                     LoadSharedKey key => client.LoadSharedAsync(
                         new SharedSecret
@@ -83,63 +79,110 @@ internal static class StrongSwan
         CancellationToken cancellationToken
     )
     {
+        if (intent.Ipsec is not { } ipsec)
+        {
+            return [];
+        }
         var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
         var policies = GuardReader.Read();
+        await EndStraysAsync(seen, policies, ipsec, cancellationToken);
         // A negotiation keeps its connection to the daemon until it ends: each has its own.
         var down = await Task.WhenAll(
             PeerConnection
                 .AllOf(intent, seen)
-                .Select(async connection =>
-                {
-                    var peer = connection.Peer;
-                    if (connection.Children.IsEmpty)
-                    {
-                        return new FailedPeer(
-                            peer.Name,
-                            $"strongSwan does not know the connection {connection.Name}: apply again",
-                            HasFormer: false
-                        );
-                    }
-                    var former = connection.Associations.SelectMany(ike => ike.Children).ToList();
-                    var isSelected = IsSelected(policies, peer);
-                    var isBroken = former.Exists(one =>
-                        one.IsLost || one.IsInstalled && !isSelected
-                    );
-                    if (isBroken)
-                    {
-                        // The daemon does not know that it is broken, and would go on believing so of a part of it.
-                        foreach (
-                            var name in connection
-                                .Associations.Select(ike => ike.Connection)
-                                .Distinct()
-                        )
-                        {
-                            await TerminateAsync(
-                                client,
-                                new AssociationSelector { Ike = name },
-                                cancellationToken
-                            );
-                        }
-                    }
-                    // What was whole of it has ended with the rest.
-                    foreach (var child in Missing(connection, isSelected && !isBroken))
-                    {
-                        if (
-                            await InitiateAsync(peer, child, patience, cancellationToken) is { } why
-                        )
-                        {
-                            return new FailedPeer(
-                                peer.Name,
-                                why,
-                                isSelected && former.Exists(one => one.IsInstalled)
-                            );
-                        }
-                    }
-                    return null;
-                })
+                .Select(connection =>
+                    EstablishAsync(client, connection, policies, patience, cancellationToken)
+                )
         );
         await EndDuplicatesAsync(client, intent, cancellationToken);
         return [.. down.OfType<FailedPeer>()];
+    }
+
+    private static async Task<FailedPeer?> EstablishAsync(
+        ViciClient client,
+        PeerConnection connection,
+        GuardObservation policies,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    )
+    {
+        var peer = connection.Peer;
+        if (connection.Children.IsEmpty)
+        {
+            return new FailedPeer(
+                peer.Name,
+                $"strongSwan does not know the connection {connection.Name}: apply again",
+                HasFormer: false
+            );
+        }
+        var former = connection.Associations.SelectMany(ike => ike.Children).ToList();
+        var isSelected = IsSelected(policies, peer);
+        var isBroken = former.Exists(one => one.IsLost || one.IsInstalled && !isSelected);
+        if (isBroken)
+        {
+            // The daemon does not know that it is broken, and would go on believing so of a part of it.
+            foreach (var name in connection.Associations.Select(ike => ike.Connection).Distinct())
+            {
+                await TerminateAsync(
+                    client,
+                    new AssociationSelector { Ike = name },
+                    cancellationToken
+                );
+            }
+        }
+        // What was whole of it has ended with the rest.
+        var isWhole = isSelected && !isBroken;
+        IReadOnlyList<(string Connection, string? Child)> missing =
+        [
+            .. connection
+                .Children.Where(child => !isWhole || !connection.IsInstalled(child))
+                .Select(child => (child.Connection, (string?)child.Name)),
+        ];
+        if (missing.Count == 0 && !connection.IsProven)
+        {
+            // Packets cross. That the two accept each other's new proof is found out beside them.
+            missing = [(connection.Children[0].Connection, null)];
+        }
+        foreach (var (ike, child) in missing)
+        {
+            if (await InitiateAsync(peer, ike, child, patience, cancellationToken) is { } why)
+            {
+                return new FailedPeer(
+                    peer.Name,
+                    why,
+                    isSelected && former.Exists(one => one.IsInstalled)
+                );
+            }
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// Removes what a daemon that was killed has left in the kernel where the daemon's policy of today would take it. The
+    /// kernel asks for no key as long as it has one, and the other host has lost its part: packets would leave for nowhere
+    /// until it expires.
+    /// </summary>
+    private static Task EndStraysAsync(
+        StrongSwanObservation seen,
+        GuardObservation policies,
+        IpsecIntent ipsec,
+        CancellationToken cancellationToken
+    )
+    {
+        var strays =
+            from peer in ipsec.Peers
+            from policy in policies.Policies
+            where IsOfTunnel(policy, peer) && policy.RequestId != 0
+            let isOut = policy.Direction is XfrmDirection.Out
+            let source = isOut ? ipsec.LocalAddress : peer.Address
+            let destination = isOut ? peer.Address : ipsec.LocalAddress
+            from state in seen.Strays
+            where
+                state.RequestId == policy.RequestId
+                && state.Source.Equals(source)
+                && state.Destination.Equals(destination)
+            select new LinkCommand(Stage.Last, null, $"xfrm state delete {state}");
+        return LinkBatch.RunAsync([.. strays.Distinct()], cancellationToken);
     }
 
     /// <summary>Whether the kernel sends the tunnel's packets through the daemon's associations, and takes them from there only.</summary>
@@ -150,32 +193,26 @@ internal static class StrongSwan
 
         bool Demands(XfrmDirection direction) =>
             policies.Policies.Any(policy =>
-                policy is { Encrypts: true, IsPartial: false }
-                && policy.Direction == direction
-                && policy.Selector.Protocol == peer.Traffic.Protocol
-                && policy.Selector.DestinationPort == peer.Traffic.Port
-                && (
-                    direction is XfrmDirection.Out
-                        ? policy.Selector.Destination
-                        : policy.Selector.Source
-                ).Contains(peer.Address)
+                policy.Direction == direction && IsOfTunnel(policy, peer)
             );
     }
 
-    private static IEnumerable<NamedChild> Missing(PeerConnection connection, bool isSelected)
-    {
-        var installed = connection
-            .Associations.Where(ike => ike.IsEstablished)
-            .SelectMany(ike => ike.Children)
-            .Where(child => isSelected && child.IsInstalled)
-            .Select(child => child.Name)
-            .ToHashSet(StringComparer.Ordinal);
-        return connection.Children.Where(child => !installed.Contains(child.Name));
-    }
+    /// <summary>Whether a policy lets a tunnel's packets pass encrypted only.</summary>
+    private static bool IsOfTunnel(XfrmPolicy policy, IpsecPeer peer) =>
+        policy is { Encrypts: true, IsPartial: false }
+        && policy.Direction is XfrmDirection.Out or XfrmDirection.In
+        && policy.Selector.Protocol == peer.Traffic.Protocol
+        && policy.Selector.DestinationPort == peer.Traffic.Port
+        && (
+            policy.Direction is XfrmDirection.Out
+                ? policy.Selector.Destination
+                : policy.Selector.Source
+        ).Contains(peer.Address);
 
     private static async Task<string?> InitiateAsync(
         IpsecPeer peer,
-        NamedChild child,
+        string connection,
+        string? child,
         TimeSpan patience,
         CancellationToken cancellationToken
     )
@@ -187,8 +224,8 @@ internal static class StrongSwan
                 cancellationToken: cancellationToken
             );
             await own.InitiateAsync(
-                child.Name,
-                child.Connection,
+                child,
+                connection,
                 patience,
                 line => log.Add(line.Text),
                 cancellationToken: cancellationToken
@@ -212,24 +249,19 @@ internal static class StrongSwan
         foreach (var connection in PeerConnection.AllOf(intent, seen))
         {
             var mine = string.CompareOrdinal(intent.Host, connection.Peer.Name) < 0;
-            var needed = connection
-                .Children.Select(child => child.Name)
-                .ToHashSet(StringComparer.Ordinal);
             var complete = connection
                 .Associations.Where(ike =>
                     ike.IsEstablished && ike.Children.Any(child => child.IsInstalled)
                 )
                 // Those from before the keys or the overlay changed go first.
-                .OrderByDescending(ike => ike.Children.Any(child => needed.Contains(child.Name)))
+                .OrderByDescending(connection.IsCurrent)
                 .ThenByDescending(ike => ike.IsInitiator == mine)
-                .ThenByDescending(ike => ike.Id)
-                .ToList();
+                .ThenByDescending(ike => ike.Id);
+            var needed = connection.Children.ToList();
             foreach (var (index, ike) in complete.Index())
             {
-                // Of two children one may have come about by either host's doing.
-                var gives = ike.Children.Count(child =>
-                    child.IsInstalled && needed.Remove(child.Name)
-                );
+                // Of two children each may have come about by another host's doing.
+                var gives = needed.RemoveAll(child => connection.Gives(ike, child));
                 if (index > 0 && gives == 0)
                 {
                     await TerminateAsync(
@@ -239,6 +271,33 @@ internal static class StrongSwan
                     );
                 }
             }
+        }
+    }
+
+    private static async Task LoadAsync(
+        ViciClient client,
+        LoadConnection load,
+        CancellationToken cancellationToken
+    )
+    {
+        await client.LoadConnectionAsync(load.Name, load.Message, cancellationToken);
+        if (load.Action is ChangeAction.Add)
+        {
+            return;
+        }
+        // What was proved before, beside an association that packets cross by, is no proof any more.
+        var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
+        foreach (
+            var ike in seen.Associations.Where(ike =>
+                ike.Connection == load.Name && ike.IsEstablished && ike.Children.IsEmpty
+            )
+        )
+        {
+            await TerminateAsync(
+                client,
+                new AssociationSelector { IkeId = ike.Id },
+                cancellationToken
+            );
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using Weft.Core.Addressing;
 using Weft.Core.Ipsec;
 using Weft.Core.Overlays;
@@ -280,6 +281,10 @@ public static class IntentBuilder
                     Protected = true,
                     Type = overlay.Tunnels.Type switch
                     {
+                        // Open vSwitch takes `gre` over IPv6 without a word, and its kernel datapath sends nothing.
+                        TunnelType.Gre
+                            when peer.Address.AddressFamily is AddressFamily.InterNetworkV6 =>
+                            "ip6gre",
                         TunnelType.Gre => "gre",
                         TunnelType.Vxlan => "vxlan",
                         _ => "geneve",

@@ -42,6 +42,14 @@ public static class CredentialsReader
         }
     }
 
+    /// <summary>Reads the one key that a file holds.</summary>
+    /// <exception cref="HostException">It is not there, others can read it, or it holds no key or several.</exception>
+    public static Secret ReadKey(string path) =>
+        KeysOf(PrivateDirectory.ReadSecret(path), path, $"{path} is not there").SharedKeys
+            is [var key]
+            ? key
+            : throw new HostException($"{path} must hold one key, and holds several");
+
     private static CredentialsObservation KeysOf(string? text, string where, string absent)
     {
         if (text is null)

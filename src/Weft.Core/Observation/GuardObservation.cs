@@ -45,6 +45,9 @@ public sealed record XfrmPolicy
     /// <summary>Whether the packets pass only if they are encrypted: a template demands it.</summary>
     public bool Encrypts { get; init; }
 
+    /// <summary>Which associations may do it, by the number that they bear (ip-xfrm(8): REQID); 0 for any.</summary>
+    public uint RequestId { get; init; }
+
     /// <summary>Whether it counts for packets of one mark or one xfrm interface only, and so stands beside others of its selector.</summary>
     public bool IsPartial { get; init; }
 
@@ -90,4 +93,29 @@ public readonly record struct XfrmSelector(
             : "";
         return $"src {Source} dst {Destination}{protocol}{source}{destination}";
     }
+}
+
+/// <summary>One of the kernel's IPsec associations, which works in one direction (ip-xfrm(8): STATE).</summary>
+/// <param name="Source">Where its packets come from.</param>
+/// <param name="Destination">Where they go.</param>
+/// <param name="Protocol">The IP protocol number: ESP or AH.</param>
+/// <param name="Spi">What tells it from others to the same destination; 0 while it is being negotiated.</param>
+/// <param name="RequestId">The number by which policies demand it.</param>
+public readonly record struct XfrmState(
+    IPAddress Source,
+    IPAddress Destination,
+    byte Protocol,
+    uint Spi,
+    uint RequestId
+)
+{
+    /// <summary>The IP protocol number of ESP (RFC 4303 section 2).</summary>
+    public const byte Esp = 50;
+
+    /// <summary>The association as <c>ip xfrm state delete</c> takes it.</summary>
+    public override string ToString() =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"src {Source} dst {Destination} proto {(Protocol == Esp ? "esp" : "ah")} spi 0x{Spi:x8}"
+        );
 }

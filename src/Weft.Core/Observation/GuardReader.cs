@@ -69,20 +69,24 @@ internal static class GuardReader
         }
     }
 
-    /// <summary>The SPIs of the kernel's associations, both ways; null where they cannot be read.</summary>
-    public static IReadOnlySet<uint>? ReadSpis()
+    /// <summary>The kernel's associations; null where they cannot be read.</summary>
+    public static ImmutableArray<XfrmState>? ReadStates()
     {
-        // In a struct xfrm_usersa_info it stands behind the selector's 56 bytes and an address of 16.
-        const int Spi = 72;
         try
         {
-            var spis = new HashSet<uint>();
+            var states = ImmutableArray.CreateBuilder<XfrmState>();
             Dump(
                 GetAssociation,
-                spis.Clear,
-                message => spis.Add(BinaryPrimitives.ReadUInt32BigEndian(message[Spi..]))
+                states.Clear,
+                message =>
+                {
+                    if (ParseState(message) is { } state)
+                    {
+                        states.Add(state);
+                    }
+                }
             );
-            return spis;
+            return states.ToImmutable();
         }
         catch (Win32Exception)
         {
@@ -163,8 +167,8 @@ internal static class GuardReader
             var value = rest[4..length];
             switch (MemoryMarshal.Read<ushort>(rest[2..]))
             {
-                case Template:
-                    policy = policy with { Encrypts = Demands(value) };
+                case Template when Demanded(value) is { } requestId:
+                    policy = policy with { Encrypts = true, RequestId = requestId };
                     break;
                 case Mark when MemoryMarshal.Read<uint>(value[4..]) != 0:
                 case InterfaceId when MemoryMarshal.Read<uint>(value) != 0:
@@ -176,15 +180,25 @@ internal static class GuardReader
         return policy;
     }
 
+    /// <summary>Reads a struct xfrm_usersa_info: a selector of 56 bytes, an xfrm_id, the other address, lifetimes, statistics.</summary>
+    private static XfrmState? ParseState(ReadOnlySpan<byte> message)
+    {
+        var bytes = AddressBytes(message[212..]);
+        return bytes == 0
+            ? null
+            : new XfrmState(
+                new IPAddress(message.Slice(80, bytes)),
+                new IPAddress(message.Slice(56, bytes)),
+                message[76],
+                BinaryPrimitives.ReadUInt32BigEndian(message[72..]),
+                MemoryMarshal.Read<uint>(message[208..])
+            );
+    }
+
     /// <summary>Reads a struct xfrm_selector.</summary>
     private static XfrmSelector? ParseSelector(ReadOnlySpan<byte> bytes)
     {
-        var addressBytes = MemoryMarshal.Read<ushort>(bytes[40..]) switch
-        {
-            2 => 4,
-            10 => 16,
-            _ => 0,
-        };
+        var addressBytes = AddressBytes(bytes[40..]);
         if (addressBytes == 0)
         {
             return null;
@@ -205,19 +219,29 @@ internal static class GuardReader
         );
     }
 
-    /// <summary>Whether one of the templates (struct xfrm_user_tmpl) is not optional.</summary>
-    private static bool Demands(ReadOnlySpan<byte> templates)
+    /// <summary>The number that the first of the templates (struct xfrm_user_tmpl) that is not optional demands; null if all are.</summary>
+    private static uint? Demanded(ReadOnlySpan<byte> templates)
     {
+        const int RequestId = 44;
         const int Optional = 50;
         for (var at = 0; at + TemplateBytes <= templates.Length; at += TemplateBytes)
         {
             if (templates[at + Optional] == 0)
             {
-                return true;
+                return MemoryMarshal.Read<uint>(templates[(at + RequestId)..]);
             }
         }
-        return false;
+        return null;
     }
+
+    /// <summary>How long addresses of a family are; 0 for one that is neither IPv4 nor IPv6.</summary>
+    private static int AddressBytes(ReadOnlySpan<byte> family) =>
+        MemoryMarshal.Read<ushort>(family) switch
+        {
+            2 => 4,
+            10 => 16,
+            _ => 0,
+        };
 
     private static IPNetwork Network(ReadOnlySpan<byte> address, int prefixLength)
     {

@@ -27,6 +27,12 @@ public sealed record StrongSwanObservation
 
     /// <summary>The IKE SAs.</summary>
     public ImmutableArray<IkeAssociation> Associations { get; init; } = [];
+
+    /// <summary>
+    /// The kernel's ESP associations that are none of the daemon's: somebody else's, or what a daemon that was killed
+    /// has left behind.
+    /// </summary>
+    public ImmutableArray<XfrmState> Strays { get; init; } = [];
 }
 
 /// <summary>An IKE SA (RFC 7296): two hosts that know each other.</summary>

@@ -26,8 +26,13 @@ public static class StrongSwanReader
         }
         try
         {
-            var spis = GuardReader.ReadSpis();
+            // First the kernel's: what comes up meanwhile the daemon knows, and is not taken for something left behind.
+            var states = GuardReader.ReadStates();
+            var spis = states?.Select(state => state.Spi).ToHashSet();
             var connections = await client.ConnectionsAsync(cancellationToken: cancellationToken);
+            var known = await client.SecurityAssociationsAsync(
+                cancellationToken: cancellationToken
+            );
             return new StrongSwanObservation
             {
                 Connections = connections.ToImmutableDictionary(
@@ -41,12 +46,8 @@ public static class StrongSwanReader
                 Authorities = await client.AuthorityNamesAsync(cancellationToken),
                 SharedKeys = await client.SharedIdsAsync(cancellationToken),
                 PrivateKeys = await client.KeyIdsAsync(cancellationToken),
-                Associations =
-                [
-                    .. (
-                        await client.SecurityAssociationsAsync(cancellationToken: cancellationToken)
-                    ).Select(ike => Read(ike, spis)),
-                ],
+                Associations = [.. known.Select(ike => Read(ike, spis))],
+                Strays = [.. StraysOf(states ?? [], known)],
             };
         }
         catch (ViciException exception)
@@ -56,6 +57,20 @@ public static class StrongSwanReader
                 Problem = $"strongSwan cannot be asked ({exception.Message}): {Advice}",
             };
         }
+    }
+
+    private static IEnumerable<XfrmState> StraysOf(
+        ImmutableArray<XfrmState> states,
+        IEnumerable<IkeSa> known
+    )
+    {
+        var spis = known
+            .SelectMany(ike => ike.Children)
+            .SelectMany(child => (uint?[])[child.SpiIn, child.SpiOut])
+            .ToHashSet();
+        return states.Where(state =>
+            state is { Protocol: XfrmState.Esp, Spi: not 0 } && !spis.Contains(state.Spi)
+        );
     }
 
     private static IkeAssociation Read(IkeSa ike, IReadOnlySet<uint>? spis) =>

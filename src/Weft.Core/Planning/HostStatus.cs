@@ -127,7 +127,7 @@ public sealed record HostStatus(
             if (
                 !changes[connection.Name].Any()
                 && wanted.Length > 0
-                && wanted.All(child => children.Exists(one => one.Name == child.Name))
+                && wanted.All(connection.IsInstalled)
             )
             {
                 return new StatusItem("encryption", peer.Name, Words(children), ItemState.Ok, null);

@@ -40,13 +40,26 @@ public sealed record LoadConnection(
 public sealed record UnloadConnection(string Name)
     : IpsecChange(ChangeAction.Remove, "connection", Name, "", Stage.Last);
 
-/// <summary>A shared key is loaded.</summary>
+/// <summary>A shared key is loaded: from then on it is the one that this host proves itself with.</summary>
+/// <param name="Action">Whether it was there, behind others.</param>
 /// <param name="Name">Its identifier.</param>
 /// <param name="Peer">The host that it is shared with.</param>
 /// <param name="Key">The key.</param>
 /// <param name="Owners">The identities of the two.</param>
-public sealed record LoadSharedKey(string Name, string Peer, Secret Key, params string[] Owners)
-    : IpsecChange(ChangeAction.Add, "key", Name, $"shared with {Peer}", Stage.BeforeSwitch);
+public sealed record LoadSharedKey(
+    ChangeAction Action,
+    string Name,
+    string Peer,
+    Secret Key,
+    params string[] Owners
+)
+    : IpsecChange(
+        Action,
+        "key",
+        Name,
+        Action is ChangeAction.Add ? $"shared with {Peer}" : $"first of those shared with {Peer}",
+        Stage.BeforeSwitch
+    );
 
 /// <summary>A shared key goes.</summary>
 /// <param name="Name">Its identifier.</param>

@@ -15,8 +15,10 @@ namespace Weft.Core.Planning;
 /// is not called as Weft calls its own is left alone: other tunnels of the host may be in the same daemon.
 /// </summary>
 /// <remarks>
-/// The daemon does not tell all that a connection was loaded with. So the name of a child ends with a digest of it: a
-/// connection whose children are called as they should be is as it should be.
+/// The daemon does not tell all that a connection was loaded with. So the name of a child has a digest of it: a
+/// connection whose children are called as they should be is as it should be. What it says of packets and what the hosts
+/// prove who they are with are two parts of the name: where only the latter changed, packets go on by the keys that were
+/// negotiated before, and none is lost.
 /// </remarks>
 internal sealed class IpsecPlanner(HostIntent intent, HostObservation observation)
 {
@@ -39,6 +41,9 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
 
     /// <summary>The name of the connection to a peer.</summary>
     public static string ConnectionName(string overlay, string peer) => $"weft-{overlay}/{peer}";
+
+    /// <summary>What the name of a child says of packets, without what it says of proof.</summary>
+    public static string TrafficOf(string child) => child[..child.LastIndexOf('-')];
 
     public void Plan()
     {
@@ -115,6 +120,10 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         return true;
     }
 
+    /// <summary>
+    /// The daemon accepts every key that is loaded, and proves itself with the one that was loaded last: that must be
+    /// the first of them.
+    /// </summary>
     private void AddKeys(
         IpsecIntent ipsec,
         IpsecPeer peer,
@@ -122,16 +131,34 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         HashSet<string> wanted
     )
     {
-        foreach (var key in credentials.SharedKeys)
+        var keys = credentials
+            .SharedKeys.Select(key =>
+                (Id: $"{ConnectionName(intent.Overlay, peer.Name)}/{TagOf(key)}", Key: key)
+            )
+            .DistinctBy(key => key.Id)
+            .ToList();
+        var latest = observation.StrongSwan.SharedKeys.FirstOrDefault(id =>
+            keys.Exists(key => key.Id == id)
+        );
+        foreach (var (id, key) in Enumerable.Reverse(keys))
         {
-            var id = $"{ConnectionName(intent.Overlay, peer.Name)}/{TagOf(key)}";
             wanted.Add(id);
-            if (!observation.StrongSwan.SharedKeys.Contains(id))
+            var there = observation.StrongSwan.SharedKeys.Contains(id);
+            if (there && (id != keys[0].Id || id == latest))
             {
-                Additions.Add(
-                    new LoadSharedKey(id, peer.Name, key, ipsec.LocalIdentity, peer.Identity)
-                );
+                continue;
             }
+            latest = id;
+            Additions.Add(
+                new LoadSharedKey(
+                    there ? ChangeAction.Set : ChangeAction.Add,
+                    id,
+                    peer.Name,
+                    key,
+                    ipsec.LocalIdentity,
+                    peer.Identity
+                )
+            );
         }
     }
 
@@ -166,10 +193,34 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         CredentialsObservation credentials
     )
     {
+        var connection = WithoutChildren(ipsec, peer, credentials);
+        var children = Children(peer.Traffic).ToList();
+        var traffic = DigestOf([
+            .. WithoutChildren(ipsec, peer, new CredentialsObservation()).Encode(),
+            .. children.SelectMany(child => child.Message.Encode()),
+        ]);
+        var proof = DigestOf(connection.Encode())[..4];
+        return connection.With(
+            "children",
+            new ViciMessage(
+                children.Select(child => new KeyValuePair<string, ViciNode>(
+                    $"{child.Name}-{traffic}-{proof}",
+                    child.Message
+                ))
+            )
+        );
+    }
+
+    private static ViciMessage WithoutChildren(
+        IpsecIntent ipsec,
+        IpsecPeer peer,
+        CredentialsObservation credentials
+    )
+    {
         var certificate = credentials.Certificate;
         var isShared = ipsec.Credentials is SharedKey;
         var (fewSeconds, fewMore) = TellingKeysApart(credentials);
-        var connection = new ViciMessage
+        return new ViciMessage
         {
             ["version"] = 2,
             ["local_addrs"] = ViciList.Of(ipsec.LocalAddress.ToString()),
@@ -201,20 +252,6 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
                     ]),
             },
         };
-        var children = Children(peer.Traffic).ToList();
-        var digest = DigestOf([
-            .. connection.Encode(),
-            .. children.SelectMany(child => child.Message.Encode()),
-        ]);
-        return connection.With(
-            "children",
-            new ViciMessage(
-                children.Select(child => new KeyValuePair<string, ViciNode>(
-                    $"{child.Name}-{digest}",
-                    child.Message
-                ))
-            )
-        );
     }
 
     /// <summary>A name that could be taken for an address is said to be none.</summary>
@@ -256,13 +293,13 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         XxHash3.HashToUInt64(bytes).ToString("x16", CultureInfo.InvariantCulture)[..8];
 
     /// <summary>
-    /// A few seconds more for each set of shared keys. The daemon takes connections that are alike in all but their
-    /// children for one, and would negotiate a new child under the association that the keys from before have proved:
-    /// nobody would learn that the other host has another key now, or none.
+    /// A few seconds more for each key that this host proves itself with. The daemon takes connections that are alike in
+    /// all but their children for one, and would negotiate a new child under the association that the key from before has
+    /// proved: nobody would learn that the other host has another key now, or none.
     /// </summary>
     private static (int Rekey, int Over) TellingKeysApart(CredentialsObservation credentials)
     {
-        var tag = credentials.SharedKeys.Aggregate(0, (all, key) => all ^ NumberOf(key));
+        var tag = credentials.SharedKeys is [var first, ..] ? NumberOf(first) : 0;
         return (tag & 0xff, tag >> 8);
     }
 

@@ -14,31 +14,24 @@ namespace Weft.Core.Planning;
 /// </summary>
 internal sealed partial class PeerConnection
 {
+    private readonly Naming naming;
     private readonly StrongSwanObservation seen;
-    private readonly Func<string, int?> versionOf;
-    private readonly ImmutableArray<string> loaded;
 
-    private PeerConnection(
-        string name,
-        IpsecPeer peer,
-        StrongSwanObservation seen,
-        Func<string, int?> versionOf
-    )
+    private PeerConnection(string name, IpsecPeer peer, StrongSwanObservation seen, Naming naming)
     {
         Name = name;
         Peer = peer;
+        this.naming = naming;
         this.seen = seen;
-        this.versionOf = versionOf;
-        var named = seen.Connections.Keys.ToLookup(versionOf);
+        var named = seen.Connections.Keys.ToLookup(naming.VersionOf);
         var newest = named.Max(group => group.Key);
-        loaded = [.. (newest is null ? [] : named[newest]).Order(StringComparer.Ordinal)];
         Children =
         [
-            .. loaded.SelectMany(connection =>
-                seen.Connections[connection]
-                    .Where(child => versionOf(child) == newest || connection == name)
-                    .Select(child => new NamedChild(connection, child))
-            ),
+            .. (newest is null ? [] : named[newest])
+                .Order(StringComparer.Ordinal)
+                .SelectMany(connection =>
+                    seen.Connections[connection].Select(child => new NamedChild(connection, child))
+                ),
         ];
     }
 
@@ -53,7 +46,14 @@ internal sealed partial class PeerConnection
 
     /// <summary>What is negotiated, also under what the connection was before it changed.</summary>
     public IEnumerable<IkeAssociation> Associations =>
-        seen.Associations.Where(ike => versionOf(ike.Connection) is not null);
+        seen.Associations.Where(ike => naming.VersionOf(ike.Connection) is not null);
+
+    /// <summary>
+    /// Whether two hosts have proved themselves with what they are to prove themselves with now. Where that was done
+    /// beside an association that packets cross by, it has left one without children.
+    /// </summary>
+    public bool IsProven =>
+        Associations.Any(ike => ike.IsEstablished && (ike.Children.IsEmpty || IsCurrent(ike)));
 
     /// <summary>The connections to all peers.</summary>
     public static ImmutableArray<PeerConnection> AllOf(
@@ -85,15 +85,35 @@ internal sealed partial class PeerConnection
             .FirstOrDefault();
         return wanted is not null
             && Children.Length == (Peer.Traffic.Port is null ? 1 : 2)
-            && loaded.All(connection => seen.RekeyTimes.GetValueOrDefault(connection) == wanted);
+            && Children.All(child => seen.RekeyTimes.GetValueOrDefault(child.Connection) == wanted);
     }
+
+    /// <summary>Whether an association was negotiated for the connection as it is loaded now.</summary>
+    public bool IsCurrent(IkeAssociation ike) =>
+        ike.Children.Any(child => Children.Any(wanted => wanted.Name == child.Name));
+
+    /// <summary>Whether packets that a child is for are protected.</summary>
+    public bool IsInstalled(NamedChild wanted) =>
+        Associations.Any(ike => ike.IsEstablished && Gives(ike, wanted));
+
+    /// <summary>Whether an association protects packets that a child is for.</summary>
+    public bool Gives(IkeAssociation ike, NamedChild wanted) =>
+        ike.Children.Any(child =>
+            child.IsInstalled && naming.TrafficOf(child.Name) == naming.TrafficOf(wanted.Name)
+        );
 
     private static PeerConnection OfWeft(string overlay, IpsecPeer peer, StrongSwanObservation seen)
     {
         var name = IpsecPlanner.ConnectionName(overlay, peer.Name);
-        return new PeerConnection(name, peer, seen, other => other == name ? 0 : null);
+        return new PeerConnection(
+            name,
+            peer,
+            seen,
+            new Naming(other => other == name ? 0 : null, IpsecPlanner.TrafficOf)
+        );
     }
 
+    /// <summary>ovs-monitor-ipsec ends what is of an earlier number: only the newest counts.</summary>
     private static PeerConnection OfMonitor(
         string port,
         IpsecPeer peer,
@@ -103,15 +123,23 @@ internal sealed partial class PeerConnection
             port,
             peer,
             seen,
-            name =>
-                name.StartsWith(port, StringComparison.Ordinal)
-                && Version().Match(name[port.Length..]) is { Success: true } match
-                    ? int.Parse(match.Groups["version"].ValueSpan, CultureInfo.InvariantCulture)
-                    : null
+            new Naming(
+                name =>
+                    name.StartsWith(port, StringComparison.Ordinal)
+                    && Version().Match(name[port.Length..]) is { Success: true } match
+                        ? int.Parse(match.Groups["version"].ValueSpan, CultureInfo.InvariantCulture)
+                        : null,
+                child => child
+            )
         );
 
     [GeneratedRegex("^(-in|-out)?-(?<version>[0-9]{1,9})$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Version();
+
+    /// <summary>How a manager calls connections and children.</summary>
+    /// <param name="VersionOf">The number of a connection by its name; null if it is another's.</param>
+    /// <param name="TrafficOf">What a child's name says of the packets that it is for.</param>
+    private sealed record Naming(Func<string, int?> VersionOf, Func<string, string> TrafficOf);
 }
 
 /// <summary>A child of a connection, by the names of both.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
 using Spectre.Console;
@@ -50,12 +51,7 @@ internal static class ApplyCommand
     {
         var options = new HostOptions();
         var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask." };
-        var timeout = new Option<double>("--timeout")
-        {
-            Description = "How many seconds ovs-vswitchd may take for the change.",
-            HelpName = "SECONDS",
-            DefaultValueFactory = _ => 30,
-        };
+        var timeout = CommonOptions.Timeout();
         var command = new WeftCommand(name, description) { Examples = examples };
         command.AddAll(options.With([yes, .. boot is null ? [] : (Symbol[])[boot], timeout]));
         command.SetAction(
@@ -97,31 +93,45 @@ internal static class ApplyCommand
                         return ExitCode.Failed;
                     }
                 }
-                var result = await RunAsync(
+                var (code, _) = await CarryOutAsync(
                     terminal,
-                    progress =>
-                        session.ApplyAsync(
-                            intentOf,
-                            observation,
-                            patience,
-                            progress,
-                            cancellationToken
-                        )
+                    session,
+                    intentOf,
+                    observation,
+                    plan,
+                    patience,
+                    cancellationToken
                 );
-                var code = Report(terminal, plan, result);
-                if (code == ExitCode.Done)
-                {
-                    await EstablishAsync(
-                        terminal,
-                        session,
-                        intentOf(observation),
-                        cancellationToken
-                    );
-                }
                 return code;
             }
         );
         return command;
+    }
+
+    /// <summary>Makes the host match, and has peers negotiated with; says what came of both.</summary>
+    /// <returns>The exit code, and the peers that agreed to nothing.</returns>
+    internal static async Task<(int Code, ImmutableArray<FailedPeer> Down)> CarryOutAsync(
+        Output terminal,
+        HostSession session,
+        Func<HostObservation, HostIntent> intentOf,
+        HostObservation observation,
+        Plan plan,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    )
+    {
+        var result = await RunAsync(
+            terminal,
+            progress =>
+                session.ApplyAsync(intentOf, observation, patience, progress, cancellationToken)
+        );
+        var code = Report(terminal, plan, result);
+        return (
+            code,
+            code == ExitCode.Done
+                ? await EstablishAsync(terminal, session, intentOf(observation), cancellationToken)
+                : []
+        );
     }
 
     /// <summary>Runs with a spinner that names the step, on a terminal; the steps are too short for lines elsewhere.</summary>
@@ -137,7 +147,7 @@ internal static class ApplyCommand
     /// Has peers negotiated with that nothing is exchanged with yet. What another host has not done yet is no failure of
     /// this one: it is said, and the first packet tries again.
     /// </summary>
-    private static async Task EstablishAsync(
+    private static async Task<ImmutableArray<FailedPeer>> EstablishAsync(
         Output terminal,
         HostSession session,
         HostIntent intent,
@@ -146,7 +156,7 @@ internal static class ApplyCommand
     {
         if (intent.Ipsec is not { } ipsec)
         {
-            return;
+            return [];
         }
         var down = await terminal.WhileAsync(
             "Negotiating keys with the other hosts",
@@ -170,6 +180,7 @@ internal static class ApplyCommand
                     : $"nothing crosses to {peer} yet: {why}"
             );
         }
+        return down;
     }
 
     private static int Report(Output terminal, Plan plan, ApplyResult result)

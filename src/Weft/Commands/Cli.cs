@@ -37,6 +37,7 @@ internal static class Cli
             UninstallCommand.Create(),
             ExportCommand.Create(),
             PkiCommand.Create(),
+            RotateCommand.Create(),
             LabCommand.Create(),
             CompletionCommand.Create(),
         };

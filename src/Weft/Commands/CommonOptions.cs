@@ -66,6 +66,15 @@ internal static class CommonOptions
             DefaultValueFactory = _ => FromEnvironment<DatapathChoice>("WEFT_DATAPATH"),
         };
 
+    /// <summary>How long the switch may take.</summary>
+    public static Option<double> Timeout() =>
+        new("--timeout")
+        {
+            Description = "How many seconds ovs-vswitchd may take for the change.",
+            HelpName = "SECONDS",
+            DefaultValueFactory = _ => 30,
+        };
+
     /// <summary>Whether to write JSON.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Write JSON." };
 

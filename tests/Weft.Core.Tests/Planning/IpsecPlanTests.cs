@@ -55,6 +55,48 @@ public sealed class IpsecPlanTests
         Assert.Empty(host.PlanFor(Encrypted).Changes);
     }
 
+    [Fact]
+    public void The_first_of_several_keys_is_the_one_that_the_host_proves_itself_with()
+    {
+        var (old, next) = (
+            Secret.OfText("the key until now"),
+            Secret.OfText("the key from now on")
+        );
+        var host = TwoHosts.Bare();
+        Give(old);
+        host.Apply(Encrypted);
+        var former = Latest();
+
+        Give(old, next);
+        var accepting = host.Apply(Encrypted);
+        Assert.Empty(accepting.Changes.OfType<LoadConnection>());
+        Assert.Equal(former, Latest());
+
+        Give(next, old);
+        var switching = host.Apply(Encrypted);
+        Assert.Single(switching.Changes.OfType<LoadConnection>());
+        Assert.NotEqual(former, Latest());
+
+        Give(next);
+        var finishing = host.Apply(Encrypted);
+        Assert.Equal(former, Assert.Single(finishing.Changes).Name);
+        Assert.IsType<UnloadSharedKey>(finishing.Changes[0]);
+
+        void Give(params Secret[] keys)
+        {
+            host.Credentials = new CredentialsObservation { SharedKeys = [.. keys] };
+        }
+
+        string Latest()
+        {
+            Assert.Empty(host.PlanFor(Encrypted).Changes);
+            return host.Observe()
+                .StrongSwan.SharedKeys.First(id =>
+                    id.StartsWith("weft-", StringComparison.Ordinal)
+                );
+        }
+    }
+
     [Theory]
     [InlineData("vxlan", "4789")]
     [InlineData("geneve", "6081")]

@@ -18,7 +18,8 @@ internal sealed partial class ModelHost
         new ViciMessage { ["children"] = new ViciMessage { ["net"] = ViciMessage.Empty } }
     );
 
-    private ImmutableSortedSet<string> keys = ["office"];
+    // As the daemon lists them: the latest first.
+    private ImmutableList<string> keys = ["office"];
 
     private ImmutableSortedSet<string> authorities = ["office"];
 
@@ -144,9 +145,11 @@ internal sealed partial class ModelHost
                 connections = connections.Remove(unload.Name);
                 break;
             case LoadSharedKey key:
-                keys = keys.Add(key.Name);
+                Assert.Equal(key.Action is ChangeAction.Set, keys.Contains(key.Name));
+                keys = keys.Remove(key.Name).Insert(0, key.Name);
                 break;
             case UnloadSharedKey key:
+                Assert.Contains(key.Name, keys);
                 keys = keys.Remove(key.Name);
                 break;
             case LoadAuthority load:
@@ -170,6 +173,7 @@ internal sealed partial class ModelHost
             .Select(one => $"connection {one.Key} {one.Value}")
             .Concat(
                 keys.Where(key => !key.StartsWith("private ", StringComparison.Ordinal))
+                    .Order(StringComparer.Ordinal)
                     .Select(key => $"key {key}")
             )
             .Concat(authorities.Select(authority => $"authority {authority}"));
