@@ -13,6 +13,9 @@ LAB_PACKAGES=(user-mode-linux strongswan-starter strongswan-swanctl tcpdump kmod
 BUILD_PACKAGES=(gcc libc6-dev zlib1g-dev git)
 TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping ethtool iperf3 procps
   libcharon-extra-plugins)
+# Its service takes this machine's strongSwan over as soon as it is installed: it is installed only where no service is
+# started then (invoke-rc.d(8)), and elsewhere the tests that need it are skipped.
+IDLE_PACKAGE=openvswitch-ipsec
 
 usage() {
   cat <<'TEXT'
@@ -52,6 +55,14 @@ need_packages() {
   rm -f "$log"
 }
 
+# Whether this machine starts no service that is installed.
+keeps_idle() {
+  local answer=0
+  [ -x /usr/sbin/policy-rc.d ] || return 1
+  /usr/sbin/policy-rc.d "$1" start >/dev/null 2>&1 || answer=$?
+  [ "$answer" = 101 ]
+}
+
 need_dotnet() {
   command -v dotnet >/dev/null || fail "the .NET SDK 10 is missing: install the package dotnet-sdk-10.0 as Microsoft's page for your Debian says"
   local version
@@ -82,6 +93,7 @@ run_tests() {
   need_dotnet
   if [ "$(id -u)" = 0 ]; then
     need_packages "${RUN_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+    ! keeps_idle "$IDLE_PACKAGE" || need_packages "$IDLE_PACKAGE"
   else
     say "not root: the tests that need labs will be skipped"
   fi

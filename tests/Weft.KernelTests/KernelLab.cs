@@ -26,6 +26,10 @@ internal static class KernelLab
         return OverlayLab.UpAsync(yaml, new LabOptions { Isolation = Isolation.Uml });
     }
 
+    /// <summary>Skips the test where ovs-monitor-ipsec is missing.</summary>
+    public static void NeedsMonitor() =>
+        NeedsProgram("/usr/share/openvswitch/scripts/ovs-monitor-ipsec", "openvswitch-ipsec");
+
     private static void NeedsProgram(string program, string package)
     {
         if (Tool.Find(program) is null && !File.Exists(program))

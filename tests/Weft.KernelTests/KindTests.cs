@@ -8,6 +8,16 @@ public sealed class KindTests
     [InlineData("type: geneve, ipsec: { psk: { file: /etc/weft/psk } }", "192.0.2.1", "192.0.2.2")]
     [InlineData("type: gre, ipsec: { certificates: true }", "192.0.2.1", "192.0.2.2")]
     [InlineData(
+        "type: gre, ipsec: { certificates: true, manager: openvswitch-ipsec }",
+        "192.0.2.1",
+        "192.0.2.2"
+    )]
+    [InlineData(
+        "type: geneve, ipsec: { psk: { file: /etc/weft/psk }, manager: openvswitch-ipsec }",
+        "192.0.2.1",
+        "192.0.2.2"
+    )]
+    [InlineData(
         "type: geneve, ipsec: { psk: { file: /etc/weft/psk } }",
         "2001:db8::1",
         "2001:db8::2"
@@ -18,6 +28,10 @@ public sealed class KindTests
         string second
     )
     {
+        if (tunnels.Contains("openvswitch-ipsec", StringComparison.Ordinal))
+        {
+            KernelLab.NeedsMonitor();
+        }
         await using var lab = await KernelLab.UpAsync(
             $$"""
             name: kinds

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.ComponentModel;
 using System.Globalization;
 using Weft.Core.Intents;
+using Weft.Core.Ipsec;
 using Weft.Core.Linux;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
@@ -112,10 +113,23 @@ public sealed class Applier(
         HostIntent intent,
         TimeSpan patience,
         CancellationToken cancellationToken
-    ) =>
-        await host.StrongSwanAsync(cancellationToken) is { } daemon
-            ? await StrongSwan.EstablishAsync(daemon, intent, patience, cancellationToken)
+    )
+    {
+        if (await host.StrongSwanAsync(cancellationToken) is not { } daemon)
+        {
+            return [];
+        }
+        var unknown = intent.Ipsec is { Manager: IpsecManager.OpenVSwitch }
+            ? await IpsecMonitor.SettleAsync(
+                daemon,
+                intent,
+                await host.ReadSwitchAsync(),
+                cancellationToken
+            )
             : [];
+        var down = await StrongSwan.EstablishAsync(daemon, intent, patience, cancellationToken);
+        return [.. unknown, .. down.ExceptBy(unknown.Select(one => one.Peer), one => one.Peer)];
+    }
 
     private async Task RunIpsecAsync(
         Plan current,

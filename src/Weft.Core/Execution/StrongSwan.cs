@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Weft.Core.Intents;
-using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
 using Weft.Vici;
@@ -37,6 +36,15 @@ internal static class StrongSwan
                         },
                         cancellationToken
                     ),
+                    LoadAuthority load => client.LoadAuthorityAsync(
+                        load.Name,
+                        new ViciMessage { ["cacert"] = new ViciValue(load.Certificate.AsMemory()) },
+                        cancellationToken
+                    ),
+                    UnloadAuthority unload => client.UnloadAuthorityAsync(
+                        unload.Name,
+                        cancellationToken
+                    ),
                     UnloadSharedKey key => client.UnloadSharedAsync(key.Name, cancellationToken),
                     LoadPrivateKey key => client.LoadKeyAsync(
                         key.Key.Reveal().ToArray(),
@@ -71,7 +79,7 @@ internal static class StrongSwan
         CancellationToken cancellationToken
     )
     {
-        if (intent.Ipsec is not { Manager: IpsecManager.StrongSwan } ipsec)
+        if (intent.Ipsec is not { } ipsec)
         {
             return [];
         }
@@ -80,50 +88,73 @@ internal static class StrongSwan
         await EndStraysAsync(seen, policies, ipsec, cancellationToken);
         // A negotiation keeps its connection to the daemon until it ends: each has its own.
         var down = await Task.WhenAll(
-            ipsec.Peers.Select(async peer =>
-            {
-                var name = IpsecPlanner.ConnectionName(intent.Overlay, peer.Name);
-                var former = seen
-                    .Associations.Where(ike => ike.Connection == name)
-                    .SelectMany(ike => ike.Children)
-                    .ToList();
-                var isSelected = IsSelected(policies, peer);
-                var isBroken = former.Exists(one => one.IsLost || one.IsInstalled && !isSelected);
-                if (isBroken)
-                {
-                    // The daemon does not know that it is broken, and would go on believing so of a part of it.
-                    await TerminateAsync(
-                        client,
-                        new AssociationSelector { Ike = name },
-                        cancellationToken
-                    );
-                }
-                // What was whole of it has ended with the rest.
-                IReadOnlyList<string?> missing = [.. Missing(seen, name, isSelected && !isBroken)];
-                if (missing.Count == 0 && !IsProven(seen, name))
-                {
-                    // Packets cross. That the two accept each other's new proof is found out beside them.
-                    missing = [null];
-                }
-                foreach (var child in missing)
-                {
-                    if (
-                        await InitiateAsync(peer, name, child, patience, cancellationToken) is
-                        { } why
-                    )
-                    {
-                        return new FailedPeer(
-                            peer.Name,
-                            why,
-                            isSelected && former.Exists(one => one.IsInstalled)
-                        );
-                    }
-                }
-                return null;
-            })
+            PeerConnection
+                .AllOf(intent, seen)
+                .Select(connection =>
+                    EstablishAsync(client, connection, policies, patience, cancellationToken)
+                )
         );
-        await EndDuplicatesAsync(client, intent, ipsec, cancellationToken);
+        await EndDuplicatesAsync(client, intent, cancellationToken);
         return [.. down.OfType<FailedPeer>()];
+    }
+
+    private static async Task<FailedPeer?> EstablishAsync(
+        ViciClient client,
+        PeerConnection connection,
+        GuardObservation policies,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    )
+    {
+        var peer = connection.Peer;
+        if (connection.Children.IsEmpty)
+        {
+            return new FailedPeer(
+                peer.Name,
+                $"strongSwan does not know the connection {connection.Name}: apply again",
+                HasFormer: false
+            );
+        }
+        var former = connection.Associations.SelectMany(ike => ike.Children).ToList();
+        var isSelected = IsSelected(policies, peer);
+        var isBroken = former.Exists(one => one.IsLost || one.IsInstalled && !isSelected);
+        if (isBroken)
+        {
+            // The daemon does not know that it is broken, and would go on believing so of a part of it.
+            foreach (var name in connection.Associations.Select(ike => ike.Connection).Distinct())
+            {
+                await TerminateAsync(
+                    client,
+                    new AssociationSelector { Ike = name },
+                    cancellationToken
+                );
+            }
+        }
+        // What was whole of it has ended with the rest.
+        var isWhole = isSelected && !isBroken;
+        IReadOnlyList<(string Connection, string? Child)> missing =
+        [
+            .. connection
+                .Children.Where(child => !isWhole || !connection.IsInstalled(child))
+                .Select(child => (child.Connection, (string?)child.Name)),
+        ];
+        if (missing.Count == 0 && !connection.IsProven)
+        {
+            // Packets cross. That the two accept each other's new proof is found out beside them.
+            missing = [(connection.Children[0].Connection, null)];
+        }
+        foreach (var (ike, child) in missing)
+        {
+            if (await InitiateAsync(peer, ike, child, patience, cancellationToken) is { } why)
+            {
+                return new FailedPeer(
+                    peer.Name,
+                    why,
+                    isSelected && former.Exists(one => one.IsInstalled)
+                );
+            }
+        }
+        return null;
     }
 
     /// <summary>
@@ -178,40 +209,6 @@ internal static class StrongSwan
                 : policy.Selector.Source
         ).Contains(peer.Address);
 
-    private static IEnumerable<string> Missing(
-        StrongSwanObservation seen,
-        string connection,
-        bool isSelected
-    )
-    {
-        var installed = EstablishedOf(seen, connection)
-            .SelectMany(ike => ike.Children)
-            .Where(child => isSelected && child.IsInstalled)
-            .Select(child => IpsecPlanner.TrafficOf(child.Name))
-            .ToHashSet(StringComparer.Ordinal);
-        return seen
-            .Connections.GetValueOrDefault(connection, [])
-            .Where(child => !installed.Contains(IpsecPlanner.TrafficOf(child)));
-    }
-
-    /// <summary>
-    /// Whether two hosts have proved themselves with what they are to prove themselves with now. Where that was done
-    /// beside an association that packets cross by, it has left one without children.
-    /// </summary>
-    private static bool IsProven(StrongSwanObservation seen, string connection)
-    {
-        var current = seen.Connections.GetValueOrDefault(connection, []);
-        return EstablishedOf(seen, connection)
-            .Any(ike =>
-                ike.Children.IsEmpty || ike.Children.Any(child => current.Contains(child.Name))
-            );
-    }
-
-    private static IEnumerable<IkeAssociation> EstablishedOf(
-        StrongSwanObservation seen,
-        string connection
-    ) => seen.Associations.Where(ike => ike.Connection == connection && ike.IsEstablished);
-
     private static async Task<string?> InitiateAsync(
         IpsecPeer peer,
         string connection,
@@ -245,33 +242,34 @@ internal static class StrongSwan
     private static async Task EndDuplicatesAsync(
         ViciClient client,
         HostIntent intent,
-        IpsecIntent ipsec,
         CancellationToken cancellationToken
     )
     {
         var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
-        foreach (var peer in ipsec.Peers)
+        foreach (var connection in PeerConnection.AllOf(intent, seen))
         {
-            var name = IpsecPlanner.ConnectionName(intent.Overlay, peer.Name);
-            var mine = string.CompareOrdinal(intent.Host, peer.Name) < 0;
-            var current = seen.Connections.GetValueOrDefault(name, []);
-            var complete = seen
+            var mine = string.CompareOrdinal(intent.Host, connection.Peer.Name) < 0;
+            var complete = connection
                 .Associations.Where(ike =>
-                    ike.Connection == name
-                    && ike.IsEstablished
-                    && ike.Children.Any(child => child.IsInstalled)
+                    ike.IsEstablished && ike.Children.Any(child => child.IsInstalled)
                 )
                 // Those from before the keys or the overlay changed go first.
-                .OrderByDescending(ike => ike.Children.Any(child => current.Contains(child.Name)))
+                .OrderByDescending(connection.IsCurrent)
                 .ThenByDescending(ike => ike.IsInitiator == mine)
                 .ThenByDescending(ike => ike.Id);
-            foreach (var ike in complete.Skip(1))
+            var needed = connection.Children.ToList();
+            foreach (var (index, ike) in complete.Index())
             {
-                await TerminateAsync(
-                    client,
-                    new AssociationSelector { IkeId = ike.Id },
-                    cancellationToken
-                );
+                // Of two children each may have come about by another host's doing.
+                var gives = needed.RemoveAll(child => connection.Gives(ike, child));
+                if (index > 0 && gives == 0)
+                {
+                    await TerminateAsync(
+                        client,
+                        new AssociationSelector { IkeId = ike.Id },
+                        cancellationToken
+                    );
+                }
             }
         }
     }
@@ -289,7 +287,11 @@ internal static class StrongSwan
         }
         // What was proved before, beside an association that packets cross by, is no proof any more.
         var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
-        foreach (var ike in EstablishedOf(seen, load.Name).Where(ike => ike.Children.IsEmpty))
+        foreach (
+            var ike in seen.Associations.Where(ike =>
+                ike.Connection == load.Name && ike.IsEstablished && ike.Children.IsEmpty
+            )
+        )
         {
             await TerminateAsync(
                 client,

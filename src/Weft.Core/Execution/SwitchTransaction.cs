@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using System.Text;
 using Weft.Core.Intents;
+using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
 using Weft.Ovsdb;
@@ -149,7 +151,7 @@ public static class SwitchTransaction
                     {
                         ["name"] = port.Name,
                         ["type"] = port.Type,
-                        ["options"] = port.Options,
+                        ["options"] = WithKey(port.Options, port.Key),
                         ["mtu_request"] = port.MtuRequest is { } mtu ? mtu : Datum.Empty,
                         ["mac"] = port.Mac is { } mac ? mac.ToString() : Datum.Empty,
                         ["external_ids"] = Mark(overlay),
@@ -183,10 +185,16 @@ public static class SwitchTransaction
             Guard(
                 table,
                 uuid,
-                new Row(columns.Select(column => KeyValuePair.Create(column.Column, column.Seen)))
+                new Row(
+                    columns.Select(column =>
+                        KeyValuePair.Create(column.Column, WithKey(column.Seen, column.SeenKey))
+                    )
+                )
             );
             var after = new Row(
-                columns.Select(column => KeyValuePair.Create(column.Column, column.Wanted))
+                columns.Select(column =>
+                    KeyValuePair.Create(column.Column, WithKey(column.Wanted, column.WantedKey))
+                )
             );
             operations.Add(new Update(table, [Condition.UuidIs(uuid)], after));
         }
@@ -207,6 +215,15 @@ public static class SwitchTransaction
             );
 
         private string NewName(string role) => $"{role}{names++}";
+
+        /// <summary>Here a key leaves its veil: an operation has it as the database is to.</summary>
+        private static Datum WithKey(Datum options, Secret? key) =>
+            key is null
+                ? options
+                : options.StringMap.SetItem(
+                    MonitorOptions.Key,
+                    Encoding.UTF8.GetString(key.Reveal())
+                );
 
         private static Datum Mark(string overlay) => Datum.Map((OwnershipMark.Key, overlay));
 

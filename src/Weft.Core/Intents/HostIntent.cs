@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 using Weft.Core.Addressing;
+using Weft.Core.Ipsec;
 using Weft.Core.Overlays;
 
 namespace Weft.Core.Intents;
@@ -60,6 +61,11 @@ public sealed record HostIntent
 /// <param name="Ports">All ports, the local one first.</param>
 public sealed record SwitchIntent(string Name, bool Userspace, ImmutableArray<PortIntent> Ports)
 {
+    /// <summary>
+    /// What <see cref="MonitorOptions.CertificateSettings"/> must be, none of them where this is empty; null where it is no matter.
+    /// </summary>
+    public ImmutableSortedDictionary<string, string>? CertificateSettings { get; init; }
+
     /// <summary>The value of <c>datapath_type</c> (ovs-vswitchd.conf.db(5), table Bridge); empty for the kernel's.</summary>
     public string DatapathType => Userspace ? "netdev" : "";
 }
@@ -88,6 +94,9 @@ public sealed record PortIntent
     /// <summary>The interface's options: those of a tunnel.</summary>
     public ImmutableSortedDictionary<string, string> Options { get; init; } =
         ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>The key that is to be among the interface's options: that of a tunnel which ovs-monitor-ipsec has encrypted.</summary>
+    public Secret? Key { get; init; }
 
     /// <summary>The MTU in bytes that the switch is to give an internal interface.</summary>
     public int? MtuRequest { get; init; }

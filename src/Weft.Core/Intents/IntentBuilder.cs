@@ -41,9 +41,12 @@ public static class IntentBuilder
         {
             draft.AddContainer(container);
         }
+        var ipsec = overlay.Tunnels.Ipsec is { } settings
+            ? BuildIpsec(overlay, host, settings)
+            : null;
         foreach (var peer in overlay.Hosts.Where(peer => peer.Name != hostName))
         {
-            draft.AddTunnel(peer);
+            draft.AddTunnel(peer, ipsec);
         }
         return new HostIntent
         {
@@ -52,8 +55,14 @@ public static class IntentBuilder
             Underlay = OwnAddress(host),
             UnderlayMtu = host.Mtu,
             Mtu = mtu,
-            Switch = new SwitchIntent(overlay.Switch, userspace, draft.Ports.ToImmutable()),
-            Ipsec = overlay.Tunnels.Ipsec is { } ipsec ? BuildIpsec(overlay, host, ipsec) : null,
+            Switch = new SwitchIntent(overlay.Switch, userspace, draft.Ports.ToImmutable())
+            {
+                CertificateSettings =
+                    ipsec is not { Manager: IpsecManager.OpenVSwitch } ? null
+                    : ipsec.Credentials is CertificateFiles files ? MonitorOptions.Settings(files)
+                    : ImmutableSortedDictionary<string, string>.Empty,
+            },
+            Ipsec = ipsec,
             Links = draft.Links.ToImmutable(),
             InternalLinks = draft.InternalLinks.ToImmutable(),
             Attachments = draft.Attachments.ToImmutable(),
@@ -240,7 +249,7 @@ public static class IntentBuilder
             }
         }
 
-        public void AddTunnel(Host peer)
+        public void AddTunnel(Host peer, IpsecIntent? ipsec)
         {
             var options = ImmutableSortedDictionary<string, string>
                 .Empty.Add("remote_ip", peer.Address.ToString())
@@ -252,6 +261,17 @@ public static class IntentBuilder
             if (overlay.Tunnels.Port is { } port)
             {
                 options = options.Add("dst_port", port.ToString(CultureInfo.InvariantCulture));
+            }
+            if (ipsec is { Manager: IpsecManager.OpenVSwitch })
+            {
+                options = options.AddRange(MonitorOptions.Connection(ipsec.LocalAddress));
+                if (ipsec.Credentials is CertificateFiles)
+                {
+                    options = options.Add(
+                        MonitorOptions.RemoteName,
+                        ipsec.Peers.First(one => one.Name == peer.Name).Identity
+                    );
+                }
             }
             Ports.Add(
                 new PortIntent

@@ -15,6 +15,17 @@ public enum IpsecManager
     OpenVSwitch,
 }
 
+/// <summary>What managers are called.</summary>
+public static class IpsecManagers
+{
+    extension(IpsecManager manager)
+    {
+        /// <summary>The manager's name in the overlay file.</summary>
+        public string Word =>
+            manager is IpsecManager.OpenVSwitch ? "openvswitch-ipsec" : "strongswan";
+    }
+}
+
 /// <summary>What hosts prove to one another who they are with: a key that all share, or certificates.</summary>
 public abstract record IpsecCredentials;
 

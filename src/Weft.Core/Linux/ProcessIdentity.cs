@@ -19,6 +19,26 @@ internal readonly record struct ProcessIdentity(int Pid, long Started)
     /// <summary>The process that has this number now, or null where none has.</summary>
     public static ProcessIdentity? Of(int pid) => Read(pid)?.Identity;
 
+    /// <summary>The process whose number a file holds, as daemons leave it; null where there is no such file or process.</summary>
+    public static ProcessIdentity? OfPidFile(string path)
+    {
+        try
+        {
+            return int.TryParse(
+                File.ReadAllText(path),
+                NumberStyles.AllowTrailingWhite,
+                CultureInfo.InvariantCulture,
+                out var pid
+            )
+                ? Of(pid)
+                : null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Reads a line of <c>/proc/PID/stat</c>.</summary>
     /// <exception cref="FormatException">The line is not of that form.</exception>
     public static ProcessIdentity Parse(string stat) => ParseStat(stat).Identity;

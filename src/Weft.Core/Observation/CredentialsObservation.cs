@@ -28,4 +28,11 @@ public sealed record HostCertificate(
     Secret Key,
     string KeyId,
     DateTimeOffset Expires
-);
+)
+{
+    /// <summary>Whom it is for (RFC 5280 section 4.1.2.6), the last part first, as RFC 2253 writes it.</summary>
+    public string Subject { get; init; } = "";
+
+    /// <summary>Whether its key is an RSA key.</summary>
+    public bool IsRsa { get; init; }
+}

@@ -95,7 +95,11 @@ public static class CredentialsReader
                 KeyOf(pair.Key, files.Key),
                 KeyIdOf(certificate),
                 new DateTimeOffset(certificate.NotAfter.ToUniversalTime())
-            );
+            )
+            {
+                Subject = certificate.SubjectName.Name,
+                IsRsa = certificate.KindOfKey() is KeyKind.Rsa3072,
+            };
         }
         catch (CryptographicException exception)
         {

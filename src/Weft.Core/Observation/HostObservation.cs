@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Weft.Core.Addressing;
 using Weft.Core.Intents;
+using Weft.Core.Ipsec;
 
 namespace Weft.Core.Observation;
 
@@ -25,6 +26,9 @@ public sealed record HostObservation
 
     /// <summary>What the host has to prove who it is with; null where nobody asked.</summary>
     public CredentialsObservation? Credentials { get; init; }
+
+    /// <summary>Why ovs-monitor-ipsec does nothing here and what to do; null if it runs.</summary>
+    public string? MonitorProblem { get; init; }
 
     /// <summary>Whether the host's kernel has Open vSwitch's datapath.</summary>
     public required bool KernelDatapath { get; init; }
@@ -66,6 +70,17 @@ public sealed record SwitchObservation
 
     /// <summary>The datapath types that ovs-vswitchd offers.</summary>
     public ImmutableArray<string> DatapathTypes { get; init; } = [];
+
+    /// <summary>The owners' own notes on the whole of Open vSwitch.</summary>
+    public ImmutableSortedDictionary<string, string> ExternalIds { get; init; } =
+        ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>The settings of the whole of Open vSwitch.</summary>
+    public ImmutableSortedDictionary<string, string> OtherConfig { get; init; } =
+        ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>The overlay whose mark the whole of Open vSwitch carries: the one whose <see cref="MonitorOptions.CertificateSettings"/> are set.</summary>
+    public string? Mark => OwnershipMark.OfRow(ExternalIds);
 
     /// <summary>The last configuration that a client asked to be carried out.</summary>
     public long NextConfig { get; init; }
@@ -162,9 +177,12 @@ public sealed record InterfaceRow
     /// <summary>The interface's type; empty for a link of the kernel's.</summary>
     public string Type { get; init; } = "";
 
-    /// <summary>The type's options.</summary>
+    /// <summary>The type's options, but for <see cref="Key"/>.</summary>
     public ImmutableSortedDictionary<string, string> Options { get; init; } =
         ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>The key among the options (<see cref="MonitorOptions.Key"/>).</summary>
+    public Secret? Key { get; init; }
 
     /// <summary>The MTU that was asked for, in bytes.</summary>
     public int? MtuRequest { get; init; }

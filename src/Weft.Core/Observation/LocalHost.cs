@@ -187,6 +187,7 @@ public sealed class LocalHost : IAsyncDisposable
                 await StrongSwanAsync(cancellationToken),
                 cancellationToken
             ),
+            MonitorProblem = MonitorReader.Problem(),
             Credentials = credentials is null ? null : CredentialsReader.Read(credentials),
             KernelDatapath = Datapath.KernelHasIt(),
             HasIpv6 = Directory.Exists("/proc/sys/net/ipv6"),

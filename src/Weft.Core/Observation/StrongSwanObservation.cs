@@ -12,6 +12,13 @@ public sealed record StrongSwanObservation
     public ImmutableDictionary<string, ImmutableArray<string>> Connections { get; init; } =
         ImmutableDictionary<string, ImmutableArray<string>>.Empty;
 
+    /// <summary>After what time the IKE SA of each connection that is loaded gets new keys, by name; zero for never.</summary>
+    public ImmutableDictionary<string, TimeSpan> RekeyTimes { get; init; } =
+        ImmutableDictionary<string, TimeSpan>.Empty;
+
+    /// <summary>The names of the authorities that are loaded by VICI.</summary>
+    public ImmutableArray<string> Authorities { get; init; } = [];
+
     /// <summary>The identifiers of the shared keys that are loaded.</summary>
     public ImmutableArray<string> SharedKeys { get; init; } = [];
 

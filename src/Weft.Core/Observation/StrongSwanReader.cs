@@ -39,6 +39,11 @@ public static class StrongSwanReader
                     connection => connection.Name,
                     connection => connection.Children.Select(child => child.Name).ToImmutableArray()
                 ),
+                RekeyTimes = connections.ToImmutableDictionary(
+                    connection => connection.Name,
+                    connection => connection.RekeyTime
+                ),
+                Authorities = await client.AuthorityNamesAsync(cancellationToken),
                 SharedKeys = await client.SharedIdsAsync(cancellationToken),
                 PrivateKeys = await client.KeyIdsAsync(cancellationToken),
                 Associations = [.. known.Select(ike => Read(ike, spis))],

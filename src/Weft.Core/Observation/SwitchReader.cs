@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using Weft.Core.Intents;
+using Weft.Core.Ipsec;
 using Weft.Ovsdb;
 
 namespace Weft.Core.Observation;
@@ -12,7 +14,15 @@ public static class SwitchReader
     /// <summary>The tables and columns to replicate; statistics, which change all the time, are none of them.</summary>
     public static MonitorSpec Columns { get; } =
         MonitorSpec.Of(
-            TableMonitor.Of("Open_vSwitch", "next_cfg", "cur_cfg", "ovs_version", "datapath_types"),
+            TableMonitor.Of(
+                "Open_vSwitch",
+                "next_cfg",
+                "cur_cfg",
+                "ovs_version",
+                "datapath_types",
+                "other_config",
+                "external_ids"
+            ),
             TableMonitor.Of(
                 "Bridge",
                 "name",
@@ -78,6 +88,8 @@ public static class SwitchReader
             Root = root.Uuid!.Value,
             Version = root["ovs_version"].AsOptionalString(),
             DatapathTypes = root["datapath_types"].Strings,
+            OtherConfig = root["other_config"].StringMap,
+            ExternalIds = root["external_ids"].StringMap,
             NextConfig = root["next_cfg"].AsInteger(),
             CurrentConfig = root["cur_cfg"].AsInteger(),
             Bridges = bridges.ToImmutable(),
@@ -141,7 +153,10 @@ public static class SwitchReader
             Uuid = uuid,
             Name = row["name"].AsString(),
             Type = row["type"].AsString(),
-            Options = row["options"].StringMap,
+            Options = row["options"].StringMap.Remove(MonitorOptions.Key),
+            Key = row["options"].StringMap.TryGetValue(MonitorOptions.Key, out var key)
+                ? Secret.OfText(key)
+                : null,
             MtuRequest = (int?)row["mtu_request"].AsOptionalInteger(),
             Mtu = (int?)row["mtu"].AsOptionalInteger(),
             Mac = row["mac"].AsOptionalString(),

@@ -8,8 +8,6 @@ namespace Weft.Core.Overlays;
 /// <summary>Builds how tunnels are encrypted from what the schema has read, and finds what cannot be so.</summary>
 internal sealed class IpsecBuilder(Fields file, Fields tunnels, Mistakes mistakes)
 {
-    private const string Manager = "openvswitch-ipsec";
-
     private readonly Position at = tunnels.Find(Schema.Tunnels.Ipsec) ?? default;
 
     /// <summary>The settings; null where the file has none, or has them wrong.</summary>
@@ -130,7 +128,7 @@ internal sealed class IpsecBuilder(Fields file, Fields tunnels, Mistakes mistake
         {
             mistakes.Add(
                 port.At,
-                $"'tunnels' has port {port.Value}, and {Manager} (line {at.Line}) encrypts port {TunnelTraffic.Of(Type, null).Port} only: take the port out, or make the manager strongswan"
+                $"'tunnels' has port {port.Value}, and {IpsecManager.OpenVSwitch.Word} (line {at.Line}) encrypts port {TunnelTraffic.Of(Type, null).Port} only: take the port out, or make the manager strongswan"
             );
         }
         // It writes %any PEER : PSK "KEY" into /etc/ipsec.secrets, where nothing escapes these.
@@ -138,7 +136,18 @@ internal sealed class IpsecBuilder(Fields file, Fields tunnels, Mistakes mistake
         {
             mistakes.Add(
                 ipsec.Get(Schema.Ipsec.Psk)!.Value.At,
-                $"'psk' of 'ipsec' holds a quotation mark or the end of a line, which {Manager} cannot write down: choose another key, or make the manager strongswan"
+                $"'psk' of 'ipsec' holds a quotation mark or the end of a line, which {IpsecManager.OpenVSwitch.Word} cannot write down: choose another key, or make the manager strongswan"
+            );
+        }
+        // Of paths likewise, and there a space ends one.
+        if (
+            credentials is CertificateFiles files
+            && (files.Authority + files.Certificate + files.Key).IndexOfAny([' ', '"', '#']) >= 0
+        )
+        {
+            mistakes.Add(
+                ipsec.Find(Schema.Ipsec.Certificates)!.Value,
+                $"'certificates' of 'ipsec' has a path with a space, a quotation mark or '#', which {IpsecManager.OpenVSwitch.Word} cannot write down: choose other paths, or make the manager strongswan"
             );
         }
         // With a key and no names, each end takes for the other's identity the address that it sees.
@@ -148,7 +157,7 @@ internal sealed class IpsecBuilder(Fields file, Fields tunnels, Mistakes mistake
             {
                 mistakes.Add(
                     local.At,
-                    $"host {host.Quoted} has a local address, and {Manager} (line {at.Line}) with a psk knows hosts by the address that they have themselves: make the manager strongswan, or use certificates"
+                    $"host {host.Quoted} has a local address, and {IpsecManager.OpenVSwitch.Word} (line {at.Line}) with a psk knows hosts by the address that they have themselves: make the manager strongswan, or use certificates"
                 );
             }
         }

@@ -223,13 +223,13 @@ public static class OverlaySchema
         public static readonly Key<IpsecManager> Manager = new(
             "manager",
             new ChoiceShape<IpsecManager>(
-                ("strongswan", IpsecManager.StrongSwan),
-                ("openvswitch-ipsec", IpsecManager.OpenVSwitch)
+                (IpsecManager.StrongSwan.Word, IpsecManager.StrongSwan),
+                (IpsecManager.OpenVSwitch.Word, IpsecManager.OpenVSwitch)
             ),
             "What negotiates the keys: strongSwan, which Weft speaks to itself, or Open vSwitch's own ovs-monitor-ipsec, for those who run it already."
         )
         {
-            Default = "strongswan",
+            Default = IpsecManager.StrongSwan.Word,
         };
 
         public static readonly ObjectShape Shape = new(

@@ -36,9 +36,9 @@ public sealed record HostStatus(
                 .. intent.Switch is { } @switch ? [builder.Switch(@switch)] : (StatusItem[])[],
                 .. ports.Where(port => port.Peer is not null).Select(builder.Tunnel),
                 .. (intent.Ipsec?.Peers ?? []).Select(builder.Guard),
-                .. intent.Ipsec is { Manager: IpsecManager.StrongSwan } ipsec
-                    ? ipsec.Peers.Select(peer => builder.Encryption(intent.Overlay, peer))
-                    : [],
+                .. PeerConnection
+                    .AllOf(intent, observation.StrongSwan)
+                    .Select(connection => builder.Encryption(intent.Ipsec!.Manager, connection)),
                 .. intent
                     .Links.OfType<BridgeLinkIntent>()
                     .Select(bridge => builder.Bridge(intent, bridge)),
@@ -115,25 +115,19 @@ public sealed record HostStatus(
         }
 
         /// <summary>What is negotiated with a peer: a connection whose every child protects packets, or nothing crosses.</summary>
-        public StatusItem Encryption(string overlay, IpsecPeer peer)
+        public StatusItem Encryption(IpsecManager manager, PeerConnection connection)
         {
-            var name = IpsecPlanner.ConnectionName(overlay, peer.Name);
-            var ikes = observation
-                .StrongSwan.Associations.Where(ike => ike.Connection == name)
-                .ToList();
+            var peer = connection.Peer;
+            var ikes = connection.Associations.ToList();
             var children = ikes.Where(ike => ike.IsEstablished)
                 .SelectMany(ike => ike.Children)
                 .Where(child => child.IsInstalled)
                 .ToList();
-            var wanted = observation.StrongSwan.Connections.GetValueOrDefault(name, []);
+            var wanted = connection.Children;
             if (
-                !changes[name].Any()
+                !changes[connection.Name].Any()
                 && wanted.Length > 0
-                && wanted.All(child =>
-                    children.Exists(one =>
-                        IpsecPlanner.TrafficOf(one.Name) == IpsecPlanner.TrafficOf(child)
-                    )
-                )
+                && wanted.All(connection.IsInstalled)
             )
             {
                 return new StatusItem("encryption", peer.Name, Words(children), ItemState.Ok, null);
@@ -148,7 +142,7 @@ public sealed record HostStatus(
             return new StatusItem(
                 "encryption",
                 peer.Name,
-                "ESP by strongSwan",
+                manager is IpsecManager.StrongSwan ? "ESP by strongSwan" : $"ESP by {manager.Word}",
                 ItemState.Error,
                 $"DOWN, nothing crosses: {why}; `weft apply` tries again and says what is wrong"
             );

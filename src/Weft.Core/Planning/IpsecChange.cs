@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Weft.Core.Ipsec;
 using Weft.Vici;
 
@@ -70,3 +71,20 @@ public sealed record UnloadSharedKey(string Name)
 /// <param name="Key">The key.</param>
 public sealed record LoadPrivateKey(string Name, Secret Key)
     : IpsecChange(ChangeAction.Add, "key", Name, "of this host's certificate", Stage.BeforeSwitch);
+
+/// <summary>The certificate of an authority is loaded, to trust those that it has issued.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Certificate">The certificate (DER).</param>
+public sealed record LoadAuthority(string Name, ImmutableArray<byte> Certificate)
+    : IpsecChange(
+        ChangeAction.Add,
+        "authority",
+        Name,
+        "of the hosts' certificates",
+        Stage.BeforeSwitch
+    );
+
+/// <summary>The certificate of an authority goes.</summary>
+/// <param name="Name">Its name.</param>
+public sealed record UnloadAuthority(string Name)
+    : IpsecChange(ChangeAction.Remove, "authority", Name, "", Stage.Last);

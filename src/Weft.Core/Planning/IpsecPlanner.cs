@@ -47,15 +47,6 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
 
     public void Plan()
     {
-        if (intent.Ipsec is { Manager: IpsecManager.OpenVSwitch })
-        {
-            Conflicts.Add(
-                new(
-                    "openvswitch-ipsec",
-                    "this version does not drive ovs-monitor-ipsec, so that the guard would let nothing cross: set `manager: strongswan`"
-                )
-            );
-        }
         var wanted = intent.Ipsec is { Manager: IpsecManager.StrongSwan } ipsec ? ipsec : null;
         var own = $"weft-{intent.Overlay}/";
         var connections = new HashSet<string>(StringComparer.Ordinal);
@@ -318,7 +309,8 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     private static string TagOf(Secret key) =>
         NumberOf(key).ToString("x4", CultureInfo.InvariantCulture);
 
-    private static ushort NumberOf(Secret key)
+    /// <summary>A number that tells keys apart, and gives no more of a key away than <see cref="TagOf"/>.</summary>
+    internal static ushort NumberOf(Secret key)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData([.. "weft "u8, .. key.Reveal()], hash);

@@ -34,7 +34,7 @@ public sealed record Plan
             .. CommandsOf(Stage.First),
             .. IpsecOf(Stage.BeforeSwitch).SelectMany(change => change.Commands),
             .. CommandsOf(Stage.BeforeSwitch),
-            .. Changes.OfType<SwitchChange>().Select(change => change.Command),
+            .. Changes.OfType<SwitchChange>().SelectMany(change => change.Commands),
             .. CommandsOf(Stage.AfterSwitch),
             .. IpsecOf(Stage.Last).SelectMany(change => change.Commands),
             .. CommandsOf(Stage.Last),

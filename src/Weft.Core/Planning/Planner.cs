@@ -15,6 +15,8 @@ public static class Planner
         guard.Plan();
         var ipsec = new IpsecPlanner(intent, observation);
         ipsec.Plan();
+        var monitor = new MonitorPlanner(intent, observation);
+        monitor.Plan();
         var links = new LinkPlanner(intent, observation, ownership);
         links.Plan();
         var hostEnds = intent
@@ -22,7 +24,7 @@ public static class Planner
             .Select(attachment => attachment.HostEnd)
             .ToHashSet(StringComparer.Ordinal);
         var @switch = new SwitchPlanner(
-            intent,
+            monitor.Completed,
             observation,
             ownership,
             isAwaited: port => hostEnds.Contains(port.Name)
@@ -39,16 +41,19 @@ public static class Planner
             [
                 .. guard.Additions,
                 .. ipsec.Additions,
+                .. monitor.Additions,
                 .. made,
                 .. @switch.Changes,
                 .. links.Changes,
                 .. ipsec.Removals,
+                .. monitor.Removals,
                 .. guard.Removals,
             ],
             Conflicts =
             [
                 .. guard
                     .Conflicts.Concat(ipsec.Conflicts)
+                    .Concat(monitor.Conflicts)
                     .Concat(links.Conflicts)
                     .Concat(@switch.Conflicts)
                     .Distinct(),

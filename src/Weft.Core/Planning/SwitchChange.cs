@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text;
 using Weft.Core.Intents;
+using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Ovsdb;
 
@@ -13,8 +14,18 @@ public abstract record SwitchChange(ChangeAction Action, string What, string Nam
     /// <summary>The one <c>ovs-vsctl</c> command that does the same (ovs-vsctl(8)).</summary>
     public abstract string Command { get; }
 
+    /// <summary>The key that the change writes, which no command line may hold.</summary>
+    public virtual Secret? Key => null;
+
     /// <inheritdoc/>
-    public sealed override IEnumerable<string> Commands => [Command];
+    public sealed override IEnumerable<string> Commands =>
+        Key is null
+            ? [Command]
+            :
+            [
+                Command,
+                $"# and options:{MonitorOptions.Key} of interface {Name}, {Key}: others see what a command line holds",
+            ];
 }
 
 /// <summary>Makes the switch with its local port.</summary>
@@ -45,6 +56,9 @@ public sealed record AddPort(string Bridge, PortIntent Port, string Overlay)
     : SwitchChange(ChangeAction.Add, "port", Port.Name, Describe(Port))
 {
     /// <inheritdoc/>
+    public override Secret? Key => Port.Key;
+
+    /// <inheritdoc/>
     public override string Command
     {
         get
@@ -63,6 +77,10 @@ public sealed record AddPort(string Bridge, PortIntent Port, string Overlay)
         if (port.Peer is not null)
         {
             words.Append($": {port.Type} {port.Options["local_ip"]} → {port.Options["remote_ip"]}");
+        }
+        if (port.Key is { } key)
+        {
+            words.Append($", key {key}");
         }
         if (port.Tag is { } vlan)
         {
@@ -89,6 +107,10 @@ public sealed record SetColumns(
 ) : SwitchChange(ChangeAction.Set, What, Name, Detail)
 {
     /// <inheritdoc/>
+    public override Secret? Key =>
+        Columns.Select(column => column.WantedKey).FirstOrDefault(key => key is not null);
+
+    /// <inheritdoc/>
     public override string Command =>
         "ovs-vsctl "
         + string.Join(
@@ -96,7 +118,7 @@ public sealed record SetColumns(
             Columns
                 .GroupBy(column => column.Table)
                 .Select(table =>
-                    $"set {table.Key.ToLowerInvariant()} {ShellWord.Quote(Name)} "
+                    $"set {table.Key.ToLowerInvariant()} {(table.Key == "Open_vSwitch" ? "." : ShellWord.Quote(Name))} "
                     + string.Join(' ', table.Select(Vsctl.Assignment))
                 )
         );
@@ -108,7 +130,14 @@ public sealed record SetColumns(
 /// <param name="Column">The column.</param>
 /// <param name="Seen">The value that the plan is based on; the transaction is void if it is another by then.</param>
 /// <param name="Wanted">The value to set.</param>
-public sealed record ColumnChange(string Table, Guid Row, string Column, Datum Seen, Datum Wanted);
+public sealed record ColumnChange(string Table, Guid Row, string Column, Datum Seen, Datum Wanted)
+{
+    /// <summary>The key that stands beside <see cref="Seen"/> in the column.</summary>
+    public Secret? SeenKey { get; init; }
+
+    /// <summary>The key that is to stand beside <see cref="Wanted"/> in the column.</summary>
+    public Secret? WantedKey { get; init; }
+}
 
 /// <summary>Removes a port with its interface.</summary>
 public sealed record RemovePort(PortRow Port)

@@ -46,6 +46,7 @@ internal sealed class SwitchPlanner(
                 RemoveBridge(bridge);
             }
         }
+        PlanCertificateSettings();
         var kept = new HashSet<string>(StringComparer.Ordinal);
         if (intent.Switch is { } wanted)
         {
@@ -66,6 +67,54 @@ internal sealed class SwitchPlanner(
                 )
                 .Select(port => new RemovePort(port))
         );
+    }
+
+    /// <summary>
+    /// All tunnels that ovs-monitor-ipsec has encrypted share one certificate, by settings of the whole of Open vSwitch.
+    /// These are an overlay's while the row carries its mark.
+    /// </summary>
+    private void PlanCertificateSettings()
+    {
+        var (root, wanted) = (observation.Switch, intent.Switch?.CertificateSettings);
+        var there = root
+            .OtherConfig.Where(pair => MonitorOptions.CertificateSettings.Contains(pair.Key))
+            .ToImmutableSortedDictionary();
+        var isOurs = root.Mark == intent.Overlay;
+        if (!isOurs && (wanted is null || there.SequenceEqual(wanted)))
+        {
+            return;
+        }
+        if (!isOurs && !there.IsEmpty)
+        {
+            Conflicts.Add(
+                new(
+                    "certificates",
+                    $"Open vSwitch has the settings {string.Join(", ", there.Keys)} in other_config already, {Ownership.Describe(root.Mark)}, "
+                        + $"and ovs-monitor-ipsec takes {(wanted!.IsEmpty ? "no key beside them" : "them for all tunnels")}: "
+                        + $"remove them with `ovs-vsctl remove open_vswitch . other_config {string.Join(" -- remove open_vswitch . other_config ", there.Keys)}`, or make the manager strongswan"
+                )
+            );
+            return;
+        }
+        wanted ??= ImmutableSortedDictionary<string, string>.Empty;
+        var columns = new Columns("Open_vSwitch", root.Root);
+        columns.Compare(
+            "other_config",
+            root.OtherConfig,
+            root.OtherConfig.RemoveRange(MonitorOptions.CertificateSettings).SetItems(wanted),
+            wanted.IsEmpty
+                ? "no certificate"
+                : string.Join(", ", wanted.Select(pair => $"{pair.Key}={pair.Value}"))
+        );
+        columns.Compare(
+            "external_ids",
+            root.ExternalIds,
+            wanted.IsEmpty
+                ? root.ExternalIds.Remove(OwnershipMark.Key)
+                : root.ExternalIds.SetItem(OwnershipMark.Key, intent.Overlay),
+            wanted.IsEmpty ? "not marked as Weft's" : "mark as Weft's"
+        );
+        Set("settings", "certificates", columns);
     }
 
     private void PlanBridge(SwitchIntent wanted)
@@ -180,12 +229,7 @@ internal sealed class SwitchPlanner(
             port.Type,
             $"type {Type(@interface.Type)} → {Type(port.Type)}"
         );
-        columns.Compare(
-            "options",
-            @interface.Options,
-            port.Options,
-            "options " + string.Join(", ", port.Options.Select(pair => $"{pair.Key}={pair.Value}"))
-        );
+        columns.CompareOptions(@interface, port);
         columns.Compare(
             "mtu_request",
             Optional(@interface.MtuRequest),
@@ -320,6 +364,36 @@ internal sealed class SwitchPlanner(
             {
                 Changes.Add(new ColumnChange(table, row, column, seen, wanted));
                 Words.Add(words);
+            }
+        }
+
+        public void CompareOptions(InterfaceRow seen, PortIntent wanted)
+        {
+            var isSameKey = Equals(seen.Key, wanted.Key);
+            if (isSameKey && (Datum)seen.Options == wanted.Options)
+            {
+                return;
+            }
+            Changes.Add(
+                new ColumnChange(table, row, "options", seen.Options, wanted.Options)
+                {
+                    SeenKey = seen.Key,
+                    WantedKey = wanted.Key,
+                }
+            );
+            if ((Datum)seen.Options != wanted.Options)
+            {
+                Words.Add(
+                    "options "
+                        + string.Join(
+                            ", ",
+                            wanted.Options.Select(pair => $"{pair.Key}={pair.Value}")
+                        )
+                );
+            }
+            if (!isSameKey)
+            {
+                Words.Add(wanted.Key is null ? "no key" : $"key {wanted.Key}");
             }
         }
 

@@ -40,12 +40,16 @@ internal static class Vsctl
         // Of a map only the keys that differ are named, as long as none has to go.
         var seen = change.Seen.StringMap;
         var wanted = change.Wanted.StringMap;
-        return seen.Keys.All(wanted.ContainsKey)
+        var isLonger =
+            seen.Keys.All(wanted.ContainsKey)
+            && (change.SeenKey is null || change.WantedKey is not null);
+        var differing = wanted
+            .Where(pair => seen.GetValueOrDefault(pair.Key) != pair.Value)
+            .ToList();
+        return isLonger && differing.Count > 0
             ? string.Join(
                 ' ',
-                wanted
-                    .Where(pair => seen.GetValueOrDefault(pair.Key) != pair.Value)
-                    .Select(pair => $"{change.Column}:{pair.Key}={Value(pair.Value)}")
+                differing.Select(pair => $"{change.Column}:{pair.Key}={Value(pair.Value)}")
             )
             : $"{change.Column}={Value(change.Wanted)}";
     }

@@ -4,7 +4,6 @@ using System.Globalization;
 using Spectre.Console;
 using Weft.Core.Execution;
 using Weft.Core.Intents;
-using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
 using Weft.Rendering;
@@ -155,7 +154,7 @@ internal static class ApplyCommand
         CancellationToken cancellationToken
     )
     {
-        if (intent.Ipsec is not { Manager: IpsecManager.StrongSwan } ipsec)
+        if (intent.Ipsec is not { } ipsec)
         {
             return [];
         }

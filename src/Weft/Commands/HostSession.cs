@@ -55,7 +55,7 @@ internal sealed class HostSession : IAsyncDisposable
     public async Task WaitUntilStartedAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
         await doors.WaitUntilRestoredAsync(patience, cancellationToken);
-        if (Overlay.Tunnels.Ipsec is { Manager: IpsecManager.StrongSwan })
+        if (Overlay.Tunnels.Ipsec is not null)
         {
             await doors.WaitForStrongSwanAsync(patience, cancellationToken);
         }

@@ -64,6 +64,12 @@ internal static class RotateCommand
             async (parsed, terminal, cancellationToken) =>
             {
                 var overlay = options.Load(parsed);
+                if (overlay.Tunnels.Ipsec is { Manager: IpsecManager.OpenVSwitch })
+                {
+                    throw new UsageException(
+                        "ovs-monitor-ipsec knows one key for a tunnel, so that two hosts cannot agree while one has the new key: put it into the file of every host and apply there, one soon after the other"
+                    );
+                }
                 var file = FileOf(overlay.Tunnels.Ipsec?.Credentials);
                 var patience = TimeSpan.FromSeconds(parsed.GetValue(timeout));
                 await using var session = await options.OpenAsync(parsed, cancellationToken);

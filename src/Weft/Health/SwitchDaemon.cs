@@ -18,16 +18,7 @@ internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Mis
     /// <summary>Looks at the daemon of this host.</summary>
     public static async Task<SwitchDaemon> ReadAsync(CancellationToken cancellationToken)
     {
-        var started =
-            File.Exists(PidFile)
-            && int.TryParse(
-                File.ReadAllText(PidFile),
-                NumberStyles.AllowTrailingWhite,
-                CultureInfo.InvariantCulture,
-                out var pid
-            )
-                ? ProcessIdentity.Of(pid)
-                : null;
+        var started = ProcessIdentity.OfPidFile(PidFile);
         var seen = Tool.Find("ovs-appctl") is { } appctl
             ? await Tool.RunAsync(
                 [appctl, "--timeout=5", "dpctl/show"],

@@ -165,7 +165,7 @@ internal sealed class LabMaker(
             $"{subnet.PrefixLength}",
             $"{subnet}",
             string.Join(' ', ContainersOn(host)),
-            overlay.Tunnels.Ipsec is { Manager: IpsecManager.StrongSwan } ? "strongswan" : "",
+            overlay.Tunnels.Ipsec?.Manager.Word ?? "",
         ];
     }
 
@@ -212,9 +212,12 @@ internal sealed class LabMaker(
     {
         using var writer = PkiWriter.Make(new PkiDirectory(directory.Pki), TimeProvider.System);
         writer.MakeAuthority(overlay.Name, KeyKind.P256, days: CertificateDays);
+        var kind = overlay.Tunnels.Ipsec is { Manager: IpsecManager.OpenVSwitch }
+            ? KeyKind.Rsa3072
+            : (KeyKind?)null;
         foreach (var host in overlay.Hosts)
         {
-            writer.Issue(CertificateNames.Of(overlay, host), null, days: CertificateDays);
+            writer.Issue(CertificateNames.Of(overlay, host), kind, days: CertificateDays);
         }
     }
 

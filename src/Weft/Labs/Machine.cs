@@ -1,3 +1,4 @@
+using Weft.Core.Ipsec;
 using Weft.Core.Linux;
 using Weft.Core.Overlays;
 
@@ -14,18 +15,33 @@ internal static class Machine
         ["ovsdb-tool"] = "openvswitch-common",
     };
 
+    private static readonly Dictionary<string, string> StrongSwanPrograms = new()
+    {
+        ["/usr/lib/ipsec/charon"] = "strongswan-starter",
+        ["/usr/lib/ipsec/plugins/libstrongswan-vici.so"] = "strongswan-swanctl",
+    };
+
+    private static readonly Dictionary<string, string> MonitorPrograms = new()
+    {
+        ["/usr/share/openvswitch/scripts/ovs-monitor-ipsec"] = "openvswitch-ipsec",
+    };
+
     /// <summary>The kernel's name for the time since it was started.</summary>
     public static string Boot => File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
 
     /// <summary>Refuses a machine on which no lab can be made.</summary>
+    /// <param name="isolation">What the hosts are made of.</param>
+    /// <param name="manager">What negotiates keys; null where nothing is encrypted.</param>
     /// <exception cref="LabException">The user is not root, or programs are missing.</exception>
-    public static void Check(IIsolation isolation)
+    public static void Check(IIsolation isolation, IpsecManager? manager = null)
     {
         RequireRoot();
         string[] packages =
         [
             .. isolation
                 .Programs.Concat(OpenVSwitchPrograms)
+                .Concat(manager is null ? [] : StrongSwanPrograms)
+                .Concat(manager is IpsecManager.OpenVSwitch ? MonitorPrograms : [])
                 .Where(program => Tool.Find(program.Key) is null)
                 .Select(program => program.Value)
                 .Distinct()

@@ -55,8 +55,6 @@ internal static class OverlayYaml
 
     private static string Ipsec(IpsecSettings settings)
     {
-        var manager =
-            settings.Manager is IpsecManager.OpenVSwitch ? "openvswitch-ipsec" : "strongswan";
         var credentials = settings.Credentials switch
         {
             // What the file is to be read as has the key in it; JSON's strings are YAML's too.
@@ -71,7 +69,7 @@ internal static class OverlayYaml
                 nameof(settings)
             ),
         };
-        return $"{{ {credentials}, manager: {manager} }}";
+        return $"{{ {credentials}, manager: {settings.Manager.Word} }}";
     }
 
     private static void WriteNetwork(StringBuilder text, Network network)

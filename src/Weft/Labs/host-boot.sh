@@ -41,9 +41,17 @@ if [ "$datapath" = userspace ]; then
   ovs-vsctl --no-wait --may-exist add-br br-phy -- set bridge br-phy datapath_type=netdev fail_mode=standalone \
     -- set interface br-phy mtu_request="$mtu" -- --may-exist add-port br-phy eth0
 fi
-if [ "$ipsec" = strongswan ]; then
+case $ipsec in
+strongswan)
   setsid /usr/lib/ipsec/charon --use-syslog no </dev/null >/var/log/charon.log 2>&1 &
-fi
+  ;;
+openvswitch-ipsec)
+  # It has the starter start charon, and returns when it has.
+  /usr/share/openvswitch/scripts/ovs-monitor-ipsec --pidfile=/run/openvswitch/ovs-monitor-ipsec.pid --ike-daemon=strongswan \
+    --log-file -vconsole:off --detach unix:/run/openvswitch/db.sock </dev/null >/var/log/openvswitch/ovs-monitor-ipsec.out 2>&1 &
+  monitor=$!
+  ;;
+esac
 # Open vSwitch 3.1 that starts within ten seconds of its kernel counts no processor, makes no thread for packets that
 # miss the datapath, and loses them all until it is started again.
 while read -r uptime idle </proc/uptime && [ "${uptime%%.*}" -lt 11 ]; do sleep 0.1; done
@@ -54,5 +62,6 @@ for container in $containers; do
   ip netns add "$container"
   ip -n "$container" link set lo up
 done
-while [ "$ipsec" = strongswan ] && [ ! -S /run/charon.vici ]; do sleep 0.1; done
+[ "$ipsec" != openvswitch-ipsec ] || wait "$monitor"
+while [ "$ipsec" ] && [ ! -S /run/charon.vici ]; do sleep 0.1; done
 start weft.service

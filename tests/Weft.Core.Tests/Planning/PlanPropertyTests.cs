@@ -113,8 +113,9 @@ public sealed class PlanPropertyTests
                             typed.Shell(command);
                         }
                         host.Apply(setting.Intend(overlay));
-                        // What strongSwan has loaded, no command gives.
+                        // What strongSwan has loaded, no command gives, and none may hold a key.
                         typed.TakeStrongSwanOf(host);
+                        typed.TakeTunnelKeysOf(host);
                         Assert.Equal(host.Describe(), typed.Describe());
                         Assert.Empty(typed.PlanFor(setting.Intend(overlay)).Changes);
                     }

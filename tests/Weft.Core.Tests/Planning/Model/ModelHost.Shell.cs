@@ -123,7 +123,13 @@ internal sealed partial class ModelHost
                 CollectGarbage();
                 break;
             case ["set", var table, var name, _, ..]:
-                Assign(char.ToUpperInvariant(table[0]) + table[1..], name, words[3..]);
+                Assign(
+                    Defaults.Keys.Single(one =>
+                        one.Equals(table, StringComparison.OrdinalIgnoreCase)
+                    ),
+                    name,
+                    words[3..]
+                );
                 break;
             default:
                 throw new InvalidOperationException(
@@ -216,11 +222,13 @@ internal sealed partial class ModelHost
         tables[table].Values.Any(row => row["name"] == name);
 
     private Guid Named(string table, string name) =>
-        tables[table]
-            .Where(row => row.Value["name"] == name)
-            .Select(row => (Guid?)row.Key)
-            .FirstOrDefault()
-        ?? throw new RefusedException($"no row \"{name}\" in table {table}");
+        table == "Open_vSwitch" && name == "."
+            ? Root
+            : tables[table]
+                .Where(row => row.Value["name"] == name)
+                .Select(row => (Guid?)row.Key)
+                .FirstOrDefault()
+                ?? throw new RefusedException($"no row \"{name}\" in table {table}");
 
     private void Set(string table, Guid uuid, string column, Datum value) =>
         SetRow(table, uuid, tables[table][uuid], [new(column, value)]);

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Weft.Core.Intents;
 using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
@@ -20,6 +21,8 @@ internal sealed partial class ModelHost
     // As the daemon lists them: the latest first.
     private ImmutableList<string> keys = ["office"];
 
+    private ImmutableSortedSet<string> authorities = ["office"];
+
     /// <summary>What the host has to prove who it is with, of both kinds.</summary>
     public CredentialsObservation Credentials { get; set; } =
         new()
@@ -33,7 +36,11 @@ internal sealed partial class ModelHost
                 Secret.OfText("a private key"),
                 "0123456789abcdef",
                 DateTimeOffset.UnixEpoch
-            ),
+            )
+            {
+                Subject = "CN=host1, O=homelab",
+                IsRsa = true,
+            },
         };
 
     /// <summary>Loads what another host has loaded.</summary>
@@ -41,45 +48,57 @@ internal sealed partial class ModelHost
     {
         connections = other.connections;
         keys = other.keys;
+        authorities = other.authorities;
     }
 
     /// <summary>Whether the other hosts answer.</summary>
     public bool PeersAnswer { get; set; } = true;
 
-    private StrongSwanObservation ObserveStrongSwan() =>
-        new()
+    private StrongSwanObservation ObserveStrongSwan()
+    {
+        var loaded = connections
+            .Select(one =>
+                (
+                    Name: one.Key,
+                    Children: one.Value.Section("children")!.Sections.Select(child => child.Key),
+                    Rekey: TimeSpan.Zero
+                )
+            )
+            .Concat(MonitorConnections())
+            .ToList();
+        return new()
         {
             Associations =
             [
                 .. PeersAnswer
-                    ? connections.Select(one => new IkeAssociation(
-                        one.Key,
+                    ? loaded.Select(one => new IkeAssociation(
+                        one.Name,
                         1,
                         IsInitiator: true,
                         IsEstablished: true,
                         [
-                            .. one
-                                .Value.Section("children")!
-                                .Sections.Select(child => new ChildAssociation(
-                                    child.Key,
-                                    1,
-                                    IsInstalled: true,
-                                    IsLost: false,
-                                    "AES_GCM_16-256/ESN",
-                                    InUdp: false,
-                                    TimeSpan.FromSeconds(23),
-                                    TimeSpan.FromMinutes(54),
-                                    1000,
-                                    2000
-                                )),
+                            .. one.Children.Select(child => new ChildAssociation(
+                                child,
+                                1,
+                                IsInstalled: true,
+                                IsLost: false,
+                                "AES_GCM_16-256/ESN",
+                                InUdp: false,
+                                TimeSpan.FromSeconds(23),
+                                TimeSpan.FromMinutes(54),
+                                1000,
+                                2000
+                            )),
                         ]
                     ))
                     : [],
             ],
-            Connections = connections.ToImmutableDictionary(
-                one => one.Key,
-                one => one.Value.Section("children")!.Sections.Select(c => c.Key).ToImmutableArray()
+            Connections = loaded.ToImmutableDictionary(
+                one => one.Name,
+                one => one.Children.ToImmutableArray()
             ),
+            RekeyTimes = loaded.ToImmutableDictionary(one => one.Name, one => one.Rekey),
+            Authorities = [.. authorities],
             SharedKeys =
             [
                 .. keys.Where(key => !key.StartsWith("private ", StringComparison.Ordinal)),
@@ -90,6 +109,29 @@ internal sealed partial class ModelHost
                     .Select(key => key["private ".Length..]),
             ],
         };
+    }
+
+    /// <summary>What ovs-monitor-ipsec makes of the tunnels' rows.</summary>
+    private IEnumerable<(
+        string Name,
+        IEnumerable<string> Children,
+        TimeSpan Rekey
+    )> MonitorConnections() =>
+        from row in tables["Interface"].Values
+        let options = row["options"].StringMap
+        where
+            options.ContainsKey(MonitorOptions.Key)
+            || options.ContainsKey(MonitorOptions.RemoteName)
+        let name = row["name"].AsString()
+        let children = row["type"] == "gre"
+            ? new[] { $"{name}-1" }
+            : [$"{name}-in-1", $"{name}-out-1"]
+        select (
+            children[0],
+            (IEnumerable<string>)children,
+            MonitorOptions.RekeyTimeOf(options.GetValueOrDefault(MonitorOptions.Lifetime))
+                ?? TimeSpan.Zero
+        );
 
     private void Load(IpsecChange change)
     {
@@ -110,6 +152,13 @@ internal sealed partial class ModelHost
                 Assert.Contains(key.Name, keys);
                 keys = keys.Remove(key.Name);
                 break;
+            case LoadAuthority load:
+                authorities = authorities.Add(load.Name);
+                break;
+            case UnloadAuthority unload:
+                Assert.Contains(unload.Name, authorities);
+                authorities = authorities.Remove(unload.Name);
+                break;
             case LoadPrivateKey key:
                 keys = keys.Add($"private {key.Name}");
                 break;
@@ -126,5 +175,6 @@ internal sealed partial class ModelHost
                 keys.Where(key => !key.StartsWith("private ", StringComparison.Ordinal))
                     .Order(StringComparer.Ordinal)
                     .Select(key => $"key {key}")
-            );
+            )
+            .Concat(authorities.Select(authority => $"authority {authority}"));
 }

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using Weft.Core.Intents;
+using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Ovsdb;
 using Row = System.Collections.Immutable.ImmutableSortedDictionary<string, Weft.Ovsdb.Datum>;
@@ -13,7 +15,13 @@ internal sealed partial class ModelHost
     /// <summary>The columns that matter here, with their defaults, which also tell maps from sets.</summary>
     private static readonly ImmutableDictionary<string, Row> Defaults = new Dictionary<string, Row>
     {
-        ["Open_vSwitch"] = Columns(("bridges", Datum.Empty), ("next_cfg", 0), ("cur_cfg", 0)),
+        ["Open_vSwitch"] = Columns(
+            ("bridges", Datum.Empty),
+            ("next_cfg", 0),
+            ("cur_cfg", 0),
+            ("other_config", Datum.EmptyMap),
+            ("external_ids", Datum.EmptyMap)
+        ),
         ["Bridge"] = Columns(
             ("name", ""),
             ("ports", Datum.Empty),
@@ -79,6 +87,27 @@ internal sealed partial class ModelHost
             throw;
         }
         Reconfigure(enforce: true);
+    }
+
+    /// <summary>Sets one column of the whole of Open vSwitch, as somebody might by hand.</summary>
+    public void SetRootByHand(string column, Datum value) =>
+        SetByHand("Open_vSwitch", Root, column, value);
+
+    /// <summary>Sets the keys of tunnels as another host has them.</summary>
+    public void TakeTunnelKeysOf(ModelHost other)
+    {
+        foreach (var (uuid, row) in tables["Interface"])
+        {
+            var key = other
+                .tables["Interface"]
+                .Values.FirstOrDefault(one => one["name"] == row["name"])
+                ?["options"].StringMap.GetValueOrDefault(MonitorOptions.Key);
+            var options = row["options"].StringMap;
+            if (key is not null && options.GetValueOrDefault(MonitorOptions.Key) != key)
+            {
+                SetByHand("Interface", uuid, "options", options.SetItem(MonitorOptions.Key, key));
+            }
+        }
     }
 
     /// <summary>Sets one column, as somebody might by hand.</summary>
@@ -360,6 +389,8 @@ internal sealed partial class ModelHost
         return new SwitchObservation
         {
             Root = Root,
+            OtherConfig = root["other_config"].StringMap,
+            ExternalIds = root["external_ids"].StringMap,
             NextConfig = root["next_cfg"].AsInteger(),
             CurrentConfig = root["cur_cfg"].AsInteger(),
             Bridges = tables["Bridge"]
@@ -385,7 +416,10 @@ internal sealed partial class ModelHost
             Uuid = uuid,
             Name = row["name"].AsString(),
             Type = row["type"].AsString(),
-            Options = row["options"].StringMap,
+            Options = row["options"].StringMap.Remove(MonitorOptions.Key),
+            Key = row["options"].StringMap.TryGetValue(MonitorOptions.Key, out var key)
+                ? Secret.OfText(key)
+                : null,
             MtuRequest = (int?)row["mtu_request"].AsOptionalInteger(),
             Mtu = (int?)row["mtu"].AsOptionalInteger(),
             Mac = row["mac"].AsOptionalString(),
@@ -396,9 +430,19 @@ internal sealed partial class ModelHost
     }
 
     private IEnumerable<string> DescribeSwitch() =>
-        from table in (string[])["Bridge", "Port", "Interface"]
+        from table in (string[])["Open_vSwitch", "Bridge", "Port", "Interface"]
         from row in tables[table].Values
-        let columns = row.Where(column => column.Key is not ("ofport" or "ports" or "interfaces"))
+        let columns = row.Where(column =>
+                column.Key
+                    is not (
+                        "ofport"
+                        or "ports"
+                        or "interfaces"
+                        or "bridges"
+                        or "next_cfg"
+                        or "cur_cfg"
+                    )
+            )
             .Select(column => $"{column.Key}={column.Value}")
         let inside = (
             row.GetValueOrDefault("ports") ?? row.GetValueOrDefault("interfaces") ?? Datum.Empty

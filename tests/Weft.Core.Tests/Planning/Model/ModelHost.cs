@@ -34,6 +34,7 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
             policies = policies,
             connections = connections,
             keys = keys,
+            authorities = authorities,
             lastIndex = lastIndex,
             tables = tables,
             lastRow = lastRow,

@@ -95,7 +95,9 @@ internal static class RandomOverlay
             "",
             "",
             ", ipsec: { psk: { file: /etc/weft/psk } }",
-            ", ipsec: { certificates: true }"
+            ", ipsec: { certificates: true }",
+            ", ipsec: { psk: { file: /etc/weft/psk }, manager: openvswitch-ipsec }",
+            ", ipsec: { certificates: true, manager: openvswitch-ipsec }"
         )
         select $"tunnels: {{ type: {type}{key}{(type == "gre" ? "" : port)}{ipsec} }}\n";
 
