@@ -4,7 +4,6 @@ using System.Globalization;
 using System.Net.Sockets;
 using Weft.Commands;
 using Weft.Core.Intents;
-using Weft.Core.Observation;
 using Weft.Core.Planning;
 using Weft.Reachability;
 
@@ -16,7 +15,6 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
     private const int SmallPacket = 84;
     private static readonly TimeSpan PingPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
-    private static readonly TimeSpan ExpirySoon = TimeSpan.FromDays(30);
 
     /// <summary>Runs every check.</summary>
     public async Task<ImmutableArray<Finding>> ExamineAsync(CancellationToken cancellationToken)
@@ -29,7 +27,6 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
         {
             findings.Add((await SwitchDaemon.ReadAsync(cancellationToken)).Judge());
         }
-        findings.AddRange(Certificate(observation));
         findings.AddRange(await NegotiationsAsync(intent, cancellationToken));
         findings.AddRange(await UnderlayAsync(intent, cancellationToken));
         return findings.ToImmutable();
@@ -61,32 +58,6 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
                     : item.Detail ?? item.Intended
             );
         }
-    }
-
-    private IEnumerable<Finding> Certificate(HostObservation observation)
-    {
-        if (observation.Credentials?.Certificate is not { } certificate)
-        {
-            yield break;
-        }
-        var left = certificate.Expires - clock.GetUtcNow();
-        var words = string.Create(
-            CultureInfo.InvariantCulture,
-            $"expires on {certificate.Expires:yyyy-MM-dd}"
-        );
-        yield return left <= TimeSpan.Zero
-            ? new Finding(
-                "certificate",
-                Verdict.Wrong,
-                $"{words}: renew it with `weft pki renew` and copy it here"
-            )
-        : left < ExpirySoon
-            ? new Finding(
-                "certificate",
-                Verdict.Doubtful,
-                $"{words}: renew it with `weft pki renew`"
-            )
-        : new Finding("certificate", Verdict.Well, words);
     }
 
     private async Task<IEnumerable<Finding>> NegotiationsAsync(

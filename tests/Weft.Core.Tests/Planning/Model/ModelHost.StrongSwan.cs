@@ -32,7 +32,8 @@ internal sealed partial class ModelHost
                 ],
                 Secret.OfText("a private key"),
                 "0123456789abcdef",
-                DateTimeOffset.UnixEpoch
+                DateTimeOffset.MinValue,
+                DateTimeOffset.MaxValue
             ),
         };
 
@@ -57,6 +58,7 @@ internal sealed partial class ModelHost
                         1,
                         IsInitiator: true,
                         IsEstablished: true,
+                        IsAnswered: true,
                         [
                             .. one
                                 .Value.Section("children")!
