@@ -26,7 +26,8 @@ internal static class KernelLab
         return OverlayLab.UpAsync(yaml, new LabOptions { Isolation = Isolation.Uml });
     }
 
-    private static void NeedsProgram(string program, string package)
+    /// <summary>Skips where a program is missing.</summary>
+    public static void NeedsProgram(string program, string package)
     {
         if (Tool.Find(program) is null && !File.Exists(program))
         {
