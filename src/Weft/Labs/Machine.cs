@@ -18,14 +18,23 @@ internal static class Machine
     public static string Boot => File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
 
     /// <summary>Refuses a machine on which no lab can be made.</summary>
-    /// <exception cref="LabException">The user is not root, or programs are missing.</exception>
-    public static void Check(IIsolation isolation)
+    /// <param name="isolation">What the hosts are made of.</param>
+    /// <param name="overlay">What the lab is for, where that is known.</param>
+    /// <exception cref="LabException">The user is not root, programs are missing, or no lab can be made of the overlay anywhere.</exception>
+    public static void Check(IIsolation isolation, Overlay? overlay = null)
     {
         RequireRoot();
+        KeyValuePair<string, string>[] translation = [];
+        if (overlay?.Hosts.Any(host => host.Local is not null) == true)
+        {
+            Router.Check(overlay);
+            translation = [Router.Program];
+        }
         string[] packages =
         [
             .. isolation
                 .Programs.Concat(OpenVSwitchPrograms)
+                .Concat(translation)
                 .Where(program => Tool.Find(program.Key) is null)
                 .Select(program => program.Value)
                 .Distinct()
