@@ -176,6 +176,15 @@ public sealed class FindingTests
         "host2 at 10.8.3.2 does not answer: encrypted packets go out, and none come in. Let UDP port 4500 pass"
     )]
     [InlineData(
+        Outcome.NoAddress,
+        Outcome.NoAddress,
+        0,
+        0,
+        false,
+        Verdict.Doubtful,
+        "nothing was sent: host1 does not have 10.8.3.1 here"
+    )]
+    [InlineData(
         Outcome.Unreachable,
         Outcome.Lost,
         200,

@@ -40,14 +40,22 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
             )
         );
         var down = await NegotiateAsync(intent, cancellationToken);
-        findings.AddRange(Negotiations(intent, down));
+        observation = await session.ObserveAsync(cancellationToken);
+        var encryption = HostStatus
+            .Of(intent, observation)
+            .Items.Where(item => item.Kind == "encryption")
+            .ToLookup(item => item.Name, StringComparer.Ordinal);
+        findings.AddRange(encryption.SelectMany(items => items).Select(item => Judge(item, down)));
         findings.AddRange(
             await new TunnelProbe(session.Overlay, intent, clock).AskAsync(
-                await session.ObserveAsync(cancellationToken),
+                observation,
                 session.ObserveAsync,
                 session
                     .Overlay.Hosts.Select(host => host.Name)
-                    .Where(host => host != intent.Host && !down.ContainsKey(host))
+                    .Where(host =>
+                        host != intent.Host
+                        && encryption[host].All(item => item.State is ItemState.Ok)
+                    )
                     .ToHashSet(StringComparer.Ordinal),
                 cancellationToken
             )
@@ -114,13 +122,13 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
             StringComparer.Ordinal
         );
 
-    private static IEnumerable<Finding> Negotiations(
-        HostIntent intent,
-        Dictionary<string, string> down
-    ) =>
-        (intent.Ipsec?.Peers ?? []).Select(peer =>
-            down.TryGetValue(peer.Name, out var why)
-                ? new Finding($"encryption {peer.Name}", Verdict.Wrong, why)
-                : new Finding($"encryption {peer.Name}", Verdict.Well, "negotiated")
+    /// <summary>What refused to negotiate says more than what is left of it.</summary>
+    private static Finding Judge(StatusItem item, Dictionary<string, string> down) =>
+        new(
+            $"encryption {item.Name}",
+            item.State is ItemState.Ok && !down.ContainsKey(item.Name)
+                ? Verdict.Well
+                : Verdict.Wrong,
+            down.GetValueOrDefault(item.Name) ?? item.Detail ?? item.Intended
         );
 }

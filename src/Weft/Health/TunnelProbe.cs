@@ -81,6 +81,14 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
         var whom = small.To.Container is { } container
             ? $"container '{container}' at {small.To.Address}"
             : $"{small.To.Host} at {small.To.Address}";
+        if (small.Outcome is Outcome.NoAddress or Outcome.NotRunning)
+        {
+            return new Finding(
+                what,
+                Verdict.Doubtful,
+                $"nothing was sent: {small.From.Name} does not have {small.From.Address} here, which `weft apply` gives it"
+            );
+        }
         if (small.Outcome is Outcome.Reached && large.Outcome is Outcome.Reached)
         {
             return new Finding(

@@ -30,7 +30,7 @@ while [ $# -gt 0 ]; do
   ip -batch - <<LINES
 link add behind$port type bridge stp_state 0 forward_delay 0 mcast_snooping 0
 link set behind$port up
-link add outer$port type veth peer name outside netns router$port
+link add outer$port mtu $mtu type veth peer name outside mtu $mtu netns router$port
 link set outer$port master segment up
 link add inner$port mtu $mtu type veth peer name inside mtu $mtu netns router$port
 link set inner$port master behind$port up
