@@ -70,10 +70,10 @@ public sealed class GuardPlanTests
             TwoHosts
                 .File.Replace("192.0.2.1", "2001:db8::1")
                 .Replace("192.0.2.2", "2001:db8::2")
-                .Replace("type: gre", "type: gre, ipsec: { certificates: true }")
+                .Replace("type: gre", "type: geneve, ipsec: { certificates: true }")
         );
         Assert.Contains(
-            "src ::/0 dst 2001:db8::2/128 proto gre dir out",
+            "src ::/0 dst 2001:db8::2/128 proto udp dport 6081 dir out",
             TwoHosts.Bare().PlanFor(TwoHosts.Intent(overlay)).Commands.First()
         );
     }
