@@ -59,8 +59,11 @@ internal static class OverlayGen
         from networkCount in Gen.Int[0, 5]
         from containerCount in networkCount == 0 ? Gen.Const(0) : Gen.Int[0, 8]
         from seed in Gen.UInt
-        from isIpv6 in Gen.Bool
         from tunnels in TunnelsGen
+        // GRE over IPv6 cannot be encrypted.
+        from isIpv6 in tunnels is { Type: TunnelType.Gre, Ipsec: not null }
+            ? Gen.Const(false)
+            : Gen.Bool
         from name in Gen.String[Gen.Char["abcXYZ019._-"], 0, 31]
         from datapath in Gen.Enum<DatapathChoice>()
         select new Maker(new Random((int)seed)).Make(
