@@ -58,7 +58,11 @@ internal static class EncryptionBench
         await using var weft = await BenchLab.MakeAsync(yaml);
         await weft.EverywhereAsync(_ => $"{BenchLab.Weft} apply --yes");
         await using var guide = await BenchLab.MakeAsync(
-            yaml.Replace("  ipsec:\n", "  ipsec:\n    manager: openvswitch-ipsec\n", StringComparison.Ordinal)
+            yaml.Replace(
+                "  ipsec:\n",
+                "  ipsec:\n    manager: openvswitch-ipsec\n",
+                StringComparison.Ordinal
+            )
         );
         await guide.EverywhereAsync(host =>
             $"{GuideTunnels(host, 2)}\n{GuideContainer(host)}\n{AwaitInstalled(2)}"
@@ -104,8 +108,7 @@ internal static class EncryptionBench
             )
         );
         using var json = JsonDocument.Parse(said);
-        return json
-                .RootElement.GetProperty("end")
+        return json.RootElement.GetProperty("end")
                 .GetProperty("sum_received")
                 .GetProperty("bits_per_second")
                 .GetDouble() / 1e6;
@@ -189,12 +192,7 @@ internal static class EncryptionBench
             );
 
         /// <summary>Times a script that runs on all hosts at once; another one undoes it each time.</summary>
-        public async Task RunAsync(
-            Timing timing,
-            int rounds,
-            Func<int, string> script,
-            string undo
-        )
+        public async Task RunAsync(Timing timing, int rounds, Func<int, string> script, string undo)
         {
             for (var round = 0; round < rounds; round++)
             {
@@ -205,9 +203,7 @@ internal static class EncryptionBench
 
         /// <summary>Runs a script on all hosts at once, which is told the host's number.</summary>
         public Task EverywhereAsync(Func<int, string> script) =>
-            Task.WhenAll(
-                lab.Hosts.Select((host, index) => OnAsync(host.Name, script(index + 1)))
-            );
+            Task.WhenAll(lab.Hosts.Select((host, index) => OnAsync(host.Name, script(index + 1))));
 
         /// <summary>Runs a script on a host and gives what it printed.</summary>
         public async Task<string> OnAsync(string host, string script)

@@ -18,9 +18,22 @@ internal static class Fields
     public static ImmutableArray<string> Texts(this ViciMessage section, string name) =>
         section.List(name)?.ToTexts() ?? [];
 
-    /// <summary>A time in whole seconds. It may be negative: what is due is done at the next chance.</summary>
+    /// <summary>
+    /// A time in whole seconds. It may be negative: what is due is done at the next chance; and what was used a moment ago
+    /// was used in the future, by a clock that was set back or reads its second after the daemon does. The daemon writes
+    /// such a use without its sign, as 2^64 less (vici_query.c, <c>use-in</c>).
+    /// </summary>
     public static TimeSpan? Seconds(this ViciMessage section, string name) =>
-        section.Number(name) switch
+        (
+            ulong.TryParse(
+                section.Text(name),
+                NumberStyles.None,
+                CultureInfo.InvariantCulture,
+                out var unsigned
+            )
+                ? unchecked((long)unsigned)
+                : section.Number(name)
+        ) switch
         {
             null => null,
             // Ten thousand years, far below what a TimeSpan holds.

@@ -30,7 +30,8 @@ internal static class KernelLab
     public static void NeedsMonitor() =>
         NeedsProgram("/usr/share/openvswitch/scripts/ovs-monitor-ipsec", "openvswitch-ipsec");
 
-    private static void NeedsProgram(string program, string package)
+    /// <summary>Skips where a program is missing.</summary>
+    public static void NeedsProgram(string program, string package)
     {
         if (Tool.Find(program) is null && !File.Exists(program))
         {

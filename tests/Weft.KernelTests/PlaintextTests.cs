@@ -1,3 +1,5 @@
+using System.Globalization;
+using Weft.Core.Linux;
 using Weft.LabTests;
 
 namespace Weft.KernelTests;
@@ -101,6 +103,35 @@ public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
     }
 
     [Fact]
+    public async Task Status_says_why_nothing_crosses()
+    {
+        const string Forget = "swanctl --terminate --force --ike weft-homelab/host2 >/dev/null";
+        var lab = await LabAsync();
+        await Wire.StaysEncryptedAsync(
+            lab,
+            async () =>
+            {
+                await lab.RunAsync(
+                    "host2",
+                    $"cp -p {Key} {Key}.right; echo another-key-altogether >{Key}"
+                );
+                await lab.WeftAsync("host2", "apply", "--yes");
+                await lab.RunAsync("host1", Forget);
+                await SaysAsync(lab, "host1", "the hosts did not agree on any");
+
+                await lab.RunAsync(
+                    "host2",
+                    $"mv {Key}.right {Key}; pid=$(cat /run/charon.pid); kill -KILL $pid; while [ -d /proc/$pid ]; do sleep 0.1; done"
+                );
+                await lab.WeftAsync("host1", "apply", "--yes");
+                await SaysAsync(lab, "host1", "host2 was asked at 192.0.2.2 and has not answered");
+                await lab.RunAsync("host2", StartCharon);
+                await lab.WeftDoneAsync("host2", "apply", "--yes");
+            }
+        );
+    }
+
+    [Fact]
     public async Task Open_vSwitch_is_killed_and_started_again()
     {
         var lab = await LabAsync();
@@ -195,6 +226,12 @@ public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
         forged.Send(Packets);
         await Eventually.IsAsync(async () => await RefusedAsync(lab, "host2") == before + Packets);
         Assert.Equal(arrived, await Wire.EchoRequestsAsync(lab, "host2", TwoHosts.Mastodon));
+        var refused = await RefusedAsync(lab, "host2");
+        Assert.Contains(
+            string.Create(CultureInfo.InvariantCulture, $", {refused} in"),
+            await lab.WeftDoneAsync("host2", "status"),
+            StringComparison.Ordinal
+        );
 
         // The control: the very same arrives where the guard does not stand.
         await lab.RunAsync("host2", "ip xfrm policy flush");
@@ -210,6 +247,20 @@ public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
             await lab.WeftDoneAsync("host2", "apply", "--yes");
         }
         await lab.AllReachAllAsync();
+    }
+
+    /// <summary>Waits until status says on a host why nothing crosses.</summary>
+    private static async Task SaysAsync(OverlayLab lab, string host, string why)
+    {
+        ToolResult last = new(0, "", "");
+        await Eventually.IsAsync(
+            async () =>
+            {
+                last = await lab.WeftAsync(host, "status", "--json");
+                return last.ExitCode == 1 && last.Output.Contains(why, StringComparison.Ordinal);
+            },
+            () => last.Output + last.Errors
+        );
     }
 
     /// <summary>How many packets the kernel refused because they were not encrypted: by the daemon's policy where that stands, else by the guard.</summary>

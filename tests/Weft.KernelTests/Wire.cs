@@ -55,7 +55,7 @@ internal static class Wire
         // What is neither is the kernel's word that nobody listens for IKE, where a daemon is dead.
         Assert.True(crossed[WireKind.Tunnel] == 0, crossed.ToString());
         // A capture that sees nothing would show nothing.
-        Assert.True(crossed[WireKind.Esp] > 0, crossed.ToString());
+        Assert.True(crossed.Encrypted > 0, crossed.ToString());
     }
 
     /// <summary>How many packets a host's kernel has blocked, by its own count.</summary>

@@ -82,6 +82,26 @@ public sealed class IcmpMessageTests
         }
     }
 
+    [Fact]
+    public void A_timestamp_is_read_from_the_answer_to_its_request_alone()
+    {
+        var time = new TimeSpan(0, 13, 14, 15, 16);
+        var message = new byte[IcmpMessage.TimestampBytes];
+        IcmpMessage.WriteTimestamp(message, 0xbeef, 0x1234, time);
+        Assert.Equal([13, 0], message[..2]);
+        Assert.Null(Read(message, 0x1234));
+        byte[] answer = [14, .. message[1..12], .. message[8..12], .. message[8..12]];
+        Assert.Equal(time, Read(answer, 0x1234));
+        Assert.Null(Read(answer, 0x1235));
+        Assert.Null(Read(answer[..^1], 0x1234));
+        // Not in milliseconds since midnight UT.
+        answer[16] |= 0x80;
+        Assert.Null(Read(answer, 0x1234));
+
+        static TimeSpan? Read(byte[] message, ushort sequence) =>
+            IcmpMessage.ReadTimestamp([.. Echo(ipv6: false)[..20], .. message], 0xbeef, sequence);
+    }
+
     [Theory]
     [InlineData(16)]
     [InlineData(63)]

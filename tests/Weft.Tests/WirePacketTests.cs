@@ -17,7 +17,7 @@ public sealed class WirePacketTests
     [InlineData("0800", $"4500003c000040004011{Ipv4Addresses}c00017c100280000", "Tunnel")]
     [InlineData("0800", $"4500003c000040004011{Ipv4Addresses}01f401f400280000", "Ike")]
     [InlineData("0800", $"4500003c000040004011{Ipv4Addresses}119411940028000000000000", "Ike")]
-    [InlineData("0800", $"4500003c000040004011{Ipv4Addresses}119411940028000000000001", "Esp")]
+    [InlineData("0800", $"4500003c000040004011{Ipv4Addresses}119411940028000000000001", "EspInUdp")]
     [InlineData("0800", $"4500003c000040004001{Ipv4Addresses}0303000000000000", "Icmp")]
     [InlineData("0800", $"4500003c000040004006{Ipv4Addresses}0016001600000000", "Other")]
     // Two words of options stand before the tunnel's header.

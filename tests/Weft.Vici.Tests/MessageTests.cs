@@ -264,4 +264,31 @@ public sealed class MessageTests
 
         Assert.Equal("s3cr3t", secret.Data.Text);
     }
+
+    [Theory]
+    [InlineData("3", 3)]
+    [InlineData("18446744073709551615", -1)]
+    [InlineData("18446744073709544416", -7200)]
+    [InlineData("-5", -5)]
+    public void A_use_that_lies_in_the_future_by_the_daemons_clock_is_read(string text, int seconds)
+    {
+        var child = ChildSa.FromSection(
+            new ViciMessage
+            {
+                ["name"] = "net",
+                ["uniqueid"] = 1,
+                ["reqid"] = 1,
+                ["state"] = ChildStates.Installed,
+                ["mode"] = "TRANSPORT",
+                ["use-in"] = text,
+            }
+        );
+        Assert.Equal(TimeSpan.FromSeconds(seconds), child.LastIn);
+    }
+
+    [Fact]
+    public void A_time_of_more_than_ten_thousand_years_is_none() =>
+        Assert.Throws<ViciProtocolException>(() =>
+            new ViciMessage { ["use-in"] = "9223372036854775807" }.Seconds("use-in")
+        );
 }

@@ -24,7 +24,7 @@ internal static class IkeFailure
         }
         if (Says("AUTHENTICATION_FAILED") || Says("MAC mismatched") || Says("no shared key found"))
         {
-            return $"{peer.Name} has another key, or does not accept this host's: compare what the two hosts have, and apply on both";
+            return $"{peer.Name} has another key, or does not accept this host's: compare what the two hosts have (and their clocks, where they have certificates), and apply on both";
         }
         if (Says("NO_PROPOSAL_CHOSEN"))
         {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Weft.Core.Ipsec;
+using Weft.Core.Pki;
 
 namespace Weft.Core.Observation;
 
@@ -21,12 +22,14 @@ public sealed record CredentialsObservation
 /// <param name="Authorities">The certificates of the authorities it trusts (DER).</param>
 /// <param name="Key">The private key (PKCS #8, DER).</param>
 /// <param name="KeyId">SHA-1 of the public key in hexadecimal, which strongSwan knows keys by.</param>
+/// <param name="Begins">From when on the certificate is valid.</param>
 /// <param name="Expires">When the certificate expires.</param>
 public sealed record HostCertificate(
     ImmutableArray<byte> Certificate,
     ImmutableArray<ImmutableArray<byte>> Authorities,
     Secret Key,
     string KeyId,
+    DateTimeOffset Begins,
     DateTimeOffset Expires
 )
 {
@@ -35,4 +38,22 @@ public sealed record HostCertificate(
 
     /// <summary>Whether its key is an RSA key.</summary>
     public bool IsRsa { get; init; }
+
+    /// <summary>How it stands at a time.</summary>
+    public CertificateStanding StandingAt(DateTimeOffset now) =>
+        new(
+            $"expires on {Expires:yyyy-MM-dd}",
+            now >= Expires
+                    ? $"this host's certificate expired on {Expires:yyyy-MM-dd HH:mm} UTC, and by its clock it is {now:yyyy-MM-dd HH:mm}: renew it with `weft pki renew` and copy it here, or set the clock"
+                : now < Begins
+                    ? $"this host's certificate is valid only from {Begins:yyyy-MM-dd HH:mm} UTC, and by its clock it is {now:yyyy-MM-dd HH:mm}: set the clock"
+                : null,
+            Expires - now <= CertificateStatus.MarginOf(Begins, Expires)
+        );
 }
+
+/// <summary>How a host's certificate stands now.</summary>
+/// <param name="Words">Until when it is valid, in words.</param>
+/// <param name="Fault">Why no other host accepts it, and what to do, in words; null where it is valid.</param>
+/// <param name="IsDue">Whether it is to be renewed.</param>
+public sealed record CertificateStanding(string Words, string? Fault, bool IsDue);

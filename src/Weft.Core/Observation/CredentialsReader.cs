@@ -94,7 +94,8 @@ public static class CredentialsReader
                 [.. authorities.Select(one => one.RawData.ToImmutableArray())],
                 KeyOf(pair.Key, files.Key),
                 KeyIdOf(certificate),
-                new DateTimeOffset(certificate.NotAfter.ToUniversalTime())
+                certificate.BeginsAt(),
+                certificate.EndsAt()
             )
             {
                 Subject = certificate.SubjectName.Name,

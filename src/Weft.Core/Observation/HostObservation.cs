@@ -30,11 +30,20 @@ public sealed record HostObservation
     /// <summary>Why ovs-monitor-ipsec does nothing here and what to do; null if it runs.</summary>
     public string? MonitorProblem { get; init; }
 
+    /// <summary>How the host's certificate stands now; null where it has none.</summary>
+    public CertificateStanding? Certificate => Credentials?.Certificate?.StandingAt(Time);
+
     /// <summary>Whether the host's kernel has Open vSwitch's datapath.</summary>
     public required bool KernelDatapath { get; init; }
 
     /// <summary>The kernel's IPsec policies.</summary>
     public GuardObservation Guard { get; init; } = GuardObservation.Empty;
+
+    /// <summary>The packets that were to cross in plaintext and did not; null where the kernel does not count them.</summary>
+    public BlockedPackets? Blocked { get; init; }
+
+    /// <summary>What the host's clock said when it was looked at.</summary>
+    public DateTimeOffset Time { get; init; }
 
     /// <summary>Whether the host's kernel speaks IPv6.</summary>
     public bool HasIpv6 { get; init; } = true;

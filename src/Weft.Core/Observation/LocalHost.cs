@@ -189,6 +189,8 @@ public sealed class LocalHost : IAsyncDisposable
             ),
             MonitorProblem = MonitorReader.Problem(),
             Credentials = credentials is null ? null : CredentialsReader.Read(credentials),
+            Blocked = BlockedPackets.Read(),
+            Time = TimeProvider.System.GetUtcNow(),
             KernelDatapath = Datapath.KernelHasIt(),
             HasIpv6 = Directory.Exists("/proc/sys/net/ipv6"),
         };

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 
 namespace Weft.Core.Observation;
 
@@ -33,6 +34,12 @@ public sealed record StrongSwanObservation
     /// has left behind.
     /// </summary>
     public ImmutableArray<XfrmState> Strays { get; init; } = [];
+
+    /// <summary>
+    /// The hosts to which packets have wanted to cross without there being keys for them. The kernel remembers it for
+    /// <c>net.core.xfrm_acq_expires</c>, 165 seconds, or until there are keys.
+    /// </summary>
+    public ImmutableHashSet<IPAddress> Awaited { get; init; } = [];
 }
 
 /// <summary>An IKE SA (RFC 7296): two hosts that know each other.</summary>
@@ -40,12 +47,14 @@ public sealed record StrongSwanObservation
 /// <param name="Id">The daemon's number for it.</param>
 /// <param name="IsInitiator">Whether this host began it.</param>
 /// <param name="IsEstablished">Whether both have proved who they are.</param>
+/// <param name="IsAnswered">Whether the other host has answered at all, though it may not have proved who it is.</param>
 /// <param name="Children">What it protects packets by.</param>
 public sealed record IkeAssociation(
     string Connection,
     long Id,
     bool IsInitiator,
     bool IsEstablished,
+    bool IsAnswered,
     ImmutableArray<ChildAssociation> Children
 );
 

@@ -48,6 +48,12 @@ public static class StrongSwanReader
                 PrivateKeys = await client.KeyIdsAsync(cancellationToken),
                 Associations = [.. known.Select(ike => Read(ike, spis))],
                 Strays = [.. StraysOf(states ?? [], known)],
+                Awaited =
+                [
+                    .. (states ?? [])
+                        .Where(state => state.Spi == 0)
+                        .Select(state => state.Destination),
+                ],
             };
         }
         catch (ViciException exception)
@@ -79,6 +85,7 @@ public static class StrongSwanReader
             ike.UniqueId,
             ike.IsInitiator,
             ike.IsEstablished,
+            !ike.IsInitiator || ike.ResponderSpi != 0,
             [
                 .. ike.Children.Select(child => new ChildAssociation(
                     child.Name,

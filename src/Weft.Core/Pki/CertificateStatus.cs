@@ -82,7 +82,7 @@ public sealed record CertificateStatus
     public CertificateState StateAt(DateTimeOffset now) =>
         now < NotBefore ? CertificateState.NotYetValid
         : now >= NotAfter ? CertificateState.Expired
-        : NotAfter - now <= RenewalMargin ? CertificateState.ExpiresSoon
+        : NotAfter - now <= MarginOf(NotBefore, NotAfter) ? CertificateState.ExpiresSoon
         : CertificateState.Valid;
 
     /// <summary>How many whole days it is valid from a time on; negative once it has expired.</summary>
@@ -155,12 +155,10 @@ public sealed record CertificateStatus
         };
     }
 
-    private TimeSpan RenewalMargin
+    /// <summary>How long before its end a certificate is to be renewed.</summary>
+    internal static TimeSpan MarginOf(DateTimeOffset begins, DateTimeOffset ends)
     {
-        get
-        {
-            var third = (NotAfter - NotBefore) / 3;
-            return third < Margin ? third : Margin;
-        }
+        var third = (ends - begins) / 3;
+        return third < Margin ? third : Margin;
     }
 }

@@ -7,17 +7,19 @@ using Weft.Core.Observation;
 namespace Weft.Core.Planning;
 
 /// <summary>Intent beside observation: how each thing that the overlay wants of a host stands.</summary>
-/// <param name="Items">The things, grouped by kind: switch, tunnels, guard, encryption, networks, containers.</param>
+/// <param name="Items">The things, grouped by kind: switch, tunnels, guard, certificate, encryption, networks, containers.</param>
 /// <param name="Drift">What differs from the intent, as the changes that would mend it.</param>
 /// <param name="Conflicts">What stands in the way of mending.</param>
 /// <param name="Notices">What the administrator should know.</param>
 /// <param name="Foreign">Ports of the switch that are not the overlay's; they are left alone.</param>
+/// <param name="Blocked">What the guard has kept from crossing in plaintext; null where the tunnels are not encrypted, or nothing is counted.</param>
 public sealed record HostStatus(
     ImmutableArray<StatusItem> Items,
     ImmutableArray<Change> Drift,
     ImmutableArray<Conflict> Conflicts,
     ImmutableArray<string> Notices,
-    ImmutableArray<string> Foreign
+    ImmutableArray<string> Foreign,
+    BlockedPackets? Blocked
 )
 {
     /// <summary>Whether everything is as intended; a container that is awaited is.</summary>
@@ -29,13 +31,17 @@ public sealed record HostStatus(
     {
         var plan = Planner.Plan(intent, observation);
         var ownership = new Ownership(intent.Overlay, intent.Host, observation.Switch);
-        var builder = new Builder(observation, plan);
+        var certificate = intent.Ipsec is { Credentials: CertificateFiles }
+            ? observation.Certificate
+            : null;
+        var builder = new Builder(observation, plan, certificate);
         var ports = intent.Switch?.Ports ?? [];
         return new HostStatus(
             [
                 .. intent.Switch is { } @switch ? [builder.Switch(@switch)] : (StatusItem[])[],
                 .. ports.Where(port => port.Peer is not null).Select(builder.Tunnel),
                 .. (intent.Ipsec?.Peers ?? []).Select(builder.Guard),
+                .. certificate is null ? [] : (StatusItem[])[builder.Certificate(intent.Host)],
                 .. PeerConnection
                     .AllOf(intent, observation.StrongSwan)
                     .Select(connection => builder.Encryption(intent.Ipsec!.Manager, connection)),
@@ -54,7 +60,15 @@ public sealed record HostStatus(
             ],
             plan.Changes,
             plan.Conflicts,
-            plan.Notices,
+            [
+                .. plan.Notices,
+                .. certificate is { IsDue: true, Fault: null }
+                    ?
+                    [
+                        $"the certificate of {intent.Host} {certificate.Words}: renew it with `weft pki renew` and copy it here",
+                    ]
+                    : (string[])[],
+            ],
             [
                 .. observation
                     .Switch.Ports.Values.Where(port =>
@@ -62,11 +76,16 @@ public sealed record HostStatus(
                     )
                     .Select(port => port.Name)
                     .Order(StringComparer.Ordinal),
-            ]
+            ],
+            intent.Ipsec is null ? null : observation.Blocked
         );
     }
 
-    private sealed class Builder(HostObservation observation, Plan plan)
+    private sealed class Builder(
+        HostObservation observation,
+        Plan plan,
+        CertificateStanding? certificate
+    )
     {
         private readonly ILookup<string, Change> changes = plan.Changes.ToLookup(change =>
             change.Name
@@ -114,6 +133,16 @@ public sealed record HostStatus(
                 );
         }
 
+        /// <summary>An expired certificate is wrong while everything still works: what was negotiated with it lasts, and nothing follows.</summary>
+        public StatusItem Certificate(string host) =>
+            new(
+                "certificate",
+                host,
+                certificate!.Words,
+                certificate.Fault is null ? ItemState.Ok : ItemState.Error,
+                certificate.Fault
+            );
+
         /// <summary>What is negotiated with a peer: a connection whose every child protects packets, or nothing crosses.</summary>
         public StatusItem Encryption(IpsecManager manager, PeerConnection connection)
         {
@@ -132,20 +161,37 @@ public sealed record HostStatus(
             {
                 return new StatusItem("encryption", peer.Name, Words(children), ItemState.Ok, null);
             }
-            var why =
-                wanted.Length == 0 ? "strongSwan does not know the connection"
-                : children.Count > 0 ? "half of it is negotiated"
-                : ikes.Exists(ike => ike.IsEstablished)
-                    ? "the hosts know each other and have agreed on nothing"
-                : ikes.Count > 0 ? "being negotiated"
-                : "nothing is negotiated";
             return new StatusItem(
                 "encryption",
                 peer.Name,
                 manager is IpsecManager.StrongSwan ? "ESP by strongSwan" : $"ESP by {manager.Word}",
                 ItemState.Error,
-                $"DOWN, nothing crosses: {why}; `weft apply` tries again and says what is wrong"
+                $"DOWN, nothing crosses: {WhyDown(connection, ikes, children.Count > 0)}"
             );
+        }
+
+        /// <summary>As much of the reason as can be known without trying: a negotiation that was refused leaves next to nothing behind.</summary>
+        private string WhyDown(PeerConnection connection, List<IkeAssociation> ikes, bool isHalf)
+        {
+            const string Try = "`weft apply` tries again and says what is wrong";
+            return observation.StrongSwan.Problem
+                ?? observation.Credentials?.Problem
+                ?? certificate?.Fault
+                ?? (
+                    connection.Children.IsEmpty
+                        ? "strongSwan does not know the connection: `weft apply` loads it"
+                    : ikes.SelectMany(ike => ike.Children).Any(child => child.IsLost)
+                        ? "the kernel has lost the keys that strongSwan believes it has (`ip xfrm state flush` does that): `weft apply` negotiates new ones"
+                    : isHalf ? $"half of it is negotiated; {Try}"
+                    : ikes.Exists(ike => ike.IsEstablished)
+                        ? $"the hosts know each other and have agreed on nothing; {Try}"
+                    : ikes.Exists(ike => ike.IsAnswered) ? $"being negotiated; {Try}"
+                    : ikes.Count > 0
+                        ? $"{connection.Peer.Name} was asked at {connection.Peer.Address} and has not answered: is it up, with the overlay applied, and do UDP ports 500 and 4500 pass between the two?"
+                    : observation.StrongSwan.Awaited.Contains(connection.Peer.Address)
+                        ? $"packets have waited for keys, and the hosts did not agree on any: a key, a certificate or the overlay differs; {Try}"
+                    : $"nothing is negotiated, and no packet has asked for it lately; {Try}"
+                );
         }
 
         private static string Words(List<ChildAssociation> children)
@@ -264,8 +310,8 @@ public sealed record HostStatus(
 }
 
 /// <summary>How one thing stands.</summary>
-/// <param name="Kind"><c>switch</c>, <c>tunnel</c>, <c>guard</c>, <c>encryption</c>, <c>network</c> or <c>container</c>.</param>
-/// <param name="Name">The thing's name in the overlay file; of a tunnel, guard or encryption, the other host's.</param>
+/// <param name="Kind"><c>switch</c>, <c>tunnel</c>, <c>guard</c>, <c>certificate</c>, <c>encryption</c>, <c>network</c> or <c>container</c>.</param>
+/// <param name="Name">The thing's name in the overlay file; of a certificate, the host's; of a tunnel, guard or encryption, the other host's.</param>
 /// <param name="Intended">What it must be, in words.</param>
 /// <param name="State">How it stands.</param>
 /// <param name="Detail">What is wrong; null if nothing is.</param>

@@ -6,6 +6,7 @@ using Weft.Core.Execution;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
+using Weft.Health;
 using Weft.Rendering;
 
 namespace Weft.Commands;
@@ -126,12 +127,20 @@ internal static class ApplyCommand
                 session.ApplyAsync(intentOf, observation, patience, progress, cancellationToken)
         );
         var code = Report(terminal, plan, result);
-        return (
-            code,
-            code == ExitCode.Done
-                ? await EstablishAsync(terminal, session, intentOf(observation), cancellationToken)
-                : []
-        );
+        if (code != ExitCode.Done)
+        {
+            return (code, []);
+        }
+        var intent = intentOf(observation);
+        if (
+            intent.Switch is { Userspace: false }
+            && await SwitchDaemon.MendAsync(cancellationToken) is { } mended
+        )
+        {
+            terminal.Notice(mended);
+            await session.WaitUntilStartedAsync(patience, cancellationToken);
+        }
+        return (code, await EstablishAsync(terminal, session, intent, cancellationToken));
     }
 
     /// <summary>Runs with a spinner that names the step, on a terminal; the steps are too short for lines elsewhere.</summary>

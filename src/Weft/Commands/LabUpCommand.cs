@@ -269,7 +269,7 @@ internal static class LabUpCommand
     private static bool Prove(Output terminal, WireCounts counts)
     {
         var plain = counts[WireKind.Tunnel] + counts[WireKind.Other];
-        if (plain == 0 && counts[WireKind.Esp] > 0)
+        if (plain == 0 && counts.Encrypted > 0)
         {
             var icmp = counts[WireKind.Icmp];
             terminal.Out.MarkupLine(

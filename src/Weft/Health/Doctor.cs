@@ -1,39 +1,88 @@
 using System.Collections.Immutable;
-using System.ComponentModel;
-using System.Globalization;
-using System.Net.Sockets;
 using Weft.Commands;
 using Weft.Core.Intents;
+using Weft.Core.Ipsec;
+using Weft.Core.Linux;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
-using Weft.Reachability;
 
 namespace Weft.Health;
 
 /// <summary>Looks for what kills an overlay in practice.</summary>
 internal sealed class Doctor(HostSession session, TimeProvider clock)
 {
-    private const int SmallPacket = 84;
-    private static readonly TimeSpan PingPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
-    private static readonly TimeSpan ExpirySoon = TimeSpan.FromDays(30);
 
     /// <summary>Runs every check.</summary>
     public async Task<ImmutableArray<Finding>> ExamineAsync(CancellationToken cancellationToken)
     {
         var observation = await session.ObserveAsync(cancellationToken);
         var intent = session.Intend(observation);
+        var isKernels = intent.Switch is { Userspace: false };
+        var daemon = isKernels ? await SwitchDaemon.ReadAsync(cancellationToken) : null;
         var findings = ImmutableArray.CreateBuilder<Finding>();
+        findings.AddRange(
+            NeededModules.Judge(intent, KernelModules.StateOf, KernelModules.AreFixed)
+        );
         findings.AddRange(Standing(HostStatus.Of(intent, observation)));
-        if (intent.Switch is { Userspace: false })
+        findings.AddRange(StrangersInError(intent, observation));
+        findings.AddRange(await AddressProbe.AskAsync(intent, observation, cancellationToken));
+        findings.AddRange(
+            await new UnderlayProbe(
+                intent,
+                intent.Ipsec is { Credentials: CertificateFiles }
+                    ? observation.Credentials?.Certificate
+                    : null,
+                clock
+            ).AskAsync(
+                session.Overlay.Hosts.Where(host => host.Name != intent.Host),
+                cancellationToken
+            )
+        );
+        var down = await NegotiateAsync(intent, cancellationToken);
+        observation = await session.ObserveAsync(cancellationToken);
+        var encryption = HostStatus
+            .Of(intent, observation)
+            .Items.Where(item => item.Kind == "encryption")
+            .ToLookup(item => item.Name, StringComparer.Ordinal);
+        findings.AddRange(encryption.SelectMany(items => items).Select(item => Judge(item, down)));
+        findings.AddRange(
+            await new TunnelProbe(session.Overlay, intent, clock).AskAsync(
+                observation,
+                session.ObserveAsync,
+                session
+                    .Overlay.Hosts.Select(host => host.Name)
+                    .Where(host =>
+                        host != intent.Host
+                        && encryption[host].All(item => item.State is ItemState.Ok)
+                    )
+                    .ToHashSet(StringComparer.Ordinal),
+                cancellationToken
+            )
+        );
+        if (daemon is not null)
         {
-            findings.Add((await SwitchDaemon.ReadAsync(cancellationToken)).Judge());
+            // What was asked above has sent packets up to it.
+            findings.Add((await SwitchDaemon.ReadAsync(cancellationToken)).Judge(daemon));
         }
-        findings.AddRange(Certificate(observation));
-        findings.AddRange(await NegotiationsAsync(intent, cancellationToken));
-        findings.AddRange(await UnderlayAsync(intent, cancellationToken));
         return findings.ToImmutable();
     }
+
+    /// <summary>Ports on the overlay's switch that are not its own: they are somebody's too.</summary>
+    private static IEnumerable<Finding> StrangersInError(
+        HostIntent intent,
+        HostObservation observation
+    ) =>
+        from port in observation.Switch.Ports.Values
+        where port.Bridge == intent.Switch?.Name && port.Mark != intent.Overlay
+        from row in port.Interfaces
+        where row.Problem is not null
+        orderby row.Name
+        select new Finding(
+            $"port {row.Name}",
+            Verdict.Doubtful,
+            $"{row.Problem}. It is not Weft's: whoever made it can mend it, or `ovs-vsctl del-port {port.Name}`"
+        );
 
     private static IEnumerable<Finding> Standing(HostStatus status)
     {
@@ -63,124 +112,23 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
         }
     }
 
-    private IEnumerable<Finding> Certificate(HostObservation observation)
-    {
-        if (observation.Credentials?.Certificate is not { } certificate)
-        {
-            yield break;
-        }
-        var left = certificate.Expires - clock.GetUtcNow();
-        var words = string.Create(
-            CultureInfo.InvariantCulture,
-            $"expires on {certificate.Expires:yyyy-MM-dd}"
-        );
-        yield return left <= TimeSpan.Zero
-            ? new Finding(
-                "certificate",
-                Verdict.Wrong,
-                $"{words}: renew it with `weft pki renew` and copy it here"
-            )
-        : left < ExpirySoon
-            ? new Finding(
-                "certificate",
-                Verdict.Doubtful,
-                $"{words}: renew it with `weft pki renew`"
-            )
-        : new Finding("certificate", Verdict.Well, words);
-    }
-
-    private async Task<IEnumerable<Finding>> NegotiationsAsync(
+    private async Task<Dictionary<string, string>> NegotiateAsync(
         HostIntent intent,
         CancellationToken cancellationToken
-    )
-    {
-        var down = (
-            await session.EstablishAsync(intent, NegotiationPatience, cancellationToken)
-        ).ToDictionary(peer => peer.Peer, peer => peer.Why, StringComparer.Ordinal);
-        return (intent.Ipsec?.Peers ?? []).Select(peer =>
-            down.TryGetValue(peer.Name, out var why)
-                ? new Finding($"encryption {peer.Name}", Verdict.Wrong, why)
-                : new Finding($"encryption {peer.Name}", Verdict.Well, "negotiated")
+    ) =>
+        (await session.EstablishAsync(intent, NegotiationPatience, cancellationToken)).ToDictionary(
+            peer => peer.Peer,
+            peer => peer.Why,
+            StringComparer.Ordinal
         );
-    }
 
-    /// <summary>Whether the other hosts answer by the underlay, with packets as large as the file says.</summary>
-    private async Task<IEnumerable<Finding>> UnderlayAsync(
-        HostIntent intent,
-        CancellationToken cancellationToken
-    )
-    {
-        if (intent.Underlay is not { } own)
-        {
-            return [];
-        }
-        try
-        {
-            await using var socket = EchoSocket.Open(null, own, clock);
-            return await Task.WhenAll(
-                session
-                    .Overlay.Hosts.Where(host => host.Name != intent.Host)
-                    .Select(async host =>
-                    {
-                        var size = Math.Min(host.Mtu, intent.UnderlayMtu);
-                        var small = await socket.AskAsync(
-                            host.Address,
-                            SmallPacket,
-                            PingPatience,
-                            cancellationToken
-                        );
-                        var large =
-                            small.Outcome is Outcome.Reached
-                                ? await socket.AskAsync(
-                                    host.Address,
-                                    size,
-                                    PingPatience,
-                                    cancellationToken
-                                )
-                                : small;
-                        return Judge(host.Name, host.Address.ToString(), size, small, large);
-                    })
-            );
-        }
-        catch (Exception exception) when (exception is SocketException or Win32Exception)
-        {
-            return
-            [
-                new Finding(
-                    "underlay",
-                    Verdict.Wrong,
-                    $"nothing can be sent from {own}: {exception.Message}"
-                ),
-            ];
-        }
-    }
-
-    private static Finding Judge(string host, string address, int size, Answer small, Answer large)
-    {
-        var what = $"underlay {host}";
-        return (small.Outcome, large.Outcome) switch
-        {
-            (Outcome.Reached, Outcome.Reached) => new Finding(
-                what,
-                Verdict.Well,
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{address} answers, also packets of {size} bytes"
-                )
-            ),
-            (Outcome.Reached, _) => new Finding(
-                what,
-                Verdict.Wrong,
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{address} answers small packets, and none of {size} bytes: the path carries less than the file says. Give host '{host}' its `mtu`"
-                )
-            ),
-            _ => new Finding(
-                what,
-                Verdict.Doubtful,
-                $"{address} does not answer a ping: it is down, or something filters ICMP (then this check says nothing)"
-            ),
-        };
-    }
+    /// <summary>What refused to negotiate says more than what is left of it.</summary>
+    private static Finding Judge(StatusItem item, Dictionary<string, string> down) =>
+        new(
+            $"encryption {item.Name}",
+            item.State is ItemState.Ok && !down.ContainsKey(item.Name)
+                ? Verdict.Well
+                : Verdict.Wrong,
+            down.GetValueOrDefault(item.Name) ?? item.Detail ?? item.Intended
+        );
 }

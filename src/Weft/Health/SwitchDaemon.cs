@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Weft.Core.Linux;
+using Weft.Installation;
 
 namespace Weft.Health;
 
@@ -18,7 +19,6 @@ internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Mis
     /// <summary>Looks at the daemon of this host.</summary>
     public static async Task<SwitchDaemon> ReadAsync(CancellationToken cancellationToken)
     {
-        var started = ProcessIdentity.OfPidFile(PidFile);
         var seen = Tool.Find("ovs-appctl") is { } appctl
             ? await Tool.RunAsync(
                 [appctl, "--timeout=5", "dpctl/show"],
@@ -26,14 +26,24 @@ internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Mis
             )
             : new ToolResult(1, "", "");
         return new SwitchDaemon(
-            started is { } process ? TimeSpan.FromSeconds(process.Started / TicksPerSecond) : null,
+            Started(),
             Sum(MissedPattern().Matches(seen.Output)),
             Sum(LostPattern().Matches(seen.Output))
         );
     }
 
+    /// <summary>How long after it was started a kernel has to run before Open vSwitch 3.1 counts its processors.</summary>
+    public static TimeSpan EarlyStart { get; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Whether it was started so soon that it may have made no thread for packets.</summary>
+    public bool StartedEarly => StartedAfterBoot < EarlyStart;
+
+    /// <summary>Whether it has got none of the packets that were sent up to it.</summary>
+    public bool GetsNothing => Missed > 0 && Lost == Missed;
+
     /// <summary>What that means.</summary>
-    public Finding Judge()
+    /// <param name="before">How it was some packets ago: the counters stay when it is started again. Null where nobody looked.</param>
+    public Finding Judge(SwitchDaemon? before = null)
     {
         const string What = "packets to ovs-vswitchd";
         if (StartedAfterBoot is null)
@@ -44,36 +54,77 @@ internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Mis
                 "ovs-vswitchd does not run: start it with `systemctl start openvswitch-switch`"
             );
         }
-        if (Missed > 0 && Lost == Missed)
-        {
-            var early =
-                StartedAfterBoot < TimeSpan.FromSeconds(10)
-                    ? ", as Open vSwitch 3.1 does when it starts within ten seconds of the kernel"
-                    : "";
-            return new Finding(
-                What,
-                Verdict.Wrong,
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"all {Lost} that the datapath had no flow for were lost: ovs-vswitchd has no thread for them{early}. Start it again: `systemctl restart openvswitch-switch`"
+        var lately =
+            before?.Missed < Missed
+                ? this with
+                {
+                    Missed = Missed - before.Missed,
+                    Lost = Lost - before.Lost,
+                }
+                : this;
+        return lately.GetsNothing
+                ? new Finding(
+                    What,
+                    Verdict.Wrong,
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"all {lately.Lost} that the datapath had no flow for were lost: ovs-vswitchd has no thread for them{(StartedEarly ? ", as Open vSwitch 3.1 does when it starts within ten seconds of the kernel" : "")}. Start it again: `systemctl restart ovs-vswitchd`"
+                    )
                 )
-            );
-        }
-        return Lost > 0
-            ? new Finding(
-                What,
-                Verdict.Doubtful,
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{Lost} of {Missed} that the datapath had no flow for were lost: the host was too busy, or floods are on its networks"
+            : Lost > 0
+                ? new Finding(
+                    What,
+                    Verdict.Doubtful,
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{Lost} of {Missed} that the datapath had no flow for were lost: the host was too busy, floods are on its networks, or ovs-vswitchd had no thread for them before it was started again"
+                    )
                 )
-            )
             : new Finding(
                 What,
                 Verdict.Well,
                 string.Create(CultureInfo.InvariantCulture, $"{Missed} sent up, none lost")
             );
     }
+
+    /// <summary>
+    /// Starts it again where it was started so soon that it gets no packets. A switch without a thread for packets has no
+    /// flows and passes nothing, so that nothing which works is cut.
+    /// </summary>
+    /// <returns>What was done, or is to be done where no systemd runs; null where nothing is.</returns>
+    /// <exception cref="Core.HostException">systemd would not.</exception>
+    public static async Task<string?> MendAsync(CancellationToken cancellationToken)
+    {
+        if (Started() is not { } started || started >= EarlyStart)
+        {
+            return null;
+        }
+        var daemon = await ReadAsync(cancellationToken);
+        if (!daemon.GetsNothing)
+        {
+            return null;
+        }
+        if (!Systemd.Runs)
+        {
+            return daemon.Judge().Words;
+        }
+        // Started again too soon, it would do the same again.
+        var uptime = TimeSpan.FromMilliseconds(Environment.TickCount64);
+        if (uptime <= EarlyStart)
+        {
+            await Task.Delay(
+                EarlyStart - uptime + TimeSpan.FromMilliseconds(100),
+                cancellationToken
+            );
+        }
+        await Systemd.ControlAsync(cancellationToken, "restart", "ovs-vswitchd.service");
+        return "ovs-vswitchd was started within ten seconds of the kernel and had no thread for packets: it was started again";
+    }
+
+    private static TimeSpan? Started() =>
+        ProcessIdentity.OfPidFile(PidFile) is { } process
+            ? TimeSpan.FromSeconds(process.Started / TicksPerSecond)
+            : null;
 
     private static long Sum(MatchCollection matches) =>
         matches.Sum(match =>

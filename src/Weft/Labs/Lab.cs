@@ -187,7 +187,7 @@ internal sealed partial class Lab
     )
     {
         var kind = Of(options.Isolation);
-        Machine.Check(kind, overlay.Tunnels.Ipsec?.Manager);
+        Machine.Check(kind, overlay);
         var directory = new LabDirectory(ValidName(options.Name ?? overlay.Name));
         using var only = await LabLock.TakeAsync(
             directory.Name,

@@ -44,7 +44,7 @@ internal sealed class LabMaker(
             {
                 MakeCertificates();
             }
-            using var wire = Segment.Prepare(directory, isolation.ControlAddress);
+            using var wire = Segment.Prepare(directory, isolation.ControlAddress, Routers());
             var record = new LabRecord
             {
                 Name = directory.Name,
@@ -70,7 +70,8 @@ internal sealed class LabMaker(
                                 HeldProcess.None,
                                 Port: index + 1,
                                 host.Mtu,
-                                BootArguments(host)
+                                BootArguments(host),
+                                BehindRouter: host.Local is not null
                             )
                     ),
                 ],
@@ -154,18 +155,39 @@ internal sealed class LabMaker(
         }
     }
 
+    private IEnumerable<Router> Routers() =>
+        overlay.Hosts.SelectMany(
+            (host, index) =>
+                host.Local is { } local
+                    ?
+                    [
+                        new Router(
+                            Port: index + 1,
+                            host.Address,
+                            SubnetOf(host.Address).PrefixLength,
+                            local,
+                            host.Mtu
+                        ),
+                    ]
+                    : (Router[])[]
+        );
+
     private string[] BootArguments(Host host)
     {
-        var subnet = SubnetOf(host.Address);
+        var address = host.Local ?? host.Address;
+        var subnet = host.Local is null
+            ? SubnetOf(address)
+            : Underlay.Masked(address, Router.LocalPrefixLength);
         return
         [
             datapath is Datapath.Kernel ? "kernel" : "userspace",
             $"{host.Mtu}",
-            $"{host.Address}",
+            $"{address}",
             $"{subnet.PrefixLength}",
             $"{subnet}",
             string.Join(' ', ContainersOn(host)),
             overlay.Tunnels.Ipsec?.Manager.Word ?? "",
+            host.Local is null ? "" : $"{Router.Neighbour(address)}",
         ];
     }
 

@@ -61,13 +61,15 @@ internal sealed record LabRecord
 /// <param name="Port">The number of its port on the segment, from 1.</param>
 /// <param name="Mtu">The MTU of its <c>eth0</c> in bytes.</param>
 /// <param name="Boot">The arguments of <c>host-boot.sh</c>.</param>
+/// <param name="BehindRouter">Whether its port is not on the segment itself, but behind a router that translates its address.</param>
 internal sealed record HostRecord(
     string Name,
     string Address,
     HeldProcess Process,
     int Port,
     int Mtu,
-    IReadOnlyList<string> Boot
+    IReadOnlyList<string> Boot,
+    bool BehindRouter = false
 );
 
 /// <summary>The two processes that something with namespaces of its own lives and dies with.</summary>

@@ -31,17 +31,25 @@ internal static class Machine
 
     /// <summary>Refuses a machine on which no lab can be made.</summary>
     /// <param name="isolation">What the hosts are made of.</param>
-    /// <param name="manager">What negotiates keys; null where nothing is encrypted.</param>
-    /// <exception cref="LabException">The user is not root, or programs are missing.</exception>
-    public static void Check(IIsolation isolation, IpsecManager? manager = null)
+    /// <param name="overlay">What the lab is for, where that is known.</param>
+    /// <exception cref="LabException">The user is not root, programs are missing, or no lab can be made of the overlay anywhere.</exception>
+    public static void Check(IIsolation isolation, Overlay? overlay = null)
     {
         RequireRoot();
+        KeyValuePair<string, string>[] translation = [];
+        if (overlay?.Hosts.Any(host => host.Local is not null) == true)
+        {
+            Router.Check(overlay);
+            translation = [Router.Program];
+        }
+        var manager = overlay?.Tunnels.Ipsec?.Manager;
         string[] packages =
         [
             .. isolation
                 .Programs.Concat(OpenVSwitchPrograms)
                 .Concat(manager is null ? [] : StrongSwanPrograms)
                 .Concat(manager is IpsecManager.OpenVSwitch ? MonitorPrograms : [])
+                .Concat(translation)
                 .Where(program => Tool.Find(program.Key) is null)
                 .Select(program => program.Value)
                 .Distinct()

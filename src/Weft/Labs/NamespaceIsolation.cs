@@ -44,12 +44,7 @@ internal sealed class NamespaceIsolation : IIsolation
     )
     {
         var process = await holder.GoAsync(cancellationToken);
-        await new Segment(lab.Segment).AttachAsync(
-            host.Port,
-            process.Init!.Value,
-            host.Mtu,
-            cancellationToken
-        );
+        await new Segment(lab.Segment).AttachAsync(host, process.Init!.Value, cancellationToken);
         return process;
     }
 

@@ -17,52 +17,61 @@ internal sealed class Segment(HeldProcess process)
     /// <summary>Starts the process that will hold a segment, and that does nothing yet.</summary>
     /// <param name="directory">The lab's directory.</param>
     /// <param name="control">The machine's address, with its length, on the control wire; null for no such wire.</param>
-    public static Holder Prepare(LabDirectory directory, string? control) =>
-        Holder.Start("the segment", directory.Unpack("segment.sh"), control ?? "");
+    /// <param name="routers">What hosts stand behind.</param>
+    public static Holder Prepare(
+        LabDirectory directory,
+        string? control,
+        IEnumerable<Router> routers
+    ) =>
+        Holder.Start(
+            "the segment",
+            directory.Unpack("segment.sh"),
+            [control ?? "", .. routers.SelectMany(router => router.Arguments)]
+        );
 
     /// <summary>The path of the network namespace that it is in.</summary>
     public static string NamespaceOf(HeldProcess process) =>
         $"/proc/{process.Init!.Value.Pid}/ns/net";
 
     /// <summary>Gives a host with a network namespace of its own its <c>eth0</c>.</summary>
-    /// <param name="port">The number of the host's port, from 1.</param>
-    /// <param name="host">A process in the host.</param>
-    /// <param name="mtu">The MTU of both ends in bytes.</param>
+    /// <param name="host">The host.</param>
+    /// <param name="process">A process in it.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="LabException">The link could not be made.</exception>
     public Task AttachAsync(
-        int port,
-        ProcessIdentity host,
-        int mtu,
+        HostRecord host,
+        ProcessIdentity process,
         CancellationToken cancellationToken
     ) =>
         RunAsync(
-            port,
+            host.Port,
             $"""
-            link add port{port} mtu {mtu} type veth peer name eth0 mtu {mtu} netns {host.Pid}
-            link set port{port} master segment up
+            link add port{host.Port} mtu {host.Mtu} type veth peer name eth0 mtu {host.Mtu} netns {process.Pid}
+            link set port{host.Port} master {BridgeOf(host)} up
 
             """,
             cancellationToken
         );
 
     /// <summary>Makes the two taps that a host with a kernel of its own opens: <c>portN</c> and <c>controlN</c>.</summary>
-    /// <param name="port">The number of the host's port, from 1.</param>
-    /// <param name="mtu">The MTU on the segment in bytes.</param>
+    /// <param name="host">The host.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="LabException">The taps could not be made.</exception>
-    public Task AddTapsAsync(int port, int mtu, CancellationToken cancellationToken) =>
+    public Task AddTapsAsync(HostRecord host, CancellationToken cancellationToken) =>
         RunAsync(
-            port,
+            host.Port,
             $"""
-            tuntap add dev port{port} mode tap
-            link set port{port} mtu {mtu} master segment up
-            tuntap add dev control{port} mode tap
-            link set control{port} master control up
+            tuntap add dev port{host.Port} mode tap
+            link set port{host.Port} mtu {host.Mtu} master {BridgeOf(host)} up
+            tuntap add dev control{host.Port} mode tap
+            link set control{host.Port} master control up
 
             """,
             cancellationToken
         );
+
+    private static string BridgeOf(HostRecord host) =>
+        host.BehindRouter ? $"behind{host.Port}" : Bridge;
 
     private async Task RunAsync(int port, string batch, CancellationToken cancellationToken)
     {

@@ -91,7 +91,7 @@ internal sealed class UmlIsolation : IIsolation
         if (!File.Exists(disk))
         {
             await MakeDiskAsync(disk, cancellationToken);
-            await new Segment(lab.Segment).AddTapsAsync(host.Port, host.Mtu, cancellationToken);
+            await new Segment(lab.Segment).AddTapsAsync(host, cancellationToken);
         }
         var process = await holder.GoAsync(
             cancellationToken,

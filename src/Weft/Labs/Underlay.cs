@@ -45,7 +45,8 @@ internal static class Underlay
         return bits == 0 || bits == hostBits;
     }
 
-    private static IPNetwork Masked(IPAddress address, int length)
+    /// <summary>The subnet of a prefix length that holds an address.</summary>
+    public static IPNetwork Masked(IPAddress address, int length)
     {
         var bytes = address.GetAddressBytes();
         for (var bit = length; bit < bytes.Length * 8; bit++)

@@ -110,6 +110,9 @@ internal sealed class WireCounts
     /// <summary>How many of a kind.</summary>
     public int this[WireKind kind] => counts[(int)kind];
 
+    /// <summary>What is encrypted, inside UDP or not.</summary>
+    public int Encrypted => this[WireKind.Esp] + this[WireKind.EspInUdp];
+
     /// <summary>Everything but what hosts need to find each other on the wire.</summary>
     public int BetweenHosts => counts.Sum() - this[WireKind.Neighbours];
 
@@ -127,8 +130,11 @@ internal enum WireKind
     /// <summary>Address resolution, neighbour discovery and its like: no IP packet between two hosts.</summary>
     Neighbours,
 
-    /// <summary>Encrypted: ESP (RFC 4303), also inside UDP (RFC 3948).</summary>
+    /// <summary>Encrypted: ESP (RFC 4303).</summary>
     Esp,
+
+    /// <summary>Encrypted: ESP inside UDP, through address translation (RFC 3948).</summary>
+    EspInUdp,
 
     /// <summary>The negotiation of keys: IKE (RFC 7296).</summary>
     Ike,
@@ -208,6 +214,6 @@ internal static class WirePacket
         }
         // RFC 3948: four zero bytes where ESP has its SPI mark IKE; a single byte keeps the translation open.
         var isIke = udp.Length < 12 || BinaryPrimitives.ReadUInt32BigEndian(udp[8..]) == 0;
-        return isIke ? WireKind.Ike : WireKind.Esp;
+        return isIke ? WireKind.Ike : WireKind.EspInUdp;
     }
 }

@@ -1,8 +1,8 @@
-# host-boot.sh DATAPATH MTU ADDRESS LENGTH SUBNET CONTAINERS IPSEC: what a host of a lab does each time that it is started:
-# gives itself its underlay address, starts Open vSwitch and what IPSEC names, makes a namespace for each container,
-# and has the overlay restored where `weft install` was run.
+# host-boot.sh DATAPATH MTU ADDRESS LENGTH SUBNET CONTAINERS IPSEC GATEWAY: what a host of a lab does each time that it is
+# started: gives itself its address on the wire, with GATEWAY, unless empty, as the way to all others, starts Open vSwitch
+# and what IPSEC names, makes a namespace for each container, and has the overlay restored where `weft install` was run.
 set -eu
-datapath=$1 mtu=$2 address=$3 length=$4 subnet=$5 containers=$6 ipsec=$7
+datapath=$1 mtu=$2 address=$3 length=$4 subnet=$5 containers=$6 ipsec=$7 gateway=$8
 
 underlay=eth0
 [ "$datapath" = kernel ] || underlay=br-phy
@@ -16,6 +16,7 @@ join_underlay() {
 address add $address/$length dev $underlay noprefixroute $checked
 link set $underlay up
 route add $subnet dev $underlay src $address
+${gateway:+route add default via $gateway src $address}
 LINES
 }
 

@@ -32,6 +32,45 @@ internal static class IcmpMessage
         }
     }
 
+    /// <summary>The bytes of a timestamp message (RFC 792).</summary>
+    public const int TimestampBytes = 20;
+
+    /// <summary>Writes a timestamp request of IPv4.</summary>
+    /// <param name="message">Where to; of <see cref="TimestampBytes"/>.</param>
+    /// <param name="id">What tells the answer from others'.</param>
+    /// <param name="sequence">The request's number.</param>
+    /// <param name="now">The time of day (UTC).</param>
+    public static void WriteTimestamp(Span<byte> message, ushort id, ushort sequence, TimeSpan now)
+    {
+        message.Clear();
+        message[0] = 13;
+        BinaryPrimitives.WriteUInt16BigEndian(message[4..], id);
+        BinaryPrimitives.WriteUInt16BigEndian(message[6..], sequence);
+        BinaryPrimitives.WriteUInt32BigEndian(message[8..], (uint)now.TotalMilliseconds);
+        BinaryPrimitives.WriteUInt16BigEndian(message[2..], Checksum(message));
+    }
+
+    /// <summary>Reads the answer to a timestamp request.</summary>
+    /// <param name="packet">With the IP header.</param>
+    /// <param name="id">The request's identifier.</param>
+    /// <param name="sequence">The request's number.</param>
+    /// <returns>The time of day (UTC) by the other's clock, when it answered; null for another message, or a clock that is none of UTC.</returns>
+    public static TimeSpan? ReadTimestamp(ReadOnlySpan<byte> packet, ushort id, ushort sequence)
+    {
+        // The highest bit marks a time that is not in milliseconds since midnight UT.
+        const uint NotStandard = 0x8000_0000;
+        return
+            TrySkipIpv4Header(ref packet)
+            && packet.Length >= TimestampBytes
+            && packet[0] == 14
+            && BinaryPrimitives.ReadUInt16BigEndian(packet[4..]) == id
+            && BinaryPrimitives.ReadUInt16BigEndian(packet[6..]) == sequence
+            && BinaryPrimitives.ReadUInt32BigEndian(packet[16..]) is var time
+            && (time & NotStandard) == 0
+            ? TimeSpan.FromMilliseconds(time)
+            : null;
+    }
+
     /// <summary>Reads what a raw socket has received.</summary>
     /// <param name="packet">With the IP header for IPv4, without it for IPv6: what Linux gives.</param>
     /// <param name="ipv6">Which of them.</param>

@@ -51,6 +51,12 @@ internal static class StatusView
             );
         }
         terminal.Out.Write(table);
+        if (status.Blocked is { } blocked)
+        {
+            terminal.Out.MarkupLineInterpolated(
+                $"  [grey]kept from crossing in plaintext since the host was started, packets of all tunnels: {blocked.ToString()}[/]"
+            );
+        }
         if (!status.Foreign.IsEmpty)
         {
             terminal.Out.MarkupLineInterpolated(
@@ -112,7 +118,10 @@ internal static class StatusView
                     ],
                     [.. status.Conflicts.Select(conflict => conflict.Message)],
                     status.Notices,
-                    status.Foreign
+                    status.Foreign,
+                    status.Blocked is { } blocked
+                        ? new BlockedDocument(blocked.Out, blocked.In)
+                        : null
                 ),
                 StatusJsonContext.Default.StatusDocument
             )
@@ -130,8 +139,11 @@ internal sealed record StatusDocument(
     IReadOnlyList<DriftDocument> Drift,
     IReadOnlyList<string> Conflicts,
     IReadOnlyList<string> Notices,
-    IReadOnlyList<string> Foreign
+    IReadOnlyList<string> Foreign,
+    BlockedDocument? Blocked
 );
+
+internal sealed record BlockedDocument(long Out, long In);
 
 internal sealed record StatusItemDocument(
     string Kind,

@@ -1,3 +1,5 @@
+using System.Net;
+using Weft.Core.Observation;
 using Weft.Core.Planning;
 using Weft.Core.Tests.Planning.Model;
 
@@ -203,6 +205,154 @@ public sealed class HostStatusTests
             change.Detail
         );
         Assert.StartsWith($"ip xfrm policy {verb} ", Assert.Single(change.Commands));
+    }
+
+    [Theory]
+    [InlineData(
+        "nobody asked",
+        "nothing is negotiated, and no packet has asked for it lately; `weft apply` tries again"
+    )]
+    [InlineData(
+        "refused",
+        "packets have waited for keys, and the hosts did not agree on any: a key, a certificate or the overlay differs"
+    )]
+    [InlineData("unanswered", "host2 was asked at 192.0.2.2 and has not answered")]
+    [InlineData("answered", "being negotiated")]
+    [InlineData("childless", "the hosts know each other and have agreed on nothing")]
+    [InlineData("flushed", "the kernel has lost the keys that strongSwan believes it has")]
+    [InlineData("unknown", "strongSwan does not know the connection: `weft apply` loads it")]
+    [InlineData("no daemon", "strongSwan does not answer: start it")]
+    [InlineData("no key", "the key file is not there")]
+    public void Encryption_that_is_down_says_why_as_far_as_can_be_known(string what, string why)
+    {
+        var intent = TwoHosts.Intent(TwoHosts.Encrypted);
+        var host = TwoHosts.Bare();
+        host.Apply(intent);
+        var seen = host.Observe();
+        var whole = seen.StrongSwan.Associations.Single(ike =>
+            ike.Connection == "weft-homelab/host2"
+        );
+        var none = seen.StrongSwan with { Associations = [] };
+        var observation = what switch
+        {
+            "refused" => seen with
+            {
+                StrongSwan = none with { Awaited = [IPAddress.Parse("192.0.2.2")] },
+            },
+            "unanswered" => With(
+                whole with
+                {
+                    IsEstablished = false,
+                    IsAnswered = false,
+                    Children = [],
+                }
+            ),
+            "answered" => With(whole with { IsEstablished = false, Children = [] }),
+            "childless" => With(whole with { Children = [] }),
+            "flushed" => With(
+                whole with
+                {
+                    Children = [whole.Children[0] with { IsInstalled = false, IsLost = true }],
+                }
+            ),
+            "unknown" => seen with { StrongSwan = new StrongSwanObservation() },
+            "no daemon" => seen with
+            {
+                StrongSwan = new StrongSwanObservation
+                {
+                    Problem = "strongSwan does not answer: start it",
+                },
+            },
+            "no key" => seen with
+            {
+                StrongSwan = none,
+                Credentials = new CredentialsObservation { Problem = "the key file is not there" },
+            },
+            _ => seen with { StrongSwan = none },
+        };
+
+        var status = HostStatus.Of(intent, observation);
+
+        Assert.False(status.IsHealthy);
+        var item = status.Items.Single(item => item.Kind == "encryption");
+        Assert.Equal(ItemState.Error, item.State);
+        Assert.StartsWith($"DOWN, nothing crosses: {why}", item.Detail);
+
+        HostObservation With(IkeAssociation ike) =>
+            seen with
+            {
+                StrongSwan = seen.StrongSwan with { Associations = [ike] },
+            };
+    }
+
+    [Theory]
+    [InlineData("2026-01-01", ItemState.Ok, false, null)]
+    [InlineData("2026-12-15", ItemState.Ok, true, null)]
+    [InlineData(
+        "2027-01-01",
+        ItemState.Error,
+        false,
+        "expired on 2027-01-01 00:00 UTC, and by its clock it is 2027-01-01 00:00"
+    )]
+    [InlineData(
+        "1970-01-01",
+        ItemState.Error,
+        false,
+        "valid only from 2025-12-31 00:00 UTC, and by its clock it is 1970-01-01 00:00: set the clock"
+    )]
+    public void A_certificate_that_is_not_valid_now_is_wrong_while_all_still_works(
+        string now,
+        ItemState state,
+        bool isDue,
+        string? detail
+    )
+    {
+        var intent = TwoHosts.Intent(TwoHosts.Certified);
+        var host = TwoHosts.Bare();
+        host.Credentials = host.Credentials with
+        {
+            Certificate = host.Credentials.Certificate! with
+            {
+                Begins = At("2025-12-31"),
+                Expires = At("2027-01-01"),
+            },
+        };
+        host.Apply(intent);
+
+        var status = HostStatus.Of(intent, host.Observe() with { Time = At(now) });
+
+        var item = status.Items.Single(item => item.Kind == "certificate");
+        Assert.Equal(
+            ("host1", "expires on 2027-01-01", state),
+            (item.Name, item.Intended, item.State)
+        );
+        Assert.Equal(detail is null, item.Detail is null);
+        Assert.Contains(detail ?? "", item.Detail ?? "", StringComparison.Ordinal);
+        Assert.Equal(detail is null, status.IsHealthy);
+        Assert.Equal(
+            isDue,
+            status.Notices.Contains(
+                "the certificate of host1 expires on 2027-01-01: renew it with `weft pki renew` and copy it here"
+            )
+        );
+        Assert.Equal(ItemState.Ok, status.Items.Single(item => item.Kind == "encryption").State);
+
+        static DateTimeOffset At(string date) =>
+            DateTimeOffset.Parse(
+                $"{date}T00:00Z",
+                System.Globalization.CultureInfo.InvariantCulture
+            );
+    }
+
+    [Fact]
+    public void What_was_kept_from_crossing_is_told_where_tunnels_are_encrypted()
+    {
+        var blocked = new BlockedPackets(Out: 12, In: 3);
+        var host = TwoHosts.Bare();
+        host.Apply(TwoHosts.Intent(TwoHosts.Encrypted));
+        var seen = host.Observe() with { Blocked = blocked };
+        Assert.Equal(blocked, HostStatus.Of(TwoHosts.Intent(TwoHosts.Encrypted), seen).Blocked);
+        Assert.Null(HostStatus.Of(TwoHosts.Intent(), seen).Blocked);
     }
 
     private static HostStatus Of(ModelHost host) =>

@@ -296,7 +296,10 @@ public sealed class MonitorPlanTests
                 name => ImmutableArray.Create(name)
             ),
             RekeyTimes = loaded.ToImmutableDictionary(name => name, _ => TimeSpan.FromHours(3)),
-            Associations = [.. loaded.Select(name => new IkeAssociation(name, 1, true, true, []))],
+            Associations =
+            [
+                .. loaded.Select(name => new IkeAssociation(name, 1, true, true, true, [])),
+            ],
         };
 
         var connection = Assert.Single(PeerConnection.AllOf(Shared, seen));

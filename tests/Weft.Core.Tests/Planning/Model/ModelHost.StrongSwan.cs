@@ -35,7 +35,8 @@ internal sealed partial class ModelHost
                 ],
                 Secret.OfText("a private key"),
                 "0123456789abcdef",
-                DateTimeOffset.UnixEpoch
+                DateTimeOffset.MinValue,
+                DateTimeOffset.MaxValue
             )
             {
                 Subject = "CN=host1, O=homelab",
@@ -76,6 +77,7 @@ internal sealed partial class ModelHost
                         1,
                         IsInitiator: true,
                         IsEstablished: true,
+                        IsAnswered: true,
                         [
                             .. one.Children.Select(child => new ChildAssociation(
                                 child,

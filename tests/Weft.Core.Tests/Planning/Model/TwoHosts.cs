@@ -28,6 +28,10 @@ internal static class TwoHosts
     public static Overlay Encrypted { get; } =
         Read(File.Replace("type: gre }", "type: gre, ipsec: { psk: { file: /etc/weft/psk } } }"));
 
+    /// <summary>The same, with certificates in place of the key.</summary>
+    public static Overlay Certified { get; } =
+        Read(File.Replace("type: gre }", "type: gre, ipsec: { certificates: true } }"));
+
     public static Overlay Read(string file)
     {
         var read = OverlayFile.Parse("two-hosts.yaml", Encoding.UTF8.GetBytes(file));

@@ -1,0 +1,190 @@
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.ComponentModel;
+using System.Net;
+using System.Net.Sockets;
+using Weft.Core.Addressing;
+using Weft.Core.Intents;
+using Weft.Core.Linux;
+using Weft.Core.Observation;
+
+namespace Weft.Health;
+
+/// <summary>Looks for machines and containers that have an address which is this host's, or one of its containers'.</summary>
+internal static class AddressProbe
+{
+    private const int Times = 3;
+    private const int LargestFrame = 2048;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>Asks for all addresses at the same time, each on the link that has it.</summary>
+    public static async Task<IReadOnlyList<Finding>> AskAsync(
+        HostIntent intent,
+        HostObservation seen,
+        CancellationToken cancellationToken
+    )
+    {
+        var held = Held(intent, seen).ToList();
+        // A host answers by any of its links for the addresses of all.
+        var own = seen.Links.Values.Select(link => link.Mac).OfType<MacAddress>().ToHashSet();
+        var findings = (
+            await Task.WhenAll(held.Select(one => AskAsync(one, own, intent, cancellationToken)))
+        )
+            .OfType<Finding>()
+            .ToList();
+        return findings.Count > 0 || held.Count == 0
+            ? findings
+            :
+            [
+                new Finding(
+                    "addresses",
+                    Verdict.Well,
+                    $"nobody else has one of {string.Join(", ", held.Select(one => one.Address))}"
+                ),
+            ];
+    }
+
+    private static IEnumerable<HeldAddress> Held(HostIntent intent, HostObservation seen)
+    {
+        var underlay = seen.Links.Values.FirstOrDefault(link =>
+            link.Addresses.Concat(link.Leased).Any(one => one.Address.Equals(intent.Underlay))
+        );
+        var onHost = intent
+            .InternalLinks.Select(link => (link.Name, link.Addresses))
+            .Concat(
+                intent.Links.OfType<BridgeLinkIntent>().Select(link => (link.Name, link.Addresses))
+            )
+            .SelectMany(link =>
+                link.Addresses.Select(one =>
+                    (
+                        Container: (string?)null,
+                        Link: seen.Links.GetValueOrDefault(link.Name),
+                        one.Address
+                    )
+                )
+            );
+        var inContainers = intent.Attachments.SelectMany(one =>
+            one.Addresses.Select(address =>
+                (
+                    Container: (string?)one.Container,
+                    Link: seen.Namespaces.GetValueOrDefault(one.Container)
+                        ?.GetValueOrDefault(one.Interface),
+                    address.Address
+                )
+            )
+        );
+        return from one in onHost
+                .Concat(inContainers)
+                .Prepend((Container: null, Link: underlay, Address: intent.Underlay!))
+            where one.Link is { Up: true, Mac: not null }
+            select new HeldAddress(one.Container, one.Link, one.Address, one.Link == underlay);
+    }
+
+    private static async Task<Finding?> AskAsync(
+        HeldAddress held,
+        HashSet<MacAddress> own,
+        HostIntent intent,
+        CancellationToken cancellationToken
+    )
+    {
+        var holder = held.Container is { } container ? $"container '{container}'" : "this host";
+        try
+        {
+            return await OtherAsync(held, own, cancellationToken) is { } other
+                ? new Finding(
+                    "addresses",
+                    Verdict.Wrong,
+                    $"{held.Address} of {holder} is also somebody else's, whose Ethernet address is {other}: what is sent to it reaches the one or the other. Take it from one of them; "
+                        + (
+                            held.IsUnderlay
+                                ? $"{held.Link.Name} is the link to find it on"
+                                : $"`ovs-appctl fdb/show {intent.Switch!.Name}` says by which port {other} is reached"
+                        )
+                )
+                : null;
+        }
+        catch (Exception exception)
+            when (exception is SocketException or Win32Exception or FileNotFoundException)
+        {
+            return new Finding(
+                "addresses",
+                Verdict.Doubtful,
+                $"whether anybody else has {held.Address} of {holder} could not be asked: {exception.Message}"
+            );
+        }
+    }
+
+    /// <summary>Asks a few times.</summary>
+    /// <returns>The Ethernet address of somebody else who answers; null if nobody does.</returns>
+    private static async Task<MacAddress?> OtherAsync(
+        HeldAddress held,
+        HashSet<MacAddress> own,
+        CancellationToken cancellationToken
+    )
+    {
+        var question = new NeighbourQuestion(held.Address, held.Link.Mac!.Value);
+        using var socket = held.Container is { } container
+            ? NetworkNamespace.MakeSocket(
+                Path.Combine(LinkReader.NamespaceDirectory, container),
+                AddressFamily.Packet,
+                SocketType.Raw,
+                ProtocolType.Unspecified
+            )
+            : new Socket(AddressFamily.Packet, SocketType.Raw, ProtocolType.Unspecified);
+        socket.Bind(new LinkEndPoint(held.Link.Index, question.EtherType));
+        var frame = new byte[LargestFrame];
+        for (var time = 0; time < Times; time++)
+        {
+            await socket.SendAsync(question.Frame(), cancellationToken);
+            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            deadline.CancelAfter(Pause);
+            try
+            {
+                while (true)
+                {
+                    var length = await socket.ReceiveAsync(frame, deadline.Token);
+                    if (
+                        question.Answer(frame.AsSpan(0, length)) is { } other
+                        && !(held.Container is null && own.Contains(other))
+                    )
+                    {
+                        return other;
+                    }
+                }
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                // Asked again.
+            }
+        }
+        return null;
+    }
+
+    private sealed record HeldAddress(
+        string? Container,
+        Link Link,
+        IPAddress Address,
+        bool IsUnderlay
+    );
+
+    /// <summary>A link and an EtherType, as packet(7) has it: <c>sockaddr_ll</c>.</summary>
+    private sealed class LinkEndPoint(int index, ushort etherType) : EndPoint
+    {
+        private const int Bytes = 20;
+
+        public override AddressFamily AddressFamily => AddressFamily.Packet;
+
+        public override SocketAddress Serialize()
+        {
+            var address = new SocketAddress(AddressFamily.Packet, Bytes);
+            Span<byte> words = stackalloc byte[6];
+            BinaryPrimitives.WriteUInt16BigEndian(words, etherType);
+            BinaryPrimitives.WriteInt32LittleEndian(words[2..], index);
+            for (var at = 0; at < words.Length; at++)
+            {
+                address[2 + at] = words[at];
+            }
+            return address;
+        }
+    }
+}

@@ -1,0 +1,154 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
+using Weft.Core.Addressing;
+
+namespace Weft.Health;
+
+/// <summary>
+/// The frame that asks who has an address without saying that one has it: an ARP probe (RFC 5227 section 2.1.1), or a
+/// neighbour solicitation for detecting duplicates (RFC 4862 section 5.4.2).
+/// </summary>
+/// <param name="address">The address.</param>
+/// <param name="own">The Ethernet address of who asks.</param>
+internal sealed class NeighbourQuestion(IPAddress address, MacAddress own)
+{
+    private const int Ethernet = 14;
+    private const int Ipv6 = 40;
+    private const byte IcmpV6 = 58;
+    private const byte Solicitation = 135;
+    private const byte Advertisement = 136;
+
+    private bool IsIpv6 => address.AddressFamily is AddressFamily.InterNetworkV6;
+
+    /// <summary>The EtherType of question and answer.</summary>
+    public ushort EtherType => (ushort)(IsIpv6 ? 0x86dd : 0x0806);
+
+    /// <summary>The question, as an Ethernet frame.</summary>
+    public byte[] Frame() => IsIpv6 ? NeighbourSolicitation() : ArpProbe();
+
+    /// <summary>Who answers for the address in a frame; null if that is no answer.</summary>
+    public MacAddress? Answer(ReadOnlySpan<byte> frame)
+    {
+        if (
+            frame.Length < Ethernet + 28
+            || BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) != EtherType
+        )
+        {
+            return null;
+        }
+        var packet = frame[Ethernet..];
+        // Any ARP packet whose sender has the address conflicts, not only a reply (RFC 5227 section 2.1.1).
+        var isAbout = IsIpv6
+            ? packet.Length >= Ipv6 + 24
+                && packet[6] == IcmpV6
+                && packet[Ipv6] == Advertisement
+                && packet.Slice(Ipv6 + 8, 16).SequenceEqual(address.GetAddressBytes())
+            : packet.Slice(14, 4).SequenceEqual(address.GetAddressBytes());
+        return isAbout && Mac(frame[6..]) is var other && other != own ? other : null;
+    }
+
+    private byte[] ArpProbe() =>
+        [
+            .. Enumerable.Repeat((byte)0xff, 6),
+            .. Bytes(own),
+            0x08,
+            0x06,
+            // Ethernet, IPv4, lengths of their addresses, request (RFC 826).
+            0,
+            1,
+            0x08,
+            0,
+            6,
+            4,
+            0,
+            1,
+            .. Bytes(own),
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            .. address.GetAddressBytes(),
+        ];
+
+    private byte[] NeighbourSolicitation()
+    {
+        var target = address.GetAddressBytes();
+        // The solicited-node multicast address (RFC 4291 section 2.7.1), and its Ethernet address (RFC 2464 section 7).
+        byte[] group = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, .. target[13..]];
+        byte[] message = [Solicitation, 0, 0, 0, 0, 0, 0, 0, .. target];
+        var from = new byte[16];
+        BinaryPrimitives.WriteUInt16BigEndian(
+            message.AsSpan(2),
+            Checksum([
+                .. from,
+                .. group,
+                0,
+                0,
+                0,
+                (byte)message.Length,
+                0,
+                0,
+                0,
+                IcmpV6,
+                .. message,
+            ])
+        );
+        return
+        [
+            0x33,
+            0x33,
+            .. group[12..],
+            .. Bytes(own),
+            0x86,
+            0xdd,
+            0x60,
+            0,
+            0,
+            0,
+            0,
+            (byte)message.Length,
+            IcmpV6,
+            255,
+            .. from,
+            .. group,
+            .. message,
+        ];
+    }
+
+    private static byte[] Bytes(MacAddress mac) =>
+        Convert.FromHexString(mac.ToString().Replace(":", "", StringComparison.Ordinal));
+
+    private static MacAddress Mac(ReadOnlySpan<byte> bytes) =>
+        MacAddress.TryParse(
+            string.Join(
+                ':',
+                bytes[..6]
+                    .ToArray()
+                    .Select(octet =>
+                        octet.ToString("x2", System.Globalization.CultureInfo.InvariantCulture)
+                    )
+            ),
+            out var mac
+        )
+            ? mac
+            : default;
+
+    // RFC 1071, of an even number of bytes.
+    private static ushort Checksum(ReadOnlySpan<byte> bytes)
+    {
+        uint sum = 0;
+        for (; bytes.Length >= 2; bytes = bytes[2..])
+        {
+            sum += BinaryPrimitives.ReadUInt16BigEndian(bytes);
+        }
+        sum = (sum & 0xffff) + (sum >> 16);
+        return (ushort)~(sum + (sum >> 16));
+    }
+}

@@ -1,0 +1,173 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Weft.Core.Addressing;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
+using Weft.Core.Planning;
+using Weft.Reachability;
+
+namespace Weft.Health;
+
+/// <summary>Sends packets through the tunnels, from an address that this host or one of its containers has in a network to one on each other host.</summary>
+internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvider clock)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Asks through every tunnel at the same time.</summary>
+    /// <param name="before">What the host looks like.</param>
+    /// <param name="observe">Reads the host again.</param>
+    /// <param name="peers">The hosts to ask.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async Task<ImmutableArray<Finding>> AskAsync(
+        HostObservation before,
+        Func<CancellationToken, Task<HostObservation>> observe,
+        IReadOnlySet<string> peers,
+        CancellationToken cancellationToken
+    )
+    {
+        Probe[] probes =
+        [
+            .. ReachabilityPlan
+                .ProbesFrom(overlay, intent.Host, [ReachabilityPlan.SmallSize, intent.Mtu!.Bytes])
+                .Where(probe => peers.Contains(probe.To.Host) && CanAsk(probe.From, before))
+                .GroupBy(probe => probe.To.Host)
+                // Of a container nobody knows here whether it runs: a host's own address says more.
+                .SelectMany(group =>
+                    group
+                        .GroupBy(probe => (probe.From, probe.To))
+                        .OrderBy(pair => pair.Key.To.Container is not null)
+                        .ThenBy(pair => pair.Key.From.Container is not null)
+                        .First()
+                ),
+        ];
+        var results = await new Prober(
+            endpoint => endpoint.Container is { } container ? $"/run/netns/{container}" : null,
+            clock
+        ).RunAsync(probes, Patience, cancellationToken);
+        if (results.IsEmpty)
+        {
+            return [];
+        }
+        var after = await observe(cancellationToken);
+        return
+        [
+            .. results
+                .GroupBy(result => result.To.Host)
+                .Select(pair =>
+                    Judge(
+                        pair.MinBy(result => result.Size)!,
+                        pair.MaxBy(result => result.Size)!,
+                        TrafficTo(pair.Key),
+                        Crossed(before, after, pair.Key)
+                    )
+                ),
+        ];
+    }
+
+    /// <summary>What it means.</summary>
+    /// <param name="small">What became of a small packet.</param>
+    /// <param name="large">What became of one of the overlay's whole MTU.</param>
+    /// <param name="traffic">What the tunnel's packets are.</param>
+    /// <param name="crossed">What crossed encrypted meanwhile; null for a tunnel that is not encrypted.</param>
+    internal static Finding Judge(
+        ProbeResult small,
+        ProbeResult large,
+        TunnelTraffic traffic,
+        EncryptedBytes? crossed
+    )
+    {
+        var what = $"through tunnel {small.To.Host}";
+        var whom = small.To.Container is { } container
+            ? $"container '{container}' at {small.To.Address}"
+            : $"{small.To.Host} at {small.To.Address}";
+        if (small.Outcome is Outcome.NoAddress or Outcome.NotRunning)
+        {
+            return new Finding(
+                what,
+                Verdict.Doubtful,
+                $"nothing was sent: {small.From.Name} does not have {small.From.Address} here, which `weft apply` gives it"
+            );
+        }
+        if (small.Outcome is Outcome.Reached && large.Outcome is Outcome.Reached)
+        {
+            return new Finding(
+                what,
+                Verdict.Well,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{whom} answers, also packets of {large.Size} bytes"
+                )
+            );
+        }
+        if (small.Outcome is Outcome.Reached)
+        {
+            return new Finding(
+                what,
+                Verdict.Wrong,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{whom} answers small packets, and none of {large.Size} bytes: the path carries less than the file says. Give the host with the narrow link its `mtu`, and apply on every host"
+                )
+            );
+        }
+        // Whether a container runs on another host is not known here.
+        var verdict = small.To.Container is null ? Verdict.Wrong : Verdict.Doubtful;
+        return new Finding(
+            what,
+            verdict,
+            crossed switch
+            {
+                null =>
+                    $"{whom} does not answer: the overlay is not applied there, or something on the way filters {Protocol(traffic)}",
+                { Out: > 0, In: 0 } =>
+                    $"{whom} does not answer: encrypted packets go out, and none come in. Let {(crossed.InUdp ? "UDP port 4500" : "IP protocol 50 (ESP)")} pass between the two, and run `weft doctor` there",
+                { Out: 0 } =>
+                    $"{whom} does not answer, and nothing went out encrypted: run `weft status`",
+                _ =>
+                    $"{whom} does not answer, though encrypted packets go out and come in: run `weft doctor` there",
+            }
+        );
+    }
+
+    private static bool CanAsk(Endpoint from, HostObservation seen) =>
+        from.Container is not { } container || seen.Namespaces.ContainsKey(container);
+
+    private TunnelTraffic TrafficTo(string peer) =>
+        intent.Ipsec?.Peers.First(one => one.Name == peer).Traffic
+        ?? TunnelTraffic.Of(overlay.Tunnels.Type, overlay.Tunnels.Port);
+
+    private EncryptedBytes? Crossed(HostObservation before, HostObservation after, string peer)
+    {
+        if (intent.Ipsec is null)
+        {
+            return null;
+        }
+        var name = IpsecPlanner.ConnectionName(intent.Overlay, peer);
+        var (was, now) = (ChildrenOf(before), ChildrenOf(after));
+        // One that has taken another's place meanwhile began at nothing.
+        return new EncryptedBytes(
+            Math.Max(0, now.Sum(child => child.BytesOut) - was.Sum(child => child.BytesOut)),
+            Math.Max(0, now.Sum(child => child.BytesIn) - was.Sum(child => child.BytesIn)),
+            now.Exists(child => child.InUdp)
+        );
+
+        List<ChildAssociation> ChildrenOf(HostObservation seen) =>
+            [
+                .. seen
+                    .StrongSwan.Associations.Where(ike => ike.Connection == name)
+                    .SelectMany(ike => ike.Children),
+            ];
+    }
+
+    private static string Protocol(TunnelTraffic traffic) =>
+        traffic.Port is { } port
+            ? string.Create(CultureInfo.InvariantCulture, $"UDP port {port}")
+            : "IP protocol 47 (GRE)";
+}
+
+/// <summary>What crossed to another host and back, encrypted.</summary>
+/// <param name="Out">The bytes that went out.</param>
+/// <param name="In">The bytes that came in.</param>
+/// <param name="InUdp">Whether ESP travels inside UDP (RFC 3948).</param>
+internal sealed record EncryptedBytes(long Out, long In, bool InUdp);

@@ -1,0 +1,215 @@
+using System.Collections.Immutable;
+using System.ComponentModel;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
+using Weft.Reachability;
+
+namespace Weft.Health;
+
+/// <summary>Asks the other hosts by the underlay: whether they are there, what size of packet the path carries, and what time it is.</summary>
+internal sealed class UnderlayProbe(
+    HostIntent intent,
+    HostCertificate? certificate,
+    TimeProvider clock
+)
+{
+    private const int SmallPacket = 84;
+    private const int SizesAtOnce = 16;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan SizePatience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ClockPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan ClocksDiffer = TimeSpan.FromMinutes(1);
+
+    /// <summary>Asks them all at the same time.</summary>
+    /// <param name="others">The other hosts.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async Task<ImmutableArray<Finding>> AskAsync(
+        IEnumerable<Host> others,
+        CancellationToken cancellationToken
+    )
+    {
+        if (intent.Underlay is not { } own)
+        {
+            return [];
+        }
+        try
+        {
+            await using var socket = EchoSocket.Open(null, own, clock);
+            var asked = await Task.WhenAll(
+                others.Select(host => AskAsync(socket, own, host, cancellationToken))
+            );
+            return [.. asked.SelectMany(findings => findings)];
+        }
+        catch (Exception exception) when (exception is SocketException or Win32Exception)
+        {
+            return
+            [
+                new Finding(
+                    "underlay",
+                    Verdict.Wrong,
+                    $"nothing can be sent from {own}: {exception.Message}"
+                ),
+            ];
+        }
+    }
+
+    private async Task<IReadOnlyList<Finding>> AskAsync(
+        EchoSocket socket,
+        IPAddress own,
+        Host host,
+        CancellationToken cancellationToken
+    )
+    {
+        var size = Math.Min(host.Mtu, intent.UnderlayMtu);
+        var small = await socket.AskAsync(host.Address, SmallPacket, Patience, cancellationToken);
+        if (small.Outcome is not Outcome.Reached)
+        {
+            return
+            [
+                new Finding(
+                    $"underlay {host.Name}",
+                    Verdict.Doubtful,
+                    $"{host.Address} does not answer a ping: it is down, or something filters ICMP (then this check says nothing)"
+                ),
+            ];
+        }
+        var large = await socket.AskAsync(host.Address, size, Patience, cancellationToken);
+        var passes =
+            large.Outcome is Outcome.Reached
+                ? size
+                : await LargestAsync(socket, host.Address, size, cancellationToken);
+        var apart =
+            own.AddressFamily is AddressFamily.InterNetwork
+                ? await ClockQuestion.AskAsync(
+                    own,
+                    host.Address,
+                    ClockPause,
+                    clock,
+                    cancellationToken
+                )
+                : null;
+        return
+        [
+            JudgeSize(host, size, passes),
+            .. JudgeClock(host.Name, apart, certificate, clock.GetUtcNow()),
+        ];
+    }
+
+    /// <summary>The largest packet in bytes that gets there and back in one piece; several sizes are tried at a time.</summary>
+    private static async Task<int> LargestAsync(
+        EchoSocket socket,
+        IPAddress address,
+        int tooLarge,
+        CancellationToken cancellationToken
+    )
+    {
+        var passes = SmallPacket;
+        while (tooLarge - passes > 1)
+        {
+            var step = Math.Max(1, (tooLarge - passes) / SizesAtOnce);
+            int[] sizes =
+            [
+                .. Enumerable
+                    .Range(1, SizesAtOnce)
+                    .Select(number => passes + number * step)
+                    .TakeWhile(size => size < tooLarge),
+            ];
+            var answers = await Task.WhenAll(
+                sizes.Select(size =>
+                    socket.AskAsync(address, size, SizePatience, cancellationToken)
+                )
+            );
+            var reached = Array.FindLastIndex(answers, answer => answer.Outcome is Outcome.Reached);
+            if (reached + 1 < sizes.Length)
+            {
+                tooLarge = sizes[reached + 1];
+            }
+            if (reached >= 0)
+            {
+                passes = sizes[reached];
+            }
+        }
+        return passes;
+    }
+
+    private static Finding JudgeSize(Host host, int size, int passes) =>
+        passes == size
+            ? new Finding(
+                $"underlay {host.Name}",
+                Verdict.Well,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{host.Address} answers, also packets of {size} bytes"
+                )
+            )
+            : new Finding(
+                $"underlay {host.Name}",
+                Verdict.Wrong,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{host.Address} answers packets of up to {passes} bytes, and the file says {size}: larger ones vanish on the way. Give host '{host.Name}' `mtu: {passes}`, and apply on every host"
+                )
+            );
+
+    /// <summary>What it means that two clocks are apart.</summary>
+    /// <param name="host">The other host.</param>
+    /// <param name="apart">How much later it is by its clock; null if it did not say.</param>
+    /// <param name="certificate">What this host proves with, which the other compares with its clock.</param>
+    /// <param name="now">This host's clock.</param>
+    internal static IEnumerable<Finding> JudgeClock(
+        string host,
+        TimeSpan? apart,
+        HostCertificate? certificate,
+        DateTimeOffset now
+    )
+    {
+        var what = $"clock of {host}";
+        if (apart is not { } difference)
+        {
+            // Without certificates nothing depends on clocks.
+            return certificate is null
+                ? []
+                :
+                [
+                    new Finding(
+                        what,
+                        Verdict.Doubtful,
+                        "could not be asked for: it does not answer ICMP timestamp requests. Certificates need right clocks: look at `timedatectl` there"
+                    ),
+                ];
+        }
+        var words = Words(difference);
+        return certificate is not null && certificate.StandingAt(now + difference).Fault is not null
+                ?
+                [
+                    new Finding(
+                        what,
+                        Verdict.Wrong,
+                        $"{words}, and by it this host's certificate is not valid: set the clock that is wrong (`timedatectl`)"
+                    ),
+                ]
+            : difference.Duration() > ClocksDiffer
+                ?
+                [
+                    new Finding(
+                        what,
+                        Verdict.Doubtful,
+                        $"{words}: certificates are judged by it. Have a time service run on both (`timedatectl set-ntp true`)"
+                    ),
+                ]
+            : [new Finding(what, Verdict.Well, words)];
+    }
+
+    private static string Words(TimeSpan difference) =>
+        difference.Duration() < TimeSpan.FromSeconds(2)
+            ? "the same as here"
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"{difference.Duration():hh\\:mm\\:ss} {(difference > TimeSpan.Zero ? "ahead of" : "behind")} this host's"
+            );
+}

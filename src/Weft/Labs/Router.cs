@@ -1,0 +1,71 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Weft.Core.Overlays;
+
+namespace Weft.Labs;
+
+/// <summary>
+/// What a host of a lab stands behind if the overlay gives it a local address: a router of its own on the segment that has
+/// the host's underlay address and translates it into the local one, one to one and both ways, as clouds do.
+/// </summary>
+/// <param name="Port">The number of the host's port on the segment, from 1.</param>
+/// <param name="Public">The underlay address, which the router has on the segment.</param>
+/// <param name="PrefixLength">How much of it names the segment.</param>
+/// <param name="Local">The address that the host has.</param>
+/// <param name="Mtu">The MTU of the host's link in bytes.</param>
+internal sealed record Router(
+    int Port,
+    IPAddress Public,
+    int PrefixLength,
+    IPAddress Local,
+    int Mtu
+)
+{
+    /// <summary>
+    /// How much of the local address names the wire between host and router: all but one bit (RFC 3021), so that no other
+    /// host's address is taken to be on it.
+    /// </summary>
+    public const int LocalPrefixLength = 31;
+
+    /// <summary>The program that makes routers translate, and its Debian package.</summary>
+    public static KeyValuePair<string, string> Program { get; } = new("nft", "nftables");
+
+    /// <summary>The router's address towards the host.</summary>
+    public IPAddress Gateway => Neighbour(Local);
+
+    /// <summary>What <c>segment.sh</c> takes to make it.</summary>
+    public IEnumerable<string> Arguments =>
+        [
+            Port.ToString(CultureInfo.InvariantCulture),
+            $"{Public}/{PrefixLength}",
+            Local.ToString(),
+            $"{Gateway}/{LocalPrefixLength}",
+            Mtu.ToString(CultureInfo.InvariantCulture),
+        ];
+
+    /// <summary>Refuses an overlay whose addresses no lab translates.</summary>
+    /// <exception cref="LabException">One is IPv6.</exception>
+    public static void Check(Overlay overlay)
+    {
+        if (
+            overlay.Hosts.FirstOrDefault(host =>
+                host.Local?.AddressFamily is AddressFamily.InterNetworkV6
+            ) is
+            { } host
+        )
+        {
+            throw new LabException(
+                $"host '{host.Name}' has local address {host.Local}: a lab translates IPv4 addresses only"
+            );
+        }
+    }
+
+    /// <summary>The other address of the two that a wire for two has.</summary>
+    public static IPAddress Neighbour(IPAddress address)
+    {
+        var bytes = address.GetAddressBytes();
+        bytes[^1] ^= 1;
+        return new IPAddress(bytes);
+    }
+}

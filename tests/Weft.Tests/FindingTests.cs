@@ -1,0 +1,272 @@
+using System.Net;
+using Weft.Core.Addressing;
+using Weft.Core.Intents;
+using Weft.Core.Ipsec;
+using Weft.Core.Linux;
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
+using Weft.Health;
+using Weft.Reachability;
+
+namespace Weft.Tests;
+
+/// <summary>What the doctor makes of what it sees.</summary>
+public sealed class FindingTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 11, 23, 12, 0, 0, TimeSpan.Zero);
+
+    private static readonly HostIntent Encrypted = Intent(
+        "ipsec: { psk: 'a key that is long enough' }"
+    );
+
+    [Fact]
+    public void A_kernel_that_has_or_can_load_all_is_well_and_what_it_takes_is_named()
+    {
+        var finding = Assert.Single(
+            NeededModules.Judge(
+                Encrypted,
+                module => module == "veth" ? ModuleState.Present : ModuleState.Loadable,
+                areFixed: false
+            )
+        );
+        Assert.Equal(Verdict.Well, finding.Verdict);
+        Assert.Equal("openvswitch, ip_gre, bridge, veth, xfrm_user, esp4", finding.Words);
+    }
+
+    [Theory]
+    [InlineData("type: gre", "ip_gre")]
+    [InlineData("type: vxlan", "vxlan")]
+    [InlineData("type: geneve", "geneve")]
+    public void A_module_that_is_missing_is_named_with_what_it_is_for(
+        string tunnels,
+        string missing
+    )
+    {
+        var finding = Assert.Single(
+            NeededModules.Judge(
+                Intent(tunnels),
+                module => module == missing ? ModuleState.Absent : ModuleState.Present,
+                areFixed: false
+            )
+        );
+        Assert.Equal(Verdict.Wrong, finding.Verdict);
+        Assert.StartsWith($"the kernel has no {missing}, which ", finding.Words);
+    }
+
+    [Fact]
+    public void A_module_that_would_be_loaded_is_missing_where_none_is_loaded_any_more()
+    {
+        var finding = Assert.Single(
+            NeededModules.Judge(
+                Encrypted,
+                module => module == "esp4" ? ModuleState.Loadable : ModuleState.Present,
+                areFixed: true
+            )
+        );
+        Assert.Equal(Verdict.Wrong, finding.Verdict);
+        Assert.StartsWith("esp4, which packets are encrypted by, is not loaded", finding.Words);
+    }
+
+    [Fact]
+    public void A_kernel_that_nothing_tells_of_is_doubtful() =>
+        Assert.Equal(
+            Verdict.Doubtful,
+            Assert
+                .Single(NeededModules.Judge(Encrypted, _ => ModuleState.Unknown, areFixed: false))
+                .Verdict
+        );
+
+    [Theory]
+    [InlineData(0.4, false, Verdict.Well, "the same as here")]
+    [InlineData(30, true, Verdict.Well, "00:00:30 ahead of this host's")]
+    [InlineData(
+        -200,
+        false,
+        Verdict.Doubtful,
+        "00:03:20 behind this host's: certificates are judged by it"
+    )]
+    [InlineData(-200, true, Verdict.Doubtful, "00:03:20 behind this host's")]
+    [InlineData(
+        -7200,
+        true,
+        Verdict.Wrong,
+        "02:00:00 behind this host's, and by it this host's certificate is not valid"
+    )]
+    public void Clocks_that_are_apart_matter_as_far_as_certificates_do(
+        double seconds,
+        bool hasCertificate,
+        object verdict,
+        string words
+    )
+    {
+        var finding = Assert.Single(
+            UnderlayProbe.JudgeClock(
+                "host2",
+                TimeSpan.FromSeconds(seconds),
+                hasCertificate ? Certificate : null,
+                Now
+            )
+        );
+        Assert.Equal(verdict, finding.Verdict);
+        Assert.StartsWith(words, finding.Words);
+    }
+
+    [Fact]
+    public void A_clock_that_cannot_be_asked_for_is_doubtful_where_certificates_need_it()
+    {
+        Assert.Empty(UnderlayProbe.JudgeClock("host2", null, null, Now));
+        Assert.Equal(
+            Verdict.Doubtful,
+            Assert.Single(UnderlayProbe.JudgeClock("host2", null, Certificate, Now)).Verdict
+        );
+    }
+
+    [Theory]
+    [InlineData("12:00:00", "12:00:05", 5)]
+    [InlineData("12:00:05", "12:00:00", -5)]
+    [InlineData("23:59:58", "00:00:02", 4)]
+    [InlineData("00:00:02", "23:59:58", -4)]
+    public void Times_of_day_are_compared_over_midnight(string here, string there, int seconds) =>
+        Assert.Equal(TimeSpan.FromSeconds(seconds), ClockQuestion.Nearest(Time(here), Time(there)));
+
+    [Theory]
+    [InlineData(
+        Outcome.Reached,
+        Outcome.Reached,
+        -1,
+        -1,
+        false,
+        Verdict.Well,
+        "host2 at 10.8.3.2 answers, also packets of 1424 bytes"
+    )]
+    [InlineData(
+        Outcome.Reached,
+        Outcome.Lost,
+        200,
+        200,
+        false,
+        Verdict.Wrong,
+        "host2 at 10.8.3.2 answers small packets, and none of 1424 bytes"
+    )]
+    [InlineData(
+        Outcome.Lost,
+        Outcome.Lost,
+        -1,
+        -1,
+        false,
+        Verdict.Wrong,
+        "host2 at 10.8.3.2 does not answer: the overlay is not applied there, or something on the way filters IP protocol 47 (GRE)"
+    )]
+    [InlineData(
+        Outcome.Lost,
+        Outcome.Lost,
+        200,
+        0,
+        false,
+        Verdict.Wrong,
+        "host2 at 10.8.3.2 does not answer: encrypted packets go out, and none come in. Let IP protocol 50 (ESP) pass"
+    )]
+    [InlineData(
+        Outcome.Lost,
+        Outcome.Lost,
+        200,
+        0,
+        true,
+        Verdict.Wrong,
+        "host2 at 10.8.3.2 does not answer: encrypted packets go out, and none come in. Let UDP port 4500 pass"
+    )]
+    [InlineData(
+        Outcome.NoAddress,
+        Outcome.NoAddress,
+        0,
+        0,
+        false,
+        Verdict.Doubtful,
+        "nothing was sent: host1 does not have 10.8.3.1 here"
+    )]
+    [InlineData(
+        Outcome.Unreachable,
+        Outcome.Lost,
+        200,
+        300,
+        true,
+        Verdict.Wrong,
+        "host2 at 10.8.3.2 does not answer, though encrypted packets go out and come in"
+    )]
+    [InlineData(
+        Outcome.Lost,
+        Outcome.Lost,
+        0,
+        0,
+        true,
+        Verdict.Wrong,
+        "host2 at 10.8.3.2 does not answer, and nothing went out encrypted"
+    )]
+    public void What_comes_back_through_a_tunnel_tells_what_is_filtered(
+        object small,
+        object large,
+        long bytesOut,
+        long bytesIn,
+        bool inUdp,
+        object verdict,
+        string words
+    )
+    {
+        var finding = TunnelProbe.Judge(
+            Result((Outcome)small, 84, null),
+            Result((Outcome)large, 1424, null),
+            new TunnelTraffic(TunnelTraffic.Gre, null),
+            bytesOut < 0 ? null : new EncryptedBytes(bytesOut, bytesIn, inUdp)
+        );
+        Assert.Equal(verdict, finding.Verdict);
+        Assert.StartsWith(words, finding.Words);
+    }
+
+    [Fact]
+    public void A_container_that_does_not_answer_may_not_run() =>
+        Assert.Equal(
+            Verdict.Doubtful,
+            TunnelProbe
+                .Judge(
+                    Result(Outcome.Lost, 84, "mastodon"),
+                    Result(Outcome.Lost, 1424, "mastodon"),
+                    new TunnelTraffic(TunnelTraffic.Udp, 4789),
+                    null
+                )
+                .Verdict
+        );
+
+    private static HostCertificate Certificate =>
+        new([], [], Secret.OfText("key"), "", Now.AddHours(-1), Now.AddYears(1));
+
+    private static TimeSpan Time(string text) =>
+        TimeSpan.Parse(text, System.Globalization.CultureInfo.InvariantCulture);
+
+    private static ProbeResult Result(Outcome outcome, int size, string? container) =>
+        new(
+            "host",
+            new Reachability.Endpoint("host1", null, IPAddress.Parse("10.8.3.1")),
+            new Reachability.Endpoint("host2", container, IPAddress.Parse("10.8.3.2")),
+            size,
+            outcome,
+            null,
+            null
+        );
+
+    private static HostIntent Intent(string tunnels)
+    {
+        var read = OverlayFile.Parse(
+            "overlay.yaml",
+            System.Text.Encoding.UTF8.GetBytes(
+                $$"""
+                name: homelab
+                hosts: { host1: 192.0.2.1, host2: 192.0.2.2 }
+                tunnels: { {{tunnels}} }
+                networks: { cont: { vlan: 200, subnet: 10.8.2.0/24, bridge: true } }
+                """
+            )
+        );
+        Assert.Empty(read.Mistakes);
+        return IntentBuilder.Build(read.Overlay!, "host1", kernelDatapath: true);
+    }
+}
