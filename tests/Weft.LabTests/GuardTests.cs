@@ -140,7 +140,7 @@ public sealed class GuardTests
     [InlineData("type: gre", "192.0.2.1", "192.0.2.2")]
     [InlineData("type: vxlan", "192.0.2.1", "192.0.2.2")]
     [InlineData("type: geneve, port: 6082", "2001:db8::1", "2001:db8::2")]
-    [InlineData("type: gre, key: 7", "2001:db8::1", "2001:db8::2")]
+    [InlineData("type: vxlan, key: 7", "2001:db8::1", "2001:db8::2")]
     public async Task What_is_planned_is_written_and_read_back_until_nothing_differs(
         string tunnels,
         string first,

@@ -60,7 +60,7 @@ internal static class OverlayGen
         from containerCount in networkCount == 0 ? Gen.Const(0) : Gen.Int[0, 8]
         from seed in Gen.UInt
         from tunnels in TunnelsGen
-        // What the kernel cannot encrypt is refused.
+        // GRE over IPv6 cannot be encrypted.
         from isIpv6 in tunnels is { Type: TunnelType.Gre, Ipsec: not null }
             ? Gen.Const(false)
             : Gen.Bool
