@@ -143,7 +143,6 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
         {
             return null;
         }
-        var name = IpsecPlanner.ConnectionName(intent.Overlay, peer);
         var (was, now) = (ChildrenOf(before), ChildrenOf(after));
         // One that has taken another's place meanwhile began at nothing.
         return new EncryptedBytes(
@@ -154,8 +153,10 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
 
         List<ChildAssociation> ChildrenOf(HostObservation seen) =>
             [
-                .. seen
-                    .StrongSwan.Associations.Where(ike => ike.Connection == name)
+                .. PeerConnection
+                    .AllOf(intent, seen.StrongSwan)
+                    .Where(connection => connection.Peer.Name == peer)
+                    .SelectMany(connection => connection.Associations)
                     .SelectMany(ike => ike.Children),
             ];
     }
