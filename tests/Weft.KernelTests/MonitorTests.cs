@@ -145,13 +145,10 @@ public sealed class MonitorTests(MonitorHosts hosts) : IClassFixture<MonitorHost
             lab,
             async () =>
             {
-                await lab.RunAsync(
-                    "host2",
-                    $"cp -p {Key} {Key}.right; echo another-key-altogether >{Key}"
-                );
+                await Mishap.WrongKeyAsync(lab, "host2");
                 var wrong = await lab.WeftAsync("host2", "apply", "--yes");
                 var status = await lab.WeftAsync("host2", "status");
-                await lab.RunAsync("host2", $"mv {Key}.right {Key}");
+                await Mishap.RightKeyAsync(lab, "host2");
                 Assert.Contains(
                     "host1 has another key, or does not accept this host's",
                     wrong.Errors,

@@ -3,8 +3,6 @@ namespace Weft.KernelTests;
 /// <summary>What keeps two hosts from agreeing is named, and once it is mended they agree at once.</summary>
 public sealed class NegotiationTests(TwoHosts hosts) : TwoHostsTests(hosts)
 {
-    private const string Key = "/etc/weft/psk";
-
     /// <summary>
     /// A packet that waits for keys leaves an association without any in the kernel, for 165 s (net.core.xfrm_acq_expires),
     /// in which the kernel asks for no other.
@@ -17,7 +15,7 @@ public sealed class NegotiationTests(TwoHosts hosts) : TwoHostsTests(hosts)
         {
             await lab.WeftDoneAsync(host.Name, "destroy", "--yes");
         }
-        await lab.RunAsync("host2", $"cp -p {Key} {Key}.right; echo another-key-altogether >{Key}");
+        await Mishap.WrongKeyAsync(lab, "host2");
         var crossed = await Wire.WatchAsync(
             lab,
             async () =>
@@ -39,7 +37,7 @@ public sealed class NegotiationTests(TwoHosts hosts) : TwoHostsTests(hosts)
                     "host2",
                     "while ! ip xfrm state | grep -q 'spi 0x00000000'; do sleep 0.1; done"
                 );
-                await lab.RunAsync("host2", $"mv {Key}.right {Key}");
+                await Mishap.RightKeyAsync(lab, "host2");
                 var right = await lab.WeftDoneAsync("host2", "apply", "--yes");
                 Assert.Contains("encrypted: host1", right, StringComparison.Ordinal);
                 await lab.AllReachAllAsync();
@@ -56,10 +54,7 @@ public sealed class NegotiationTests(TwoHosts hosts) : TwoHostsTests(hosts)
             lab,
             async () =>
             {
-                await lab.RunAsync(
-                    "host2",
-                    "pid=$(cat /run/charon.pid); kill -TERM $pid; while [ -d /proc/$pid ]; do sleep 0.1; done"
-                );
+                await Mishap.EndCharonAsync(lab, "host2", "TERM");
                 // It has told the other host, which asks for keys in vain now, and has taken its policies with it.
                 await lab.RunAsync(
                     "host1",
@@ -70,7 +65,7 @@ public sealed class NegotiationTests(TwoHosts hosts) : TwoHostsTests(hosts)
                     "ip xfrm policy list nosock | grep -c tmpl || true"
                 );
                 Assert.Equal("0", policies.Trim());
-                await lab.RunAsync("host2", PlaintextTests.StartCharon);
+                await Mishap.StartCharonAsync(lab, "host2");
                 await lab.WeftDoneAsync("host2", "apply", "--yes");
             }
         );

@@ -10,10 +10,6 @@ namespace Weft.KernelTests;
 /// </summary>
 public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
 {
-    private const string Key = "/etc/weft/psk";
-    internal const string StartCharon =
-        "setsid /usr/lib/ipsec/charon --use-syslog no </dev/null >>/var/log/charon.log 2>&1 & while ! swanctl --stats >/dev/null 2>&1; do sleep 0.1; done";
-
     [Theory]
     [InlineData("host1", "host2")]
     [InlineData("host2", "host1")]
@@ -56,12 +52,9 @@ public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
             lab,
             async () =>
             {
-                await lab.RunAsync(
-                    "host2",
-                    $"cp -p {Key} {Key}.right; echo another-key-altogether >{Key}"
-                );
+                await Mishap.WrongKeyAsync(lab, "host2");
                 var wrong = await lab.WeftAsync("host2", "apply", "--yes");
-                await lab.RunAsync("host2", $"mv {Key}.right {Key}");
+                await Mishap.RightKeyAsync(lab, "host2");
                 Assert.Contains(
                     "host1 has another key, or does not accept this host's",
                     wrong.Errors,
@@ -81,10 +74,7 @@ public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
             lab,
             async () =>
             {
-                await lab.RunAsync(
-                    "host2",
-                    "pid=$(cat /run/charon.pid); kill -KILL $pid; while [ -d /proc/$pid ]; do sleep 0.1; done"
-                );
+                await Mishap.EndCharonAsync(lab, "host2", "KILL");
                 var status = await lab.WeftAsync("host2", "status");
                 Assert.Equal(1, status.ExitCode);
                 Assert.Contains(
@@ -92,7 +82,7 @@ public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
                     status.Output + status.Errors,
                     StringComparison.Ordinal
                 );
-                await lab.RunAsync("host2", StartCharon);
+                await Mishap.StartCharonAsync(lab, "host2");
                 await lab.WeftDoneAsync("host2", "apply", "--yes");
             }
         );
@@ -111,21 +101,16 @@ public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
             lab,
             async () =>
             {
-                await lab.RunAsync(
-                    "host2",
-                    $"cp -p {Key} {Key}.right; echo another-key-altogether >{Key}"
-                );
+                await Mishap.WrongKeyAsync(lab, "host2");
                 await lab.WeftAsync("host2", "apply", "--yes");
                 await lab.RunAsync("host1", Forget);
                 await SaysAsync(lab, "host1", "the hosts did not agree on any");
 
-                await lab.RunAsync(
-                    "host2",
-                    $"mv {Key}.right {Key}; pid=$(cat /run/charon.pid); kill -KILL $pid; while [ -d /proc/$pid ]; do sleep 0.1; done"
-                );
+                await Mishap.RightKeyAsync(lab, "host2");
+                await Mishap.EndCharonAsync(lab, "host2", "KILL");
                 await lab.WeftAsync("host1", "apply", "--yes");
                 await SaysAsync(lab, "host1", "host2 was asked at 192.0.2.2 and has not answered");
-                await lab.RunAsync("host2", StartCharon);
+                await Mishap.StartCharonAsync(lab, "host2");
                 await lab.WeftDoneAsync("host2", "apply", "--yes");
             }
         );

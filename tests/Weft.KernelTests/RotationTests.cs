@@ -36,7 +36,7 @@ public sealed class RotationTests(TwoHosts hosts) : TwoHostsTests(hosts)
         Assert.True(answered == sent, $"{answered} of {sent} were answered");
         foreach (var host in lab.Hosts)
         {
-            await lab.RunAsync(host.Name, $"cmp {New} /etc/weft/psk");
+            await lab.RunAsync(host.Name, $"cmp {New} /etc/weft/psk && rm {New}");
             await lab.WeftDoneAsync(host.Name, "status");
         }
     }
@@ -64,7 +64,7 @@ public sealed class RotationTests(TwoHosts hosts) : TwoHostsTests(hosts)
                     StringComparison.Ordinal
                 );
                 await lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, 100);
-                await lab.RunAsync("host1", "mv /etc/weft/psk.before /etc/weft/psk");
+                await lab.RunAsync("host1", $"mv /etc/weft/psk.before /etc/weft/psk; rm {New}");
                 await lab.WeftDoneAsync("host1", "apply", "--yes");
             }
         );

@@ -82,14 +82,8 @@ public sealed class TranslationTests
                 }
             )
         );
-        await lab.RunAsync(
-            "host1",
-            """
-            pid=$(cat /run/charon.pid); kill -KILL $pid; while [ -d /proc/$pid ]; do sleep 0.1; done
-            setsid /usr/lib/ipsec/charon --use-syslog no </dev/null >>/var/log/charon.log 2>&1 &
-            while ! swanctl --stats >/dev/null 2>&1; do sleep 0.1; done
-            """
-        );
+        await Mishap.EndCharonAsync(lab, "host1", "KILL");
+        await Mishap.StartCharonAsync(lab, "host1");
         OnlyInUdp(
             await Wire.WatchAsync(
                 lab,

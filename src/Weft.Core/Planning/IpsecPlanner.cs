@@ -43,7 +43,8 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     public static string ConnectionName(string overlay, string peer) => $"weft-{overlay}/{peer}";
 
     /// <summary>What the name of a child says of packets, without what it says of proof.</summary>
-    public static string TrafficOf(string child) => child[..child.LastIndexOf('-')];
+    public static string TrafficOf(string child) =>
+        child.LastIndexOf('-') is >= 0 and var end ? child[..end] : child;
 
     public void Plan()
     {
