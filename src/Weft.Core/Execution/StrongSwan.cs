@@ -162,7 +162,7 @@ internal static class StrongSwan
     /// kernel asks for no key as long as it has one, and the other host has lost its part: packets would leave for nowhere
     /// until it expires.
     /// </summary>
-    private static Task EndStraysAsync(
+    private static async Task EndStraysAsync(
         StrongSwanObservation seen,
         GuardObservation policies,
         IpsecIntent ipsec,
@@ -181,8 +181,21 @@ internal static class StrongSwan
                 state.RequestId == policy.RequestId
                 && state.Source.Equals(source)
                 && state.Destination.Equals(destination)
-            select new LinkCommand(Stage.Last, null, $"xfrm state delete {state}");
-        return LinkBatch.RunAsync([.. strays.Distinct()], cancellationToken);
+            select state;
+        foreach (var stray in strays.Distinct())
+        {
+            try
+            {
+                await LinkBatch.RunAsync(
+                    [new LinkCommand(Stage.Last, null, $"xfrm state delete {stray}")],
+                    cancellationToken
+                );
+            }
+            catch (HostException) when (GuardReader.ReadStates()?.Contains(stray) == false)
+            {
+                // The daemon was about to end it itself, as it does where both hosts have begun at once.
+            }
+        }
     }
 
     /// <summary>Whether the kernel sends the tunnel's packets through the daemon's associations, and takes them from there only.</summary>
