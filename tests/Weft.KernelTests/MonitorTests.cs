@@ -188,10 +188,9 @@ public sealed class MonitorTests(MonitorHosts hosts) : IClassFixture<MonitorHost
                 var status = await lab.WeftAsync("host2", "status");
                 Assert.Equal(1, status.ExitCode);
                 Assert.Contains(said, status.Errors, StringComparison.Ordinal);
-                // Where it was killed, its starter starts it again.
+                // Where it was killed, its starter starts it again, and it may negotiate before anybody asks it to.
                 await lab.RunAsync("host2", $"{start}\n{AwaitStrongSwan}");
-                var applied = await lab.WeftDoneAsync("host2", "apply", "--yes");
-                Assert.Contains("encrypted: host1", applied, StringComparison.Ordinal);
+                await lab.WeftDoneAsync("host2", "apply", "--yes");
             }
         );
         await lab.WeftDoneAsync("host2", "status");
