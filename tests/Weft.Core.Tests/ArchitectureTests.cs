@@ -34,14 +34,25 @@ public sealed class ArchitectureTests
         "Ipsec",
         "Overlays",
         "Pki",
+        "Engines",
         "Intents",
         "Observation",
         "Planning",
         "Execution"
     )]
-    [InlineData("Pki", "Intents", "Observation", "Planning", "Execution")]
-    [InlineData("Ipsec", "Overlays", "Pki", "Intents", "Observation", "Planning", "Execution")]
-    [InlineData("Overlays", "Pki", "Intents", "Observation", "Planning", "Execution")]
+    [InlineData("Pki", "Engines", "Intents", "Observation", "Planning", "Execution")]
+    [InlineData(
+        "Ipsec",
+        "Overlays",
+        "Pki",
+        "Engines",
+        "Intents",
+        "Observation",
+        "Planning",
+        "Execution"
+    )]
+    [InlineData("Overlays", "Pki", "Engines", "Intents", "Observation", "Planning", "Execution")]
+    [InlineData("Engines", "Intents", "Observation", "Planning", "Execution")]
     [InlineData("Intents", "Observation", "Planning", "Execution")]
     [InlineData("Observation", "Planning", "Execution")]
     [InlineData("Planning", "Execution")]
@@ -81,6 +92,7 @@ public sealed class ArchitectureTests
         Assert.Equal(
             [
                 "Addressing",
+                "Engines",
                 "Execution",
                 "Intents",
                 "Ipsec",

@@ -31,6 +31,9 @@ public sealed record Overlay
 
     /// <summary>The containers and where they attach.</summary>
     public ImmutableArray<Container> Containers { get; init; } = [];
+
+    /// <summary>Which containers that the file does not name attach too.</summary>
+    public ImmutableArray<Selection> Selections { get; init; } = [];
 }
 
 /// <summary>A machine that runs containers.</summary>
@@ -92,6 +95,12 @@ public sealed record Network
     /// <summary>The hosts' own addresses in this network.</summary>
     public ImmutableArray<HostAddresses> Hosts { get; init; } = [];
 
+    /// <summary>
+    /// The part of each subnet that a host gives addresses out of, where the file declares it; a host that is not here has
+    /// the part that is worked out from the hosts' order.
+    /// </summary>
+    public ImmutableArray<HostSlices> Slices { get; init; } = [];
+
     /// <summary>The subnet that holds the address.</summary>
     /// <exception cref="ArgumentException">No subnet of this network holds it.</exception>
     public IPNetwork SubnetOf(IPAddress address)
@@ -112,6 +121,9 @@ public sealed record Network
 
 /// <summary>The addresses that one host has in one network.</summary>
 public sealed record HostAddresses(string Host, ImmutableArray<IPAddress> Addresses);
+
+/// <summary>The parts of one network's subnets that one host gives addresses out of: at most one of each family.</summary>
+public sealed record HostSlices(string Host, ImmutableArray<IPNetwork> Slices);
 
 /// <summary>The Linux bridge of a network.</summary>
 public sealed record ContainerBridge
@@ -177,11 +189,67 @@ public sealed record Attachment
     /// <summary>The interface's name inside the container (at most 15 bytes).</summary>
     public required string Interface { get; init; }
 
-    /// <summary>The addresses inside the network's subnets.</summary>
+    /// <summary>The addresses inside the network's subnets; none where the host gives them out of its slices.</summary>
     public required ImmutableArray<IPAddress> Addresses { get; init; }
 
     /// <summary>The interface's Ethernet address.</summary>
     public required MacAddress Mac { get; init; }
+
+    /// <summary>What the interface attaches to on the host.</summary>
+    public required AttachTo To { get; init; }
+
+    /// <summary>What else the container reaches by this interface.</summary>
+    public ImmutableArray<Route> Routes { get; init; } = [];
+}
+
+/// <summary>What a container's interface attaches to on its host.</summary>
+public enum AttachTo
+{
+    /// <summary>The network's container bridge.</summary>
+    Bridge,
+
+    /// <summary>The switch itself, with the network's VLAN tag.</summary>
+    Switch,
+}
+
+/// <summary>A route that a container has by one of its interfaces.</summary>
+/// <param name="Destination">Where to.</param>
+/// <param name="Via">The neighbour inside the network's subnet that knows the way.</param>
+public sealed record Route(IPNetwork Destination, IPAddress Via);
+
+/// <summary>Containers that are known by their labels, on any host, and the networks that they attach to.</summary>
+public sealed record Selection
+{
+    /// <summary>The name that the file has for it.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The one host that it is about; null for all.</summary>
+    public string? Host { get; init; }
+
+    /// <summary>The one engine that it is about; null for all.</summary>
+    public Engine? Engine { get; init; }
+
+    /// <summary>The labels that a container must carry, all of them; at least one.</summary>
+    public required ImmutableSortedDictionary<string, string> Labels { get; init; }
+
+    /// <summary>The places in networks that such a container gets.</summary>
+    public required ImmutableArray<SelectedAttachment> Attachments { get; init; }
+}
+
+/// <summary>The place in one network that each container of a selection gets; its addresses are given out of the host's slices, its Ethernet address is derived.</summary>
+public sealed record SelectedAttachment
+{
+    /// <summary>The name of the network.</summary>
+    public required string Network { get; init; }
+
+    /// <summary>The interface's name inside the container.</summary>
+    public required string Interface { get; init; }
+
+    /// <summary>What the interface attaches to on the host.</summary>
+    public required AttachTo To { get; init; }
+
+    /// <summary>What else the container reaches by this interface.</summary>
+    public ImmutableArray<Route> Routes { get; init; } = [];
 }
 
 /// <summary>What runs a container.</summary>

@@ -322,6 +322,9 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
                 book
             ),
             Mac = BuildMac(container, attachment, fields),
+            To = book?.Network.Value?.Value.Get(Schema.Network.Bridge)?.Value is { IsOn: true }
+                ? AttachTo.Bridge
+                : AttachTo.Switch,
         };
     }
 

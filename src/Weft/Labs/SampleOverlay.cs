@@ -67,6 +67,7 @@ internal static class SampleOverlay
                             Interface = "eth1",
                             Addresses = [IPAddress.Parse($"10.8.2.{number}")],
                             Mac = MacAddress.Derive("lab", $"c{number}", "cont-mgmnt0"),
+                            To = AttachTo.Bridge,
                         },
                     ],
                 }),

@@ -207,6 +207,7 @@ internal static class OverlayGen
                                     ),
                                     Addresses = Addresses(network, 100 + index),
                                     Mac = MacAddress.Derive(name, network.Name),
+                                    To = network.Bridge is null ? AttachTo.Switch : AttachTo.Bridge,
                                 }
                         ),
                 ],

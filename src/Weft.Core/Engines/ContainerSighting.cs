@@ -1,0 +1,73 @@
+using System.Collections.Immutable;
+using Weft.Core.Addressing;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Engines;
+
+/// <summary>Which container: names are unique within an engine.</summary>
+/// <param name="Engine">What runs it.</param>
+/// <param name="Name">The name that its engine knows it by.</param>
+public readonly record struct ContainerKey(Engine Engine, string Name)
+{
+    /// <summary>As people say it: <c>docker container web</c>.</summary>
+    public override string ToString() => $"{Engine.ToString().ToLowerInvariant()} container {Name}";
+}
+
+/// <summary>A container as its engine knows it.</summary>
+public sealed record ContainerSighting
+{
+    /// <summary>What runs it, and its name there.</summary>
+    public required ContainerKey Key { get; init; }
+
+    /// <summary>
+    /// What stays the same while the container is renamed and differs once it is made again: Docker's and Podman's id,
+    /// <c>volatile.uuid</c> of LXD and Incus, the name of a network namespace.
+    /// </summary>
+    public required string Id { get; init; }
+
+    /// <summary>
+    /// The file of the container's network namespace: <c>/run/netns/NAME</c> or <c>/proc/PID/ns/net</c>; null while it
+    /// does not run.
+    /// </summary>
+    public string? Namespace { get; init; }
+
+    /// <summary>Whether the container lives in the host's own network namespace, where it can be given nothing.</summary>
+    public bool SharesHostNetwork { get; init; }
+
+    /// <summary>
+    /// What people say of the container: labels of Docker and Podman; of LXD and Incus the configuration's keys below
+    /// <c>user.</c>, without that.
+    /// </summary>
+    public ImmutableSortedDictionary<string, string> Labels { get; init; } =
+        ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>The container's own devices of type <c>nic</c>, by name; only LXD and Incus have devices.</summary>
+    public ImmutableSortedDictionary<string, NicDevice> Nics { get; init; } =
+        ImmutableSortedDictionary<string, NicDevice>.Empty;
+}
+
+/// <summary>A device of type <c>nic</c> of an LXD or Incus container, as far as Weft has to do with it.</summary>
+/// <remarks>The keys are those of the engines' own documentation of <c>nictype=bridged</c>.</remarks>
+public sealed record NicDevice
+{
+    /// <summary>The bridge, Linux's or Open vSwitch's, that the host's end goes into (<c>parent</c>).</summary>
+    public required string Parent { get; init; }
+
+    /// <summary>The interface's name inside (<c>name</c>).</summary>
+    public required string Interface { get; init; }
+
+    /// <summary>The name of the host's end (<c>host_name</c>).</summary>
+    public required string HostEnd { get; init; }
+
+    /// <summary>The interface's Ethernet address (<c>hwaddr</c>).</summary>
+    public required MacAddress Mac { get; init; }
+
+    /// <summary>The MTU in bytes (<c>mtu</c>).</summary>
+    public required int Mtu { get; init; }
+
+    /// <summary>The VLAN of the port where the parent is a switch (<c>vlan</c>).</summary>
+    public int? Vlan { get; init; }
+
+    /// <summary>The overlay whose device it is (<c>user.weft</c>); null for a device that is not Weft's.</summary>
+    public string? Mark { get; init; }
+}
