@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.ComponentModel;
 using System.Globalization;
+using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Ipsec;
 using Weft.Core.Linux;
@@ -97,8 +98,10 @@ public sealed class Applier(
                 throw new HostException(string.Join("; ", problems));
             }
         }
+        await RunNicsAsync(current, Stage.AfterSwitch, progress, cancellationToken);
         await RunLinksAsync(current, Stage.AfterSwitch, counts, progress, cancellationToken);
         await RunIpsecAsync(current, Stage.Last, progress, cancellationToken);
+        await RunNicsAsync(current, Stage.Last, progress, cancellationToken);
         await RunLinksAsync(current, Stage.Last, counts, progress, cancellationToken);
     }
 
@@ -152,6 +155,26 @@ public sealed class Applier(
         foreach (var change in changes)
         {
             await StrongSwan.ExecuteAsync(daemon, change, cancellationToken);
+        }
+    }
+
+    private async Task RunNicsAsync(
+        Plan current,
+        Stage stage,
+        IProgress<string>? progress,
+        CancellationToken cancellationToken
+    )
+    {
+        foreach (var change in current.NicsOf(stage))
+        {
+            progress?.Report("devices of containers");
+            var engine = host.Engines.Of(change.Container.Engine);
+            var (container, device) = (change.Container.Name, change.Device);
+            if (change.Replugs)
+            {
+                await engine.SetNicAsync(container, device, null, cancellationToken);
+            }
+            await engine.SetNicAsync(container, device, change.Nic, cancellationToken);
         }
     }
 
@@ -217,7 +240,7 @@ public sealed class Applier(
                 return;
             }
             NetworkNamespace.Run(
-                Path.Combine(LinkReader.NamespaceDirectory, change.Namespace),
+                ContainerSighting.PathOf(change.Namespace),
                 () =>
                 {
                     Ethtool.LeaveChecksumsUndone(change.Link, change.LeavesUndone);

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Text;
 using System.Text.RegularExpressions;
+using Weft.Core.Engines;
 using Weft.Core.Linux;
 using Weft.Core.Planning;
 
@@ -21,9 +22,7 @@ internal static partial class LinkBatch
             return;
         }
         var input = string.Join('\n', commands.Select(command => command.Line)) + "\n";
-        string[] program = commands[0].Namespace is { } name
-            ? ["ip", "-n", name, "-batch", "-"]
-            : ["ip", "-batch", "-"];
+        string[] program = ["ip", "-batch", "-"];
         ToolResult result;
         try
         {
@@ -31,7 +30,16 @@ internal static partial class LinkBatch
             result = await Tool.RunAsync(
                 program,
                 Encoding.UTF8.GetBytes(input),
+                within: commands[0].Namespace is { } space ? ContainerSighting.PathOf(space) : null,
                 cancellationToken: CancellationToken.None
+            );
+        }
+        catch (Exception exception)
+            when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new HostException(
+                $"network namespace {commands[0].Namespace} went away: its container has ended",
+                exception
             );
         }
         catch (Win32Exception exception)

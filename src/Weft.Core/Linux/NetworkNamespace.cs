@@ -10,6 +10,19 @@ internal static class NetworkNamespace
 {
     private const int StackBytes = 256 * 1024;
 
+    /// <summary>Whether the file is a network namespace: where one is being made, or is gone, it may be an ordinary one.</summary>
+    public static bool IsThere(string path)
+    {
+        try
+        {
+            return Run(path, () => true);
+        }
+        catch (Exception exception) when (exception is IOException or Win32Exception)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Makes a socket in the namespace, for any thread to use.</summary>
     /// <param name="path">The namespace: <c>/run/netns/NAME</c> or <c>/proc/PID/ns/net</c>.</param>
     /// <param name="family">The family of its addresses.</param>

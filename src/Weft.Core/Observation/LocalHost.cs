@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Microsoft.Win32.SafeHandles;
+using Weft.Core.Engines;
 using Weft.Core.Ipsec;
 using Weft.Core.Linux;
 using Weft.Ovsdb;
@@ -31,6 +32,9 @@ public sealed class LocalHost : IAsyncDisposable
         this.client = client;
         this.replica = replica;
     }
+
+    /// <summary>The engines of the host's containers.</summary>
+    public EngineSet Engines { get; } = new(ContainerEngines.Of);
 
     /// <summary>Connects to the host's Open vSwitch.</summary>
     /// <param name="remote">The database's remote, as <c>ovs-vsctl --db</c> takes it.</param>
@@ -165,22 +169,23 @@ public sealed class LocalHost : IAsyncDisposable
     }
 
     /// <summary>Reads the host.</summary>
-    /// <param name="namespaces">The network namespaces to look into; those that are not there are left out.</param>
+    /// <param name="interest">Which containers to look into.</param>
     /// <param name="credentials">Where to look for what the host proves who it is with; null where its tunnels are not encrypted.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="HostException">The host could not be read.</exception>
     public async Task<HostObservation> ObserveAsync(
-        IEnumerable<string> namespaces,
+        ContainerInterest interest,
         IpsecCredentials? credentials,
         CancellationToken cancellationToken
     )
     {
-        var links = LinkReader.ReadAsync(cancellationToken);
-        var inside = await LinkReader.ReadNamespacesAsync(namespaces, cancellationToken);
+        var containers = await ContainerReader.ReadAsync(Engines, interest, cancellationToken);
         return new HostObservation
         {
-            Links = await links,
-            Namespaces = inside,
+            Containers = containers.Sightings,
+            SilentEngines = containers.Silent,
+            Inside = containers.Links,
+            Links = LinkReader.Read(),
             Switch = await ReadSwitchAsync(),
             Guard = GuardReader.Read(),
             StrongSwan = await StrongSwanReader.ReadAsync(
@@ -258,6 +263,7 @@ public sealed class LocalHost : IAsyncDisposable
         {
             await daemon.DisposeAsync();
         }
+        await Engines.DisposeAsync();
         linksLock?.Dispose();
         await replica.ContinueWith(_ => { }, TaskScheduler.Default);
     }

@@ -50,13 +50,6 @@ public sealed record HostStatus(
                     .Select(bridge => builder.Bridge(intent, bridge)),
                 .. intent.InternalLinks.Select(builder.InternalLink),
                 .. intent.Attachments.Select(builder.Attachment),
-                .. intent.Unattachable.Select(container => new StatusItem(
-                    "container",
-                    container.Name,
-                    $"engine {container.Engine.ToString().ToLowerInvariant()}",
-                    ItemState.Waiting,
-                    "this version attaches netns containers only"
-                )),
             ],
             plan.Changes,
             plan.Conflicts,
@@ -244,19 +237,24 @@ public sealed record HostStatus(
         {
             var intended =
                 $"{attachment.Interface} in {attachment.Network}: {string.Join(", ", attachment.Addresses)}";
-            return observation.Namespaces.ContainsKey(attachment.Container)
+            var why = Planner.WhyNotReady(attachment.Key, observation);
+            return why is null
                 ? Item(
                     "container",
                     attachment.Container,
                     intended,
-                    [$"{attachment.Interface} in {attachment.Container}", attachment.HostEnd]
+                    [
+                        $"{attachment.Interface} in {attachment.Container}",
+                        $"{attachment.Interface} of {attachment.Container}",
+                        attachment.HostEnd,
+                    ]
                 )
                 : new StatusItem(
                     "container",
                     attachment.Container,
                     intended,
                     ItemState.Waiting,
-                    "the container is not there"
+                    why
                 );
         }
 

@@ -285,7 +285,11 @@ internal sealed class SwitchPlanner(
 
     private bool ConflictsWithPort(PortIntent port)
     {
-        if (Find(port.Name) is not { } row || ownership.Owns(row))
+        if (
+            Find(port.Name) is not { } row
+            || ownership.Owns(row)
+            || port.IsMadeByEngine && row.Mark is null && row.Bridge == intent.Switch!.Name
+        )
         {
             return false;
         }

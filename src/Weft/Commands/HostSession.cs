@@ -13,7 +13,7 @@ namespace Weft.Commands;
 internal sealed class HostSession : IAsyncDisposable
 {
     private readonly LocalHost doors;
-    private readonly string[] namespaces;
+    private readonly ContainerInterest interest;
     private readonly IpsecCredentials? credentials;
 
     private HostSession(Overlay overlay, string host, LocalHost doors)
@@ -24,14 +24,7 @@ internal sealed class HostSession : IAsyncDisposable
         credentials = overlay.Tunnels.Ipsec?.Credentials is CertificateFiles files
             ? files.Of(host)
             : overlay.Tunnels.Ipsec?.Credentials;
-        namespaces =
-        [
-            .. overlay
-                .Containers.Where(container =>
-                    container.Host == host && container.Engine is Engine.Netns
-                )
-                .Select(container => container.Name),
-        ];
+        interest = new ContainerInterest(overlay, host);
     }
 
     /// <summary>The overlay.</summary>
@@ -70,7 +63,7 @@ internal sealed class HostSession : IAsyncDisposable
 
     /// <summary>Reads the host.</summary>
     public Task<HostObservation> ObserveAsync(CancellationToken cancellationToken) =>
-        doors.ObserveAsync(namespaces, credentials, cancellationToken);
+        doors.ObserveAsync(interest, credentials, cancellationToken);
 
     /// <summary>What the host must look like, which depends on what its kernel can do.</summary>
     public HostIntent Intend(HostObservation observation) =>
@@ -86,7 +79,7 @@ internal sealed class HostSession : IAsyncDisposable
     ) =>
         new Applier(
             doors,
-            token => doors.ObserveAsync(namespaces, credentials, token),
+            token => doors.ObserveAsync(interest, credentials, token),
             seen => Planner.Plan(intend(seen), seen),
             patience,
             TimeProvider.System

@@ -46,7 +46,13 @@ internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isola
         IEnumerable<string> command,
         ReadOnlyMemory<byte> input = default,
         CancellationToken cancellationToken = default
-    ) => Tool.RunAsync(Enter(null, command), input, Environment, cancellationToken);
+    ) =>
+        Tool.RunAsync(
+            Enter(null, command),
+            input,
+            Environment,
+            cancellationToken: cancellationToken
+        );
 
     /// <summary>Runs a command in one of the host's containers to its end.</summary>
     /// <exception cref="LabException">The host no longer runs.</exception>
@@ -54,7 +60,13 @@ internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isola
         string container,
         IEnumerable<string> command,
         CancellationToken cancellationToken = default
-    ) => Tool.RunAsync(Enter(container, command), default, Environment, cancellationToken);
+    ) =>
+        Tool.RunAsync(
+            Enter(container, command),
+            default,
+            Environment,
+            cancellationToken: cancellationToken
+        );
 
     private static Dictionary<string, string> EnvironmentOf(LabRecord lab)
     {
