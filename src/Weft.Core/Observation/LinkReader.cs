@@ -58,7 +58,7 @@ public static class LinkReader
         }
         catch (Exception exception) when (exception is IOException or Win32Exception)
         {
-            return NetworkNamespace.IsThere(path)
+            return NetworkNamespace.IsAt(path)
                 ? throw new HostException(
                     $"network namespace {path} cannot be looked into: {exception.Message}",
                     exception
