@@ -74,6 +74,26 @@ public sealed record HostStatus(
         );
     }
 
+    /// <summary>How long ago the newest installed association with each peer was negotiated, by the peer's name. Pure.</summary>
+    public static ImmutableDictionary<string, TimeSpan> AssociationAges(
+        HostIntent intent,
+        HostObservation observation
+    ) =>
+        PeerConnection
+            .AllOf(intent, observation.StrongSwan)
+            .SelectMany(connection =>
+                connection
+                    .Associations.SelectMany(ike => ike.Children)
+                    .Where(child => child is { IsInstalled: true, Age: not null })
+                    .Select(child => (connection.Peer.Name, Age: child.Age!.Value))
+            )
+            .GroupBy(pair => pair.Name)
+            .ToImmutableDictionary(
+                peer => peer.Key,
+                peer => peer.Min(pair => pair.Age),
+                StringComparer.Ordinal
+            );
+
     private sealed class Builder(
         HostObservation observation,
         Plan plan,

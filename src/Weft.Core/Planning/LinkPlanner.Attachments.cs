@@ -102,6 +102,9 @@ internal sealed partial class LinkPlanner
                         $"container '{container}' has an interface '{name}' already, which Weft did not make: "
                             + "give the attachment another `interface`, or remove that interface"
                     )
+                    {
+                        StandsAlone = true,
+                    }
                 );
                 return;
             }

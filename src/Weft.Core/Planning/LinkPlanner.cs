@@ -290,7 +290,7 @@ internal sealed partial class LinkPlanner(
             {
                 continue;
             }
-            if (HasForeignPorts(link))
+            if (HasForeignPorts(link) || MayBeOfSilentEngine(link))
             {
                 continue;
             }
@@ -320,6 +320,10 @@ internal sealed partial class LinkPlanner(
             );
         }
     }
+
+    /// <summary>Whether a link may be of a container that is there, and whose engine does not say so just now.</summary>
+    private bool MayBeOfSilentEngine(Link link) =>
+        !observation.SilentEngines.IsEmpty && link.PeerIndex is not null;
 
     /// <summary>Whether a bridge that is to go has ports that are not Weft's, which stands in the way.</summary>
     private bool HasForeignPorts(Link bridge)

@@ -58,6 +58,9 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
                     $"{container.Key} has a device '{device}' already, {Ownership.Describe(there.Mark)}: "
                         + "give the attachment another `interface`, or remove that device"
                 )
+                {
+                    StandsAlone = true,
+                }
             );
         }
         else if (there != nic)

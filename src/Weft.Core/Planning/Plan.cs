@@ -80,6 +80,9 @@ public sealed record Plan
 /// <param name="Message">What it is and what to do about it.</param>
 public sealed record Conflict(string Name, string Message)
 {
+    /// <summary>Whether it keeps nothing but one container's interface from its place.</summary>
+    public bool StandsAlone { get; init; }
+
     /// <summary>A port of a switch has a name that is needed.</summary>
     internal static Conflict WithPort(
         PortRow port,

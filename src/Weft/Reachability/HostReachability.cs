@@ -47,7 +47,7 @@ internal static class HostReachability
         CancellationToken cancellationToken
     )
     {
-        await using var engines = new EngineSet(ContainerEngines.Of);
+        await using var engines = new EngineSet(engine => ContainerEngines.Of(engine));
         var sightings = await Task.WhenAll(
             overlay
                 .Containers.Where(container => container.Host == host)
