@@ -29,6 +29,17 @@ internal static class OverlayLoader
             Containers = engine is { } standIn
                 ? [.. overlay.Containers.Select(container => container with { Engine = standIn })]
                 : overlay.Containers,
+            Selections = engine is { } other
+                ?
+                [
+                    .. overlay.Selections.Select(selection =>
+                        selection with
+                        {
+                            Engine = selection.Engine is null ? null : other,
+                        }
+                    ),
+                ]
+                : overlay.Selections,
         };
     }
 
