@@ -28,6 +28,9 @@ internal static partial class Libc
     /// <summary>CLONE_NEWNET of sched.h: a network namespace.</summary>
     public const int CloneNewNet = 0x4000_0000;
 
+    /// <summary>NSFS_MAGIC of linux/magic.h: what a namespace is a file of.</summary>
+    public const long NamespaceFileSystem = 0x6e73_6673;
+
     // asm-generic/unistd.h and x86's tables agree on the numbers of the newer system calls.
     private const nint PidfdSendSignalCall = 424;
     private const nint PidfdOpenCall = 434;
@@ -52,6 +55,14 @@ internal static partial class Libc
         StringMarshalling = StringMarshalling.Utf8
     )]
     public static partial nint Open(string path, int flags);
+
+    [LibraryImport(
+        "libc",
+        EntryPoint = "statfs",
+        SetLastError = true,
+        StringMarshalling = StringMarshalling.Utf8
+    )]
+    public static partial int FileSystem(string path, Span<long> answer);
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     public static partial int Lock(SafeHandle descriptor, int operation);
@@ -96,4 +107,52 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     public static partial int SetDescriptorFlags(SafeHandle descriptor, int command, int flags);
+
+    [LibraryImport(
+        "libc",
+        EntryPoint = "chown",
+        SetLastError = true,
+        StringMarshalling = StringMarshalling.Utf8
+    )]
+    public static partial int ChangeOwner(string path, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
+    public static unsafe partial int Bind(SafeHandle socket, void* address, int length);
+
+    [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
+    public static unsafe partial int SetSocketOption(
+        SafeHandle socket,
+        int level,
+        int name,
+        void* value,
+        int length
+    );
+
+    [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
+    public static unsafe partial nint ReceiveMessage(
+        SafeHandle socket,
+        MessageHeader* message,
+        int flags
+    );
+
+    /// <summary>struct msghdr of recvmsg(2).</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct MessageHeader
+    {
+        public nint Name;
+        public uint NameLength;
+        public nint Vectors;
+        public nuint VectorCount;
+        public nint Control;
+        public nuint ControlLength;
+        public int Flags;
+    }
+
+    /// <summary>struct iovec.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct IoVector
+    {
+        public nint Base;
+        public nuint Length;
+    }
 }

@@ -10,6 +10,18 @@ internal static class NetworkNamespace
 {
     private const int StackBytes = 256 * 1024;
 
+    // struct statfs has 120 bytes, the kind of file system first, in a word of its own.
+    private const int StatWords = 32;
+
+    /// <summary>
+    /// Whether a file below <c>/run/netns</c> is a namespace: one that is not yet, or no more, is an ordinary file.
+    /// </summary>
+    public static bool IsAt(string path)
+    {
+        Span<long> answer = stackalloc long[StatWords];
+        return Libc.FileSystem(path, answer) == 0 && answer[0] == Libc.NamespaceFileSystem;
+    }
+
     /// <summary>Makes a socket in the namespace, for any thread to use.</summary>
     /// <param name="path">The namespace: <c>/run/netns/NAME</c> or <c>/proc/PID/ns/net</c>.</param>
     /// <param name="family">The family of its addresses.</param>

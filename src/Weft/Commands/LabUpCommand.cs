@@ -53,6 +53,11 @@ internal static class LabUpCommand
         {
             Description = "Only make the hosts: apply nothing to them.",
         };
+        var engines = new Option<bool>("--engines")
+        {
+            Description =
+                "Have containers made by their own engines, which must be installed here; else network namespaces stand in for them.",
+        };
         var command = new Command(
             "up",
             "Make the hosts of an overlay, apply the overlay in each, and show who reaches whom."
@@ -65,6 +70,7 @@ internal static class LabUpCommand
             kernel,
             isolation,
             bare,
+            engines,
         };
         command.SetAction(
             (parsed, terminal, cancellationToken) =>
@@ -78,6 +84,7 @@ internal static class LabUpCommand
                     {
                         Name = parsed.GetValue(name),
                         Datapath = Forced(parsed.GetValue(userspace), parsed.GetValue(kernel)),
+                        Engines = parsed.GetValue(engines),
                     },
                     parsed.GetValue(isolation),
                     parsed.GetValue(bare),
@@ -156,7 +163,7 @@ internal static class LabUpCommand
             terminal.Out.MarkupLine(
                 $"[green]✓[/] {Counted(lab.Hosts.Count, "host")} with Open vSwitch's {Word(lab.Record.Datapath)} datapath [dim]{Since(started)}[/]"
             );
-            SayWhatStandsIn(terminal, overlay);
+            SayWhatStandsIn(terminal, overlay, options.Engines);
             if (bare)
             {
                 SayWhatNext(terminal, lab);
@@ -308,7 +315,7 @@ internal static class LabUpCommand
         return ExitCode.Failed;
     }
 
-    private static void SayWhatStandsIn(Output terminal, Overlay overlay)
+    private static void SayWhatStandsIn(Output terminal, Overlay overlay, bool areReal)
     {
         string[] engines =
         [
@@ -321,7 +328,9 @@ internal static class LabUpCommand
         if (engines.Length > 0)
         {
             terminal.Out.MarkupLine(
-                $"[dim]  containers of {string.Join(" and ", engines)} are stood in for by network namespaces[/]"
+                areReal
+                    ? $"[dim]  containers of {string.Join(" and ", engines)} are made by their own engines[/]"
+                    : $"[dim]  containers of {string.Join(" and ", engines)} are stood in for by network namespaces[/]"
             );
         }
     }

@@ -21,13 +21,7 @@ internal static class OverlayLoader
     /// <exception cref="InvalidOverlayException">The file has mistakes.</exception>
     public static Overlay Load(string? file, Engine? engine, DatapathChoice? datapath)
     {
-        var path =
-            file
-            ?? CommonOptions.DefaultFiles.FirstOrDefault(File.Exists)
-            ?? throw new UsageException(
-                $"no overlay file: name one, or put it at {string.Join(" or ", CommonOptions.DefaultFiles)}"
-            );
-        var result = OverlayFile.Read(path);
+        var result = OverlayFile.Read(PathOf(file));
         var overlay = result.Overlay ?? throw new InvalidOverlayException(result.Mistakes);
         return overlay with
         {
@@ -48,6 +42,15 @@ internal static class OverlayLoader
                 : overlay.Selections,
         };
     }
+
+    /// <summary>The overlay file that was named, or the first default one that exists.</summary>
+    /// <exception cref="UsageException">None was named and no default one exists.</exception>
+    public static string PathOf(string? file) =>
+        file
+        ?? CommonOptions.DefaultFiles.FirstOrDefault(File.Exists)
+        ?? throw new UsageException(
+            $"no overlay file: name one, or put it at {string.Join(" or ", CommonOptions.DefaultFiles)}"
+        );
 
     /// <summary>The host that was named or that this machine is; null if it is none of the overlay's.</summary>
     /// <exception cref="UsageException">A host was named that the overlay does not have.</exception>

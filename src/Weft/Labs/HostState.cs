@@ -37,7 +37,10 @@ internal sealed record HostState(
                 host,
                 int.TryParse(database, out var databasePid) ? databasePid : null,
                 int.TryParse(@switch, out var switchPid) ? switchPid : null,
-                [.. containers.Where(container => container.Length > 0)]
+                [
+                    .. host.Containers.Select(container => container.Name),
+                    .. containers.Where(container => container.Length > 0),
+                ]
             ),
             _ => new HostState(host, null, null, []),
         };

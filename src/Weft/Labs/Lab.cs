@@ -187,7 +187,7 @@ internal sealed partial class Lab
     )
     {
         var kind = Of(options.Isolation);
-        Machine.Check(kind, overlay);
+        Machine.Check(kind, overlay, options.Engines);
         var directory = new LabDirectory(ValidName(options.Name ?? overlay.Name));
         using var only = await LabLock.TakeAsync(
             directory.Name,

@@ -1,3 +1,4 @@
+using Weft.Core.Engines;
 using Weft.Core.Linux;
 
 namespace Weft.Labs;
@@ -11,6 +12,9 @@ internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isola
     /// <summary>The host's underlay address.</summary>
     public string Address => record.Address;
 
+    /// <summary>The containers that engines have made in it.</summary>
+    public IReadOnlyList<ContainerKey> Containers => record.Containers;
+
     /// <summary>The host's first process, by its number on the machine; null where there is none.</summary>
     public int? Pid => IsAlive ? record.Process.Init!.Value.Pid : null;
 
@@ -19,7 +23,7 @@ internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isola
 
     /// <summary>
     /// What is in the environment of everything that runs in the host: that namespaces stand in for the
-    /// containers of all engines, and which datapath the lab was made with.
+    /// containers of all engines, where they do, and which datapath the lab was made with.
     /// </summary>
     public IReadOnlyDictionary<string, string> Environment { get; } = EnvironmentOf(lab);
 
@@ -36,7 +40,7 @@ internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isola
         return isolation.Enter(
             lab,
             record,
-            container is null ? command : ["ip", "netns", "exec", container, .. command]
+            container is null ? command : Inside(container, command)
         );
     }
 
@@ -46,7 +50,13 @@ internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isola
         IEnumerable<string> command,
         ReadOnlyMemory<byte> input = default,
         CancellationToken cancellationToken = default
-    ) => Tool.RunAsync(Enter(null, command), input, Environment, cancellationToken);
+    ) =>
+        Tool.RunAsync(
+            Enter(null, command),
+            input,
+            Environment,
+            cancellationToken: cancellationToken
+        );
 
     /// <summary>Runs a command in one of the host's containers to its end.</summary>
     /// <exception cref="LabException">The host no longer runs.</exception>
@@ -54,15 +64,29 @@ internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isola
         string container,
         IEnumerable<string> command,
         CancellationToken cancellationToken = default
-    ) => Tool.RunAsync(Enter(container, command), default, Environment, cancellationToken);
+    ) =>
+        Tool.RunAsync(
+            Enter(container, command),
+            default,
+            Environment,
+            cancellationToken: cancellationToken
+        );
+
+    private IEnumerable<string> Inside(string container, IEnumerable<string> command) =>
+        record.Containers.FirstOrDefault(one => one.Name == container) is { Name: not null } one
+            ? LabEngines.Enter(one, command)
+            : ["ip", "netns", "exec", container, .. command];
 
     private static Dictionary<string, string> EnvironmentOf(LabRecord lab)
     {
         var environment = new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            ["WEFT_ENGINE"] = "netns",
             ["WEFT_DATAPATH"] = lab.Datapath is Datapath.Kernel ? "kernel" : "userspace",
         };
+        if (!lab.Engines)
+        {
+            environment["WEFT_ENGINE"] = "netns";
+        }
         // So that `weft` is there too where it is called by a path.
         if (lab.Program is [var program])
         {

@@ -51,6 +51,7 @@ internal sealed class LabMaker(
                 Overlay = overlay.Name,
                 Isolation = options.Isolation,
                 Program = options.Program,
+                Engines = options.Engines,
                 Key =
                     credentials is SharedKey
                         ? Convert.ToBase64String(RandomNumberGenerator.GetBytes(KeyBytes))
@@ -73,9 +74,27 @@ internal sealed class LabMaker(
                                 BootArguments(host),
                                 BehindRouter: host.Local is not null
                             )
+                            {
+                                Containers = options.Engines ? LabEngines.On(host, overlay) : [],
+                            }
                     ),
                 ],
             };
+            if (options.Engines)
+            {
+                record = record with
+                {
+                    Hosts =
+                    [
+                        .. record.Hosts.Select(host =>
+                            host with
+                            {
+                                ControlGroup = ControlGroup.Of(record, host.Name),
+                            }
+                        ),
+                    ],
+                };
+            }
             foreach (var host in record.Hosts)
             {
                 cancellationToken.ThrowIfCancellationRequested();
@@ -112,6 +131,7 @@ internal sealed class LabMaker(
                     };
                     await SetUpAsync(record, hosts[index], file, cancellation);
                     await GiveCredentialsAsync(record, hosts[index], cancellation);
+                    await StartEnginesAsync(record, hosts[index], cancellation);
                     options.Progress?.Invoke(
                         $"{Interlocked.Increment(ref ready)} of {hosts.Length} hosts ready"
                     );
@@ -151,6 +171,29 @@ internal sealed class LabMaker(
         {
             throw new LabException(
                 $"host '{host.Name}' was made and could not be set up: {setUp.Errors.Trim()}"
+            );
+        }
+    }
+
+    private async Task StartEnginesAsync(
+        LabRecord lab,
+        HostRecord host,
+        CancellationToken cancellationToken
+    )
+    {
+        if (host.Containers.Count == 0)
+        {
+            return;
+        }
+        var started = await new LabHost(lab, host, isolation).RunAsync(
+            LabEngines.Start(host.Containers),
+            default,
+            cancellationToken
+        );
+        if (started.ExitCode != 0)
+        {
+            throw new LabException(
+                $"host '{host.Name}' was made and its engines made no containers: {started.Errors.Trim()}"
             );
         }
     }
@@ -245,7 +288,10 @@ internal sealed class LabMaker(
 
     private IEnumerable<string> ContainersOn(Host host) =>
         overlay
-            .Containers.Where(container => container.Host == host.Name)
+            .Containers.Where(container =>
+                container.Host == host.Name
+                && (!options.Engines || container.Engine is Engine.Netns)
+            )
             .Select(container => container.Name);
 
     private IPNetwork SubnetOf(IPAddress address) =>

@@ -15,6 +15,9 @@ internal sealed record LabOptions
     /// <summary>The datapath of its switches; where none is given the overlay's, and else what the machine has.</summary>
     public Datapath? Datapath { get; init; }
 
+    /// <summary>Whether containers are made by their own engines; else network namespaces stand in for them.</summary>
+    public bool Engines { get; init; }
+
     /// <summary>Called with a word on what is being done, again and again.</summary>
     public Action<string>? Progress { get; init; }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Weft.Core.Engines;
 using Weft.Core.Linux;
 
 namespace Weft.Labs;
@@ -17,6 +18,9 @@ internal sealed record LabRecord
 
     /// <summary>The beginning of the command line of the program that runs in its hosts.</summary>
     public IReadOnlyList<string> Program { get; init; } = [];
+
+    /// <summary>Whether its containers are made by their own engines.</summary>
+    public bool Engines { get; init; }
 
     /// <summary>The lab's own shared key, for an overlay that has one; the machine's keys are not for labs.</summary>
     public string? Key { get; init; }
@@ -70,7 +74,14 @@ internal sealed record HostRecord(
     int Mtu,
     IReadOnlyList<string> Boot,
     bool BehindRouter = false
-);
+)
+{
+    /// <summary>The containers that engines have made in it.</summary>
+    public IReadOnlyList<ContainerKey> Containers { get; init; } = [];
+
+    /// <summary>The control group that all of its are below; null where it has none of its own.</summary>
+    public string? ControlGroup { get; init; }
+}
 
 /// <summary>The two processes that something with namespaces of its own lives and dies with.</summary>
 /// <param name="Holder">The process on the machine: known before anything is made.</param>

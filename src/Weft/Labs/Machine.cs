@@ -32,10 +32,17 @@ internal static class Machine
     /// <summary>Refuses a machine on which no lab can be made.</summary>
     /// <param name="isolation">What the hosts are made of.</param>
     /// <param name="overlay">What the lab is for, where that is known.</param>
+    /// <param name="engines">Whether containers are made by their own engines.</param>
     /// <exception cref="LabException">The user is not root, programs are missing, or no lab can be made of the overlay anywhere.</exception>
-    public static void Check(IIsolation isolation, Overlay? overlay = null)
+    public static void Check(IIsolation isolation, Overlay? overlay = null, bool engines = false)
     {
         RequireRoot();
+        if (engines && isolation is not NamespaceIsolation)
+        {
+            throw new LabException(
+                "engines run in hosts that are made of namespaces: leave out --engines, or --isolation uml"
+            );
+        }
         KeyValuePair<string, string>[] translation = [];
         if (overlay?.Hosts.Any(host => host.Local is not null) == true)
         {
@@ -50,6 +57,14 @@ internal static class Machine
                 .Concat(manager is null ? [] : StrongSwanPrograms)
                 .Concat(manager is IpsecManager.OpenVSwitch ? MonitorPrograms : [])
                 .Concat(translation)
+                .Concat(
+                    engines
+                        ? overlay!
+                            .Containers.Select(container => container.Engine)
+                            .Distinct()
+                            .SelectMany(LabEngines.ProgramsOf)
+                        : []
+                )
                 .Where(program => Tool.Find(program.Key) is null)
                 .Select(program => program.Value)
                 .Distinct()

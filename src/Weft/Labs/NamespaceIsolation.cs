@@ -32,7 +32,13 @@ internal sealed class NamespaceIsolation : IIsolation
     public Holder Prepare(LabDirectory directory, LabRecord lab, HostRecord host)
     {
         directory.Unpack("host-layers.sh");
-        return Holder.Start($"host '{host.Name}'", directory.Unpack("host-init.sh"), host.Name);
+        directory.Unpack("host-cgroups.sh");
+        return Holder.Start(
+            $"host '{host.Name}'",
+            directory.Unpack("host-init.sh"),
+            host.Name,
+            host.ControlGroup ?? ""
+        );
     }
 
     /// <inheritdoc/>
@@ -73,10 +79,19 @@ internal sealed class NamespaceIsolation : IIsolation
             "--pdeathsig=HUP",
             "env",
             "--default-signal=HUP,INT,QUIT,PIPE",
+            .. host.ControlGroup is null
+                ? []
+                : (string[])["sh", "-c", LabDirectory.Script("host-join.sh"), "host-join.sh"],
             .. command,
         ];
 
     /// <inheritdoc/>
-    public Task RemoveAsync(HostRecord host, CancellationToken cancellationToken) =>
-        Holder.EndAsync(host.Process, cancellationToken);
+    public async Task RemoveAsync(HostRecord host, CancellationToken cancellationToken)
+    {
+        await Holder.EndAsync(host.Process, cancellationToken);
+        if (host.ControlGroup is { } group)
+        {
+            await ControlGroup.RemoveAsync(group, cancellationToken);
+        }
+    }
 }

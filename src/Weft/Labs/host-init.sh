@@ -1,16 +1,32 @@
-# host-init.sh NAME: makes one host of a lab and is its first process. Whatever runs in the host ends with it.
+# host-init.sh NAME [CGROUP]: makes one host of a lab and is its first process. Whatever runs in the host ends with it.
+# CGROUP, where given, is the control group that the host's first process takes for the root of all.
 set -eu
-if [ "${2-}" != inside ]; then
+name=$1 cgroup=${2-}
+if [ "${3-}" != inside ]; then
   # Whoever starts this first writes down its process, so that the host can be removed whatever happens next.
   read -r go
-  exec setsid unshare --net --mount --uts --ipc --pid --fork --kill-child sh "$0" "$1" inside </dev/null
+  if [ "$cgroup" ]; then
+    # Version 2 has one hierarchy, version 1 has several (cgroups(7)).
+    hierarchies=/sys/fs/cgroup
+    [ -f /sys/fs/cgroup/cgroup.procs ] || hierarchies=$(echo /sys/fs/cgroup/*)
+    for hierarchy in $hierarchies; do
+      mkdir -p "$hierarchy/$cgroup"
+      if [ -f "$hierarchy/cgroup.clone_children" ] && [ -f "$hierarchy/cpuset.cpus" ]; then
+        # No process can be where there are no processors and no memory (cpuset(7)).
+        for file in cpuset.cpus cpuset.mems; do cat "$hierarchy/$file" >"$hierarchy/$cgroup/$file"; done
+        echo 1 >"$hierarchy/$cgroup/cgroup.clone_children"
+      fi
+      echo $$ >"$hierarchy/$cgroup/cgroup.procs"
+    done
+  fi
+  exec setsid unshare --net --mount --uts --ipc --pid ${cgroup:+--cgroup} --fork --kill-child sh "$0" "$name" "$cgroup" inside </dev/null
 fi
-name=$1
 # The machine's number of this process: readable only until the host has its own /proc.
 read -r stat </proc/self/stat
 hostname "$name"
 ip link set lo up
 . "${0%/*}/host-layers.sh"
+. "${0%/*}/host-cgroups.sh"
 
 # First and with -n, because mount(8) writes there.
 mount -n -t tmpfs -o mode=755 tmpfs /run
@@ -32,9 +48,13 @@ done
 for path in $hidden; do mkdir "/$path"; done
 echo "$name" >/etc/hostname
 
-# /sys shows the namespace it was mounted in; the control groups under it stay the machine's.
+# /sys shows the namespace it was mounted in; the control groups under it stay the machine's, unless the host has its own.
 mkdir "$layers/cgroup"
-if [ -d /sys/fs/cgroup ]; then mount --rbind /sys/fs/cgroup "$layers/cgroup"; fi
+if [ "$cgroup" ]; then
+  mount_cgroups "$layers/cgroup"
+elif [ -d /sys/fs/cgroup ]; then
+  mount --rbind /sys/fs/cgroup "$layers/cgroup"
+fi
 mount -t sysfs sysfs /sys
 if mountpoint -q "$layers/cgroup"; then
   mount --rbind "$layers/cgroup" /sys/fs/cgroup

@@ -1,0 +1,33 @@
+namespace Weft.Core.Engines;
+
+/// <summary>What <c>/proc</c> says of the processes that an engine names for containers.</summary>
+/// <param name="root">The root directory of the host that they run on; none for this one.</param>
+internal sealed class ContainerProcesses(string root)
+{
+    // A process of another host has no self there; that host's first process stands for all.
+    private readonly string own = root.Length == 0 ? "/proc/self/ns/net" : $"{root}/proc/1/ns/net";
+
+    /// <summary>The file of the process's network namespace; null where the process has ended already.</summary>
+    public string? NamespaceOf(int pid)
+    {
+        var path = $"{root}/proc/{pid}/ns/net";
+        return Identity(path) is null ? null : path;
+    }
+
+    /// <summary>Whether that namespace is the host's own.</summary>
+    public bool IsHostsOwn(string? path) =>
+        path is not null && Identity(path) is { } identity && identity == Identity(own);
+
+    /// <summary>What tells a namespace from all others, such as <c>net:[4026531840]</c> (namespaces(7)).</summary>
+    private static string? Identity(string path)
+    {
+        try
+        {
+            return new FileInfo(path).LinkTarget;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}

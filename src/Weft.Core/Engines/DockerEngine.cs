@@ -1,0 +1,327 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Globalization;
+using System.IO.Pipelines;
+using System.Net;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Engines;
+
+/// <summary>
+/// Docker, and Podman by the same API (Docker Engine API 1.41, which Docker serves since 20.10 and Podman since 3.0).
+/// Neither knows of NICs that can be given to a container: those are made in its namespace.
+/// </summary>
+public sealed class DockerEngine : IContainerEngine
+{
+    private const string Api = "/v1.41";
+    private const int AtOnce = 4;
+    private const int MostEventBytes = 1024 * 1024;
+
+    // What changes which containers there are, what they are called, or their namespaces. Health checks, which run
+    // programs every few seconds, are not of that kind. Podman calls some of it by other words.
+    private static readonly string[] Actions =
+    [
+        "create",
+        "start",
+        "restart",
+        "die",
+        "died",
+        "stop",
+        "destroy",
+        "remove",
+        "rename",
+    ];
+
+    private readonly EngineSocket socket;
+    private readonly ContainerProcesses processes;
+
+    /// <summary>The door to Docker or Podman; nothing is asked yet.</summary>
+    /// <param name="engine">Which of the two.</param>
+    /// <param name="root">The root directory of the host that it runs on: none for this one, else such as <c>/proc/PID/root</c>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Another engine.</exception>
+    public DockerEngine(Engine engine, string root = "")
+    {
+        Engine = engine;
+        socket = new EngineSocket(
+            engine,
+            [
+                engine switch
+                {
+                    Engine.Docker => $"{root}/run/docker.sock",
+                    Engine.Podman => $"{root}/run/podman/podman.sock",
+                    _ => throw new ArgumentOutOfRangeException(nameof(engine), engine, null),
+                },
+            ]
+        );
+        processes = new ContainerProcesses(root);
+    }
+
+    /// <inheritdoc/>
+    public Engine Engine { get; }
+
+    /// <inheritdoc/>
+    public async Task<ImmutableArray<ContainerSighting>?> ListAsync(
+        CancellationToken cancellationToken
+    )
+    {
+        if (await GetAsync("/containers/json?all=1", cancellationToken) is not { } answer)
+        {
+            return null;
+        }
+        var listed = Good(answer).Read(EngineJson.Default.DockerListedArray);
+        var found = new ConcurrentBag<ContainerSighting>();
+        await Parallel.ForEachAsync(
+            listed.OfType<DockerListed>(),
+            new ParallelOptions
+            {
+                MaxDegreeOfParallelism = AtOnce,
+                CancellationToken = cancellationToken,
+            },
+            async (one, token) =>
+            {
+                // Only the whole of it says which process a container is, and what its network is.
+                var seen = one.MayRun ? await SeeAsync(one.Id, token) : Sighting(one);
+                if (seen is not null)
+                {
+                    found.Add(seen);
+                }
+            }
+        );
+        return [.. found.OrderBy(one => one.Key.Name, StringComparer.Ordinal)];
+    }
+
+    /// <inheritdoc/>
+    public async Task<ContainerSighting?> FindAsync(
+        string name,
+        CancellationToken cancellationToken
+    )
+    {
+        // The engine would take the beginning of an id for a name too.
+        var seen = await SeeAsync(name, cancellationToken);
+        return seen?.Key.Name == name ? seen : null;
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<ContainerEvent> WatchAsync(
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
+    {
+        // Podman begins to answer before it begins to watch. From when on is therefore said.
+        var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() / 1000m;
+        var filters =
+            $$"""{"type":["container"],"event":[{{string.Join(',', Actions.Select(action => $"\"{action}\""))}}]}""";
+        var request = new HttpRequestMessage(
+            HttpMethod.Get,
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Api}/events?since={now:0.000}&filters={Uri.EscapeDataString(filters)}"
+            )
+        );
+        await using var stream = await socket.OpenAsync(
+            request,
+            HttpStatusCode.OK,
+            cancellationToken
+        );
+        var reader = PipeReader.Create(stream);
+        yield return new ContainerEvent(null, "watching");
+        while (await ReadLineAsync(reader, cancellationToken) is { } told)
+        {
+            foreach (var one in Events(told))
+            {
+                yield return one;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task SetNicAsync(
+        string name,
+        string device,
+        NicDevice? nic,
+        CancellationToken cancellationToken
+    ) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        socket.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task<ContainerSighting?> SeeAsync(
+        string nameOrId,
+        CancellationToken cancellationToken
+    )
+    {
+        // A path takes no account of names that are nothing but dots, and no container is called so.
+        if (nameOrId.Trim('.').Length == 0)
+        {
+            return null;
+        }
+        var answer = await GetAsync(
+            $"/containers/{Uri.EscapeDataString(nameOrId)}/json",
+            cancellationToken
+        );
+        if (answer is null or { Status: HttpStatusCode.NotFound })
+        {
+            return null;
+        }
+        var one = Good(answer).Read(EngineJson.Default.DockerContainer);
+        var place = one.State.Pid > 0 ? processes.NamespaceOf(one.State.Pid) : null;
+        return new ContainerSighting
+        {
+            Key = new ContainerKey(Engine, one.Name.TrimStart('/')),
+            Id = one.Id,
+            Namespace = place,
+            SharesHostNetwork =
+                one.HostConfig?.NetworkMode == "host" || processes.IsHostsOwn(place),
+            Labels = one.Config?.Labels.Sorted() ?? Labels.None,
+        };
+    }
+
+    private ContainerSighting? Sighting(DockerListed one) =>
+        // A container that another one is linked to is listed by the names of both.
+        one
+            .Names?.OfType<string>()
+            .Select(name => name.TrimStart('/'))
+            .FirstOrDefault(name => !name.Contains('/'))
+            is { Length: > 0 } name
+            ? new ContainerSighting
+            {
+                Key = new ContainerKey(Engine, name),
+                Id = one.Id,
+                SharesHostNetwork = one.HostConfig?.NetworkMode == "host",
+                Labels = one.Labels.Sorted(),
+            }
+            : null;
+
+    private Task<EngineAnswer?> GetAsync(string path, CancellationToken cancellationToken) =>
+        socket.AskAsync(new HttpRequestMessage(HttpMethod.Get, Api + path), cancellationToken);
+
+    private static EngineAnswer Good(EngineAnswer answer) =>
+        answer.IsGood
+            ? answer
+            : throw answer.Refused(answer.Read(EngineJson.Default.DockerError).Message);
+
+    private static IEnumerable<ContainerEvent> Events(DockerEvent told)
+    {
+        var name = told.Actor?.Attributes?.GetValueOrDefault("name");
+        if (told.Action is not { } action || !Actions.Contains(action))
+        {
+            yield break;
+        }
+        yield return new ContainerEvent(name, action);
+        if (action == "rename")
+        {
+            // Podman does not say what it was called before: it could be any.
+            var old = told.Actor?.Attributes?.GetValueOrDefault("oldName")?.TrimStart('/');
+            yield return new ContainerEvent(old, action);
+        }
+    }
+
+    /// <summary>The next event, each a line of JSON; null at the end.</summary>
+    private async Task<DockerEvent?> ReadLineAsync(
+        PipeReader reader,
+        CancellationToken cancellationToken
+    )
+    {
+        while (true)
+        {
+            ReadResult read;
+            try
+            {
+                read = await reader.ReadAsync(cancellationToken);
+            }
+            catch (Exception exception) when (exception is IOException or HttpRequestException)
+            {
+                throw new HostException(
+                    $"{socket.Name} stopped telling what happens: {exception.Message}",
+                    exception
+                );
+            }
+            if (read.Buffer.PositionOf((byte)'\n') is { } end)
+            {
+                var line = read.Buffer.Slice(0, end);
+                var told = Parse(line);
+                reader.AdvanceTo(read.Buffer.GetPosition(1, end));
+                if (told is not null)
+                {
+                    return told;
+                }
+                continue;
+            }
+            if (read.IsCompleted)
+            {
+                return null;
+            }
+            if (read.Buffer.Length > MostEventBytes)
+            {
+                throw new HostException(
+                    $"{socket.Name} tells of an event in more than {MostEventBytes >> 20} MiB: that is none"
+                );
+            }
+            reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
+    }
+
+    private DockerEvent? Parse(ReadOnlySequence<byte> line)
+    {
+        var json = new Utf8JsonReader(line);
+        try
+        {
+            return line.IsEmpty || (line.Length == 1 && line.FirstSpan[0] == '\r')
+                ? null
+                : JsonSerializer.Deserialize(ref json, EngineJson.Default.DockerEvent);
+        }
+        catch (JsonException exception)
+        {
+            throw socket.NotUnderstood("GET /events", exception);
+        }
+    }
+}
+
+/// <summary>A container in the answer to <c>GET /containers/json</c>.</summary>
+internal sealed record DockerListed
+{
+    public required string Id { get; init; }
+    public IReadOnlyList<string>? Names { get; init; }
+    public string? State { get; init; }
+    public Dictionary<string, string?>? Labels { get; init; }
+    public DockerHostConfig? HostConfig { get; init; }
+
+    /// <summary>Whether it may have a process.</summary>
+    [JsonIgnore]
+    public bool MayRun => State is not ("created" or "exited" or "dead");
+}
+
+/// <summary>The answer to <c>GET /containers/NAME/json</c>.</summary>
+internal sealed record DockerContainer
+{
+    public required string Id { get; init; }
+    public required string Name { get; init; }
+    public required DockerState State { get; init; }
+    public DockerConfig? Config { get; init; }
+    public DockerHostConfig? HostConfig { get; init; }
+}
+
+/// <summary>How a container is; its process has the number 0 while there is none.</summary>
+internal sealed record DockerState(int Pid);
+
+/// <summary>What a container was made with.</summary>
+internal sealed record DockerConfig(Dictionary<string, string?>? Labels);
+
+/// <summary>What a container was made with, as far as the host is concerned.</summary>
+internal sealed record DockerHostConfig(string? NetworkMode);
+
+/// <summary>One line of the answer to <c>GET /events</c>.</summary>
+internal sealed record DockerEvent(string? Action, DockerActor? Actor);
+
+/// <summary>Whom an event is about.</summary>
+internal sealed record DockerActor(Dictionary<string, string?>? Attributes);
+
+/// <summary>Why something was refused.</summary>
+internal sealed record DockerError([property: JsonPropertyName("message")] string? Message);

@@ -1,0 +1,260 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Engines;
+
+/// <summary>
+/// Asks an engine by HTTP over the unix socket that it listens at. Connections are kept for the next request; no answer
+/// is waited for without end, and none is read that is larger than <see cref="MostBytes"/>.
+/// </summary>
+internal sealed class EngineSocket : IDisposable
+{
+    /// <summary>The most that an answer may have: room for some ten thousand containers.</summary>
+    public const int MostBytes = 64 * 1024 * 1024;
+
+    /// <summary>How long an answer is waited for.</summary>
+    public static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(30);
+
+    private readonly HttpClient http;
+    private readonly ImmutableArray<string> paths;
+    private readonly TimeSpan patience;
+
+    /// <summary>Connects to nobody yet.</summary>
+    /// <param name="engine">Whose sockets they are.</param>
+    /// <param name="paths">Where it may listen: the first socket at which somebody does is the one.</param>
+    /// <param name="patience">How long an answer is waited for; null for <see cref="DefaultPatience"/>.</param>
+    public EngineSocket(Engine engine, ImmutableArray<string> paths, TimeSpan? patience = null)
+    {
+        this.paths = paths;
+        this.patience = patience ?? DefaultPatience;
+        Name = engine.ToString().ToLowerInvariant();
+        http = new HttpClient(
+            new SocketsHttpHandler
+            {
+                ConnectCallback = async (_, token) => await ConnectAsync(token),
+                UseProxy = false,
+                UseCookies = false,
+                AllowAutoRedirect = false,
+                ActivityHeadersPropagator = null,
+            }
+        )
+        {
+            BaseAddress = new Uri("http://localhost"),
+            Timeout = Timeout.InfiniteTimeSpan,
+            MaxResponseContentBufferSize = MostBytes,
+        };
+    }
+
+    /// <summary>The engine's name, as in messages.</summary>
+    public string Name { get; }
+
+    /// <summary>Asks, and waits for the whole answer; null where nobody listens.</summary>
+    /// <param name="request">What to ask; it is disposed of.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="longer">What the engine itself may take for the answer, besides.</param>
+    /// <exception cref="HostException">Somebody listens and does not answer, or breaks HTTP.</exception>
+    public async Task<EngineAnswer?> AskAsync(
+        HttpRequestMessage request,
+        CancellationToken cancellationToken,
+        TimeSpan longer = default
+    )
+    {
+        using (request)
+        {
+            using var response = await SendAsync(
+                request,
+                HttpCompletionOption.ResponseContentRead,
+                patience + longer,
+                cancellationToken
+            );
+            return response is null
+                ? null
+                : new EngineAnswer(
+                    this,
+                    Words(request),
+                    response.StatusCode,
+                    // All of it has been read already.
+                    await response.Content.ReadAsByteArrayAsync(CancellationToken.None),
+                    // As it is: the engines leave out the quotation marks that HTTP wants.
+                    response.Headers.NonValidated.TryGetValues("ETag", out var tag)
+                        ? tag.ToString()
+                        : null
+                );
+        }
+    }
+
+    /// <summary>Asks for an answer that goes on and on, and waits for its beginning.</summary>
+    /// <param name="request">What to ask; it is disposed of.</param>
+    /// <param name="expected">The status of an answer that does.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>What follows.</returns>
+    /// <exception cref="HostException">Nobody listens, or there is no such answer.</exception>
+    public async Task<Stream> OpenAsync(
+        HttpRequestMessage request,
+        HttpStatusCode expected,
+        CancellationToken cancellationToken
+    )
+    {
+        using (request)
+        {
+            var response =
+                await SendAsync(
+                    request,
+                    HttpCompletionOption.ResponseHeadersRead,
+                    patience,
+                    cancellationToken
+                ) ?? throw NotThere();
+            if (response.StatusCode != expected)
+            {
+                response.Dispose();
+                throw new HostException(
+                    $"{Name} answered {Words(request)} with status {(int)response.StatusCode} instead of telling what happens"
+                );
+            }
+            return await response.Content.ReadAsStreamAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>That nobody listens, where somebody has to.</summary>
+    public HostException NotThere() =>
+        new($"{Name} does not run: nobody listens at {string.Join(" or ", paths)}");
+
+    /// <summary>That an answer is not what its engine's documentation says.</summary>
+    public HostException NotUnderstood(string request, Exception reason) =>
+        new($"{Name}'s answer to {request} cannot be understood: {reason.Message}", reason);
+
+    /// <inheritdoc/>
+    public void Dispose() => http.Dispose();
+
+    private async Task<HttpResponseMessage?> SendAsync(
+        HttpRequestMessage request,
+        HttpCompletionOption completion,
+        TimeSpan most,
+        CancellationToken cancellationToken
+    )
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(most);
+        try
+        {
+            return await http.SendAsync(request, completion, deadline.Token);
+        }
+        catch (OperationCanceledException exception)
+            when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new HostException(
+                $"{Name} did not answer {Words(request)} within {most.TotalSeconds:0.#} s: look at how its daemon is",
+                exception
+            );
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        {
+            return Refusal(exception) switch
+            {
+                SocketError.AddressNotAvailable or SocketError.ConnectionRefused => null,
+                SocketError.AccessDenied => throw new HostException(
+                    $"{Name} may not be asked at {string.Join(" or ", paths)}: permission denied; this needs root",
+                    exception
+                ),
+                _ => throw new HostException(
+                    $"{Name} does not answer {Words(request)} at {string.Join(" or ", paths)}: {exception.GetBaseException().Message}",
+                    exception
+                ),
+            };
+        }
+    }
+
+    private async Task<Stream> ConnectAsync(CancellationToken cancellationToken)
+    {
+        SocketException? refusal = null;
+        foreach (var path in paths)
+        {
+            var socket = new Socket(
+                AddressFamily.Unix,
+                SocketType.Stream,
+                ProtocolType.Unspecified
+            );
+            try
+            {
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
+                return new NetworkStream(socket, ownsSocket: true);
+            }
+            catch (SocketException exception)
+            {
+                socket.Dispose();
+                // That one may not be used says more than that another is not there.
+                if (
+                    refusal is null
+                    || exception.SocketErrorCode
+                        is not (SocketError.AddressNotAvailable or SocketError.ConnectionRefused)
+                )
+                {
+                    refusal = exception;
+                }
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        }
+        throw refusal!;
+    }
+
+    /// <summary>Why no connection was made; null where one was.</summary>
+    private static SocketError? Refusal(Exception exception) =>
+        exception
+            is HttpRequestException
+            {
+                HttpRequestError: HttpRequestError.ConnectionError,
+                InnerException: SocketException socket,
+            }
+            ? socket.SocketErrorCode
+            : null;
+
+    private static string Words(HttpRequestMessage request) =>
+        $"{request.Method} {(request.RequestUri is { IsAbsoluteUri: true } whole ? whole.AbsolutePath : request.RequestUri!.OriginalString.Split('?')[0])}";
+}
+
+/// <summary>What an engine answered.</summary>
+/// <param name="From">Who answered.</param>
+/// <param name="Request">What it was asked, for messages.</param>
+/// <param name="Status">The status of HTTP.</param>
+/// <param name="Body">The JSON.</param>
+/// <param name="Tag">By which a later change can say what it is a change of (RFC 9110, section 8.8.3).</param>
+internal sealed record EngineAnswer(
+    EngineSocket From,
+    string Request,
+    HttpStatusCode Status,
+    byte[] Body,
+    string? Tag
+)
+{
+    /// <summary>Whether the engine did what it was asked.</summary>
+    public bool IsGood => (int)Status is >= 200 and < 300;
+
+    /// <summary>What it said.</summary>
+    /// <exception cref="HostException">It is no such thing.</exception>
+    public T Read<T>(JsonTypeInfo<T> type)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(Body, type)
+                ?? throw new JsonException("there is nothing in it");
+        }
+        catch (JsonException exception)
+        {
+            throw From.NotUnderstood(Request, exception);
+        }
+    }
+
+    /// <summary>That the engine refused, in its own words.</summary>
+    public HostException Refused(string? words) =>
+        new(
+            $"{From.Name} refused {Request}: {(string.IsNullOrWhiteSpace(words) ? $"status {(int)Status}" : words.Trim())}"
+        );
+}

@@ -1,0 +1,333 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Http.Json;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Engines;
+
+/// <summary>
+/// LXD, and Incus by the same API (LXD's rest-api.md, version 1.0). Only containers of the project <c>default</c> are
+/// looked at, and no virtual machines: those have no network namespace.
+/// </summary>
+public sealed class LxdEngine : IContainerEngine
+{
+    private const string Instances = "/1.0/instances";
+    private const string Prefix = "instance-";
+    private const int MostTries = 5;
+    private static readonly TimeSpan OperationPatience = TimeSpan.FromSeconds(60);
+
+    // What changes which containers there are, what they are called, what they are given, or their namespaces.
+    private static readonly string[] Actions =
+    [
+        "created",
+        "started",
+        "stopped",
+        "shutdown",
+        "restarted",
+        "paused",
+        "resumed",
+        "renamed",
+        "updated",
+        "restored",
+        "deleted",
+    ];
+
+    private readonly EngineSocket socket;
+    private readonly ImmutableArray<string> containers;
+    private readonly LxcMonitor monitor;
+    private readonly ContainerProcesses processes;
+
+    /// <summary>The door to LXD or Incus; nothing is asked yet.</summary>
+    /// <param name="engine">Which of the two.</param>
+    /// <param name="root">The root directory of the host that it runs on: none for this one, else such as <c>/proc/PID/root</c>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Another engine.</exception>
+    public LxdEngine(Engine engine, string root = "")
+    {
+        Engine = engine;
+        string[] directories = engine switch
+        {
+            Engine.Lxd => ["/var/lib/lxd", "/var/snap/lxd/common/lxd"],
+            Engine.Incus => ["/var/lib/incus", "/run/incus"],
+            _ => throw new ArgumentOutOfRangeException(nameof(engine), engine, null),
+        };
+        socket = new EngineSocket(
+            engine,
+            [.. directories.Select(directory => $"{root}{directory}/unix.socket")]
+        );
+        containers = [.. directories.Select(directory => $"{directory}/containers")];
+        monitor = new LxcMonitor(root);
+        processes = new ContainerProcesses(root);
+    }
+
+    /// <inheritdoc/>
+    public Engine Engine { get; }
+
+    /// <inheritdoc/>
+    public async Task<ImmutableArray<ContainerSighting>?> ListAsync(
+        CancellationToken cancellationToken
+    )
+    {
+        if (await GetAsync($"{Instances}?recursion=1", cancellationToken) is not { } answer)
+        {
+            return null;
+        }
+        var found = ImmutableArray.CreateBuilder<ContainerSighting>();
+        foreach (
+            var one in Read(answer, EngineJson.Default.LxdInstancesAnswer)
+                .OfType<LxdInstance>()
+                .Where(one => one.IsContainer)
+                .OrderBy(one => one.Name, StringComparer.Ordinal)
+        )
+        {
+            found.Add(await SeeAsync(one, cancellationToken));
+        }
+        return found.DrainToImmutable();
+    }
+
+    /// <inheritdoc/>
+    public async Task<ContainerSighting?> FindAsync(
+        string name,
+        CancellationToken cancellationToken
+    )
+    {
+        var answer = await GetAsync(PathOf(name), cancellationToken);
+        if (answer is null or { Status: HttpStatusCode.NotFound })
+        {
+            return null;
+        }
+        var one = Read(answer, EngineJson.Default.LxdInstanceAnswer);
+        return one.IsContainer && one.Name == name ? await SeeAsync(one, cancellationToken) : null;
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<ContainerEvent> WatchAsync(
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
+    {
+        await using var events = await EventSocket.OpenAsync(
+            socket,
+            "/1.0/events?type=lifecycle",
+            cancellationToken
+        );
+        await events.BeginAsync(cancellationToken);
+        yield return new ContainerEvent(null, "watching");
+        while (await events.ReadAsync(cancellationToken) is { } message)
+        {
+            foreach (var one in Events(Parse(message)))
+            {
+                yield return one;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// A NIC that is changed is taken from a running container and given anew. Neither engine lets a device be taken away
+    /// by itself: all of the container's configuration is written back as it was read, unless somebody has changed it
+    /// meanwhile.
+    /// </remarks>
+    public async Task SetNicAsync(
+        string name,
+        string device,
+        NicDevice? nic,
+        CancellationToken cancellationToken
+    )
+    {
+        for (var tries = 1; ; tries++)
+        {
+            var answer = await GetAsync(PathOf(name), cancellationToken) ?? throw socket.NotThere();
+            if (answer.Status is HttpStatusCode.NotFound && nic is null)
+            {
+                return;
+            }
+            var one = Read(answer, EngineJson.Default.LxdInstanceAnswer);
+            var there = one.ExpandedDevices?.GetValueOrDefault(device);
+            if (nic is null && there is null)
+            {
+                return;
+            }
+            RefuseForeign(one, device, nic?.Mark);
+            var request = nic is null
+                ? Request(HttpMethod.Put, name, one.Without(device), answer.Tag)
+                : Request(HttpMethod.Patch, name, LxdChange.Of(device, nic), answer.Tag);
+            var changed =
+                await socket.AskAsync(request, cancellationToken) ?? throw socket.NotThere();
+            if (changed.Status is HttpStatusCode.PreconditionFailed && tries < MostTries)
+            {
+                continue;
+            }
+            await FinishAsync(Good(changed), cancellationToken);
+            return;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        socket.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Refuses to touch what is somebody else's.</summary>
+    private void RefuseForeign(LxdInstance one, string device, string? mark)
+    {
+        if (one.ExpandedDevices?.GetValueOrDefault(device) is not { } there)
+        {
+            return;
+        }
+        var owner = LxdDevice.Mark(there);
+        var isOwn = one.Devices?.ContainsKey(device) == true;
+        if (isOwn && owner is not null && (mark is null || mark == owner))
+        {
+            return;
+        }
+        var whose =
+            !isOwn ? "by a profile"
+            : owner is null ? "that is not Weft's"
+            : $"of the overlay '{owner}'";
+        throw new HostException(
+            $"{socket.Name} container {one.Name} has a device '{device}' already, {whose}: rename or remove it"
+        );
+    }
+
+    /// <summary>Waits for what the engine does in the background.</summary>
+    private async Task FinishAsync(EngineAnswer answer, CancellationToken cancellationToken)
+    {
+        if (answer.Status is not HttpStatusCode.Accepted)
+        {
+            return;
+        }
+        var operation = Read(answer, EngineJson.Default.LxdOperationAnswer);
+        var waited =
+            await socket.AskAsync(
+                new HttpRequestMessage(
+                    HttpMethod.Get,
+                    $"/1.0/operations/{Uri.EscapeDataString(operation.Id)}/wait?timeout={OperationPatience.TotalSeconds:0}"
+                ),
+                cancellationToken,
+                OperationPatience
+            ) ?? throw socket.NotThere();
+        // One that has succeeded may be gone by the time that it is waited for.
+        if (waited.Status is HttpStatusCode.NotFound)
+        {
+            return;
+        }
+        var outcome = Read(waited, EngineJson.Default.LxdOperationAnswer);
+        if (outcome.StatusCode != LxdOperation.Success)
+        {
+            throw answer.Refused(
+                outcome.Error is { Length: > 0 } words
+                    ? words
+                    : $"not done after {OperationPatience.TotalSeconds:0} s ({outcome.Status})"
+            );
+        }
+    }
+
+    private async Task<ContainerSighting> SeeAsync(
+        LxdInstance one,
+        CancellationToken cancellationToken
+    )
+    {
+        var process = one.MayRun ? await FirstProcessAsync(one.Name, cancellationToken) : 0;
+        var place = process > 0 ? processes.NamespaceOf(process) : null;
+        return new ContainerSighting
+        {
+            Key = new ContainerKey(Engine, one.Name),
+            Id = one.Uuid,
+            Namespace = place,
+            SharesHostNetwork = processes.IsHostsOwn(place),
+            Labels = one.Labels,
+            Nics = one.Nics,
+        };
+    }
+
+    private async Task<int> FirstProcessAsync(string name, CancellationToken cancellationToken)
+    {
+        foreach (var directory in containers)
+        {
+            if (monitor.FirstProcess(directory, name) is { } process)
+            {
+                return process;
+            }
+        }
+        // It has ended meanwhile, or liblxc names its socket by other rules.
+        var answer = await GetAsync($"{PathOf(name)}/state", cancellationToken);
+        return answer is null or { Status: HttpStatusCode.NotFound }
+            ? 0
+            : Read(answer, EngineJson.Default.LxdStateAnswer).Pid;
+    }
+
+    private Task<EngineAnswer?> GetAsync(string path, CancellationToken cancellationToken) =>
+        socket.AskAsync(new HttpRequestMessage(HttpMethod.Get, path), cancellationToken);
+
+    private static HttpRequestMessage Request(
+        HttpMethod method,
+        string name,
+        LxdChange change,
+        string? tag
+    )
+    {
+        var request = new HttpRequestMessage(method, PathOf(name))
+        {
+            Content = JsonContent.Create(change, EngineJson.Default.LxdChange),
+        };
+        if (tag is not null)
+        {
+            request.Headers.TryAddWithoutValidation("If-Match", tag);
+        }
+        return request;
+    }
+
+    /// <summary>A path takes no account of names that are nothing but dots; neither engine has such.</summary>
+    private static string PathOf(string name) =>
+        $"{Instances}/{Uri.EscapeDataString(name.Trim('.').Length == 0 ? "-" : name)}";
+
+    private static T Read<T>(EngineAnswer answer, JsonTypeInfo<LxdAnswer<T>> type)
+        where T : class =>
+        Good(answer).Read(type).Metadata
+        ?? throw answer.From.NotUnderstood(
+            answer.Request,
+            new JsonException("there is nothing in it")
+        );
+
+    private static EngineAnswer Good(EngineAnswer answer) =>
+        answer.IsGood
+            ? answer
+            : throw answer.Refused(answer.Read(EngineJson.Default.LxdError).Error);
+
+    private LxdEvent Parse(ReadOnlyMemory<byte> message)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(message.Span, EngineJson.Default.LxdEvent)
+                ?? throw new JsonException("there is nothing in it");
+        }
+        catch (JsonException exception)
+        {
+            throw socket.NotUnderstood("GET /1.0/events", exception);
+        }
+    }
+
+    private static IEnumerable<ContainerEvent> Events(LxdEvent told)
+    {
+        if (
+            told.Metadata is not { Action: { } action, Source: { } source }
+            || !action.StartsWith(Prefix, StringComparison.Ordinal)
+            || !Actions.Contains(action[Prefix.Length..])
+            || !source.StartsWith($"{Instances}/", StringComparison.Ordinal)
+        )
+        {
+            yield break;
+        }
+        var word = action[Prefix.Length..];
+        var name = source[(Instances.Length + 1)..].Split('?', '/')[0];
+        yield return new ContainerEvent(Uri.UnescapeDataString(name), word);
+        if (word == "renamed")
+        {
+            yield return new ContainerEvent(told.Metadata.Context?.OldName, word);
+        }
+    }
+}

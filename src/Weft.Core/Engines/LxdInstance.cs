@@ -1,0 +1,204 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Weft.Core.Addressing;
+
+namespace Weft.Core.Engines;
+
+/// <summary>What every answer of LXD and Incus has around it.</summary>
+internal sealed record LxdAnswer<T>([property: JsonPropertyName("metadata")] T? Metadata)
+    where T : class;
+
+/// <summary>Why something was refused.</summary>
+internal sealed record LxdError([property: JsonPropertyName("error")] string? Error);
+
+/// <summary>An instance, as <c>GET /1.0/instances/NAME</c> answers.</summary>
+internal sealed record LxdInstance : LxdChange
+{
+    private const string UserPrefix = "user.";
+
+    [JsonPropertyName("name")]
+    public required string Name { get; init; }
+
+    [JsonPropertyName("type")]
+    public string? Type { get; init; }
+
+    [JsonPropertyName("status_code")]
+    public int StatusCode { get; init; }
+
+    [JsonPropertyName("expanded_config")]
+    public Dictionary<string, string?>? ExpandedConfig { get; init; }
+
+    [JsonPropertyName("expanded_devices")]
+    public Dictionary<string, Dictionary<string, string?>?>? ExpandedDevices { get; init; }
+
+    /// <summary>Whether it is a container, and no virtual machine.</summary>
+    [JsonIgnore]
+    public bool IsContainer => Type is "container";
+
+    /// <summary>Whether it may have a process.</summary>
+    [JsonIgnore]
+    public bool MayRun => StatusCode != LxdOperation.Stopped;
+
+    /// <summary>What tells it from all others, whatever it is called.</summary>
+    [JsonIgnore]
+    public string Uuid => Config?.GetValueOrDefault("volatile.uuid") ?? Name;
+
+    /// <summary>The configuration's keys below <c>user.</c>, those of profiles too.</summary>
+    [JsonIgnore]
+    public ImmutableSortedDictionary<string, string> Labels =>
+        ExpandedConfig
+            ?.Where(one => one.Key.StartsWith(UserPrefix, StringComparison.Ordinal))
+            .ToDictionary(one => one.Key[UserPrefix.Length..], one => one.Value)
+            .Sorted()
+        ?? Core.Engines.Labels.None;
+
+    /// <summary>The instance's own devices of type <c>nic</c>.</summary>
+    [JsonIgnore]
+    public ImmutableSortedDictionary<string, NicDevice> Nics =>
+        (Devices ?? [])
+            .Where(device => device.Value?.GetValueOrDefault("type") == "nic")
+            .ToImmutableSortedDictionary(
+                device => device.Key,
+                device => LxdDevice.Read(device.Key, device.Value!, Config ?? []),
+                StringComparer.Ordinal
+            );
+
+    /// <summary>The whole instance to be written back, without one device.</summary>
+    public LxdChange Without(string device) =>
+        new()
+        {
+            Devices = (Devices ?? [])
+                .Where(one => one.Key != device)
+                .ToDictionary(one => one.Key, one => one.Value),
+            Architecture = Architecture,
+            Config = Config,
+            Description = Description,
+            Ephemeral = Ephemeral,
+            Profiles = Profiles,
+            Stateful = Stateful,
+        };
+}
+
+/// <summary>How an instance is; its first process has the number 0 while there is none.</summary>
+internal sealed record LxdState([property: JsonPropertyName("pid")] int Pid);
+
+/// <summary>What the engine does in the background.</summary>
+internal sealed record LxdOperation
+{
+    /// <summary>The status code of an instance that does not run (rest-api.md, "List of current status codes").</summary>
+    public const int Stopped = 102;
+
+    /// <summary>The status code of what has been done.</summary>
+    public const int Success = 200;
+
+    [JsonPropertyName("id")]
+    public required string Id { get; init; }
+
+    [JsonPropertyName("status")]
+    public string? Status { get; init; }
+
+    [JsonPropertyName("status_code")]
+    public int StatusCode { get; init; }
+
+    [JsonPropertyName("err")]
+    public string? Error { get; init; }
+}
+
+/// <summary>What can be written of an instance: all of it, or what a patch has.</summary>
+internal record LxdChange
+{
+    [JsonPropertyName("architecture")]
+    public JsonElement? Architecture { get; init; }
+
+    [JsonPropertyName("config")]
+    public Dictionary<string, string?>? Config { get; init; }
+
+    [JsonPropertyName("description")]
+    public JsonElement? Description { get; init; }
+
+    [JsonPropertyName("devices")]
+    public Dictionary<string, Dictionary<string, string?>?>? Devices { get; init; }
+
+    [JsonPropertyName("ephemeral")]
+    public JsonElement? Ephemeral { get; init; }
+
+    [JsonPropertyName("profiles")]
+    public JsonElement? Profiles { get; init; }
+
+    [JsonPropertyName("stateful")]
+    public JsonElement? Stateful { get; init; }
+
+    /// <summary>A patch that sets one device.</summary>
+    public static LxdChange Of(string device, NicDevice nic) =>
+        new() { Devices = new() { [device] = LxdDevice.Write(nic) } };
+}
+
+/// <summary>A NIC as LXD and Incus have it: keys and texts (reference/devices_nic.md, <c>nictype: bridged</c>).</summary>
+internal static class LxdDevice
+{
+    // Any key below user. may be on a device; the engines pass it over.
+    private const string MarkKey = "user.weft";
+
+    /// <summary>Whose device it is; null where it is not Weft's.</summary>
+    public static string? Mark(Dictionary<string, string?> device) =>
+        device.GetValueOrDefault(MarkKey);
+
+    /// <summary>Reads it. What its user has left to the engine is where the engine keeps what it chose.</summary>
+    public static NicDevice Read(
+        string name,
+        Dictionary<string, string?> device,
+        Dictionary<string, string?> config
+    )
+    {
+        string? Of(string key) =>
+            device.GetValueOrDefault(key) ?? config.GetValueOrDefault($"volatile.{name}.{key}");
+        return new NicDevice
+        {
+            Parent = Of("parent") ?? "",
+            Interface = Of("name") ?? name,
+            HostEnd = Of("host_name") ?? "",
+            Mac = MacAddress.TryParse(Of("hwaddr") ?? "", out var mac) ? mac : default,
+            Mtu = int.TryParse(Of("mtu"), out var mtu) ? mtu : 0,
+            Vlan = int.TryParse(Of("vlan"), out var vlan) ? vlan : null,
+            Mark = Mark(device),
+        };
+    }
+
+    /// <summary>Writes it.</summary>
+    public static Dictionary<string, string?> Write(NicDevice nic)
+    {
+        var device = new Dictionary<string, string?>
+        {
+            ["type"] = "nic",
+            ["nictype"] = "bridged",
+            ["parent"] = nic.Parent,
+            ["name"] = nic.Interface,
+            ["host_name"] = nic.HostEnd,
+            ["hwaddr"] = nic.Mac.ToString(),
+            ["mtu"] = $"{nic.Mtu}",
+        };
+        if (nic.Vlan is { } vlan)
+        {
+            device["vlan"] = $"{vlan}";
+        }
+        if (nic.Mark is { } mark)
+        {
+            device[MarkKey] = mark;
+        }
+        return device;
+    }
+}
+
+/// <summary>A message of <c>GET /1.0/events</c>.</summary>
+internal sealed record LxdEvent([property: JsonPropertyName("metadata")] LxdLifecycle? Metadata);
+
+/// <summary>What happened to whom.</summary>
+internal sealed record LxdLifecycle(
+    [property: JsonPropertyName("action")] string? Action,
+    [property: JsonPropertyName("source")] string? Source,
+    [property: JsonPropertyName("context")] LxdContext? Context
+);
+
+/// <summary>More about it.</summary>
+internal sealed record LxdContext([property: JsonPropertyName("old_name")] string? OldName);

@@ -1,0 +1,62 @@
+using Weft.Core.Engines;
+using Weft.Core.Overlays;
+
+namespace Weft.Labs;
+
+/// <summary>Real engines in the hosts of a lab, which then run the containers that else namespaces stand in for.</summary>
+internal static class LabEngines
+{
+    /// <summary>The programs that labs need for an engine, and the Debian package that each comes with.</summary>
+    public static IReadOnlyDictionary<string, string> ProgramsOf(Engine engine) =>
+        engine switch
+        {
+            Engine.Docker => With(("dockerd", "docker.io"), ("docker", "docker.io")),
+            Engine.Podman => With(("podman", "podman"), ("crun", "crun")),
+            Engine.Lxd => With(("lxd", "lxd"), ("lxc", "lxd")),
+            Engine.Incus => With(
+                ("/usr/libexec/incus/incusd", "incus-base"),
+                ("incus", "incus-client")
+            ),
+            _ => new Dictionary<string, string>(0),
+        };
+
+    /// <summary>The containers that engines are to make on a host.</summary>
+    public static IReadOnlyList<ContainerKey> On(Host host, Overlay overlay) =>
+        [
+            .. overlay
+                .Containers.Where(container =>
+                    container.Host == host.Name && container.Engine is not Engine.Netns
+                )
+                .Select(container => new ContainerKey(container.Engine, container.Name)),
+        ];
+
+    /// <summary>The command in a new host that starts the engines of these containers, and makes them.</summary>
+    public static IEnumerable<string> Start(IEnumerable<ContainerKey> containers) =>
+        [
+            "sh",
+            "-c",
+            LabDirectory.Script("host-engines.sh"),
+            "host-engines.sh",
+            .. containers.Select(container => $"{Word(container.Engine)}/{container.Name}"),
+        ];
+
+    /// <summary>The command in a host that runs a command in a container.</summary>
+    public static IEnumerable<string> Enter(ContainerKey container, IEnumerable<string> command) =>
+        [
+            "sh",
+            "-c",
+            LabDirectory.Script("host-enter.sh"),
+            "host-enter.sh",
+            Word(container.Engine),
+            container.Name,
+            .. command,
+        ];
+
+    private static string Word(Engine engine) => engine.ToString().ToLowerInvariant();
+
+    // Its containers are made of busybox alone.
+    private static Dictionary<string, string> With(params (string, string)[] programs) =>
+        programs
+            .Append(("busybox", "busybox-static"))
+            .ToDictionary(one => one.Item1, one => one.Item2);
+}
