@@ -254,7 +254,7 @@ public sealed class EngineAnswerTests
                 ([Frame("null")], "cannot be understood"),
                 (
                     [
-                        [0xff, 0xff, 0xff, 0xff],
+                        [0xf1, 0],
                     ],
                     "stopped telling"
                 ),
