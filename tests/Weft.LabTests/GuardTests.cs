@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
+using Weft.Core.Engines;
 using Weft.Core.Execution;
 using Weft.Core.Intents;
 using Weft.Core.Linux;
@@ -304,7 +305,7 @@ public sealed class GuardTests
         ImmutableArray<XfrmState> ReadStates() =>
             NetworkNamespace
                 .Run(
-                    Path.Combine(LinkReader.NamespaceDirectory, space.Name),
+                    Path.Combine(ContainerSighting.NamespaceDirectory, space.Name),
                     GuardReader.ReadStates
                 )!
                 .Value;
@@ -386,7 +387,7 @@ public sealed class GuardTests
         public ImmutableArray<XfrmPolicy> Read()
         {
             var read = NetworkNamespace.Run(
-                Path.Combine(LinkReader.NamespaceDirectory, Name),
+                Path.Combine(ContainerSighting.NamespaceDirectory, Name),
                 GuardReader.Read
             );
             Assert.Null(read.Problem);

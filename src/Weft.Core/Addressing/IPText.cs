@@ -55,7 +55,41 @@ public static class IPText
         [NotNullWhen(false)] out string? wrong
     )
     {
-        subnet = default;
+        if (!TryReadNetwork(text, isSubnet: true, out subnet, out wrong))
+        {
+            return false;
+        }
+        var bits = Bits(subnet.BaseAddress);
+        if (subnet.PrefixLength == bits)
+        {
+            subnet = default;
+            wrong = string.Create(
+                CultureInfo.InvariantCulture,
+                $"holds one address, and a network is for two hosts at least: write a prefix length of at most {bits - 1}"
+            );
+            return false;
+        }
+        return true;
+    }
+
+    /// <summary>Reads addresses in CIDR notation that begin with what is written: all that there are, one alone, or what lies between.</summary>
+    /// <param name="text">The addresses, such as <c>10.8.2.64/26</c> or <c>::/0</c>.</param>
+    /// <param name="network">The addresses.</param>
+    /// <param name="wrong">What is wrong and what to do, as the end of a sentence that begins with the text.</param>
+    public static bool TryReadNetwork(
+        string text,
+        out IPNetwork network,
+        [NotNullWhen(false)] out string? wrong
+    ) => TryReadNetwork(text, isSubnet: false, out network, out wrong);
+
+    private static bool TryReadNetwork(
+        string text,
+        bool isSubnet,
+        out IPNetwork network,
+        [NotNullWhen(false)] out string? wrong
+    )
+    {
+        network = default;
         var slash = text.IndexOf('/');
         var addressText = slash < 0 ? text : text[..slash];
         if (!TryReadAddress(addressText, out var address, out wrong))
@@ -73,7 +107,7 @@ public static class IPText
             return false;
         }
         var prefixText = text[(slash + 1)..];
-        if (prefixText == "0")
+        if (isSubnet && prefixText == "0")
         {
             wrong =
                 "holds every address there is: write a prefix length that leaves the others some";
@@ -85,22 +119,11 @@ public static class IPText
                 ? $"has a netmask: write the prefix length, {addressText}/{meant}"
                 : string.Create(
                     CultureInfo.InvariantCulture,
-                    $"has no prefix length from 1 to {bits - 1}: write {addressText}/{(bits == 32 ? 24 : 64)}, for example"
+                    $"has no prefix length from {(isSubnet ? 1 : 0)} to {(isSubnet ? bits - 1 : bits)}: write {addressText}/{(bits == 32 ? 24 : 64)}, for example"
                 );
             return false;
         }
-        if (prefix == bits)
-        {
-            wrong = string.Create(
-                CultureInfo.InvariantCulture,
-                $"holds one address, and a network is for two hosts at least: write a prefix length of at most {bits - 1}"
-            );
-            return false;
-        }
-        var first = FromNumber(
-            ToNumber(address) >> (bits - prefix) << (bits - prefix),
-            address.AddressFamily
-        );
+        var first = FromNumber(ToNumber(address) & ~HostMask(bits, prefix), address.AddressFamily);
         if (!first.Equals(address))
         {
             wrong = string.Create(
@@ -109,9 +132,33 @@ public static class IPText
             );
             return false;
         }
-        subnet = new IPNetwork(first, prefix);
+        network = new IPNetwork(first, prefix);
         return true;
     }
+
+    /// <summary>The first and the last address of a subnet or a part of one.</summary>
+    public static (UInt128 First, UInt128 Last) Ends(IPNetwork subnet)
+    {
+        var first = ToNumber(subnet.BaseAddress);
+        return (first, first | HostMask(Bits(subnet.BaseAddress), subnet.PrefixLength));
+    }
+
+    /// <summary>
+    /// The first and the last address of a subnet that a host can have. A subnet of two addresses has no other kind (RFC
+    /// 3021, RFC 6164); IPv6 has no broadcast.
+    /// </summary>
+    public static (UInt128 Lowest, UInt128 Highest) Hosts(IPNetwork subnet)
+    {
+        var bits = Bits(subnet.BaseAddress);
+        var (first, last) = Ends(subnet);
+        return subnet.PrefixLength >= bits - 1 ? (first, last)
+            : bits == 32 ? (first + 1, last - 1)
+            : (first + 1, last);
+    }
+
+    /// <summary>The bits of an address that a prefix leaves.</summary>
+    private static UInt128 HostMask(int bits, int prefix) =>
+        bits == prefix ? 0 : (UInt128.MaxValue >> (128 - (bits - prefix)));
 
     /// <summary>32 or 128: the length in bits of an address of this kind.</summary>
     public static int Bits(IPAddress address) =>
@@ -214,9 +261,8 @@ public static class IPText
 
     private static bool TryReadPrefix(string text, int bits, out int prefix) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out prefix)
-        && prefix >= 1
         && prefix <= bits
-        && text[0] != '0';
+        && (text == "0" || text[0] != '0');
 
     /// <summary>The prefix length that a netmask such as 255.255.255.0 stands for.</summary>
     private static int? PrefixOfMask(string text)

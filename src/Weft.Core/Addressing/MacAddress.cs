@@ -9,9 +9,26 @@ namespace Weft.Core.Addressing;
 /// <summary>A 48-bit Ethernet address, printed in lower case with colons as the kernel prints it.</summary>
 public readonly record struct MacAddress
 {
+    /// <summary>How many bytes it has.</summary>
+    public const int Length = 6;
+
     private readonly ulong value;
 
     private MacAddress(ulong bits) => value = bits;
+
+    /// <summary>The address of six bytes, as it is on the wire.</summary>
+    /// <exception cref="ArgumentException">They are not six.</exception>
+    public MacAddress(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length != Length)
+        {
+            throw new ArgumentException("an Ethernet address has six bytes", nameof(bytes));
+        }
+        foreach (var octet in bytes)
+        {
+            value = value << 8 | octet;
+        }
+    }
 
     /// <summary>Whether the address names a group of stations (IEEE 802, the lowest bit of the first octet).</summary>
     public bool IsMulticast => (value & 0x0100_0000_0000) != 0;

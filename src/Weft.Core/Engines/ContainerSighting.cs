@@ -16,6 +16,9 @@ public readonly record struct ContainerKey(Engine Engine, string Name)
 /// <summary>A container as its engine knows it.</summary>
 public sealed record ContainerSighting
 {
+    /// <summary>Where <c>ip netns</c> keeps its named network namespaces.</summary>
+    public const string NamespaceDirectory = "/run/netns";
+
     /// <summary>What runs it, and its name there.</summary>
     public required ContainerKey Key { get; init; }
 
@@ -44,6 +47,22 @@ public sealed record ContainerSighting
     /// <summary>The container's own devices of type <c>nic</c>, by name; only LXD and Incus have devices.</summary>
     public ImmutableSortedDictionary<string, NicDevice> Nics { get; init; } =
         ImmutableSortedDictionary<string, NicDevice>.Empty;
+
+    /// <summary>The file of a network namespace as iproute2 names it: by a name, or by a path.</summary>
+    public static string PathOf(string name) =>
+        name.Contains('/') ? name : $"{NamespaceDirectory}/{name}";
+
+    /// <summary>Whether it runs in a network namespace of its own, so that it can be given interfaces.</summary>
+    public bool IsReady => Namespace is not null && !SharesHostNetwork;
+
+    /// <summary>A named network namespace (ip-netns(8)), which is a container of engine <see cref="Overlays.Engine.Netns"/>.</summary>
+    public static ContainerSighting OfNamespace(string name) =>
+        new()
+        {
+            Key = new ContainerKey(Overlays.Engine.Netns, name),
+            Id = name,
+            Namespace = $"{NamespaceDirectory}/{name}",
+        };
 }
 
 /// <summary>A device of type <c>nic</c> of an LXD or Incus container, as far as Weft has to do with it.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.ComponentModel;
 using System.Globalization;
+using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Ipsec;
 using Weft.Core.Linux;
@@ -91,14 +92,21 @@ public sealed class Applier(
             counts.Operations += operations.Length;
             await host.TransactAsync(operations, patience, cancellationToken);
             // What a port was to give cannot be set up where the port could not be made.
-            var problems = PortErrors(current, await host.ReadSwitchAsync()).ToList();
-            if (problems.Count > 0)
+            var failed = FailedPorts(current, await host.ReadSwitchAsync())
+                .Where(row => changes.Exists(change => change.Name == row.Name))
+                .ToList();
+            if (failed.Count > 0)
             {
-                throw new HostException(string.Join("; ", problems));
+                throw new HostException(string.Join("; ", failed.Select(Words)))
+                {
+                    Items = [.. failed.Select(row => row.Name)],
+                };
             }
         }
+        await RunNicsAsync(current, Stage.AfterSwitch, progress, cancellationToken);
         await RunLinksAsync(current, Stage.AfterSwitch, counts, progress, cancellationToken);
         await RunIpsecAsync(current, Stage.Last, progress, cancellationToken);
+        await RunNicsAsync(current, Stage.Last, progress, cancellationToken);
         await RunLinksAsync(current, Stage.Last, counts, progress, cancellationToken);
     }
 
@@ -155,6 +163,33 @@ public sealed class Applier(
         }
     }
 
+    private async Task RunNicsAsync(
+        Plan current,
+        Stage stage,
+        IProgress<string>? progress,
+        CancellationToken cancellationToken
+    )
+    {
+        foreach (var change in current.NicsOf(stage))
+        {
+            progress?.Report("devices of containers");
+            var engine = host.Engines.Of(change.Container.Engine);
+            var (container, device) = (change.Container.Name, change.Device);
+            try
+            {
+                if (change.Replugs)
+                {
+                    await engine.SetNicAsync(container, device, null, cancellationToken);
+                }
+                await engine.SetNicAsync(container, device, change.Nic, cancellationToken);
+            }
+            catch (HostException exception)
+            {
+                throw new HostException(exception.Message, exception) { Items = [change.Name] };
+            }
+        }
+    }
+
     private static async Task RunLinksAsync(
         Plan current,
         Stage stage,
@@ -179,6 +214,34 @@ public sealed class Applier(
                 _ => "links that nothing needs any more",
             }
         );
+        try
+        {
+            await RunAsync(lines, cancellationToken);
+        }
+        catch (LinkBatchException exception)
+        {
+            throw new HostException(exception.Message, exception)
+            {
+                Items =
+                [
+                    .. current
+                        .Changes.OfType<BatchChange>()
+                        .Where(change =>
+                            exception.Failed is { } failed && change.Lines.Contains(failed)
+                        )
+                        .Select(change => change.Name),
+                ],
+            };
+        }
+        foreach (var change in checksums)
+        {
+            SetChecksums(change);
+        }
+    }
+
+    /// <summary>Runs the commands of a stage, those of one namespace together: the containers' before the host's, or after them.</summary>
+    private static async Task RunAsync(List<LinkCommand> lines, CancellationToken cancellationToken)
+    {
         var inContainers = lines
             .Where(line => line.Namespace is not null)
             .ToLookup(line => line.Namespace);
@@ -201,10 +264,6 @@ public sealed class Applier(
         {
             await LinkBatch.RunAsync(onHost, cancellationToken);
         }
-        foreach (var change in checksums)
-        {
-            SetChecksums(change);
-        }
     }
 
     private static void SetChecksums(ChecksumChange change)
@@ -217,7 +276,7 @@ public sealed class Applier(
                 return;
             }
             NetworkNamespace.Run(
-                Path.Combine(LinkReader.NamespaceDirectory, change.Namespace),
+                ContainerSighting.PathOf(change.Namespace),
                 () =>
                 {
                     Ethtool.LeaveChecksumsUndone(change.Link, change.LeavesUndone);
@@ -230,17 +289,25 @@ public sealed class Applier(
             throw new HostException(
                 $"checksums of {change.Link} could not be set: {exception.Message}",
                 exception
-            );
+            )
+            {
+                Items = [change.Name],
+            };
         }
     }
 
     private static IEnumerable<string> PortErrors(Plan current, SwitchObservation seen) =>
+        FailedPorts(current, seen).Select(Words);
+
+    private static IEnumerable<InterfaceRow> FailedPorts(Plan current, SwitchObservation seen) =>
         from port in seen.Ports.Values
         where port.Mark == current.Overlay
         from row in port.Interfaces
         where row.Problem is not null
         orderby row.Name
-        select $"port {row.Name}: {row.Problem}";
+        select row;
+
+    private static string Words(InterfaceRow row) => $"port {row.Name}: {row.Problem}";
 
     private sealed class Counts
     {

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Text;
 using System.Text.RegularExpressions;
+using Weft.Core.Engines;
 using Weft.Core.Linux;
 using Weft.Core.Planning;
 
@@ -10,7 +11,8 @@ namespace Weft.Core.Execution;
 internal static partial class LinkBatch
 {
     /// <summary>Runs the commands, which are all of one network namespace, in order.</summary>
-    /// <exception cref="HostException">A command failed; those before it have been carried out.</exception>
+    /// <exception cref="LinkBatchException">A command failed; those before it have been carried out.</exception>
+    /// <exception cref="HostException"><c>ip</c> is missing.</exception>
     public static async Task RunAsync(
         IReadOnlyList<LinkCommand> commands,
         CancellationToken cancellationToken
@@ -21,9 +23,7 @@ internal static partial class LinkBatch
             return;
         }
         var input = string.Join('\n', commands.Select(command => command.Line)) + "\n";
-        string[] program = commands[0].Namespace is { } name
-            ? ["ip", "-n", name, "-batch", "-"]
-            : ["ip", "-batch", "-"];
+        string[] program = ["ip", "-batch", "-"];
         ToolResult result;
         try
         {
@@ -31,7 +31,17 @@ internal static partial class LinkBatch
             result = await Tool.RunAsync(
                 program,
                 Encoding.UTF8.GetBytes(input),
+                within: commands[0].Namespace is { } space ? ContainerSighting.PathOf(space) : null,
                 cancellationToken: CancellationToken.None
+            );
+        }
+        catch (Exception exception)
+            when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new LinkBatchException(
+                $"network namespace {commands[0].Namespace} went away: its container has ended",
+                commands[0],
+                exception
             );
         }
         catch (Win32Exception exception)
@@ -44,11 +54,11 @@ internal static partial class LinkBatch
         cancellationToken.ThrowIfCancellationRequested();
         if (result.ExitCode != 0)
         {
-            throw new HostException(Explain(commands, result.Errors));
+            throw Failure(commands, result.Errors);
         }
     }
 
-    private static string Explain(IReadOnlyList<LinkCommand> commands, string errors)
+    private static LinkBatchException Failure(IReadOnlyList<LinkCommand> commands, string errors)
     {
         var failed = FailedLine().Match(errors);
         var words = FailedLine().Replace(errors, "").Trim().ReplaceLineEndings("; ");
@@ -57,8 +67,8 @@ internal static partial class LinkBatch
             && int.Parse(failed.Groups["line"].ValueSpan) is var line
             && line >= 1
             && line <= commands.Count
-            ? $"`{commands[line - 1]}` failed: {words}"
-            : $"ip failed: {words}";
+            ? new LinkBatchException($"`{commands[line - 1]}` failed: {words}", commands[line - 1])
+            : new LinkBatchException($"ip failed: {words}", null);
     }
 
     [GeneratedRegex(
@@ -67,4 +77,18 @@ internal static partial class LinkBatch
         matchTimeoutMilliseconds: 1000
     )]
     private static partial Regex FailedLine();
+}
+
+/// <summary>A link command failed.</summary>
+/// <param name="message">Which, and why, in the words of <c>ip</c>.</param>
+/// <param name="failed">The command; null where nobody knows.</param>
+/// <param name="inner">What led to it.</param>
+internal sealed class LinkBatchException(
+    string message,
+    LinkCommand? failed,
+    Exception? inner = null
+) : Exception(message, inner)
+{
+    /// <summary>The command that failed; null where nobody knows.</summary>
+    public LinkCommand? Failed { get; } = failed;
 }

@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 using Weft.Core.Addressing;
+using Weft.Core.Engines;
 using Weft.Core.Ipsec;
 using Weft.Core.Overlays;
 
@@ -46,9 +47,6 @@ public sealed record HostIntent
 
     /// <summary>The containers' places.</summary>
     public ImmutableArray<AttachmentIntent> Attachments { get; init; } = [];
-
-    /// <summary>The containers that this host's overlay names but that no engine here can attach yet.</summary>
-    public ImmutableArray<Container> Unattachable { get; init; } = [];
 
     /// <summary>The intent of a host from which the overlay goes away.</summary>
     public static HostIntent Nothing(string overlay, string host) =>
@@ -106,6 +104,9 @@ public sealed record PortIntent
 
     /// <summary>The other host, for a tunnel.</summary>
     public string? Peer { get; init; }
+
+    /// <summary>Whether a container's engine makes the port too, unmarked: Weft marks what it finds.</summary>
+    public bool IsMadeByEngine { get; init; }
 }
 
 /// <summary>A link that Weft makes on a host with iproute2.</summary>
@@ -197,8 +198,20 @@ public readonly record struct InterfaceAddress(IPAddress Address, int PrefixLeng
 /// <summary>A container's interface in one network.</summary>
 public sealed record AttachmentIntent
 {
-    /// <summary>The container's name, which is also that of its network namespace.</summary>
+    /// <summary>The container's name.</summary>
     public required string Container { get; init; }
+
+    /// <summary>What runs the container.</summary>
+    public required Engine Engine { get; init; }
+
+    /// <summary>The container, as its engine knows it.</summary>
+    public ContainerKey Key => new(Engine, Container);
+
+    /// <summary>The engine's own device that makes the interface; null where Weft makes it, of a veth pair.</summary>
+    public NicDevice? Nic { get; init; }
+
+    /// <summary>What else the container reaches by this interface.</summary>
+    public ImmutableArray<Route> Routes { get; init; } = [];
 
     /// <summary>The network.</summary>
     public required string Network { get; init; }

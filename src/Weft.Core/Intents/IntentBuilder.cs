@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Weft.Core.Addressing;
+using Weft.Core.Engines;
 using Weft.Core.Ipsec;
 using Weft.Core.Overlays;
 
@@ -15,8 +16,14 @@ public static class IntentBuilder
     /// <param name="overlay">The overlay.</param>
     /// <param name="hostName">One of the overlay's hosts.</param>
     /// <param name="kernelDatapath">Whether the host's kernel has Open vSwitch's datapath.</param>
+    /// <param name="containers">The host's containers, with all their addresses; if not given: those of the file.</param>
     /// <exception cref="ArgumentException">The overlay has no such host.</exception>
-    public static HostIntent Build(Overlay overlay, string hostName, bool kernelDatapath)
+    public static HostIntent Build(
+        Overlay overlay,
+        string hostName,
+        bool kernelDatapath,
+        IEnumerable<Container>? containers = null
+    )
     {
         var host =
             overlay.Hosts.FirstOrDefault(host => host.Name == hostName)
@@ -37,7 +44,10 @@ public static class IntentBuilder
         {
             draft.AddNetwork(network);
         }
-        foreach (var container in overlay.Containers.Where(container => container.Host == hostName))
+        foreach (
+            var container in containers
+                ?? overlay.Containers.Where(container => container.Host == hostName)
+        )
         {
             draft.AddContainer(container);
         }
@@ -66,7 +76,6 @@ public static class IntentBuilder
             Links = draft.Links.ToImmutable(),
             InternalLinks = draft.InternalLinks.ToImmutable(),
             Attachments = draft.Attachments.ToImmutable(),
-            Unattachable = draft.Unattachable.ToImmutable(),
         };
     }
 
@@ -115,8 +124,6 @@ public static class IntentBuilder
             ImmutableArray.CreateBuilder<InternalLinkIntent>();
         public ImmutableArray<AttachmentIntent>.Builder Attachments { get; } =
             ImmutableArray.CreateBuilder<AttachmentIntent>();
-        public ImmutableArray<Container>.Builder Unattachable { get; } =
-            ImmutableArray.CreateBuilder<Container>();
 
         public void AddSwitch() =>
             Ports.Add(
@@ -207,19 +214,17 @@ public static class IntentBuilder
 
         public void AddContainer(Container container)
         {
-            if (container.Engine is not Engine.Netns)
-            {
-                Unattachable.Add(container);
-                return;
-            }
             foreach (var attachment in container.Attachments)
             {
                 var network = overlay.Networks.First(network => network.Name == attachment.Network);
                 var hostEnd = LinkNames.ContainerPort(container.Name, attachment.Interface);
+                var isPort = attachment.To is AttachTo.Switch;
+                var hasDevice = container.Engine is Engine.Lxd or Engine.Incus;
                 Attachments.Add(
                     new AttachmentIntent
                     {
                         Container = container.Name,
+                        Engine = container.Engine,
                         Network = network.Name,
                         Interface = attachment.Interface,
                         Mac = attachment.Mac,
@@ -227,15 +232,28 @@ public static class IntentBuilder
                         [
                             .. attachment.Addresses.Select(address => WithPrefix(network, address)),
                         ],
+                        Routes = attachment.Routes,
                         Mtu = mtu,
                         HostEnd = hostEnd,
                         HostEndMac = LinkMac(hostEnd),
-                        Bridge = network.Bridge is null ? null : network.Name,
+                        Bridge = isPort ? null : network.Name,
+                        Nic = hasDevice
+                            ? new NicDevice
+                            {
+                                Parent = isPort ? overlay.Switch : network.Name,
+                                Interface = attachment.Interface,
+                                HostEnd = hostEnd,
+                                Mac = attachment.Mac,
+                                Mtu = mtu,
+                                Vlan = isPort ? network.Vlan : null,
+                                Mark = overlay.Name,
+                            }
+                            : null,
                         ChecksumAtContainer =
-                            userspace && network.Bridge is not { Uplink: Uplink.Veth },
+                            userspace && (isPort || network.Bridge is { Uplink: Uplink.Direct }),
                     }
                 );
-                if (network.Bridge is null)
+                if (isPort)
                 {
                     Ports.Add(
                         new PortIntent
@@ -243,6 +261,7 @@ public static class IntentBuilder
                             Name = hostEnd,
                             Purpose = $"{attachment.Interface} of container {container.Name}",
                             Tag = network.Vlan,
+                            IsMadeByEngine = hasDevice,
                         }
                     );
                 }

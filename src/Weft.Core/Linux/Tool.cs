@@ -33,15 +33,25 @@ internal static class Tool
     }
 
     /// <summary>Runs a program to its end and gathers what it writes. It is killed when cancelled.</summary>
+    /// <param name="command">The program and what follows it.</param>
+    /// <param name="input">What it reads.</param>
+    /// <param name="environment">What is in its environment besides this process's own.</param>
+    /// <param name="within">The file of the network namespace that it runs in; null for this process's own.</param>
+    /// <param name="cancellationToken">Kills it.</param>
     /// <exception cref="System.ComponentModel.Win32Exception">The program could not be started.</exception>
+    /// <exception cref="IOException">There is no such namespace.</exception>
     public static async Task<ToolResult> RunAsync(
         IReadOnlyList<string> command,
         ReadOnlyMemory<byte> input = default,
         IReadOnlyDictionary<string, string>? environment = null,
+        string? within = null,
         CancellationToken cancellationToken = default
     )
     {
-        using var process = Start(command, environment);
+        // A program starts in the namespace of the thread that starts it.
+        using var process = within is null
+            ? Start(command, environment)
+            : NetworkNamespace.Run(within, () => Start(command, environment));
         var output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
         var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
         try

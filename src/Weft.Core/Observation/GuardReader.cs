@@ -3,7 +3,6 @@ using System.Collections.Immutable;
 using System.ComponentModel;
 using System.Net;
 using System.Runtime.InteropServices;
-using Microsoft.Win32.SafeHandles;
 using Weft.Core.Linux;
 
 namespace Weft.Core.Observation;
@@ -15,24 +14,15 @@ namespace Weft.Core.Observation;
 /// </summary>
 internal static class GuardReader
 {
-    // linux/netlink.h and linux/xfrm.h.
-    private const int NetlinkXfrm = 6;
-    private const ushort Error = 2;
-    private const ushort Done = 3;
+    // linux/xfrm.h.
     private const ushort GetAssociation = 0x12;
     private const ushort GetPolicy = 0x15;
-    private const ushort RequestDump = 0x301;
-    private const ushort DumpInterrupted = 0x10;
     private const ushort Template = 5;
     private const ushort Mark = 21;
     private const ushort InterfaceId = 31;
 
-    private const int HeaderBytes = 16;
     private const int PolicyBytes = 168;
     private const int TemplateBytes = 64;
-
-    // More than the kernel puts into one message of a dump (NLMSG_GOODSIZE or 32 KiB, af_netlink.c).
-    private const int BufferBytes = 128 * 1024;
 
     // EPERM, and what a kernel answers to an unknown protocol or family of sockets.
     private const int NotPermitted = 1;
@@ -44,10 +34,12 @@ internal static class GuardReader
         try
         {
             var policies = ImmutableArray.CreateBuilder<XfrmPolicy>();
-            Dump(
+            Netlink.Dump(
+                Netlink.XfrmProtocol,
                 GetPolicy,
+                [],
                 policies.Clear,
-                message =>
+                (_, message) =>
                 {
                     if (Parse(message) is { } policy)
                     {
@@ -75,10 +67,12 @@ internal static class GuardReader
         try
         {
             var states = ImmutableArray.CreateBuilder<XfrmState>();
-            Dump(
+            Netlink.Dump(
+                Netlink.XfrmProtocol,
                 GetAssociation,
+                [],
                 states.Clear,
-                message =>
+                (_, message) =>
                 {
                     if (ParseState(message) is { } state)
                     {
@@ -91,52 +85,6 @@ internal static class GuardReader
         catch (Win32Exception)
         {
             return null;
-        }
-    }
-
-    private delegate void Take(ReadOnlySpan<byte> message);
-
-    /// <summary>Has the kernel list all of a kind, from the start again where they change meanwhile.</summary>
-    private static void Dump(ushort kind, Action begin, Take take)
-    {
-        do
-        {
-            begin();
-        } while (!TryDump(kind, take));
-    }
-
-    private static bool TryDump(ushort asked, Take take)
-    {
-        using var socket = Open();
-        var request = new byte[HeaderBytes];
-        MemoryMarshal.Write(request, (uint)request.Length);
-        MemoryMarshal.Write(request.AsSpan(4), asked);
-        MemoryMarshal.Write(request.AsSpan(6), RequestDump);
-        Check(Libc.Send(socket, request, (nuint)request.Length, 0));
-        var buffer = new byte[BufferBytes];
-        var isWhole = true;
-        while (true)
-        {
-            var received = Check(Libc.Receive(socket, buffer, (nuint)buffer.Length, 0));
-            var rest = buffer.AsSpan(0, (int)received);
-            while (rest.Length >= HeaderBytes)
-            {
-                var length = (int)MemoryMarshal.Read<uint>(rest);
-                var kind = MemoryMarshal.Read<ushort>(rest[4..]);
-                isWhole &= (MemoryMarshal.Read<ushort>(rest[6..]) & DumpInterrupted) == 0;
-                var body = rest[HeaderBytes..length];
-                switch (kind)
-                {
-                    case Done:
-                        return isWhole;
-                    case Error:
-                        throw new Win32Exception(-MemoryMarshal.Read<int>(body));
-                    default:
-                        take(body);
-                        break;
-                }
-                rest = rest[Math.Min(Align(length), rest.Length)..];
-            }
         }
     }
 
@@ -160,23 +108,22 @@ internal static class GuardReader
             Priority = priority,
             Blocks = action != 0,
         };
-        var rest = message[PolicyBytes..];
-        while (rest.Length >= 4)
-        {
-            var length = MemoryMarshal.Read<ushort>(rest);
-            var value = rest[4..length];
-            switch (MemoryMarshal.Read<ushort>(rest[2..]))
+        Netlink.ForEachAttribute(
+            message[PolicyBytes..],
+            (kind, value) =>
             {
-                case Template when Demanded(value) is { } requestId:
-                    policy = policy with { Encrypts = true, RequestId = requestId };
-                    break;
-                case Mark when MemoryMarshal.Read<uint>(value[4..]) != 0:
-                case InterfaceId when MemoryMarshal.Read<uint>(value) != 0:
-                    policy = policy with { IsPartial = true };
-                    break;
+                switch (kind)
+                {
+                    case Template when Demanded(value) is { } requestId:
+                        policy = policy with { Encrypts = true, RequestId = requestId };
+                        break;
+                    case Mark when MemoryMarshal.Read<uint>(value[4..]) != 0:
+                    case InterfaceId when MemoryMarshal.Read<uint>(value) != 0:
+                        policy = policy with { IsPartial = true };
+                        break;
+                }
             }
-            rest = rest[Math.Min(Align(length), rest.Length)..];
-        }
+        );
         return policy;
     }
 
@@ -257,18 +204,4 @@ internal static class GuardReader
 
     private static ushort Port(ReadOnlySpan<byte> bytes) =>
         BinaryPrimitives.ReadUInt16BigEndian(bytes);
-
-    private static int Align(int length) => (length + 3) & ~3;
-
-    private static SafeFileHandle Open()
-    {
-        const int FamilyNetlink = 16;
-        const int Raw = 3;
-        const int CloseOnExecute = 0x80000;
-        var socket = Check(Libc.Socket(FamilyNetlink, Raw | CloseOnExecute, NetlinkXfrm));
-        return new SafeFileHandle(socket, ownsHandle: true);
-    }
-
-    private static nint Check(nint result) =>
-        result >= 0 ? result : throw new Win32Exception(Marshal.GetLastPInvokeError());
 }

@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
 using Weft.Core.Addressing;
+using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Ipsec;
+using Weft.Core.Overlays;
 
 namespace Weft.Core.Observation;
 
@@ -14,12 +16,20 @@ public sealed record HostObservation
     /// <summary>The links of the host itself, by name.</summary>
     public required ImmutableDictionary<string, Link> Links { get; init; }
 
-    /// <summary>The links inside each network namespace that was asked for and is there, by namespace and name.</summary>
+    /// <summary>The containers that the engines know, those that do not run too.</summary>
+    public ImmutableDictionary<ContainerKey, ContainerSighting> Containers { get; init; } =
+        ImmutableDictionary<ContainerKey, ContainerSighting>.Empty;
+
+    /// <summary>The engines that the overlay has to do with and that did not answer, with the reason where there is one.</summary>
+    public ImmutableSortedDictionary<Engine, string> SilentEngines { get; init; } =
+        ImmutableSortedDictionary<Engine, string>.Empty;
+
+    /// <summary>The links inside each running container of the overlay's, by name.</summary>
     public ImmutableDictionary<
-        string,
+        ContainerKey,
         ImmutableDictionary<string, Link>
-    > Namespaces { get; init; } =
-        ImmutableDictionary<string, ImmutableDictionary<string, Link>>.Empty;
+    > Inside { get; init; } =
+        ImmutableDictionary<ContainerKey, ImmutableDictionary<string, Link>>.Empty;
 
     /// <summary>What strongSwan has loaded and negotiated.</summary>
     public StrongSwanObservation StrongSwan { get; init; } = new();
@@ -60,10 +70,13 @@ public sealed record HostObservation
             Switch = new SwitchObservation(),
             Links = ImmutableDictionary<string, Link>.Empty,
             Credentials = new CredentialsObservation(),
-            Namespaces = namespaces.ToImmutableDictionary(
-                name => name,
+            Inside = namespaces.ToImmutableDictionary(
+                name => new ContainerKey(Engine.Netns, name),
                 _ => ImmutableDictionary<string, Link>.Empty
             ),
+            Containers = namespaces
+                .Select(ContainerSighting.OfNamespace)
+                .ToImmutableDictionary(sighting => sighting.Key),
             KernelDatapath = kernelDatapath,
         };
 }
@@ -255,8 +268,14 @@ public sealed record Link
     /// <summary>The other end of a veth pair, if it is in the same network namespace.</summary>
     public string? Peer { get; init; }
 
-    /// <summary>The number of the other end of a veth pair within that end's network namespace.</summary>
+    /// <summary>The number of the other end of a veth pair within that end's network namespace, if it is in another.</summary>
     public int? PeerIndex { get; init; }
+
+    /// <summary>The number by which this network namespace knows that of the other end (ip-netns(8), <c>list-id</c>).</summary>
+    public int? PeerNamespace { get; init; }
+
+    /// <summary>The number of the bridge that the link is a port of.</summary>
+    public int? MasterIndex { get; init; }
 
     /// <summary>The addresses that somebody set, without <see cref="LinkLocal"/>.</summary>
     public ImmutableArray<InterfaceAddress> Addresses { get; init; } = [];

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Microsoft.Win32.SafeHandles;
+using Weft.Core.Engines;
 using Weft.Core.Ipsec;
 using Weft.Core.Linux;
 using Weft.Ovsdb;
@@ -25,12 +26,16 @@ public sealed class LocalHost : IAsyncDisposable
     // Asked for with the first observation. Most hosts have no strongSwan, which its absent socket says at once.
     private Task<ViciClient?>? strongSwan;
     private SafeFileHandle? linksLock;
+    private OvsdbLock? switchLock;
 
     private LocalHost(OvsdbClient client, Task<Replica> replica)
     {
         this.client = client;
         this.replica = replica;
     }
+
+    /// <summary>The engines of the host's containers.</summary>
+    public EngineSet Engines { get; } = new(engine => ContainerEngines.Of(engine));
 
     /// <summary>Connects to the host's Open vSwitch.</summary>
     /// <param name="remote">The database's remote, as <c>ovs-vsctl --db</c> takes it.</param>
@@ -152,8 +157,8 @@ public sealed class LocalHost : IAsyncDisposable
         {
             throw new HostException("changing a host takes root's rights: use sudo", exception);
         }
-        var held = await client.LockAsync(Lock, cancellationToken);
-        await held.WaitUntilHeldAsync(cancellationToken);
+        switchLock = await client.LockAsync(Lock, cancellationToken);
+        await switchLock.WaitUntilHeldAsync(cancellationToken);
         // A run that was killed may have left rows whose links ovs-vswitchd is yet to make: a plan made of the one and
         // the other would set up links that are not there.
         var asked = await client.TransactAsync(
@@ -164,23 +169,99 @@ public sealed class LocalHost : IAsyncDisposable
         await WaitForSwitchAsync(SwitchReader.NextConfig(asked), patience, cancellationToken);
     }
 
+    /// <summary>Lets others change this host again.</summary>
+    public async Task UnlockAsync()
+    {
+        if (switchLock is { } held)
+        {
+            switchLock = null;
+            await held.DisposeAsync();
+        }
+        linksLock?.Dispose();
+        linksLock = null;
+    }
+
+    /// <summary>Tells each time that something of the switch has changed, or that its database went away or came back.</summary>
+    /// <param name="changed">Is told what has moved, in words.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task WatchSwitchAsync(Action<string> changed, CancellationToken cancellationToken)
+    {
+        var rows = await replica;
+        await Task.WhenAny(WatchRowsAsync(), WatchStateAsync()).Unwrap();
+
+        async Task WatchRowsAsync()
+        {
+            await foreach (var _ in rows.ChangesAsync(rows.Snapshot, cancellationToken))
+            {
+                changed("the switch's database changed");
+            }
+        }
+
+        async Task WatchStateAsync()
+        {
+            while (true)
+            {
+                await rows.WaitForStateAsync(state => !state.IsLive, cancellationToken);
+                changed("the switch's database went away");
+                await rows.WaitForStateAsync(state => state.IsLive, cancellationToken);
+                changed("the switch's database is back");
+            }
+        }
+    }
+
+    /// <summary>Why what is known of the switch is old; null while it is what the database holds.</summary>
+    public string? SwitchProblem =>
+        replica is { IsCompletedSuccessfully: true }
+        && replica.Result.State is { IsLive: false } state
+            ? $"Open vSwitch's database does not answer since {state.Since:u}: {state.Reason}; see `systemctl status openvswitch-switch`"
+            : null;
+
+    /// <summary>Forgets a strongSwan that went away, so that the one that is started next is found.</summary>
+    public async Task ForgetStrongSwanAsync()
+    {
+        if (strongSwan is { } asked)
+        {
+            strongSwan = null;
+            if (await asked is { } daemon)
+            {
+                await daemon.DisposeAsync();
+            }
+        }
+    }
+
     /// <summary>Reads the host.</summary>
-    /// <param name="namespaces">The network namespaces to look into; those that are not there are left out.</param>
+    /// <param name="interest">Which containers to look into.</param>
     /// <param name="credentials">Where to look for what the host proves who it is with; null where its tunnels are not encrypted.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="HostException">The host could not be read.</exception>
     public async Task<HostObservation> ObserveAsync(
-        IEnumerable<string> namespaces,
+        ContainerInterest interest,
         IpsecCredentials? credentials,
         CancellationToken cancellationToken
     )
     {
-        var links = LinkReader.ReadAsync(cancellationToken);
-        var inside = await LinkReader.ReadNamespacesAsync(namespaces, cancellationToken);
-        return new HostObservation
+        var containers = await ContainerReader.ReadAsync(Engines, interest, cancellationToken);
+        return await ObserveAsync(containers, LinkReader.Read(), credentials, cancellationToken);
+    }
+
+    /// <summary>Reads of the host what is not known already.</summary>
+    /// <param name="containers">What is known of its containers.</param>
+    /// <param name="links">What is known of its links.</param>
+    /// <param name="credentials">Where to look for what the host proves who it is with; null where its tunnels are not encrypted.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="HostException">The host could not be read.</exception>
+    public async Task<HostObservation> ObserveAsync(
+        ContainersSeen containers,
+        ImmutableDictionary<string, Link> links,
+        IpsecCredentials? credentials,
+        CancellationToken cancellationToken
+    ) =>
+        new()
         {
-            Links = await links,
-            Namespaces = inside,
+            Containers = containers.Sightings,
+            SilentEngines = containers.Silent,
+            Inside = containers.Links,
+            Links = links,
             Switch = await ReadSwitchAsync(),
             Guard = GuardReader.Read(),
             StrongSwan = await StrongSwanReader.ReadAsync(
@@ -194,7 +275,6 @@ public sealed class LocalHost : IAsyncDisposable
             KernelDatapath = Datapath.KernelHasIt(),
             HasIpv6 = Directory.Exists("/proc/sys/net/ipv6"),
         };
-    }
 
     /// <summary>The host's strongSwan; null where it does not run.</summary>
     public Task<ViciClient?> StrongSwanAsync(CancellationToken cancellationToken)
@@ -258,6 +338,7 @@ public sealed class LocalHost : IAsyncDisposable
         {
             await daemon.DisposeAsync();
         }
+        await Engines.DisposeAsync();
         linksLock?.Dispose();
         await replica.ContinueWith(_ => { }, TaskScheduler.Default);
     }

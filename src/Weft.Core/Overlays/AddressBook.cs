@@ -38,6 +38,15 @@ internal sealed class AddressBook
     public void Claim(string who, string quoted, Marked<IPAddress> address) =>
         claims.Add((who, quoted, address));
 
+    /// <summary>What is wrong with an address as one in this network, to follow a comma; null for what can be there.</summary>
+    public string? Misplacement(IPAddress address) => Misplacement(address, SubnetFor(address));
+
+    /// <summary>What is wrong with addresses as a part of this network, to follow a comma.</summary>
+    public string? Misplacement(IPNetwork part) =>
+        SubnetFor(part.BaseAddress) is not { } own ? Misplacement(part.BaseAddress)
+        : own.PrefixLength > part.PrefixLength || !own.Contains(part.BaseAddress) ? Outside(own)
+        : null;
+
     /// <summary>Adds the mistakes in what was noted.</summary>
     public void Check(Mistakes mistakes)
     {
@@ -93,9 +102,9 @@ internal sealed class AddressBook
         }
         if (!own.Contains(address))
         {
-            return $"which is outside {own} of network {Network.Quoted} (line {Network.At.Line})";
+            return Outside(own);
         }
-        var (lowest, highest) = Hosts(own);
+        var (lowest, highest) = IPText.Hosts(own);
         var number = IPText.ToNumber(address);
         return number < lowest
             ? address.AddressFamily is AddressFamily.InterNetwork
@@ -106,6 +115,9 @@ internal sealed class AddressBook
                 : null;
     }
 
+    private string Outside(IPNetwork subnet) =>
+        $"which is outside {subnet} of network {Network.Quoted} (line {Network.At.Line})";
+
     private string Alternative(IPAddress address, IPNetwork? subnet) =>
         subnet is not { } own ? "take it out, or give the network one"
         : Free(own, IPText.ToNumber(address)) is { } free ? $"{free} is free"
@@ -114,7 +126,7 @@ internal sealed class AddressBook
     /// <summary>The next free address from <paramref name="near"/> on, which is then no longer free.</summary>
     private IPAddress? Free(IPNetwork subnet, UInt128 near)
     {
-        var (lowest, highest) = Hosts(subnet);
+        var (lowest, highest) = IPText.Hosts(subnet);
         var candidate = near < lowest || near > highest ? lowest : near;
         // Among one address more than are taken there is a free one, unless the subnet ends before.
         for (var tried = 0; tried <= taken.Count; tried++)
@@ -127,20 +139,6 @@ internal sealed class AddressBook
             candidate = candidate == highest ? lowest : candidate + 1;
         }
         return null;
-    }
-
-    /// <summary>
-    /// The first and the last address that a host can have. A subnet of two addresses has no other kind (RFC 3021,
-    /// RFC 6164); IPv6 has no broadcast.
-    /// </summary>
-    private static (UInt128 Lowest, UInt128 Highest) Hosts(IPNetwork subnet)
-    {
-        var bits = IPText.Bits(subnet.BaseAddress);
-        var first = IPText.ToNumber(subnet.BaseAddress);
-        var last = first + ((UInt128.One << (bits - subnet.PrefixLength)) - 1);
-        return subnet.PrefixLength == bits - 1 ? (first, last)
-            : bits == 32 ? (first + 1, last - 1)
-            : (first + 1, last);
     }
 
     private static string Version(IPAddress address) =>

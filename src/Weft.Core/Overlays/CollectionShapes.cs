@@ -93,6 +93,9 @@ internal sealed class MapShape<T>(
     /// <summary>Whether there must be an entry.</summary>
     public bool AtLeastOne { get; init; }
 
+    /// <summary>What the key of an entry is.</summary>
+    public string Noun { get; init; } = "name";
+
     public Shape Value => value;
 
     public override string Expected => $"a mapping with entries such as '{example}'";
@@ -124,7 +127,7 @@ internal sealed class MapShape<T>(
         foreach (var (key, content) in mapping.Entries)
         {
             var inner = new Place(entry, key.Text, place.Owner, key.At);
-            var isNameRight = name.CheckName(key.Text, inner, mistakes);
+            var isNameRight = name.CheckName(key.Text, Noun, inner, mistakes);
             var read = value.Read(content, inner, mistakes);
             if (lines.TryAdd(key.Text, key.At.Line))
             {

@@ -21,6 +21,7 @@ internal static class KeyReference
             var absent = key switch
             {
                 { Required: true } => "**required**",
+                { RequiredUnless: { } other } => $"**required**, unless `{other.Name}` is there",
                 { Default: { } value } => $"`{value}`",
                 _ => "–",
             };

@@ -102,9 +102,11 @@ internal sealed class ObjectShape(string example, params ImmutableArray<Key> key
                 );
             }
         }
-        foreach (var key in keys.Where(key => key.Required && mapping.IsWhole))
+        foreach (var key in keys.Where(_ => mapping.IsWhole))
         {
-            if (fields.Find(key) is null)
+            var isRequired =
+                key.Required || (key.RequiredUnless is { } other && fields.Find(other) is null);
+            if (isRequired && fields.Find(key) is null)
             {
                 mistakes.Add(
                     place.At,
@@ -146,6 +148,28 @@ internal sealed class ObjectShape(string example, params ImmutableArray<Key> key
         {
             json.WriteStartArray("required");
             required.ForEach(key => json.WriteStringValue(key.Name));
+            json.WriteEndArray();
+        }
+        foreach (
+            var alternatives in keys.Where(key => key.RequiredUnless is not null)
+                .GroupBy(key => key.RequiredUnless!)
+        )
+        {
+            json.WriteStartArray("anyOf");
+            foreach (
+                Key[] together in (Key[][])
+                    [
+                        [alternatives.Key],
+                        [.. alternatives],
+                    ]
+            )
+            {
+                json.WriteStartObject();
+                json.WriteStartArray("required");
+                Array.ForEach(together, key => json.WriteStringValue(key.Name));
+                json.WriteEndArray();
+                json.WriteEndObject();
+            }
             json.WriteEndArray();
         }
         json.WriteStartObject("properties");

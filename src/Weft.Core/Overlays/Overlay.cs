@@ -242,8 +242,11 @@ public sealed record SelectedAttachment
     /// <summary>The name of the network.</summary>
     public required string Network { get; init; }
 
-    /// <summary>The interface's name inside the container.</summary>
-    public required string Interface { get; init; }
+    /// <summary>
+    /// The interface's name inside the container; null where it is the next of eth1, eth2 and so on, which depends on what
+    /// else selects the same container.
+    /// </summary>
+    public string? Interface { get; init; }
 
     /// <summary>What the interface attaches to on the host.</summary>
     public required AttachTo To { get; init; }

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using Weft.Core.Addressing;
 using Schema = Weft.Core.Overlays.OverlaySchema;
@@ -11,7 +10,7 @@ namespace Weft.Core.Overlays;
 /// nothing, what is there twice, what does not fit. A value that is wrong in itself is left out of all that, so that
 /// no mistake is reported which is only the consequence of another.
 /// </summary>
-internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
+internal sealed partial class OverlayBuilder(Fields file, Mistakes mistakes)
 {
     private readonly Marked<string>? name = file.Get(Schema.Overlay.Name);
     private readonly ImmutableArray<Entry<Fields>>? hosts = file.Get(Schema.Overlay.Hosts)?.Value;
@@ -41,7 +40,8 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
             Hosts = [.. (hosts ?? []).Select(BuildHost)],
             Tunnels = BuildTunnels(),
             Networks = [.. (networks ?? []).Select(BuildNetwork)],
-            Containers = [.. containers.Select(BuildContainer)],
+            Containers = [.. containers.Where(entry => !IsSelection(entry)).Select(BuildContainer)],
+            Selections = [.. containers.Where(IsSelection).Select(BuildSelection)],
         };
         var underlay = new UnderlayCheck(hosts ?? [], books.Values, mistakes);
         underlay.CheckAddresses();
@@ -154,6 +154,7 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
                     BuildHostAddresses(host, book)
                 ),
             ],
+            Slices = BuildSlices(network, book),
         };
     }
 
@@ -218,132 +219,25 @@ internal sealed class OverlayBuilder(Fields file, Mistakes mistakes)
         return new HostAddresses(entry.Name, Claim(entry.Value, holder, entry.Quoted, book));
     }
 
-    private Container BuildContainer(Entry<Fields> entry)
+    private ImmutableArray<HostSlices> BuildSlices(Fields network, AddressBook book)
     {
-        var container = entry.Value?.Value ?? new Fields();
-        var host = container.Get(Schema.Container.Host);
-        if (host is { } named)
+        var declared = network.Get(Schema.Network.Slices)?.Value ?? [];
+        foreach (var entry in declared.Where(entry => entry.IsNameRight))
         {
-            CheckHost(named.Value, named.At, $"container {entry.Quoted}", "is on");
+            CheckHost(entry.Name, entry.At, $"network {book.Network.Quoted}", "has a slice for");
         }
-        var attachments = container.Get(Schema.Container.Networks)?.Value ?? [];
-        var interfaces = NameInterfaces(entry, attachments);
-        if (entry.IsNameRight && host is { } there)
-        {
-            foreach (var (attachment, @interface) in attachments.Zip(interfaces))
-            {
-                if (@interface is not null)
-                {
-                    links.Take(
-                        there.Value,
-                        LinkNames.ContainerPort(entry.Name, @interface),
-                        $"the port of interface '{@interface}' of container {entry.Quoted}",
-                        attachment.At
-                    );
-                }
-            }
-        }
-        return new Container
-        {
-            Name = entry.Name,
-            Host = host?.Value ?? "",
-            Engine = container.Get(Schema.Container.Engine)?.Value ?? default,
-            Attachments =
-            [
-                .. attachments.Zip(
-                    interfaces,
-                    (attachment, @interface) => BuildAttachment(entry, attachment, @interface ?? "")
-                ),
-            ],
-        };
-    }
-
-    /// <summary>The interface of each attachment; null where the file gives one that is wrong or there already.</summary>
-    private List<string?> NameInterfaces(
-        Entry<Fields> container,
-        ImmutableArray<Entry<Fields>> attachments
-    )
-    {
-        var declared = new Dictionary<string, Position>(StringComparer.Ordinal);
-        var names = new List<string?>();
-        foreach (var attachment in attachments)
-        {
-            var given = attachment.Value?.Value.Get(Schema.Attachment.Interface);
-            names.Add(given?.Value);
-            if (given is { } one && !declared.TryAdd(one.Value, one.At))
-            {
-                mistakes.Add(
-                    one.At,
-                    $"container {container.Quoted} has two interfaces '{one.Value}' (first in line {declared[one.Value].Line}): rename one, or leave the key out"
-                );
-                names[^1] = null;
-            }
-        }
-        var number = 0;
-        for (var i = 0; i < names.Count; i++)
-        {
-            if (attachments[i].Value?.Value.Find(Schema.Attachment.Interface) is not null)
-            {
-                continue;
-            }
-            do
-            {
-                number++;
-                names[i] = string.Create(CultureInfo.InvariantCulture, $"eth{number}");
-            } while (declared.ContainsKey(names[i]!));
-        }
-        return names;
-    }
-
-    private Attachment BuildAttachment(
-        Entry<Fields> container,
-        Entry<Fields> attachment,
-        string @interface
-    )
-    {
-        var fields = attachment.Value?.Value ?? new Fields();
-        var book = books.GetValueOrDefault(attachment.Name);
-        if (book is null && attachment.IsNameRight && networks is { } known)
-        {
-            mistakes.Add(
-                attachment.At,
-                () =>
-                    $"container {container.Quoted} attaches to network {attachment.Quoted}, which is not among 'networks': {Meant(attachment.Name, known, "network")}"
-            );
-        }
-        return new Attachment
-        {
-            Network = attachment.Name,
-            Interface = @interface,
-            Addresses = Claim(
-                fields.Get(Schema.Attachment.Address),
-                $"container {container.Quoted}",
-                container.Quoted,
-                book
-            ),
-            Mac = BuildMac(container, attachment, fields),
-            To = book?.Network.Value?.Value.Get(Schema.Network.Bridge)?.Value is { IsOn: true }
-                ? AttachTo.Bridge
-                : AttachTo.Switch,
-        };
-    }
-
-    private MacAddress BuildMac(Entry<Fields> container, Entry<Fields> attachment, Fields fields)
-    {
-        var declared = fields.Get(Schema.Attachment.Mac);
-        var mac =
-            declared?.Value
-            ?? MacAddress.Derive(name?.Value ?? "", container.Name, attachment.Name);
-        if (!macs.TryAdd((attachment.Name, mac), container))
-        {
-            var first = macs[(attachment.Name, mac)];
-            var fix = declared is null ? "give it a 'mac'" : "leave 'mac' out to have one derived";
-            mistakes.Add(
-                declared?.At ?? attachment.At,
-                $"container {container.Quoted} has MAC {mac}, which {first.Quoted} (line {first.At.Line}) has already: {fix}"
-            );
-        }
-        return mac;
+        SliceCheck.Check(declared, book, mistakes);
+        return
+        [
+            .. declared.Select(entry => new HostSlices(
+                entry.Name,
+                [
+                    .. (entry.Value?.Value ?? [])
+                        .OfType<Marked<IPNetwork>>()
+                        .Select(slice => slice.Value),
+                ]
+            )),
+        ];
     }
 
     private static ImmutableArray<IPAddress> Claim(

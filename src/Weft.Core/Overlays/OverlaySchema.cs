@@ -109,7 +109,7 @@ public static class OverlaySchema
                 Container.Shape,
                 "web: { host: host1, engine: lxd, networks: { cont-mgmnt0: 10.8.2.2 } }"
             ),
-            "The containers that attach to networks, by the name that their engine knows them by."
+            "The containers that attach to networks, by the name that their engine knows them by. An entry with 'select' stands for all containers that carry its labels."
         );
 
         public static readonly ObjectShape Shape = new(
@@ -364,12 +364,30 @@ public static class OverlaySchema
             "The hosts' own addresses in the network, by host: one, or a list of an IPv4 one and an IPv6 one."
         );
 
+        public static readonly Key<
+            ImmutableArray<Entry<ImmutableArray<Marked<IPNetwork>?>>>
+        > Slices = new(
+            "slices",
+            new MapShape<ImmutableArray<Marked<IPNetwork>?>>(
+                "the slice of host {0} in {1}",
+                Texts.HostName,
+                new FamilyShape<IPNetwork>(
+                    Texts.Slice,
+                    "slice",
+                    slice => slice.BaseAddress.AddressFamily
+                ),
+                "host1: 10.8.2.64/26"
+            ),
+            "The part of the subnet that a host gives addresses out of, by host: one, or a list of an IPv4 one and an IPv6 one. A host that is not here has a part that is worked out from the order of 'hosts'."
+        );
+
         public static readonly ObjectShape Shape = new(
             "{ vlan: 200, subnet: 10.8.2.0/24 }",
             Vlan,
             Subnet,
             Bridge,
-            Hosts
+            Hosts,
+            Slices
         );
     }
 
@@ -413,13 +431,27 @@ public static class OverlaySchema
 
     internal static class Container
     {
+        public static readonly Key<ImmutableArray<Entry<string>>> Select = new(
+            "select",
+            new MapShape<string>(
+                "label {0} of {1}",
+                Texts.LabelKey,
+                new LabelShape(),
+                "weft.network: cont-mgmnt0"
+            )
+            {
+                AtLeastOne = true,
+            },
+            "The labels that a container must carry, all of them, to get the places in 'networks'; of LXD and Incus the keys below 'user.'. The entry's name is then no container's."
+        );
+
         public static readonly Key<string> Host = new(
             "host",
             Texts.HostName,
-            "The host that the container runs on."
+            "The host that the container runs on; beside 'select' the only one whose containers are meant."
         )
         {
-            Required = true,
+            RequiredUnless = Select,
         };
 
         public static readonly Key<Engine> Engine = new(
@@ -431,10 +463,10 @@ public static class OverlaySchema
                 ("docker", Overlays.Engine.Docker),
                 ("podman", Overlays.Engine.Podman)
             ),
-            "What runs the container; 'netns' is a named network namespace."
+            "What runs the container; 'netns' is a named network namespace. Beside 'select' the only engine whose containers are meant."
         )
         {
-            Required = true,
+            RequiredUnless = Select,
         };
 
         public static readonly Key<ImmutableArray<Entry<Fields>>> Networks = new(
@@ -448,7 +480,7 @@ public static class OverlaySchema
             {
                 AtLeastOne = true,
             },
-            "The networks that the container attaches to. An address, or a list of an IPv4 one and an IPv6 one, may stand in place of the mapping."
+            "The networks that the container attaches to. An address, a list of an IPv4 one and an IPv6 one, or nothing may stand in place of the mapping."
         )
         {
             Required = true,
@@ -458,6 +490,7 @@ public static class OverlaySchema
             "{ host: host1, engine: lxd, networks: { cont-mgmnt0: 10.8.2.2 } }",
             Host,
             Engine,
+            Select,
             Networks
         );
     }
@@ -467,11 +500,8 @@ public static class OverlaySchema
         public static readonly Key<ImmutableArray<Marked<IPAddress>?>> Address = new(
             "address",
             Texts.Addresses,
-            "The container's address in the network, or a list of an IPv4 one and an IPv6 one."
-        )
-        {
-            Required = true,
-        };
+            "The container's address in the network, or a list of an IPv4 one and an IPv6 one. Unless given, the host gives one out of its slice of each subnet."
+        );
 
         public static readonly Key<string> Interface = new(
             "interface",
@@ -485,11 +515,33 @@ public static class OverlaySchema
             "The interface's MAC address. Unless given it is derived from the names of overlay, container and network, and so stays the same."
         );
 
+        public static readonly Key<AttachTo> Attach = new(
+            "attach",
+            new ChoiceShape<AttachTo>(("bridge", AttachTo.Bridge), ("switch", AttachTo.Switch)),
+            "What the interface attaches to on the host: the network's container bridge, or the switch itself. Unless given it is the bridge where the network has one, else the switch."
+        );
+
+        public static readonly Key<ImmutableArray<Entry<IPAddress>>> Routes = new(
+            "routes",
+            new MapShape<IPAddress>(
+                "route {0} of {1}",
+                Texts.Destination,
+                Texts.Address,
+                "10.9.0.0/16: 10.8.2.1"
+            )
+            {
+                Noun = "destination",
+            },
+            "What else the container reaches by this interface: destinations, each with the neighbour in the network that knows the way. '0.0.0.0/0' and '::/0' are everything."
+        );
+
         public static readonly ObjectShape Shape = new(
             "{ address: 10.8.2.2, interface: eth1 }",
             Address,
             Interface,
-            Mac
+            Mac,
+            Attach,
+            Routes
         )
         {
             Shorthand = Address,

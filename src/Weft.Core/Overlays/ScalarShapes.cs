@@ -33,14 +33,14 @@ internal sealed class TextShape<T>(string expected, string pattern, TextReader<T
         return null;
     }
 
-    /// <summary>Whether the text may name the thing at <paramref name="place"/>.</summary>
-    public bool CheckName(string text, Place place, Mistakes mistakes)
+    /// <summary>Whether the text may be the key of the thing at <paramref name="place"/>.</summary>
+    public bool CheckName(string text, string noun, Place place, Mistakes mistakes)
     {
         if (read(text, out _) is not { } wrong)
         {
             return true;
         }
-        mistakes.Add(place.At, $"the name of {place} {wrong}");
+        mistakes.Add(place.At, $"the {noun} of {place} {wrong}");
         return false;
     }
 
@@ -48,6 +48,32 @@ internal sealed class TextShape<T>(string expected, string pattern, TextReader<T
     {
         json.WriteString("type", "string");
         json.WriteString("pattern", pattern);
+    }
+}
+
+/// <summary>What a label says: any text, and what would be a number or a truth value elsewhere too.</summary>
+internal sealed class LabelShape : Shape<string>
+{
+    public override string Expected => "what the label says, a text";
+
+    public override Marked<string>? Read(YamlNode node, Place place, Mistakes mistakes)
+    {
+        if (node is YamlScalar { IsNull: false } scalar)
+        {
+            return new Marked<string>(scalar.Text, scalar.At);
+        }
+        Refuse(node, place, mistakes);
+        return null;
+    }
+
+    public override void WriteSchema(Utf8JsonWriter json)
+    {
+        json.WriteStartArray("type");
+        foreach (var type in (string[])["string", "boolean", "integer", "number"])
+        {
+            json.WriteStringValue(type);
+        }
+        json.WriteEndArray();
     }
 }
 

@@ -71,6 +71,9 @@ internal abstract class Key(string name, string description)
     /// <summary>Whether the file must have it.</summary>
     public bool Required { get; init; }
 
+    /// <summary>The key that makes this one needless; where it is missing too, this one is required.</summary>
+    public Key? RequiredUnless { get; init; }
+
     /// <summary>What holds where the file does not have it, as it would stand there.</summary>
     public string? Default { get; init; }
 

@@ -13,9 +13,11 @@ internal static class Texts
 
     public static readonly TextShape<string> OverlayName = new(
         "1 to 32 letters, digits, dots, dashes and underscores",
-        "^[A-Za-z0-9._-]{1,32}$",
+        @"^(?!\.{1,2}$)[A-Za-z0-9._-]{1,32}$",
         (text, out name) =>
             WrongName(name = text, ".-_", "letters, digits, dots, dashes and underscores", most: 32)
+            // What a host remembers of an overlay is in a directory of its name.
+            ?? (text is "." or ".." ? "is no name of a directory: choose another name" : null)
     );
 
     /// <summary>As hostname(7) has it, but of at most 63 characters in all, as Linux keeps it.</summary>
@@ -68,6 +70,30 @@ internal static class Texts
             !IPText.TryReadSubnet(text, out subnet, out var wrong) ? wrong
             : SpecialRange.Overlapping(subnet) is { } special
                 ? $"reaches into {special.Range}, where each is {special.What}: choose a private subnet, such as 10.8.2.0/24 or fd00:8:2::/64"
+            : null
+    );
+
+    public static readonly TextShape<IPNetwork> Slice = new(
+        "a part of the network's subnet such as 10.8.2.64/26",
+        $"^({Ipv4}|{Ipv6})/[0-9]{{1,3}}$",
+        (text, out slice) => IPText.TryReadNetwork(text, out slice, out var wrong) ? null : wrong
+    );
+
+    /// <summary>Where a route leads to; the text itself, as the key of a mapping has no other value.</summary>
+    public static readonly TextShape<string> Destination = new(
+        "where to, such as 10.9.0.0/16 or 0.0.0.0/0",
+        $"^({Ipv4}|{Ipv6})/[0-9]{{1,3}}$",
+        (text, out name) => IPText.TryReadNetwork(name = text, out _, out var wrong) ? null : wrong
+    );
+
+    /// <summary>What engines take for the name of a label; LXD's and Incus' keys have no white space.</summary>
+    public static readonly TextShape<string> LabelKey = new(
+        "a label's name",
+        @"^[^\s\u0000-\u001f\u007f-\u009f]+$",
+        (text, out name) =>
+            (name = text).Length == 0 ? "is empty: write the label's name"
+            : text.Any(letter => char.IsControl(letter) || char.IsWhiteSpace(letter))
+                ? "holds white space or a control character: take it out"
             : null
     );
 

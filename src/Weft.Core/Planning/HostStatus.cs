@@ -50,13 +50,6 @@ public sealed record HostStatus(
                     .Select(bridge => builder.Bridge(intent, bridge)),
                 .. intent.InternalLinks.Select(builder.InternalLink),
                 .. intent.Attachments.Select(builder.Attachment),
-                .. intent.Unattachable.Select(container => new StatusItem(
-                    "container",
-                    container.Name,
-                    $"engine {container.Engine.ToString().ToLowerInvariant()}",
-                    ItemState.Waiting,
-                    "this version attaches netns containers only"
-                )),
             ],
             plan.Changes,
             plan.Conflicts,
@@ -80,6 +73,26 @@ public sealed record HostStatus(
             intent.Ipsec is null ? null : observation.Blocked
         );
     }
+
+    /// <summary>How long ago the newest installed association with each peer was negotiated, by the peer's name. Pure.</summary>
+    public static ImmutableDictionary<string, TimeSpan> AssociationAges(
+        HostIntent intent,
+        HostObservation observation
+    ) =>
+        PeerConnection
+            .AllOf(intent, observation.StrongSwan)
+            .SelectMany(connection =>
+                connection
+                    .Associations.SelectMany(ike => ike.Children)
+                    .Where(child => child is { IsInstalled: true, Age: not null })
+                    .Select(child => (connection.Peer.Name, Age: child.Age!.Value))
+            )
+            .GroupBy(pair => pair.Name)
+            .ToImmutableDictionary(
+                peer => peer.Key,
+                peer => peer.Min(pair => pair.Age),
+                StringComparer.Ordinal
+            );
 
     private sealed class Builder(
         HostObservation observation,
@@ -244,19 +257,24 @@ public sealed record HostStatus(
         {
             var intended =
                 $"{attachment.Interface} in {attachment.Network}: {string.Join(", ", attachment.Addresses)}";
-            return observation.Namespaces.ContainsKey(attachment.Container)
+            var why = Planner.WhyNotReady(attachment.Key, observation);
+            return why is null
                 ? Item(
                     "container",
                     attachment.Container,
                     intended,
-                    [$"{attachment.Interface} in {attachment.Container}", attachment.HostEnd]
+                    [
+                        $"{attachment.Interface} in {attachment.Container}",
+                        $"{attachment.Interface} of {attachment.Container}",
+                        attachment.HostEnd,
+                    ]
                 )
                 : new StatusItem(
                     "container",
                     attachment.Container,
                     intended,
                     ItemState.Waiting,
-                    "the container is not there"
+                    why
                 );
         }
 

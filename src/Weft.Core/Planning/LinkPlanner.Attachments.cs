@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 
@@ -7,9 +8,72 @@ namespace Weft.Core.Planning;
 // Containers' interfaces.
 internal sealed partial class LinkPlanner
 {
+    /// <summary>
+    /// The container's network namespace as iproute2 takes it: a name, or the path of one that has none; null where the
+    /// container does not run, or has none of its own.
+    /// </summary>
+    private string? NamespaceOf(AttachmentIntent attachment)
+    {
+        const string Named = ContainerSighting.NamespaceDirectory + "/";
+        return
+            observation.Containers.TryGetValue(attachment.Key, out var container)
+            && container.IsReady
+            ? container.Namespace!.StartsWith(Named, StringComparison.Ordinal)
+                ? container.Namespace[Named.Length..]
+                : container.Namespace
+            : null;
+    }
+
+    /// <summary>Plans what the interface that an engine's device made still lacks.</summary>
+    private void PlanDevice(
+        AttachmentIntent attachment,
+        ImmutableDictionary<string, Link> inside,
+        string space
+    )
+    {
+        var (hostEnd, name) = (attachment.HostEnd, attachment.Interface);
+        // Without either end the device is to be plugged in first; what it makes is seen in the next round.
+        if (
+            !observation.Links.TryGetValue(hostEnd, out var outer)
+            || !inside.TryGetValue(name, out var inner)
+            || outer.PeerIndex != inner.Index
+        )
+        {
+            return;
+        }
+        PresentHostEnds.Add(hostEnd);
+        SetIfNeeded(
+            "veth",
+            hostEnd,
+            [
+                Master(hostEnd, attachment.Bridge, outer),
+                Mtu(hostEnd, attachment.Mtu, outer, null),
+                Up(hostEnd, outer, null),
+            ]
+        );
+        SetIfNeeded(
+            "interface",
+            $"{name} in {attachment.Container}",
+            [
+                Address(name, attachment.Mac, inner, space),
+                Mtu(name, attachment.Mtu, inner, space),
+                .. Addresses(name, attachment.Addresses, inner.Addresses, space),
+                Up(name, inner, space),
+            ]
+        );
+        PlanChecksums(
+            Stage.AfterSwitch,
+            space,
+            name,
+            inSoftware: attachment.ChecksumAtContainer,
+            inner
+        );
+    }
+
     private void PlanAttachment(
         AttachmentIntent attachment,
-        ImmutableDictionary<string, Link> inside
+        ImmutableDictionary<string, Link> inside,
+        string space
     )
     {
         var (hostEnd, name, container) = (
@@ -38,6 +102,9 @@ internal sealed partial class LinkPlanner
                         $"container '{container}' has an interface '{name}' already, which Weft did not make: "
                             + "give the attachment another `interface`, or remove that interface"
                     )
+                    {
+                        StandsAlone = true,
+                    }
                 );
                 return;
             }
@@ -53,20 +120,20 @@ internal sealed partial class LinkPlanner
                 $"{attachment.Network} {string.Join(", ", attachment.Addresses)}",
                 [
                     .. Replace(hostEnd),
-                    .. ReplaceInside(inner, container),
+                    .. ReplaceInside(inner, space),
                     Line(
                         stage,
                         null,
                         $"link add name {hostEnd} address {attachment.HostEndMac} mtu {attachment.Mtu} type veth "
-                            + $"peer name {name} netns {container} address {attachment.Mac} mtu {attachment.Mtu}"
+                            + $"peer name {name} netns {space} address {attachment.Mac} mtu {attachment.Mtu}"
                     ),
                     Line(
                         masterStage,
                         null,
                         $"link set dev {hostEnd} alias {ownership.Alias} {silently}{master}up"
                     ),
-                    .. AddAddresses(name, attachment.Addresses, container),
-                    After($"link set dev {name} alias {ownership.Alias} up", container),
+                    .. AddAddresses(name, attachment.Addresses, space),
+                    After($"link set dev {name} alias {ownership.Alias} up", space),
                 ]
             );
         }
@@ -84,15 +151,15 @@ internal sealed partial class LinkPlanner
                 "interface",
                 $"{name} in {container}",
                 [
-                    .. Common(name, attachment.Mac, attachment.Mtu, inner!, container),
-                    .. Addresses(name, attachment.Addresses, inner!.Addresses, container),
-                    Up(name, inner!, container),
+                    .. Common(name, attachment.Mac, attachment.Mtu, inner!, space),
+                    .. Addresses(name, attachment.Addresses, inner!.Addresses, space),
+                    Up(name, inner!, space),
                 ]
             );
         }
         PlanChecksums(
             Stage.AfterSwitch,
-            container,
+            space,
             name,
             inSoftware: attachment.ChecksumAtContainer,
             intact ? inner : null

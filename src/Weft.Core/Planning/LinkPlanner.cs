@@ -24,6 +24,15 @@ internal sealed partial class LinkPlanner(
             .Select(port => port.Name),
     ];
 
+    // The host's ends that engines made for devices of the overlay's: they go with those.
+    private readonly HashSet<string> devices =
+    [
+        .. observation
+            .Containers.Values.SelectMany(container => container.Nics.Values)
+            .Where(nic => nic.Mark == intent.Overlay)
+            .Select(nic => nic.HostEnd),
+    ];
+
     // A link-local address of the kernel's would let containers reach the host past all addresses of the file.
     private readonly string silently = observation.HasIpv6 ? "addrgenmode none " : "";
 
@@ -51,11 +60,22 @@ internal sealed partial class LinkPlanner(
         }
         foreach (var attachment in intent.Attachments)
         {
-            if (observation.Namespaces.TryGetValue(attachment.Container, out var inside))
+            if (
+                !observation.Inside.TryGetValue(attachment.Key, out var inside)
+                || NamespaceOf(attachment) is not { } space
+            )
             {
-                wanted.Add(attachment.HostEnd);
+                continue;
+            }
+            wanted.Add(attachment.HostEnd);
+            if (attachment.Nic is not null)
+            {
+                PlanDevice(attachment, inside, space);
+            }
+            else
+            {
                 PresentHostEnds.Add(attachment.HostEnd);
-                PlanAttachment(attachment, inside);
+                PlanAttachment(attachment, inside, space);
             }
         }
         RemoveWhatLeft();
@@ -270,7 +290,7 @@ internal sealed partial class LinkPlanner(
             {
                 continue;
             }
-            if (HasForeignPorts(link))
+            if (HasForeignPorts(link) || MayBeOfSilentEngine(link))
             {
                 continue;
             }
@@ -301,6 +321,10 @@ internal sealed partial class LinkPlanner(
         }
     }
 
+    /// <summary>Whether a link may be of a container that is there, and whose engine does not say so just now.</summary>
+    private bool MayBeOfSilentEngine(Link link) =>
+        !observation.SilentEngines.IsEmpty && link.PeerIndex is not null;
+
     /// <summary>Whether a bridge that is to go has ports that are not Weft's, which stands in the way.</summary>
     private bool HasForeignPorts(Link bridge)
     {
@@ -311,6 +335,7 @@ internal sealed partial class LinkPlanner(
         var foreign = observation
             .Links.Values.Where(port => port.Master == bridge.Name && !ownership.Owns(port))
             .Select(port => port.Name)
+            .Except(devices)
             .Order(StringComparer.Ordinal)
             .ToList();
         if (foreign.Count == 0)

@@ -35,14 +35,23 @@ public sealed record Plan
             .. IpsecOf(Stage.BeforeSwitch).SelectMany(change => change.Commands),
             .. CommandsOf(Stage.BeforeSwitch),
             .. Changes.OfType<SwitchChange>().SelectMany(change => change.Commands),
+            .. NicsOf(Stage.AfterSwitch).SelectMany(change => change.Commands),
             .. CommandsOf(Stage.AfterSwitch),
             .. IpsecOf(Stage.Last).SelectMany(change => change.Commands),
+            .. NicsOf(Stage.Last).SelectMany(change => change.Commands),
             .. CommandsOf(Stage.Last),
         ];
 
     /// <summary>The changes of strongSwan's at a stage, which come before its link commands.</summary>
     public IEnumerable<IpsecChange> IpsecOf(Stage stage) =>
         Changes.OfType<IpsecChange>().Where(change => change.Stage == stage);
+
+    /// <summary>The changes of containers' devices at a stage, which come before its link commands: bridges that they leave may go then.</summary>
+    public IEnumerable<NicChange> NicsOf(Stage stage) =>
+        Changes
+            .OfType<NicChange>()
+            .Where(change => change.Action is ChangeAction.Remove == stage is Stage.Last)
+            .Where(_ => stage is Stage.AfterSwitch or Stage.Last);
 
     /// <summary>
     /// The link commands of a stage, in order: containers shrink their MTU and clear their interfaces' names before
@@ -71,6 +80,9 @@ public sealed record Plan
 /// <param name="Message">What it is and what to do about it.</param>
 public sealed record Conflict(string Name, string Message)
 {
+    /// <summary>Whether it keeps nothing but one container's interface from its place.</summary>
+    public bool StandsAlone { get; init; }
+
     /// <summary>A port of a switch has a name that is needed.</summary>
     internal static Conflict WithPort(
         PortRow port,
@@ -173,7 +185,7 @@ public sealed record GuardChange(
 
 /// <summary>One line for <c>ip -batch</c>.</summary>
 /// <param name="Stage">When.</param>
-/// <param name="Namespace">The network namespace to run it in; null for the host's own.</param>
+/// <param name="Namespace">The network namespace to run it in, by its name or the path of its file; null for the host's own.</param>
 /// <param name="Line">The line, without the leading <c>ip</c>.</param>
 public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
 {
@@ -182,7 +194,12 @@ public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
         string.Join(
             ' ',
             [
-                .. Namespace is null ? ["ip"] : (string[])["ip", "-n", Namespace],
+                .. Namespace switch
+                {
+                    null => (string[])["ip"],
+                    ['/', ..] => ["nsenter", $"--net={Namespace}", "ip"],
+                    _ => ["ip", "-n", Namespace],
+                },
                 .. Line.Split(' ').Select(ShellWord.Quote),
             ]
         );
@@ -190,7 +207,7 @@ public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
 
 /// <summary>Has the kernel complete the checksums of what leaves by a link (<c>ethtool -K LINK tx off</c>), or not.</summary>
 /// <param name="Stage">When.</param>
-/// <param name="Namespace">The network namespace that holds the link; null for the host's own.</param>
+/// <param name="Namespace">The network namespace that holds the link, by its name or the path of its file; null for the host's own.</param>
 /// <param name="Link">The link.</param>
 /// <param name="LeavesUndone">Whether checksums may be left undone, as the kernel's datapath can take them.</param>
 public sealed record ChecksumChange(
@@ -211,7 +228,11 @@ public sealed record ChecksumChange(
     /// <inheritdoc/>
     public override IEnumerable<string> Commands =>
         [
-            (Namespace is null ? "" : $"ip netns exec {Namespace} ")
-                + $"ethtool -K {ShellWord.Quote(Link)} tx {(LeavesUndone ? "on" : "off")}",
+            Namespace switch
+            {
+                null => "",
+                ['/', ..] => $"nsenter --net={Namespace} ",
+                _ => $"ip netns exec {Namespace} ",
+            } + $"ethtool -K {ShellWord.Quote(Link)} tx {(LeavesUndone ? "on" : "off")}",
         ];
 }

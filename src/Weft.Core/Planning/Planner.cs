@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 
@@ -19,6 +20,8 @@ public static class Planner
         monitor.Plan();
         var links = new LinkPlanner(intent, observation, ownership);
         links.Plan();
+        var nics = new NicPlanner(intent, observation);
+        nics.Plan();
         var hostEnds = intent
             .Attachments.Where(attachment => !links.PresentHostEnds.Contains(attachment.HostEnd))
             .Select(attachment => attachment.HostEnd)
@@ -44,7 +47,9 @@ public static class Planner
                 .. monitor.Additions,
                 .. made,
                 .. @switch.Changes,
+                .. nics.Additions,
                 .. links.Changes,
+                .. nics.Removals,
                 .. ipsec.Removals,
                 .. monitor.Removals,
                 .. guard.Removals,
@@ -55,6 +60,7 @@ public static class Planner
                     .Conflicts.Concat(ipsec.Conflicts)
                     .Concat(monitor.Conflicts)
                     .Concat(links.Conflicts)
+                    .Concat(nics.Conflicts)
                     .Concat(@switch.Conflicts)
                     .Distinct(),
             ],
@@ -88,21 +94,26 @@ public static class Planner
         };
     }
 
+    /// <summary>Why a container can be given nothing now, as the end of a sentence; null if it can.</summary>
+    internal static string? WhyNotReady(ContainerKey container, HostObservation observation) =>
+        observation.SilentEngines.TryGetValue(container.Engine, out var silence)
+            ? $"cannot be looked at: {silence}"
+        : !observation.Containers.TryGetValue(container, out var sighting)
+            ? "is not there: it gets its place once it is"
+        : sighting.SharesHostNetwork ? "has the host's own network: it can be given nothing there"
+        : sighting.Namespace is null ? "does not run: it gets its place once it does"
+        : null;
+
     private static IEnumerable<string> Notices(HostIntent intent, HostObservation observation)
     {
         foreach (
-            var container in intent
-                .Attachments.Select(attachment => attachment.Container)
-                .Distinct(StringComparer.Ordinal)
-                .Where(container => !observation.Namespaces.ContainsKey(container))
+            var container in intent.Attachments.Select(attachment => attachment.Key).Distinct()
         )
         {
-            yield return $"container '{container}' is not there: it gets its place once network namespace '{container}' exists";
-        }
-        foreach (var container in intent.Unattachable)
-        {
-            yield return $"container '{container.Name}' is of engine {container.Engine.ToString().ToLowerInvariant()}, "
-                + "which this version of Weft does not attach: only netns containers get their place";
+            if (WhyNotReady(container, observation) is { } why)
+            {
+                yield return $"{container} {why}";
+            }
         }
         if (observation.Links.IsEmpty || intent.Underlay is not { } underlay)
         {

@@ -63,11 +63,18 @@ internal sealed class SwitchPlanner(
                 .Where(port =>
                     ownership.Owns(port)
                     && !kept.Contains(port.Name)
+                    && !MayBeOfSilentEngine(port)
                     && !removedBridges.Contains(port.Bridge)
                 )
                 .Select(port => new RemovePort(port))
         );
     }
+
+    /// <summary>Whether a port may be of a container that is there, and whose engine does not say so just now.</summary>
+    private bool MayBeOfSilentEngine(PortRow port) =>
+        !observation.SilentEngines.IsEmpty
+        && observation.Links.TryGetValue(port.Name, out var link)
+        && link.PeerIndex is not null;
 
     /// <summary>
     /// All tunnels that ovs-monitor-ipsec has encrypted share one certificate, by settings of the whole of Open vSwitch.
@@ -285,7 +292,11 @@ internal sealed class SwitchPlanner(
 
     private bool ConflictsWithPort(PortIntent port)
     {
-        if (Find(port.Name) is not { } row || ownership.Owns(row))
+        if (
+            Find(port.Name) is not { } row
+            || ownership.Owns(row)
+            || port.IsMadeByEngine && row.Mark is null && row.Bridge == intent.Switch!.Name
+        )
         {
             return false;
         }

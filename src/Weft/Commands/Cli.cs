@@ -28,6 +28,7 @@ internal static class Cli
             CheckCommand.Create(),
             PlanCommand.Create(),
             ApplyCommand.Create(),
+            AgentCommand.Create(),
             StatusCommand.Create(),
             DoctorCommand.Create(),
             PingCommand.Create(),

@@ -18,6 +18,13 @@ internal sealed class HostOptions
     public IEnumerable<Symbol> With(params IEnumerable<Symbol> own) =>
         [file, Host, .. own, database, engine, datapath];
 
+    /// <summary>The overlay file: the one that was named, or the first default one that exists.</summary>
+    /// <exception cref="UsageException">None was named and no default one exists.</exception>
+    public string FileOf(ParseResult parsed) => OverlayLoader.PathOf(parsed.GetValue(file));
+
+    /// <summary>Where the switch's database listens.</summary>
+    public string DatabaseOf(ParseResult parsed) => parsed.GetValue(database)!;
+
     /// <summary>Reads the overlay.</summary>
     /// <inheritdoc cref="OverlayLoader.Load" path="/exception"/>
     public Overlay Load(ParseResult parsed) =>

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using Weft.Core;
 using Weft.Core.Execution;
 using Weft.Core.Intents;
-using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
 using Weft.Core.Planning;
@@ -13,32 +12,19 @@ namespace Weft.Commands;
 internal sealed class HostSession : IAsyncDisposable
 {
     private readonly LocalHost doors;
-    private readonly string[] namespaces;
-    private readonly IpsecCredentials? credentials;
+    private readonly HostOverlay on;
 
-    private HostSession(Overlay overlay, string host, LocalHost doors)
+    private HostSession(HostOverlay on, LocalHost doors)
     {
-        Overlay = overlay;
-        Host = host;
+        this.on = on;
         this.doors = doors;
-        credentials = overlay.Tunnels.Ipsec?.Credentials is CertificateFiles files
-            ? files.Of(host)
-            : overlay.Tunnels.Ipsec?.Credentials;
-        namespaces =
-        [
-            .. overlay
-                .Containers.Where(container =>
-                    container.Host == host && container.Engine is Engine.Netns
-                )
-                .Select(container => container.Name),
-        ];
     }
 
     /// <summary>The overlay.</summary>
-    public Overlay Overlay { get; }
+    public Overlay Overlay => on.Overlay;
 
     /// <summary>The host's name.</summary>
-    public string Host { get; }
+    public string Host => on.Host;
 
     /// <summary>Opens the doors to this machine as one of the overlay's hosts.</summary>
     /// <exception cref="HostException">Open vSwitch does not answer.</exception>
@@ -48,7 +34,11 @@ internal sealed class HostSession : IAsyncDisposable
         string database,
         TimeSpan patience,
         CancellationToken cancellationToken
-    ) => new(overlay, host, await LocalHost.ConnectAsync(database, patience, cancellationToken));
+    ) =>
+        new(
+            new HostOverlay(overlay, host),
+            await LocalHost.ConnectAsync(database, patience, cancellationToken)
+        );
 
     /// <summary>Waits, at boot, until the daemons have restored what is theirs to restore. The lock must be held.</summary>
     /// <exception cref="HostException">ovs-vswitchd did not in time.</exception>
@@ -70,11 +60,10 @@ internal sealed class HostSession : IAsyncDisposable
 
     /// <summary>Reads the host.</summary>
     public Task<HostObservation> ObserveAsync(CancellationToken cancellationToken) =>
-        doors.ObserveAsync(namespaces, credentials, cancellationToken);
+        doors.ObserveAsync(on.Interest, on.Credentials, cancellationToken);
 
     /// <summary>What the host must look like, which depends on what its kernel can do.</summary>
-    public HostIntent Intend(HostObservation observation) =>
-        IntentBuilder.Build(Overlay, Host, observation.KernelDatapath);
+    public HostIntent Intend(HostObservation observation) => on.Intend(observation);
 
     /// <summary>Makes the host match the intent that an observation leads to.</summary>
     public Task<ApplyResult> ApplyAsync(
@@ -86,7 +75,7 @@ internal sealed class HostSession : IAsyncDisposable
     ) =>
         new Applier(
             doors,
-            token => doors.ObserveAsync(namespaces, credentials, token),
+            ObserveAsync,
             seen => Planner.Plan(intend(seen), seen),
             patience,
             TimeProvider.System

@@ -21,13 +21,7 @@ internal static class OverlayLoader
     /// <exception cref="InvalidOverlayException">The file has mistakes.</exception>
     public static Overlay Load(string? file, Engine? engine, DatapathChoice? datapath)
     {
-        var path =
-            file
-            ?? CommonOptions.DefaultFiles.FirstOrDefault(File.Exists)
-            ?? throw new UsageException(
-                $"no overlay file: name one, or put it at {string.Join(" or ", CommonOptions.DefaultFiles)}"
-            );
-        var result = OverlayFile.Read(path);
+        var result = OverlayFile.Read(PathOf(file));
         var overlay = result.Overlay ?? throw new InvalidOverlayException(result.Mistakes);
         return overlay with
         {
@@ -35,8 +29,28 @@ internal static class OverlayLoader
             Containers = engine is { } standIn
                 ? [.. overlay.Containers.Select(container => container with { Engine = standIn })]
                 : overlay.Containers,
+            Selections = engine is { } other
+                ?
+                [
+                    .. overlay.Selections.Select(selection =>
+                        selection with
+                        {
+                            Engine = selection.Engine is null ? null : other,
+                        }
+                    ),
+                ]
+                : overlay.Selections,
         };
     }
+
+    /// <summary>The overlay file that was named, or the first default one that exists.</summary>
+    /// <exception cref="UsageException">None was named and no default one exists.</exception>
+    public static string PathOf(string? file) =>
+        file
+        ?? CommonOptions.DefaultFiles.FirstOrDefault(File.Exists)
+        ?? throw new UsageException(
+            $"no overlay file: name one, or put it at {string.Join(" or ", CommonOptions.DefaultFiles)}"
+        );
 
     /// <summary>The host that was named or that this machine is; null if it is none of the overlay's.</summary>
     /// <exception cref="UsageException">A host was named that the overlay does not have.</exception>

@@ -4,6 +4,7 @@ using System.ComponentModel;
 using System.Net;
 using System.Net.Sockets;
 using Weft.Core.Addressing;
+using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Linux;
 using Weft.Core.Observation;
@@ -57,7 +58,7 @@ internal static class AddressProbe
             .SelectMany(link =>
                 link.Addresses.Select(one =>
                     (
-                        Container: (string?)null,
+                        Container: (ContainerSighting?)null,
                         Link: seen.Links.GetValueOrDefault(link.Name),
                         one.Address
                     )
@@ -66,9 +67,8 @@ internal static class AddressProbe
         var inContainers = intent.Attachments.SelectMany(one =>
             one.Addresses.Select(address =>
                 (
-                    Container: (string?)one.Container,
-                    Link: seen.Namespaces.GetValueOrDefault(one.Container)
-                        ?.GetValueOrDefault(one.Interface),
+                    Container: seen.Containers.GetValueOrDefault(one.Key),
+                    Link: seen.Inside.GetValueOrDefault(one.Key)?.GetValueOrDefault(one.Interface),
                     address.Address
                 )
             )
@@ -87,7 +87,9 @@ internal static class AddressProbe
         CancellationToken cancellationToken
     )
     {
-        var holder = held.Container is { } container ? $"container '{container}'" : "this host";
+        var holder = held.Container is { } container
+            ? $"container '{container.Key.Name}'"
+            : "this host";
         try
         {
             return await OtherAsync(held, own, cancellationToken) is { } other
@@ -125,7 +127,7 @@ internal static class AddressProbe
         var question = new NeighbourQuestion(held.Address, held.Link.Mac!.Value);
         using var socket = held.Container is { } container
             ? NetworkNamespace.MakeSocket(
-                Path.Combine(LinkReader.NamespaceDirectory, container),
+                container.Namespace!,
                 AddressFamily.Packet,
                 SocketType.Raw,
                 ProtocolType.Unspecified
@@ -161,7 +163,7 @@ internal static class AddressProbe
     }
 
     private sealed record HeldAddress(
-        string? Container,
+        ContainerSighting? Container,
         Link Link,
         IPAddress Address,
         bool IsUnderlay

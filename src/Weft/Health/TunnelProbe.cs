@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Weft.Core.Addressing;
+using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
@@ -42,7 +43,7 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
                 ),
         ];
         var results = await new Prober(
-            endpoint => endpoint.Container is { } container ? $"/run/netns/{container}" : null,
+            endpoint => SightingOf(endpoint, before)?.Namespace,
             clock
         ).RunAsync(probes, Patience, cancellationToken);
         if (results.IsEmpty)
@@ -130,8 +131,13 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
         );
     }
 
-    private static bool CanAsk(Endpoint from, HostObservation seen) =>
-        from.Container is not { } container || seen.Namespaces.ContainsKey(container);
+    private bool CanAsk(Endpoint from, HostObservation seen) =>
+        from.Container is null || SightingOf(from, seen) is { IsReady: true };
+
+    private ContainerSighting? SightingOf(Endpoint endpoint, HostObservation seen) =>
+        intent.Attachments.FirstOrDefault(one => one.Container == endpoint.Container) is { } place
+            ? seen.Containers.GetValueOrDefault(place.Key)
+            : null;
 
     private TunnelTraffic TrafficTo(string peer) =>
         intent.Ipsec?.Peers.First(one => one.Name == peer).Traffic

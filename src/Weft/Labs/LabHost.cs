@@ -50,7 +50,13 @@ internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isola
         IEnumerable<string> command,
         ReadOnlyMemory<byte> input = default,
         CancellationToken cancellationToken = default
-    ) => Tool.RunAsync(Enter(null, command), input, Environment, cancellationToken);
+    ) =>
+        Tool.RunAsync(
+            Enter(null, command),
+            input,
+            Environment,
+            cancellationToken: cancellationToken
+        );
 
     /// <summary>Runs a command in one of the host's containers to its end.</summary>
     /// <exception cref="LabException">The host no longer runs.</exception>
@@ -58,7 +64,13 @@ internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isola
         string container,
         IEnumerable<string> command,
         CancellationToken cancellationToken = default
-    ) => Tool.RunAsync(Enter(container, command), default, Environment, cancellationToken);
+    ) =>
+        Tool.RunAsync(
+            Enter(container, command),
+            default,
+            Environment,
+            cancellationToken: cancellationToken
+        );
 
     private IEnumerable<string> Inside(string container, IEnumerable<string> command) =>
         record.Containers.FirstOrDefault(one => one.Name == container) is { Name: not null } one

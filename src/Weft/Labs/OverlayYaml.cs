@@ -36,7 +36,16 @@ internal static class OverlayYaml
         ];
         text.Append($"tunnels: {{ {string.Join(", ", settings)} }}\n");
         Section("networks", overlay.Networks, network => WriteNetwork(text, network));
-        Section("containers", overlay.Containers, container => WriteContainer(text, container));
+        Action[] containers =
+        [
+            .. overlay.Containers.Select<Container, Action>(container =>
+                () => WriteContainer(text, container)
+            ),
+            .. overlay.Selections.Select<Selection, Action>(selection =>
+                () => WriteSelection(text, selection)
+            ),
+        ];
+        Section("containers", containers, write => write());
         return Encoding.UTF8.GetBytes(text.ToString());
 
         void Section<T>(string name, IReadOnlyCollection<T> entries, Action<T> write)
@@ -57,9 +66,8 @@ internal static class OverlayYaml
     {
         var credentials = settings.Credentials switch
         {
-            // What the file is to be read as has the key in it; JSON's strings are YAML's too.
-            InlineKey { Key: var key } =>
-                $"psk: \"{JsonEncodedText.Encode(Encoding.UTF8.GetString(key.Reveal()), JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"",
+            // What the file is to be read as has the key in it.
+            InlineKey { Key: var key } => $"psk: {Text(Encoding.UTF8.GetString(key.Reveal()))}",
             KeyFile file => $"psk: {{ file: {Quoted(file.Path)} }}",
             KeyVariable variable => $"psk: {{ env: {variable.Name} }}",
             CertificateFiles files =>
@@ -90,6 +98,14 @@ internal static class OverlayYaml
                 text.Append($"      {host.Host}: {List(host.Addresses)}\n");
             }
         }
+        if (!network.Slices.IsEmpty)
+        {
+            text.Append("    slices:\n");
+            foreach (var slice in network.Slices)
+            {
+                text.Append($"      {slice.Host}: {List(slice.Slices)}\n");
+            }
+        }
     }
 
     private static void WriteContainer(StringBuilder text, Container container)
@@ -99,11 +115,45 @@ internal static class OverlayYaml
         );
         foreach (var attachment in container.Attachments)
         {
+            var addresses = attachment.Addresses.IsEmpty
+                ? ""
+                : $"address: {List(attachment.Addresses)}, ";
             text.Append(
-                $"      {attachment.Network}: {{ interface: {attachment.Interface}, address: {List(attachment.Addresses)}, mac: \"{attachment.Mac}\" }}\n"
+                $"      {attachment.Network}: {{ interface: {attachment.Interface}, {addresses}mac: \"{attachment.Mac}\", {Place(attachment.To, attachment.Routes)} }}\n"
             );
         }
     }
+
+    private static void WriteSelection(StringBuilder text, Selection selection)
+    {
+        text.Append($"  {selection.Name}:\n");
+        if (selection.Host is { } host)
+        {
+            text.Append($"    host: {host}\n");
+        }
+        if (selection.Engine is { } engine)
+        {
+            text.Append($"    engine: {Word(engine)}\n");
+        }
+        var labels = selection.Labels.Select(label => $"{Text(label.Key)}: {Text(label.Value)}");
+        text.Append($"    select: {{ {string.Join(", ", labels)} }}\n    networks:\n");
+        foreach (var attachment in selection.Attachments)
+        {
+            var name = attachment.Interface is { } given ? $"interface: {given}, " : "";
+            text.Append(
+                $"      {attachment.Network}: {{ {name}{Place(attachment.To, attachment.Routes)} }}\n"
+            );
+        }
+    }
+
+    private static string Place(AttachTo to, IReadOnlyCollection<Route> routes) =>
+        routes.Count == 0
+            ? $"attach: {Word(to)}"
+            : $"attach: {Word(to)}, routes: {{ {string.Join(", ", routes.Select(route => $"{Quoted(route.Destination)}: {Quoted(route.Via)}"))} }}";
+
+    // JSON's strings are YAML's too.
+    private static string Text(string text) =>
+        $"\"{JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"";
 
     private static string Word<T>(T value)
         where T : notnull => value.ToString()!.ToLowerInvariant();

@@ -1,3 +1,4 @@
+using Weft.Core.Engines;
 using Weft.Core.Overlays;
 
 namespace Weft.Reachability;
@@ -19,32 +20,44 @@ internal static class HostReachability
         CancellationToken cancellationToken
     )
     {
+        var namespaces = await NamespacesAsync(overlay, host, cancellationToken);
         var askable = ReachabilityPlan
             .ProbesFrom(overlay, host, sizes)
-            .ToLookup(probe => CanAsk(overlay, probe.From));
-        var asked = await new Prober(NamespaceOf, TimeProvider.System).RunAsync(
-            askable[true],
-            timeout,
-            cancellationToken
-        );
+            .ToLookup(probe =>
+                probe.From.Container is null || namespaces.ContainsKey(probe.From.Container)
+            );
+        var asked = await new Prober(
+            from => from.Container is { } container ? namespaces[container] : null,
+            TimeProvider.System
+        ).RunAsync(askable[true], timeout, cancellationToken);
         var unasked = askable[false]
             .Select(probe =>
                 ProbeResult.Of(
                     probe,
-                    new Answer(
-                        Outcome.NotRunning,
-                        Detail: "only containers of the netns engine can be asked"
-                    )
+                    new Answer(Outcome.NotRunning, Detail: "the container does not run")
                 )
             );
         return new ReachabilityReport(overlay.Name, [.. asked, .. unasked]);
     }
 
-    private static bool CanAsk(Overlay overlay, Endpoint endpoint) =>
-        overlay.Containers.All(container =>
-            container.Name != endpoint.Container || container.Engine is Engine.Netns
+    /// <summary>The network namespaces of the host's containers that run, by the containers' names.</summary>
+    private static async Task<Dictionary<string, string>> NamespacesAsync(
+        Overlay overlay,
+        string host,
+        CancellationToken cancellationToken
+    )
+    {
+        await using var engines = new EngineSet(engine => ContainerEngines.Of(engine));
+        var sightings = await Task.WhenAll(
+            overlay
+                .Containers.Where(container => container.Host == host)
+                .Select(container =>
+                    engines.Of(container.Engine).FindAsync(container.Name, cancellationToken)
+                )
         );
-
-    private static string? NamespaceOf(Endpoint endpoint) =>
-        endpoint.Container is { } container ? $"/run/netns/{container}" : null;
+        return sightings
+            .OfType<ContainerSighting>()
+            .Where(sighting => sighting.IsReady)
+            .ToDictionary(sighting => sighting.Key.Name, sighting => sighting.Namespace!);
+    }
 }

@@ -92,39 +92,45 @@ internal static class StatusView
     ) =>
         writer.WriteLine(
             JsonSerializer.Serialize(
-                new StatusDocument(
-                    intent.Overlay,
-                    intent.Host,
-                    status.IsHealthy,
-                    observation.Switch.Version,
-                    intent.Switch!.Userspace ? "userspace" : "kernel",
-                    intent.Mtu!.Bytes,
-                    [
-                        .. status.Items.Select(item => new StatusItemDocument(
-                            item.Kind,
-                            item.Name,
-                            item.State.ToString().ToLowerInvariant(),
-                            item.Intended,
-                            item.Detail
-                        )),
-                    ],
-                    [
-                        .. status.Drift.Select(change => new DriftDocument(
-                            change.Action.ToString().ToLowerInvariant(),
-                            change.What,
-                            change.Name,
-                            change.Detail
-                        )),
-                    ],
-                    [.. status.Conflicts.Select(conflict => conflict.Message)],
-                    status.Notices,
-                    status.Foreign,
-                    status.Blocked is { } blocked
-                        ? new BlockedDocument(blocked.Out, blocked.In)
-                        : null
-                ),
+                Document(intent, observation, status),
                 StatusJsonContext.Default.StatusDocument
             )
+        );
+
+    /// <summary>What there is to say, for programs.</summary>
+    public static StatusDocument Document(
+        HostIntent intent,
+        HostObservation observation,
+        HostStatus status
+    ) =>
+        new(
+            intent.Overlay,
+            intent.Host,
+            status.IsHealthy,
+            observation.Switch.Version,
+            intent.Switch!.Userspace ? "userspace" : "kernel",
+            intent.Mtu!.Bytes,
+            [
+                .. status.Items.Select(item => new StatusItemDocument(
+                    item.Kind,
+                    item.Name,
+                    item.State.ToString().ToLowerInvariant(),
+                    item.Intended,
+                    item.Detail
+                )),
+            ],
+            [
+                .. status.Drift.Select(change => new DriftDocument(
+                    change.Action.ToString().ToLowerInvariant(),
+                    change.What,
+                    change.Name,
+                    change.Detail
+                )),
+            ],
+            [.. status.Conflicts.Select(conflict => conflict.Message)],
+            status.Notices,
+            status.Foreign,
+            status.Blocked is { } blocked ? new BlockedDocument(blocked.Out, blocked.In) : null
         );
 }
 

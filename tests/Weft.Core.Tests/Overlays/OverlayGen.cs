@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using CsCheck;
 using Weft.Core.Addressing;
 using Weft.Core.Ipsec;
@@ -142,6 +143,11 @@ internal static class OverlayGen
                     .. Names("c", "cont", containers, 50)
                         .Select((name, index) => MakeContainer(overlay, name, index)),
                 ],
+                Selections =
+                [
+                    .. Names("s", "all", networks == 0 ? 0 : random.Next(3), 50)
+                        .Select(name => MakeSelection(overlay, name)),
+                ],
             };
         }
 
@@ -167,6 +173,15 @@ internal static class OverlayGen
                             ForwardDelay = random.Next(2) == 0 ? 2 : random.Next(2, 31),
                             Uplink = random.Next(3) == 0 ? Uplink.Direct : Uplink.Veth,
                         },
+            };
+            network = network with
+            {
+                Slices =
+                [
+                    .. hostNames
+                        .Select((host, number) => new HostSlices(host, Slices(network, number)))
+                        .Take(random.Next(hostNames.Length + 1)),
+                ],
             };
             return network.Bridge is { Uplink: Uplink.Direct }
                 ? network
@@ -199,35 +214,122 @@ internal static class OverlayGen
                         .Take(random.Next(1, networks.Length + 1))
                         .Select(
                             (network, number) =>
-                                new Attachment
+                            {
+                                var addresses =
+                                    random.Next(3) == 0 ? [] : Addresses(network, 100 + index);
+                                return new Attachment
                                 {
                                     Network = network.Name,
                                     Interface = Text(
                                         $"{(random.Next(2) == 0 ? "eth" : "mgmt-é")}{number}"
                                     ),
-                                    Addresses = Addresses(network, 100 + index),
+                                    Addresses = addresses,
                                     Mac = MacAddress.Derive(name, network.Name),
-                                    To = network.Bridge is null ? AttachTo.Switch : AttachTo.Bridge,
+                                    To = To(network),
+                                    Routes = Routes(network, number, addresses),
+                                };
+                            }
+                        ),
+                ],
+            };
+        }
+
+        private Selection MakeSelection(Overlay overlay, string name)
+        {
+            var networks = overlay.Networks.ToArray();
+            random.Shuffle(networks);
+            string[] keys = ["weft.network", "com.example/role", "weft", "é"];
+            string[] values = ["cont-mgmnt0", "true", "5", "web app", "é: #"];
+            return new Selection
+            {
+                Name = name,
+                Host =
+                    random.Next(3) == 0
+                        ? overlay.Hosts[random.Next(overlay.Hosts.Length)].Name
+                        : null,
+                Engine = random.Next(2) == 0 ? (Engine)random.Next(5) : null,
+                Labels = keys.Take(random.Next(1, keys.Length + 1))
+                    .ToImmutableSortedDictionary(
+                        key => key,
+                        _ => values[random.Next(values.Length)],
+                        StringComparer.Ordinal
+                    ),
+                Attachments =
+                [
+                    .. networks
+                        .Take(random.Next(1, networks.Length + 1))
+                        .Select(
+                            (network, number) =>
+                                new SelectedAttachment
+                                {
+                                    Network = network.Name,
+                                    Interface = random.Next(2) == 0 ? null : Text($"lan{number}"),
+                                    To = To(network),
+                                    Routes = Routes(network, number, []),
                                 }
                         ),
                 ],
             };
         }
 
-        private ImmutableArray<IPAddress> Addresses(Network network, int number)
-        {
-            IPAddress[] all =
+        private AttachTo To(Network network) =>
+            network.Bridge is null || random.Next(4) == 0 ? AttachTo.Switch : AttachTo.Bridge;
+
+        private ImmutableArray<Route> Routes(
+            Network network,
+            int number,
+            ImmutableArray<IPAddress> addresses
+        ) =>
             [
-                .. network.Subnets.Select(subnet =>
-                    IPText.FromNumber(
-                        IPText.ToNumber(subnet.BaseAddress) + (UInt128)number,
-                        subnet.BaseAddress.AddressFamily
+                .. network
+                    .Subnets.Where(subnet =>
+                        random.Next(3) == 0
+                        && (
+                            addresses.IsEmpty
+                            || addresses.Any(address =>
+                                address.AddressFamily == subnet.BaseAddress.AddressFamily
+                            )
+                        )
                     )
-                ),
+                    .Select(subnet => new Route(
+                        IPNetwork.Parse(
+                            (subnet.BaseAddress.AddressFamily, number) switch
+                            {
+                                (AddressFamily.InterNetwork, 0) => "0.0.0.0/0",
+                                (AddressFamily.InterNetwork, _) => Text($"172.16.{number}.1/32"),
+                                (_, 0) => "::/0",
+                                _ => Text($"fd01:{number}::/64"),
+                            }
+                        ),
+                        At(subnet, 20)
+                    )),
+            ];
+
+        private ImmutableArray<IPNetwork> Slices(Network network, int number)
+        {
+            IPNetwork[] all =
+            [
+                .. network.Subnets.Select(subnet => new IPNetwork(
+                    At(subnet, 128 + 8 * number),
+                    IPText.Bits(subnet.BaseAddress) - random.Next(4)
+                )),
             ];
             random.Shuffle(all);
             return [.. all[..random.Next(1, all.Length + 1)]];
         }
+
+        private ImmutableArray<IPAddress> Addresses(Network network, int number)
+        {
+            IPAddress[] all = [.. network.Subnets.Select(subnet => At(subnet, number))];
+            random.Shuffle(all);
+            return [.. all[..random.Next(1, all.Length + 1)]];
+        }
+
+        private static IPAddress At(IPNetwork subnet, int number) =>
+            IPText.FromNumber(
+                IPText.ToNumber(subnet.BaseAddress) + (UInt128)number,
+                subnet.BaseAddress.AddressFamily
+            );
 
         private string[] Names(string letter, string stem, int count, int longest) =>
             [

@@ -54,6 +54,11 @@ internal sealed class OverlayText(Overlay overlay, TextStyle style)
                     .Containers.Select(container =>
                         (Key(container.Name), (object?)Container(container))
                     )
+                    .Concat(
+                        overlay.Selections.Select(selection =>
+                            (Key(selection.Name), (object?)Selection(selection))
+                        )
+                    )
                     .ToList()
             ),
         };
@@ -131,6 +136,12 @@ internal sealed class OverlayText(Overlay overlay, TextStyle style)
                     .Hosts.Select(host => (Key(host.Host), (object?)OneOrMore(host.Addresses)))
                     .ToList()
             ),
+            (
+                "slices",
+                network
+                    .Slices.Select(slice => (Key(slice.Host), (object?)OneOrMore(slice.Slices)))
+                    .ToList()
+            ),
         };
 
     private object? Bridge(ContainerBridge? bridge) =>
@@ -159,10 +170,58 @@ internal sealed class OverlayText(Overlay overlay, TextStyle style)
     private List<(string, object?)> Attachment(Attachment place) =>
         new List<(string, object?)>
         {
-            ("address", OneOrMore(place.Addresses)),
+            ("address", place.Addresses.IsEmpty ? null : OneOrMore(place.Addresses)),
             ("interface", Text(place.Interface)),
             ("mac", Text(place.Mac)),
+            ("attach", AttachTo(place.Network, place.To)),
+            ("routes", Routes(place.Routes)),
         };
+
+    private List<(string, object?)> Selection(Selection selection) =>
+        new List<(string, object?)>
+        {
+            ("host", selection.Host is { } host ? Text(host) : null),
+            ("engine", selection.Engine is { } engine ? Word(engine) : null),
+            (
+                "select",
+                selection
+                    .Labels.Select(label => (Key(label.Key), (object?)Text(label.Value)))
+                    .ToList()
+            ),
+            (
+                "networks",
+                selection
+                    .Attachments.Select(place => (Key(place.Network), Selected(place)))
+                    .ToList()
+            ),
+        };
+
+    private object? Selected(SelectedAttachment place)
+    {
+        var keys = new List<(string, object?)>
+        {
+            ("interface", place.Interface is { } name ? Text(name) : null),
+            ("attach", AttachTo(place.Network, place.To)),
+            ("routes", Routes(place.Routes)),
+        };
+        return
+            style.Short
+            && keys.All(key => key.Item2 is null or List<(string, object?)> { Count: 0 })
+            ? style.Flow
+                ? "{}"
+                : ""
+            : keys;
+    }
+
+    private string? AttachTo(string network, AttachTo to) =>
+        Unless(
+            overlay.Networks.First(one => one.Name == network).Bridge is not null
+                == (to is Core.Overlays.AttachTo.Bridge),
+            Word(to)
+        );
+
+    private List<(string, object?)> Routes(IEnumerable<Route> routes) =>
+        [.. routes.Select(route => (Key(route.Destination.ToString()), (object?)Text(route.Via)))];
 
     private string OneOrMore<T>(IReadOnlyList<T> values) =>
         style.Short && values.Count == 1
@@ -182,7 +241,8 @@ internal sealed class OverlayText(Overlay overlay, TextStyle style)
     {
         var text = value is IPNetwork or IPAddress ? value.ToString()! : $"{value}";
         var quote =
-            style.Quote.Length == 0 && (text.StartsWith(':') || text.EndsWith(':'))
+            style.Quote.Length == 0
+            && (text.StartsWith(':') || text.EndsWith(':') || text.Contains(": "))
                 ? "'"
                 : style.Quote;
         return quote + text + quote;

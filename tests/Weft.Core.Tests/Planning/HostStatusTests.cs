@@ -126,7 +126,7 @@ public sealed class HostStatusTests
         Assert.True(status.IsHealthy);
         var item = Assert.Single(status.Items, item => item.State is not ItemState.Ok);
         Assert.Equal(
-            ("wallabag", ItemState.Waiting, "the container is not there"),
+            ("wallabag", ItemState.Waiting, "is not there: it gets its place once it is"),
             (item.Name, item.State, item.Detail)
         );
     }

@@ -1,6 +1,7 @@
 using CsCheck;
 using Weft.Core.Execution;
 using Weft.Core.Intents;
+using Weft.Core.Overlays;
 using Weft.Core.Planning;
 using Weft.Core.Tests.Planning.Model;
 using Weft.Ovsdb;
@@ -336,7 +337,7 @@ public sealed class PlanPropertyTests
                         {
                             var links = line.Namespace is null
                                 ? there.Links
-                                : there.Namespaces[line.Namespace];
+                                : there.Inside[new(Engine.Netns, line.Namespace)];
                             Assert.Equal(
                                 int.Parse(mtu) < links[name].Mtu,
                                 line.Stage is Stage.BeforeSwitch

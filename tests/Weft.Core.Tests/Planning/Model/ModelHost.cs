@@ -1,9 +1,11 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Weft.Core.Addressing;
+using Weft.Core.Engines;
 using Weft.Core.Execution;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
+using Weft.Core.Overlays;
 using Weft.Core.Planning;
 
 namespace Weft.Core.Tests.Planning.Model;
@@ -52,7 +54,13 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
             StrongSwan = ObserveStrongSwan(),
             Credentials = Credentials,
             Links = In(""),
-            Namespaces = namespaces.ToImmutableDictionary(name => name, In),
+            Containers = namespaces
+                .Select(ContainerSighting.OfNamespace)
+                .ToImmutableDictionary(container => container.Key),
+            Inside = namespaces.ToImmutableDictionary(
+                name => new ContainerKey(Engine.Netns, name),
+                In
+            ),
         };
 
         ImmutableDictionary<string, Link> In(string name) =>

@@ -1,0 +1,137 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Weft.Core.Linux;
+
+/// <summary>
+/// Asks the kernel by netlink sockets (netlink(7)): an answer takes microseconds where a program that prints it takes
+/// milliseconds, and the structures are the kernel's promise.
+/// </summary>
+internal static class Netlink
+{
+    /// <summary>Links and addresses (rtnetlink(7)).</summary>
+    public const int RouteProtocol = 0;
+
+    /// <summary>IPsec policies and associations (linux/xfrm.h).</summary>
+    public const int XfrmProtocol = 6;
+
+    /// <summary>The bytes of struct nlmsghdr.</summary>
+    public const int HeaderBytes = 16;
+
+    // linux/netlink.h.
+    private const ushort Error = 2;
+    private const ushort Done = 3;
+    private const ushort RequestDump = 0x301;
+    private const ushort DumpInterrupted = 0x10;
+
+    // NLA_F_NESTED and NLA_F_NET_BYTEORDER.
+    private const ushort AttributeKind = 0x3FFF;
+
+    // More than the kernel puts into one message of a dump (NLMSG_GOODSIZE or 32 KiB, af_netlink.c).
+    private const int BufferBytes = 128 * 1024;
+
+    /// <summary>Is given the kind and the body of one message.</summary>
+    public delegate void Take(ushort kind, ReadOnlySpan<byte> body);
+
+    /// <summary>Is given the kind and the value of one attribute.</summary>
+    public delegate void TakeAttribute(ushort kind, ReadOnlySpan<byte> value);
+
+    /// <summary>Has the kernel list all of a kind, from the start again where they change meanwhile.</summary>
+    /// <param name="protocol">Which of the kernel's parts.</param>
+    /// <param name="asked">The kind of message that asks.</param>
+    /// <param name="question">Its body.</param>
+    /// <param name="begin">Called each time that the list begins.</param>
+    /// <param name="take">Called with each message of the list.</param>
+    /// <exception cref="Win32Exception">The kernel has no such part, or refused.</exception>
+    public static void Dump(
+        int protocol,
+        ushort asked,
+        ReadOnlySpan<byte> question,
+        Action begin,
+        Take take
+    )
+    {
+        do
+        {
+            begin();
+        } while (!TryDump(protocol, asked, question, take));
+    }
+
+    /// <summary>Goes through the messages of what was received.</summary>
+    public static void ForEachMessage(ReadOnlySpan<byte> received, Take take)
+    {
+        while (received.Length >= HeaderBytes)
+        {
+            var length = (int)MemoryMarshal.Read<uint>(received);
+            take(MemoryMarshal.Read<ushort>(received[4..]), received[HeaderBytes..length]);
+            received = received[Math.Min(Align(length), received.Length)..];
+        }
+    }
+
+    /// <summary>Goes through the attributes behind a message's structure, or inside another attribute.</summary>
+    public static void ForEachAttribute(ReadOnlySpan<byte> attributes, TakeAttribute take)
+    {
+        while (attributes.Length >= 4)
+        {
+            var length = MemoryMarshal.Read<ushort>(attributes);
+            var kind = MemoryMarshal.Read<ushort>(attributes[2..]) & AttributeKind;
+            take((ushort)kind, attributes[4..length]);
+            attributes = attributes[Math.Min(Align(length), attributes.Length)..];
+        }
+    }
+
+    /// <summary>Opens a socket in the calling thread's network namespace.</summary>
+    /// <exception cref="Win32Exception">The kernel has no such part.</exception>
+    public static SafeFileHandle Open(int protocol)
+    {
+        const int FamilyNetlink = 16;
+        const int Raw = 3;
+        const int CloseOnExecute = 0x80000;
+        var socket = Check(Libc.Socket(FamilyNetlink, Raw | CloseOnExecute, protocol));
+        return new SafeFileHandle(socket, ownsHandle: true);
+    }
+
+    /// <summary>Passes on what a call of the C library returned.</summary>
+    /// <exception cref="Win32Exception">It was an error.</exception>
+    public static nint Check(nint result) =>
+        result >= 0 ? result : throw new Win32Exception(Marshal.GetLastPInvokeError());
+
+    private static bool TryDump(int protocol, ushort asked, ReadOnlySpan<byte> question, Take take)
+    {
+        using var socket = Open(protocol);
+        var request = new byte[HeaderBytes + question.Length];
+        MemoryMarshal.Write(request, (uint)request.Length);
+        MemoryMarshal.Write(request.AsSpan(4), asked);
+        MemoryMarshal.Write(request.AsSpan(6), RequestDump);
+        question.CopyTo(request.AsSpan(HeaderBytes));
+        Check(Libc.Send(socket, request, (nuint)request.Length, 0));
+        var buffer = new byte[BufferBytes];
+        var isWhole = true;
+        while (true)
+        {
+            var received = Check(Libc.Receive(socket, buffer, (nuint)buffer.Length, 0));
+            var rest = buffer.AsSpan(0, (int)received);
+            while (rest.Length >= HeaderBytes)
+            {
+                var length = (int)MemoryMarshal.Read<uint>(rest);
+                var kind = MemoryMarshal.Read<ushort>(rest[4..]);
+                isWhole &= (MemoryMarshal.Read<ushort>(rest[6..]) & DumpInterrupted) == 0;
+                var body = rest[HeaderBytes..length];
+                switch (kind)
+                {
+                    case Done:
+                        return isWhole;
+                    case Error:
+                        throw new Win32Exception(-MemoryMarshal.Read<int>(body));
+                    default:
+                        take(kind, body);
+                        break;
+                }
+                rest = rest[Math.Min(Align(length), rest.Length)..];
+            }
+        }
+    }
+
+    private static int Align(int length) => (length + 3) & ~3;
+}

@@ -1,0 +1,46 @@
+using Weft.Core.Engines;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Observation;
+
+/// <summary>Which of a host's containers an overlay has to do with.</summary>
+public sealed class ContainerInterest
+{
+    private readonly HashSet<ContainerKey> named;
+    private readonly Selection[] selections;
+
+    /// <summary>Which of a host's containers an overlay has to do with.</summary>
+    /// <param name="overlay">The overlay.</param>
+    /// <param name="host">The host's name.</param>
+    public ContainerInterest(Overlay overlay, string host)
+    {
+        named =
+        [
+            .. overlay
+                .Containers.Where(container => container.Host == host)
+                .Select(container => new ContainerKey(container.Engine, container.Name)),
+        ];
+        selections =
+        [
+            .. overlay.Selections.Where(selection =>
+                selection.Host is null || selection.Host == host
+            ),
+        ];
+        Engines = named
+            .Select(container => container.Engine)
+            .Concat(
+                selections.SelectMany(selection =>
+                    selection.Engine is { } one ? [one] : Enum.GetValues<Engine>()
+                )
+            )
+            .ToHashSet();
+    }
+
+    /// <summary>The engines whose containers they are.</summary>
+    public ISet<Engine> Engines { get; }
+
+    /// <summary>Whether the overlay has a place for a container.</summary>
+    public bool Includes(ContainerSighting container) =>
+        named.Contains(container.Key)
+        || Array.Exists(selections, selection => selection.Selects(container));
+}

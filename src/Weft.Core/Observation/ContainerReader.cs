@@ -1,0 +1,114 @@
+using System.Collections.Immutable;
+using Weft.Core.Engines;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Observation;
+
+/// <summary>What the engines know of a host's containers, and what is inside those that matter.</summary>
+/// <param name="Sightings">All containers.</param>
+/// <param name="Silent">The engines that matter and did not answer, and why.</param>
+/// <param name="Links">The links inside each running container that matters, by name.</param>
+public sealed record ContainersSeen(
+    ImmutableDictionary<ContainerKey, ContainerSighting> Sightings,
+    ImmutableSortedDictionary<Engine, string> Silent,
+    ImmutableDictionary<ContainerKey, ImmutableDictionary<string, Link>> Links
+);
+
+/// <summary>Asks engines for their containers, all of them at the same time, and looks into those that matter.</summary>
+public static class ContainerReader
+{
+    // A device that Weft has had one of these make stays theirs when the file names no container of theirs any more.
+    /// <summary>The engines that keep what they were told.</summary>
+    public static IReadOnlyList<Engine> Keepers { get; } = [Engine.Lxd, Engine.Incus];
+
+    /// <summary>Reads all that matters.</summary>
+    /// <param name="engines">The doors to the engines.</param>
+    /// <param name="interest">What matters.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="HostException">A container could not be looked into.</exception>
+    public static async Task<ContainersSeen> ReadAsync(
+        EngineSet engines,
+        ContainerInterest interest,
+        CancellationToken cancellationToken
+    )
+    {
+        var answers = await AskAsync(
+            engines,
+            interest.Engines.Union(Keepers),
+            interest,
+            cancellationToken
+        );
+        var sightings = answers
+            .SelectMany(answer => answer.Containers ?? [])
+            .ToImmutableDictionary(container => container.Key);
+        return new ContainersSeen(
+            sightings,
+            answers
+                .Where(answer => answer.Silence is not null)
+                .ToImmutableSortedDictionary(answer => answer.Engine, answer => answer.Silence!),
+            LookInside(sightings.Values.Where(interest.Includes))
+        );
+    }
+
+    /// <summary>Asks engines for all their containers.</summary>
+    /// <param name="engines">The doors to the engines.</param>
+    /// <param name="which">Which engines.</param>
+    /// <param name="interest">What matters: of an engine that does not, it is no matter that it does not run.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<IReadOnlyList<EngineAnswer>> AskAsync(
+        EngineSet engines,
+        IEnumerable<Engine> which,
+        ContainerInterest interest,
+        CancellationToken cancellationToken
+    )
+    {
+        return await Task.WhenAll(which.Select(engine => AskOneAsync(engines.Of(engine))));
+
+        async Task<EngineAnswer> AskOneAsync(IContainerEngine engine)
+        {
+            try
+            {
+                var containers = await engine.ListAsync(cancellationToken);
+                return new EngineAnswer(
+                    engine.Engine,
+                    containers,
+                    containers is null && interest.Engines.Contains(engine.Engine)
+                        ? $"{engine.Engine.ToString().ToLowerInvariant()} does not run on this host"
+                        : null
+                );
+            }
+            catch (HostException exception)
+            {
+                return new EngineAnswer(engine.Engine, null, exception.Message);
+            }
+        }
+    }
+
+    private static ImmutableDictionary<ContainerKey, ImmutableDictionary<string, Link>> LookInside(
+        IEnumerable<ContainerSighting> containers
+    )
+    {
+        var inside = ImmutableDictionary.CreateBuilder<
+            ContainerKey,
+            ImmutableDictionary<string, Link>
+        >();
+        foreach (var container in containers.Where(container => container.IsReady))
+        {
+            if (LinkReader.Read(container.Namespace!) is { } links)
+            {
+                inside[container.Key] = links;
+            }
+        }
+        return inside.ToImmutable();
+    }
+}
+
+/// <summary>What one engine said.</summary>
+/// <param name="Engine">The engine.</param>
+/// <param name="Containers">Its containers; null where it did not answer.</param>
+/// <param name="Silence">Why it did not, where that matters.</param>
+public sealed record EngineAnswer(
+    Engine Engine,
+    ImmutableArray<ContainerSighting>? Containers,
+    string? Silence
+);

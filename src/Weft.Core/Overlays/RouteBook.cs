@@ -1,0 +1,88 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+using Weft.Core.Addressing;
+
+namespace Weft.Core.Overlays;
+
+/// <summary>Which routes one container has over all its interfaces; finds those that cannot be.</summary>
+/// <param name="who">Whose they are.</param>
+/// <param name="networks">What it attaches to, where it reaches everybody without a route.</param>
+/// <param name="mistakes">Where mistakes go.</param>
+internal sealed class RouteBook(string who, ImmutableArray<AddressBook> networks, Mistakes mistakes)
+{
+    private readonly Dictionary<IPNetwork, Position> seen = [];
+
+    /// <summary>The routes by one interface.</summary>
+    /// <param name="attachment">What the file says of the interface.</param>
+    /// <param name="book">Its network; null where there is none.</param>
+    /// <param name="given">The addresses that the file gives it, with null for each that is wrong; null where its host gives them.</param>
+    public ImmutableArray<Route> Read(
+        Fields attachment,
+        AddressBook? book,
+        ImmutableArray<Marked<IPAddress>?>? given
+    )
+    {
+        var routes = ImmutableArray.CreateBuilder<Route>();
+        foreach (var entry in attachment.Get(OverlaySchema.Attachment.Routes)?.Value ?? [])
+        {
+            if (
+                !IPText.TryReadNetwork(entry.Name, out var destination, out _)
+                || entry.Value is not { } via
+            )
+            {
+                continue;
+            }
+            routes.Add(new Route(destination, via.Value));
+            if (!seen.TryAdd(destination, entry.At))
+            {
+                mistakes.Add(
+                    entry.At,
+                    $"{who} has a second route to {destination} (first in line {seen[destination].Line}): keep one of them"
+                );
+            }
+            else if (networks.FirstOrDefault(one => one.Subnets.Contains(destination)) is { } own)
+            {
+                mistakes.Add(
+                    entry.At,
+                    $"{who} has a route to {destination}, which is network {own.Network.Quoted} (line {own.Network.At.Line}), where it reaches everybody without one: take it out"
+                );
+            }
+            else if (Wrong(destination, via.Value, book, given) is { } wrong)
+            {
+                mistakes.Add(
+                    via.At,
+                    $"{who} has a route to {destination} via {via.Value}, {wrong}"
+                );
+            }
+        }
+        return routes.ToImmutable();
+    }
+
+    private static string? Wrong(
+        IPNetwork destination,
+        IPAddress via,
+        AddressBook? book,
+        ImmutableArray<Marked<IPAddress>?>? given
+    )
+    {
+        var version = via.AddressFamily is AddressFamily.InterNetwork ? "IPv4" : "IPv6";
+        if (destination.BaseAddress.AddressFamily != via.AddressFamily)
+        {
+            return $"which is an {version} address, of the other kind: write a neighbour's that is of the same kind";
+        }
+        if (book?.Misplacement(via) is { } misplacement)
+        {
+            return $"{misplacement}: write the address there of the neighbour that knows the way";
+        }
+        if (given is not { } addresses || addresses.Any(address => address is null))
+        {
+            return null;
+        }
+        return addresses.Any(address => address!.Value.Value.Equals(via))
+                ? "which is its own address: write that of the neighbour that knows the way"
+            : addresses.Any(address => address!.Value.Value.AddressFamily == via.AddressFamily)
+                ? null
+            : $"and has no {version} address there to reach it from: give it one, or take the route out";
+    }
+}

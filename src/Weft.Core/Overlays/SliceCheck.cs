@@ -1,0 +1,60 @@
+using System.Collections.Immutable;
+using System.Net;
+using Weft.Core.Addressing;
+
+namespace Weft.Core.Overlays;
+
+/// <summary>Finds the slices of a network that two hosts have, or that are not of the network.</summary>
+internal static class SliceCheck
+{
+    /// <summary>Adds the mistakes in what the file declares.</summary>
+    public static void Check(
+        ImmutableArray<Entry<ImmutableArray<Marked<IPNetwork>?>>> declared,
+        AddressBook book,
+        Mistakes mistakes
+    )
+    {
+        var placed =
+            new List<(Entry<ImmutableArray<Marked<IPNetwork>?>> Host, Marked<IPNetwork> Slice)>();
+        foreach (var entry in declared)
+        {
+            foreach (var slice in (entry.Value?.Value ?? []).OfType<Marked<IPNetwork>>())
+            {
+                if (book.Misplacement(slice.Value) is { } misplacement)
+                {
+                    mistakes.Add(
+                        slice.At,
+                        $"host {entry.Quoted} has slice {slice.Value}, {misplacement}: write a part of the network's subnet"
+                    );
+                }
+                else
+                {
+                    placed.Add((entry, slice));
+                }
+            }
+        }
+        // Of two slices that share an address one holds the other; sorted, what an outermost one holds follows it.
+        (Entry<ImmutableArray<Marked<IPNetwork>?>> Host, Marked<IPNetwork> Slice)? outer = null;
+        foreach (
+            var one in placed
+                .OrderBy(one => IPText.Bits(one.Slice.Value.BaseAddress))
+                .ThenBy(one => IPText.ToNumber(one.Slice.Value.BaseAddress))
+                .ThenBy(one => one.Slice.Value.PrefixLength)
+                .ThenBy(one => one.Slice.At.Order)
+        )
+        {
+            if (outer is not { } other || !other.Slice.Value.Contains(one.Slice.Value.BaseAddress))
+            {
+                outer = one;
+                continue;
+            }
+            var (earlier, later) = other.Slice.At.IsBefore(one.Slice.At)
+                ? (other, one)
+                : (one, other);
+            mistakes.Add(
+                later.Slice.At,
+                $"host {later.Host.Quoted} has slice {later.Slice.Value} of network {book.Network.Quoted}, which overlaps {earlier.Slice.Value} of host {earlier.Host.Quoted} (line {earlier.Slice.At.Line}): give each host its own"
+            );
+        }
+    }
+}

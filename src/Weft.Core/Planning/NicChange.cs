@@ -1,0 +1,48 @@
+using System.Globalization;
+using Weft.Core.Engines;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Planning;
+
+/// <summary>A change of a device of a container, by the container's engine (LXD, Incus), which keeps it from then on.</summary>
+/// <param name="Action">What it does.</param>
+/// <param name="Container">The container.</param>
+/// <param name="Device">The device's name.</param>
+/// <param name="Nic">What the device must be; null where it goes.</param>
+/// <param name="Replugs">Whether a device that is there is to be taken away first, since the container has lost what it made.</param>
+/// <param name="Detail">What is being done to it, in words.</param>
+public sealed record NicChange(
+    ChangeAction Action,
+    ContainerKey Container,
+    string Device,
+    NicDevice? Nic,
+    bool Replugs,
+    string Detail
+) : Change(Action, "device", $"{Device} of {Container.Name}", Detail)
+{
+    private string Program => Container.Engine is Engine.Incus ? "incus" : "lxc";
+
+    private string Removal => $"{Program} config device remove {Container.Name} {Device}";
+
+    /// <inheritdoc/>
+    public override IEnumerable<string> Commands =>
+        [
+            .. Action is ChangeAction.Remove || Replugs ? [Removal] : (string[])[],
+            .. Nic is null
+                ? []
+                : (string[])
+                    [
+                        Action is ChangeAction.Set && !Replugs
+                            ? $"{Program} config device set {Container.Name} {Device} {Settings(Nic)}"
+                            : $"{Program} config device add {Container.Name} {Device} nic nictype=bridged {Settings(Nic)}",
+                    ],
+        ];
+
+    private static string Settings(NicDevice nic) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"parent={nic.Parent} name={nic.Interface} host_name={nic.HostEnd} hwaddr={nic.Mac} mtu={nic.Mtu}"
+        )
+        + (nic.Vlan is { } vlan ? string.Create(CultureInfo.InvariantCulture, $" vlan={vlan}") : "")
+        + $" user.weft={nic.Mark}";
+}

@@ -1,0 +1,266 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.Logging;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using Weft.Core;
+using Weft.Core.Linux;
+using Weft.Rendering;
+
+namespace Weft.Agent;
+
+/// <summary>Where else than on its socket the agent listens: with TLS, and only to those whose certificate an authority vouches for.</summary>
+/// <param name="EndPoint">The address and port.</param>
+/// <param name="Certificate">The file of the agent's certificate (PEM).</param>
+/// <param name="Key">The file of its key (PEM).</param>
+/// <param name="Authority">The file of the authority (PEM) that vouches for clients.</param>
+internal sealed record TlsListener(
+    IPEndPoint EndPoint,
+    string Certificate,
+    string Key,
+    string Authority
+);
+
+/// <summary>What the agent tells others, read-only: on a unix socket for root and the group <c>weft</c>; openapi.json describes it.</summary>
+internal static class AgentApi
+{
+    /// <summary>Where the agent listens unless it is told otherwise.</summary>
+    public const string DefaultSocket = "/run/weft/agent.sock";
+
+    private const string Group = "weft";
+
+    private const UnixFileMode SocketMode =
+        UnixFileMode.UserRead
+        | UnixFileMode.UserWrite
+        | UnixFileMode.GroupRead
+        | UnixFileMode.GroupWrite;
+
+    /// <summary>Begins to listen.</summary>
+    /// <param name="socket">The path of the unix socket.</param>
+    /// <param name="listener">Where else; null for nowhere.</param>
+    /// <param name="state">What the agent knows.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="HostException">Another agent listens there already, or the listener's files are wrong.</exception>
+    public static async Task<IAsyncDisposable> StartAsync(
+        string socket,
+        TlsListener? listener,
+        AgentState state,
+        CancellationToken cancellationToken
+    )
+    {
+        await MakeWayAsync(socket, cancellationToken);
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(options =>
+        {
+            options.AddServerHeader = false;
+            options.ListenUnixSocket(socket);
+            if (listener is not null)
+            {
+                options.Listen(
+                    listener.EndPoint,
+                    endpoint => RequireCertificate(endpoint, listener)
+                );
+            }
+        });
+        var app = builder.Build();
+        var meters = Sdk.CreateMeterProviderBuilder()
+            .AddMeter(AgentMeasures.MeterName)
+            .AddView(
+                "*",
+                new ExplicitBucketHistogramConfiguration { Boundaries = AgentMeasures.Bounds }
+            )
+            .AddPrometheusExporter()
+            .Build();
+        app.UseOpenTelemetryPrometheusScrapingEndpoint(
+            meters,
+            predicate: null,
+            path: "/metrics",
+            configureBranchedPipeline: null,
+            optionsName: null
+        );
+        app.Lifetime.ApplicationStopped.Register(meters.Dispose);
+        app.MapGet("/v1/status", (RequestDelegate)(context => WriteStatusAsync(context, state)));
+        app.MapGet("/v1/events", (RequestDelegate)(context => WriteEventsAsync(context, state)));
+        app.MapGet("/healthz", (RequestDelegate)(context => WriteTextAsync(context, 200, "ok")));
+        app.MapGet(
+            "/readyz",
+            (RequestDelegate)(
+                context =>
+                    state.Last is { Problem: null }
+                        ? WriteTextAsync(context, 200, "ok")
+                        : WriteTextAsync(context, 503, state.Last?.Problem ?? "starting")
+            )
+        );
+        app.MapGet(
+            "/openapi.json",
+            (RequestDelegate)(
+                context =>
+                {
+                    context.Response.ContentType = "application/json";
+                    return context.Response.WriteAsync(Resource.Text("openapi.json"));
+                }
+            )
+        );
+        await app.StartAsync(cancellationToken);
+        File.SetUnixFileMode(socket, SocketMode);
+        UnixGroup.Give(socket, Group);
+        return app;
+    }
+
+    /// <summary>Removes the socket that an agent left which was killed.</summary>
+    private static async Task MakeWayAsync(string socket, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(socket)!);
+        if (!File.Exists(socket))
+        {
+            return;
+        }
+        if (await AgentClient.IsThereAsync(socket, cancellationToken))
+        {
+            throw new HostException(
+                $"another agent runs on this host and listens at {socket}: `systemctl status weft-agent` tells of it"
+            );
+        }
+        File.Delete(socket);
+    }
+
+    private static void RequireCertificate(ListenOptions endpoint, TlsListener listener)
+    {
+        try
+        {
+            var authorities = new X509Certificate2Collection();
+            authorities.ImportFromPemFile(listener.Authority);
+            using var pem = X509Certificate2.CreateFromPemFile(listener.Certificate, listener.Key);
+            var own = X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null);
+            endpoint.UseHttps(
+                new HttpsConnectionAdapterOptions
+                {
+                    ServerCertificate = own,
+                    ClientCertificateMode = ClientCertificateMode.RequireCertificate,
+                    ClientCertificateValidation = (certificate, _, _) =>
+                        IsVouchedFor(certificate, authorities),
+                }
+            );
+        }
+        catch (Exception exception)
+            when (exception is System.Security.Cryptography.CryptographicException or IOException)
+        {
+            throw new HostException(
+                $"the listener at {listener.EndPoint} needs a certificate, its key and an authority for clients in PEM: {exception.Message}",
+                exception
+            );
+        }
+    }
+
+    private static bool IsVouchedFor(
+        X509Certificate2 certificate,
+        X509Certificate2Collection authorities
+    )
+    {
+        using var chain = new X509Chain();
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.AddRange(authorities);
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        return chain.Build(certificate);
+    }
+
+    private static Task WriteTextAsync(HttpContext context, int code, string text)
+    {
+        context.Response.StatusCode = code;
+        context.Response.ContentType = "text/plain; charset=utf-8";
+        return context.Response.WriteAsync(text + "\n");
+    }
+
+    private static Task WriteStatusAsync(HttpContext context, AgentState state)
+    {
+        context.Response.ContentType = "application/json";
+        return JsonSerializer.SerializeAsync(
+            context.Response.Body,
+            AgentDocument.Of(state),
+            AgentJsonContext.Default.AgentDocument,
+            context.RequestAborted
+        );
+    }
+
+    /// <summary>Server-sent events (HTML, section 9.2): what the agent does, as it does it.</summary>
+    private static async Task WriteEventsAsync(HttpContext context, AgentState state)
+    {
+        context.Response.ContentType = "text/event-stream";
+        context.Response.Headers.CacheControl = "no-store";
+        try
+        {
+            await context.Response.WriteAsync(": listening\n\n", context.RequestAborted);
+            await foreach (var happened in state.ListenAsync(context.RequestAborted))
+            {
+                var data = JsonSerializer.Serialize(happened, AgentJsonContext.Default.AgentEvent);
+                await context.Response.WriteAsync(
+                    $"event: {happened.Kind}\ndata: {data}\n\n",
+                    context.RequestAborted
+                );
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Whoever listened has gone.
+        }
+    }
+}
+
+/// <summary>How the agent and its host stand.</summary>
+internal sealed record AgentDocument(
+    string File,
+    IReadOnlyList<string> Refused,
+    DateTimeOffset Started,
+    DateTimeOffset LastRound,
+    double LastRoundMilliseconds,
+    long Rounds,
+    long Changes,
+    string? Problem,
+    IReadOnlyList<RetryDocument> Retries,
+    StatusDocument? Host
+)
+{
+    /// <summary>What there is to say now.</summary>
+    public static AgentDocument Of(AgentState state) =>
+        new(
+            state.File,
+            state.Refused ?? [],
+            state.Started,
+            state.LastTime,
+            state.Last?.Elapsed.TotalMilliseconds ?? 0,
+            state.Rounds,
+            state.Changes,
+            state.Last?.Problem,
+            [
+                .. state.Failures.Select(pair => new RetryDocument(
+                    pair.Key,
+                    pair.Value.Times,
+                    pair.Value.Until,
+                    pair.Value.Reason
+                )),
+            ],
+            state
+                is {
+                    Last: { Observation: { } observation, Intent: { } intent },
+                    Status: { } status
+                }
+                ? StatusView.Document(intent, observation, status)
+                : null
+        );
+}
+
+/// <summary>Something that failed and is tried again.</summary>
+internal sealed record RetryDocument(string Item, int Times, DateTimeOffset Until, string Reason);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(AgentDocument))]
+[JsonSerializable(typeof(AgentEvent))]
+internal sealed partial class AgentJsonContext : JsonSerializerContext;

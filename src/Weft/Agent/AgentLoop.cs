@@ -1,0 +1,370 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Weft.Commands;
+using Weft.Core;
+using Weft.Core.Execution;
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
+using Weft.Core.Planning;
+using Weft.Vici;
+
+namespace Weft.Agent;
+
+/// <summary>
+/// Keeps this host as the overlay file says: runs the straight line whenever something moved, and now and then though
+/// nothing seems to have.
+/// </summary>
+/// <param name="host">The doors to the host.</param>
+/// <param name="load">Reads the overlay file: the overlay, or throws <see cref="InvalidOverlayException"/> or <see cref="UsageException"/>.</param>
+/// <param name="state">What others may know.</param>
+/// <param name="measures">What is counted.</param>
+/// <param name="journal">The log.</param>
+internal sealed class AgentLoop(
+    LocalHost host,
+    Func<HostOverlay> load,
+    AgentState state,
+    AgentMeasures measures,
+    Journal journal
+)
+{
+    private static readonly TimeSpan Resync = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan EnginePause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan NegotiationPause = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(30);
+
+    private readonly TimeProvider clock = TimeProvider.System;
+    private readonly Wakeups wakeups = new();
+    private readonly ServiceManager manager = new();
+    private readonly HostMirror mirror = new(host);
+    private readonly HashSet<Engine> watched = [];
+    private int isFileNew;
+    private Task negotiation = Task.CompletedTask;
+    private DateTimeOffset nextNegotiation;
+    private string? lastProblem;
+
+    /// <summary>Runs until it is told to end.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var restraint = new Restraint(clock);
+        var reconciler = new Reconciler(host, mirror, restraint, clock);
+        using var hangup = PosixSignalRegistration.Create(
+            PosixSignal.SIGHUP,
+            context =>
+            {
+                context.Cancel = true;
+                FileChanged("SIGHUP");
+            }
+        );
+        using var watcher = WatchFile();
+        LinkWatch.Start(moved =>
+        {
+            mirror.LinksChanged(moved);
+            wakeups.Wake(moved.Namespace is null ? "links changed" : "a container's links changed");
+        });
+        var switchWatch = host.WatchSwitchAsync(wakeups.Wake, cancellationToken);
+        using var alive = StartWatchdog();
+        WatchEngines(cancellationToken);
+        var strongSwan = WatchStrongSwanAsync(cancellationToken);
+        wakeups.Wake("start");
+        var isReady = false;
+        while (true)
+        {
+            var woken = await wakeups.WaitAsync(Pause(restraint), cancellationToken);
+            if (woken is null && restraint.Due is null)
+            {
+                mirror.Everything();
+            }
+            if (switchWatch.IsFaulted)
+            {
+                await switchWatch;
+            }
+            var isNewFile = Interlocked.Exchange(ref isFileNew, 0) != 0 && Reload();
+            WatchEngines(cancellationToken);
+            var round = await reconciler.RunAsync(
+                state.On!,
+                isNewFile || !isReady,
+                cancellationToken
+            );
+            Note(round, restraint, woken?.Why ?? "time passed", woken?.Since);
+            Negotiate(round, cancellationToken);
+            if (!isReady)
+            {
+                isReady = true;
+                manager.Ready();
+            }
+        }
+    }
+
+    private TimeSpan Pause(Restraint restraint)
+    {
+        var pause = restraint.Due is { } due ? due - clock.GetUtcNow() : Resync;
+        return pause < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1)
+            : pause < Resync ? pause
+            : Resync;
+    }
+
+    private void FileChanged(string why)
+    {
+        Interlocked.Exchange(ref isFileNew, 1);
+        wakeups.Wake(why);
+    }
+
+    private FileSystemWatcher WatchFile()
+    {
+        var path = Path.GetFullPath(state.File);
+        var watcher = new FileSystemWatcher(Path.GetDirectoryName(path)!, Path.GetFileName(path));
+        // Editors write in place, or write another file and give it the name.
+        watcher.Changed += (_, _) => FileChanged("the overlay file changed");
+        watcher.Created += (_, _) => FileChanged("the overlay file changed");
+        watcher.Renamed += (_, _) => FileChanged("the overlay file changed");
+        watcher.EnableRaisingEvents = true;
+        return watcher;
+    }
+
+    /// <summary>Reads the overlay file anew. One with mistakes is refused, and the one before stays in force.</summary>
+    private bool Reload()
+    {
+        manager.Reloading();
+        try
+        {
+            var next = load();
+            if (state.On is { } on && on.Overlay.Name != next.Overlay.Name)
+            {
+                throw new UsageException(
+                    $"the overlay is called '{next.Overlay.Name}' now, and '{on.Overlay.Name}' is what this host has: run `weft destroy` with the former file first"
+                );
+            }
+            state.On = next;
+            state.Refused = null;
+            mirror.Everything();
+            Say(Severity.Info, "file", $"{state.File}: in force now", null);
+            return true;
+        }
+        catch (InvalidOverlayException exception)
+        {
+            Refuse([.. exception.Mistakes.Select(mistake => mistake.ToString())]);
+        }
+        catch (Exception exception)
+            when (exception is UsageException or IOException or UnauthorizedAccessException)
+        {
+            Refuse([exception.Message]);
+        }
+        finally
+        {
+            manager.Ready();
+        }
+        return false;
+
+        void Refuse(IReadOnlyList<string> mistakes)
+        {
+            state.Refused = mistakes;
+            foreach (var mistake in mistakes)
+            {
+                Say(Severity.Error, "file", mistake, null);
+            }
+            Say(
+                Severity.Error,
+                "file",
+                $"{state.File} is refused as it is now; what was read before stays in force",
+                null
+            );
+        }
+    }
+
+    /// <summary>Watches the engines that the overlay has to do with.</summary>
+    private void WatchEngines(CancellationToken cancellationToken)
+    {
+        foreach (var engine in state.On!.Interest.Engines.Where(watched.Add))
+        {
+            _ = WatchAsync(engine);
+        }
+
+        async Task WatchAsync(Engine engine)
+        {
+            var name = engine.ToString().ToLowerInvariant();
+            while (!cancellationToken.IsCancellationRequested)
+            {
+                try
+                {
+                    await foreach (
+                        var happened in host.Engines.Of(engine).WatchAsync(cancellationToken)
+                    )
+                    {
+                        mirror.ContainerChanged(engine, happened.Name);
+                        wakeups.Wake($"{name}: {happened.What} {happened.Name}".TrimEnd());
+                    }
+                }
+                catch (HostException)
+                {
+                    // It does not run: the next round says so, and it is looked for again.
+                }
+                catch (OperationCanceledException)
+                {
+                    return;
+                }
+                mirror.ContainerChanged(engine, null);
+                wakeups.Wake($"{name} went away");
+                try
+                {
+                    await Task.Delay(EnginePause, clock, cancellationToken);
+                }
+                catch (OperationCanceledException)
+                {
+                    return;
+                }
+            }
+        }
+    }
+
+    private async Task WatchStrongSwanAsync(CancellationToken cancellationToken)
+    {
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            try
+            {
+                if (
+                    state.On!.Overlay.Tunnels.Ipsec is not null
+                    && await host.StrongSwanAsync(cancellationToken) is { } daemon
+                )
+                {
+                    await using var events = await daemon.SubscribeAsync(
+                        [EventNames.IkeUpdown, EventNames.ChildUpdown],
+                        cancellationToken
+                    );
+                    wakeups.Wake("strongSwan is there");
+                    await foreach (var _ in events.WithCancellation(cancellationToken))
+                    {
+                        wakeups.Wake("strongSwan's associations changed");
+                    }
+                }
+            }
+            catch (ViciException)
+            {
+                wakeups.Wake("strongSwan went away");
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            try
+            {
+                await host.ForgetStrongSwanAsync();
+                await Task.Delay(EnginePause, clock, cancellationToken);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Has peers negotiated with that nothing is exchanged with yet, beside all else: a peer may take its time to answer.</summary>
+    private void Negotiate(Round round, CancellationToken cancellationToken)
+    {
+        if (
+            round is not { Intent: { Ipsec: not null } intent, Observation: { } observation }
+            || !negotiation.IsCompleted
+            || clock.GetUtcNow() < nextNegotiation
+            || HostStatus
+                .Of(intent, observation)
+                .Items.All(item => item.Kind != "encryption" || item.State is ItemState.Ok)
+        )
+        {
+            return;
+        }
+        nextNegotiation = clock.GetUtcNow() + NegotiationPause;
+        negotiation = NegotiateAsync();
+
+        async Task NegotiateAsync()
+        {
+            try
+            {
+                var down = await Applier.EstablishAsync(
+                    host,
+                    intent,
+                    NegotiationPatience,
+                    cancellationToken
+                );
+                foreach (var peer in down)
+                {
+                    Say(
+                        Severity.Warning,
+                        "problem",
+                        $"nothing crosses to {peer.Peer} yet: {peer.Why}",
+                        null
+                    );
+                }
+                wakeups.Wake("keys were negotiated");
+            }
+            catch (Exception exception)
+                when (exception is HostException or ViciException or OperationCanceledException)
+            {
+                // The next round sees what there is, and asks again.
+            }
+        }
+    }
+
+    private void Note(Round round, Restraint restraint, string why, long? since)
+    {
+        state.Note(round, new Dictionary<string, Failure>(restraint.Failures));
+        measures.Note(round, since is { } start ? clock.GetElapsedTime(start) : round.Elapsed);
+        foreach (var change in round.Done)
+        {
+            Say(
+                Severity.Info,
+                "change",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{change.Action.ToString().ToLowerInvariant()} {change.What} {change.Name}{(change.Detail.Length > 0 ? $": {change.Detail}" : "")} ({why}; {round.Elapsed.TotalMilliseconds:0} ms)"
+                ),
+                why,
+                ("CHANGE", change.What),
+                ("NAME", change.Name)
+            );
+        }
+        if (round.Problem is { } problem && problem != lastProblem)
+        {
+            Say(Severity.Error, "problem", problem, why);
+        }
+        if (round.Problem is not null)
+        {
+            state.NoteFailures(restraint.Failures.Keys.DefaultIfEmpty("host"));
+        }
+        lastProblem = round.Problem;
+        manager.Status(
+            round.Problem is { } wrong ? wrong
+            : state.Refused is not null ? $"{state.File} is refused; the one before is in force"
+            : $"overlay {state.On!.Overlay.Name}, host {state.On.Host}: as intended"
+        );
+    }
+
+    private void Say(
+        Severity severity,
+        string kind,
+        string message,
+        string? why,
+        params ReadOnlySpan<(string, string)> fields
+    )
+    {
+        journal.Write(severity, message, fields);
+        state.Tell(new AgentEvent(clock.GetUtcNow(), kind, message, why));
+    }
+
+    /// <summary>Tells the service manager that rounds end; one that is stuck does not, and the agent is started anew.</summary>
+    private Timer? StartWatchdog() =>
+        manager.WatchdogInterval is { } interval
+            ? new Timer(
+                _ =>
+                {
+                    if (clock.GetUtcNow() - state.LastTime < Resync + StartPatience + interval)
+                    {
+                        manager.Alive();
+                    }
+                },
+                null,
+                TimeSpan.Zero,
+                interval
+            )
+            : null;
+}

@@ -1,0 +1,133 @@
+using System.Threading.Channels;
+using Weft.Core.Planning;
+
+namespace Weft.Agent;
+
+/// <summary>What the agent knows of itself and of the host: written by its loop, read by whoever asks.</summary>
+internal sealed class AgentState
+{
+    private const int MostUnreadEvents = 1000;
+
+    private readonly Lock gate = new();
+    private readonly List<Channel<AgentEvent>> listeners = [];
+
+    /// <summary>When the agent started.</summary>
+    public DateTimeOffset Started { get; } = TimeProvider.System.GetUtcNow();
+
+    /// <summary>The overlay file.</summary>
+    public required string File { get; init; }
+
+    /// <summary>The overlay in force.</summary>
+    public volatile HostOverlay? On;
+
+    /// <summary>What is wrong with the file as it is now, so that the one before stays in force; null if nothing is.</summary>
+    public volatile IReadOnlyList<string>? Refused;
+
+    /// <summary>The last round.</summary>
+    public volatile Round? Last;
+
+    /// <summary>When the last round ended.</summary>
+    public DateTimeOffset LastTime { get; private set; }
+
+    /// <summary>How many rounds there were.</summary>
+    public long Rounds { get; private set; }
+
+    /// <summary>How many changes were carried out.</summary>
+    public long Changes { get; private set; }
+
+    /// <summary>What failed and is tried again later.</summary>
+    public volatile IReadOnlyDictionary<string, Failure> Failures =
+        new Dictionary<string, Failure>();
+
+    /// <summary>How many failures there were, by what failed.</summary>
+    public IReadOnlyDictionary<string, long> FailureCounts
+    {
+        get
+        {
+            lock (gate)
+            {
+                return new Dictionary<string, long>(failureCounts, StringComparer.Ordinal);
+            }
+        }
+    }
+
+    private readonly Dictionary<string, long> failureCounts = new(StringComparer.Ordinal);
+
+    /// <summary>How the host stands; null before it was read for the first time.</summary>
+    public HostStatus? Status =>
+        Last is { Observation: { } observation, Intent: { } intent }
+            ? HostStatus.Of(intent, observation)
+            : null;
+
+    /// <summary>A round has ended.</summary>
+    public void Note(Round round, IReadOnlyDictionary<string, Failure> failures)
+    {
+        Last = round;
+        LastTime = TimeProvider.System.GetUtcNow();
+        Rounds++;
+        Changes += round.Done.Count;
+        Failures = failures;
+    }
+
+    /// <summary>Something could not be carried out.</summary>
+    public void NoteFailures(IEnumerable<string> names)
+    {
+        lock (gate)
+        {
+            foreach (var name in names)
+            {
+                failureCounts[name] = failureCounts.GetValueOrDefault(name) + 1;
+            }
+        }
+    }
+
+    /// <summary>Tells whoever listens.</summary>
+    public void Tell(AgentEvent happened)
+    {
+        lock (gate)
+        {
+            foreach (var listener in listeners)
+            {
+                listener.Writer.TryWrite(happened);
+            }
+        }
+    }
+
+    /// <summary>What happens from now on. A listener that does not keep up misses what is oldest.</summary>
+    public async IAsyncEnumerable<AgentEvent> ListenAsync(
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken
+    )
+    {
+        var channel = Channel.CreateBounded<AgentEvent>(
+            new BoundedChannelOptions(MostUnreadEvents)
+            {
+                FullMode = BoundedChannelFullMode.DropOldest,
+            }
+        );
+        lock (gate)
+        {
+            listeners.Add(channel);
+        }
+        try
+        {
+            await foreach (var happened in channel.Reader.ReadAllAsync(cancellationToken))
+            {
+                yield return happened;
+            }
+        }
+        finally
+        {
+            lock (gate)
+            {
+                listeners.Remove(channel);
+            }
+        }
+    }
+}
+
+/// <summary>Something that the agent did or met.</summary>
+/// <param name="Time">When.</param>
+/// <param name="Kind"><c>change</c>, <c>problem</c> or <c>file</c>.</param>
+/// <param name="Message">What, in one line.</param>
+/// <param name="Why">What led to it; null where it is known from the message.</param>
+internal sealed record AgentEvent(DateTimeOffset Time, string Kind, string Message, string? Why);

@@ -1,0 +1,331 @@
+using System.Collections.Immutable;
+using Weft.Core;
+using Weft.Core.Engines;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
+using Weft.Core.Planning;
+
+namespace Weft.Agent;
+
+/// <summary>
+/// What the host looks like, kept up to date by looking only at what moved: a host with a thousand containers is not read
+/// anew because one of them started.
+/// </summary>
+/// <param name="host">The doors to the host.</param>
+internal sealed class HostMirror(LocalHost host)
+{
+    private const int ContainersAtOnce = 8;
+
+    private readonly Lock gate = new();
+    private readonly HashSet<Engine> staleEngines = [];
+    private readonly HashSet<ContainerKey> staleContainers = [];
+    private readonly HashSet<ContainerKey> staleInsides = [];
+    private readonly HashSet<int> staleNamespaces = [];
+    private bool areLinksStale = true;
+    private bool isAllStale = true;
+
+    private ImmutableDictionary<ContainerKey, ContainerSighting> sightings = ImmutableDictionary<
+        ContainerKey,
+        ContainerSighting
+    >.Empty;
+    private ImmutableSortedDictionary<Engine, string> silent = ImmutableSortedDictionary<
+        Engine,
+        string
+    >.Empty;
+    private ImmutableDictionary<ContainerKey, ImmutableDictionary<string, Link>> inside =
+        ImmutableDictionary<ContainerKey, ImmutableDictionary<string, Link>>.Empty;
+    private ImmutableDictionary<string, Link> links = ImmutableDictionary<string, Link>.Empty;
+    private Dictionary<string, ContainerKey> places = [];
+
+    /// <summary>Anything may have changed.</summary>
+    public void Everything()
+    {
+        lock (gate)
+        {
+            isAllStale = true;
+        }
+    }
+
+    /// <summary>The kernel says that links or addresses changed.</summary>
+    public void LinksChanged(LinkEvent moved)
+    {
+        lock (gate)
+        {
+            if (moved.IsOverrun)
+            {
+                isAllStale = true;
+            }
+            else if (moved.Namespace is { } number)
+            {
+                staleNamespaces.Add(number);
+            }
+            else
+            {
+                areLinksStale = true;
+            }
+        }
+    }
+
+    /// <summary>An engine says that something happened to a container, or to any.</summary>
+    public void ContainerChanged(Engine engine, string? name)
+    {
+        lock (gate)
+        {
+            if (name is null)
+            {
+                staleEngines.Add(engine);
+            }
+            else
+            {
+                staleContainers.Add(new ContainerKey(engine, name));
+            }
+        }
+    }
+
+    /// <summary>A plan is about to be carried out: what it is about will not be as it was.</summary>
+    public void Touch(Plan plan)
+    {
+        lock (gate)
+        {
+            areLinksStale |= plan.Changes.Any(change => change is not IpsecChange);
+            foreach (var change in plan.Changes.OfType<NicChange>())
+            {
+                staleContainers.Add(change.Container);
+                staleInsides.Add(change.Container);
+            }
+            var spaces = plan
+                .Changes.OfType<BatchChange>()
+                .SelectMany(change => change.Lines.Select(line => line.Namespace))
+                .Concat(plan.Changes.OfType<ChecksumChange>().Select(change => change.Namespace))
+                .OfType<string>()
+                .Select(ContainerSighting.PathOf)
+                .ToHashSet(StringComparer.Ordinal);
+            if (spaces.Count == 0)
+            {
+                return;
+            }
+            foreach (var container in inside.Keys)
+            {
+                if (
+                    sightings.TryGetValue(container, out var sighting)
+                    && sighting.Namespace is { } space
+                    && spaces.Contains(space)
+                )
+                {
+                    staleInsides.Add(container);
+                }
+            }
+        }
+    }
+
+    /// <summary>Which host's end belongs to which container, by which events of links are understood.</summary>
+    public void Know(HostIntent intent) =>
+        places = intent.Attachments.ToDictionary(
+            attachment => attachment.HostEnd,
+            attachment => attachment.Key,
+            StringComparer.Ordinal
+        );
+
+    /// <summary>Reads what is stale, and says what the host looks like.</summary>
+    /// <exception cref="HostException">The host could not be read.</exception>
+    public async Task<HostObservation> ObserveAsync(
+        HostOverlay on,
+        CancellationToken cancellationToken
+    )
+    {
+        var stale = TakeStale(on.Interest);
+        try
+        {
+            await RefreshEnginesAsync(stale, on.Interest, cancellationToken);
+            await RefreshContainersAsync(stale, cancellationToken);
+            RefreshLinks(stale);
+            RefreshInsides(stale, on.Interest);
+        }
+        catch
+        {
+            Everything();
+            throw;
+        }
+        return await host.ObserveAsync(
+            new ContainersSeen(sightings, silent, inside),
+            links,
+            on.Credentials,
+            cancellationToken
+        );
+    }
+
+    private Stale TakeStale(ContainerInterest interest)
+    {
+        lock (gate)
+        {
+            var engines = isAllStale
+                ? interest.Engines.Union(ContainerReader.Keepers).ToHashSet()
+                : [.. staleEngines];
+            var stale = new Stale(
+                engines,
+                [.. staleContainers.Where(container => !engines.Contains(container.Engine))],
+                isAllStale
+                    ? [.. sightings.Keys, .. inside.Keys]
+                    : [.. staleInsides, .. staleContainers],
+                new HashSet<int>(isAllStale ? [] : staleNamespaces),
+                areLinksStale || isAllStale
+            );
+            isAllStale = areLinksStale = false;
+            staleEngines.Clear();
+            staleContainers.Clear();
+            staleInsides.Clear();
+            staleNamespaces.Clear();
+            return stale;
+        }
+    }
+
+    private async Task RefreshEnginesAsync(
+        Stale stale,
+        ContainerInterest interest,
+        CancellationToken cancellationToken
+    )
+    {
+        foreach (
+            var answer in await ContainerReader.AskAsync(
+                host.Engines,
+                stale.Engines,
+                interest,
+                cancellationToken
+            )
+        )
+        {
+            silent = answer.Silence is { } silence
+                ? silent.SetItem(answer.Engine, silence)
+                : silent.Remove(answer.Engine);
+            // What an engine had when it last answered is what it has, as far as anybody knows.
+            if (answer.Containers is not { } containers)
+            {
+                continue;
+            }
+            var gone = sightings
+                .Keys.Where(container => container.Engine == answer.Engine)
+                .Except(containers.Select(container => container.Key))
+                .ToList();
+            stale.Insides.UnionWith(gone);
+            sightings = sightings.RemoveRange(gone);
+            foreach (var container in containers)
+            {
+                See(container, stale);
+            }
+        }
+    }
+
+    private async Task RefreshContainersAsync(Stale stale, CancellationToken cancellationToken) =>
+        await Parallel.ForEachAsync(
+            stale.Containers,
+            new ParallelOptions
+            {
+                MaxDegreeOfParallelism = ContainersAtOnce,
+                CancellationToken = cancellationToken,
+            },
+            async (container, token) =>
+            {
+                try
+                {
+                    var found = await host
+                        .Engines.Of(container.Engine)
+                        .FindAsync(container.Name, token);
+                    lock (stale)
+                    {
+                        if (found is null)
+                        {
+                            sightings = sightings.Remove(container);
+                            stale.Insides.Add(container);
+                        }
+                        else
+                        {
+                            See(found, stale);
+                        }
+                    }
+                }
+                catch (HostException exception)
+                {
+                    lock (stale)
+                    {
+                        silent = silent.SetItem(container.Engine, exception.Message);
+                    }
+                }
+            }
+        );
+
+    private void See(ContainerSighting container, Stale stale)
+    {
+        if (
+            !sightings.TryGetValue(container.Key, out var before)
+            || before.Namespace != container.Namespace
+        )
+        {
+            stale.Insides.Add(container.Key);
+        }
+        sightings = sightings.SetItem(container.Key, container);
+    }
+
+    private void RefreshLinks(Stale stale)
+    {
+        foreach (var link in links.Values)
+        {
+            if (
+                link.PeerNamespace is { } number
+                && stale.Namespaces.Contains(number)
+                && places.TryGetValue(link.Name, out var container)
+            )
+            {
+                stale.Insides.Add(container);
+            }
+        }
+        if (!stale.AreLinks)
+        {
+            return;
+        }
+        var before = links;
+        links = LinkReader.Read();
+        foreach (var (name, container) in places)
+        {
+            if (EndOf(before, name) != EndOf(links, name))
+            {
+                stale.Insides.Add(container);
+            }
+        }
+
+        static (int, int?, int?)? EndOf(ImmutableDictionary<string, Link> links, string name) =>
+            links.TryGetValue(name, out var link)
+                ? (link.Index, link.PeerIndex, link.PeerNamespace)
+                : null;
+    }
+
+    private void RefreshInsides(Stale stale, ContainerInterest interest)
+    {
+        var builder = inside.ToBuilder();
+        foreach (var container in stale.Insides)
+        {
+            if (
+                sightings.TryGetValue(container, out var sighting)
+                && sighting.IsReady
+                && interest.Includes(sighting)
+                && LinkReader.Read(sighting.Namespace!) is { } found
+            )
+            {
+                builder[container] = found;
+            }
+            else
+            {
+                builder.Remove(container);
+            }
+        }
+        inside = builder.ToImmutable();
+    }
+
+    private sealed record Stale(
+        IReadOnlyCollection<Engine> Engines,
+        IReadOnlyCollection<ContainerKey> Containers,
+        HashSet<ContainerKey> Insides,
+        IReadOnlySet<int> Namespaces,
+        bool AreLinks
+    );
+}

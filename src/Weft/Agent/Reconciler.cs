@@ -1,0 +1,122 @@
+using Weft.Core;
+using Weft.Core.Execution;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+using Weft.Core.Planning;
+using Weft.Ovsdb;
+using Weft.Vici;
+
+namespace Weft.Agent;
+
+/// <summary>One round of the straight line: observe, plan, apply, read back.</summary>
+/// <param name="host">The doors to the host.</param>
+/// <param name="mirror">What is known of it.</param>
+/// <param name="restraint">What is left for later.</param>
+/// <param name="clock">The clock.</param>
+internal sealed class Reconciler(
+    LocalHost host,
+    HostMirror mirror,
+    Restraint restraint,
+    TimeProvider clock
+)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    /// <summary>Makes the host match.</summary>
+    /// <param name="on">The overlay.</param>
+    /// <param name="isNewFile">Whether the overlay file has just changed.</param>
+    /// <param name="cancellationToken">Stops between two steps.</param>
+    /// <returns>What was found and done; never throws for what the host may do.</returns>
+    public async Task<Round> RunAsync(
+        HostOverlay on,
+        bool isNewFile,
+        CancellationToken cancellationToken
+    )
+    {
+        var started = clock.GetTimestamp();
+        var done = new List<Change>();
+        Plan? underWay = null;
+        HostObservation? observation = null;
+        try
+        {
+            if (host.SwitchProblem is { } problem)
+            {
+                throw new HostException(problem);
+            }
+            observation = await mirror.ObserveAsync(on, cancellationToken);
+            if (!PlanNow(observation).IsEmpty)
+            {
+                await host.LockAsync(Patience, null, cancellationToken);
+                try
+                {
+                    // Whoever had the lock may have changed the links a moment ago.
+                    mirror.LinksChanged(default);
+                    observation = await mirror.ObserveAsync(on, cancellationToken);
+                    underWay = null;
+                    await new Applier(
+                        host,
+                        async token => observation = await mirror.ObserveAsync(on, token),
+                        PlanNow,
+                        Patience,
+                        clock
+                    ).ApplyAsync(observation, null, cancellationToken);
+                }
+                finally
+                {
+                    await host.UnlockAsync();
+                }
+            }
+            return new Round(observation, on.Intend(observation), done, Elapsed(), null);
+        }
+        catch (Exception exception)
+            when (exception
+                    is HostException
+                        or OvsdbException
+                        or ViciException
+                        or IOException
+                        or UnauthorizedAccessException
+            )
+        {
+            var items = exception is HostException { Items: { IsEmpty: false } named }
+                ? named
+                : [.. (underWay?.Changes ?? []).Select(change => change.Name)];
+            restraint.Failed(items, exception.Message);
+            mirror.Everything();
+            return new Round(
+                observation,
+                observation is null ? null : on.Intend(observation),
+                done,
+                Elapsed(),
+                exception.Message
+            );
+        }
+
+        Plan PlanNow(HostObservation seen)
+        {
+            // Whoever asks for the next plan has carried the last one out.
+            done.AddRange(underWay?.Changes ?? []);
+            var intent = on.Intend(seen);
+            mirror.Know(intent);
+            var plan = restraint.Apply(Planner.Plan(intent, seen), isNewFile);
+            mirror.Touch(plan);
+            underWay = plan;
+            return plan;
+        }
+
+        TimeSpan Elapsed() => clock.GetElapsedTime(started);
+    }
+}
+
+/// <summary>What one round found and did.</summary>
+/// <param name="Observation">What the host looks like now; null if it could not be read.</param>
+/// <param name="Intent">What it must look like.</param>
+/// <param name="Done">What was changed.</param>
+/// <param name="Elapsed">How long it took.</param>
+/// <param name="Problem">What failed, in words; null if nothing did.</param>
+internal sealed record Round(
+    HostObservation? Observation,
+    HostIntent? Intent,
+    IReadOnlyList<Change> Done,
+    TimeSpan Elapsed,
+    string? Problem
+);

@@ -1,0 +1,104 @@
+using Weft.Core.Planning;
+
+namespace Weft.Agent;
+
+/// <summary>
+/// What of a plan is carried out now: what is stale goes only once two observations say so, and what failed is tried again
+/// after a while, later each time, without keeping the rest waiting.
+/// </summary>
+/// <param name="clock">The clock.</param>
+internal sealed class Restraint(TimeProvider clock)
+{
+    /// <summary>How long after the first observation the second one is made: engines and kernel need moments to agree.</summary>
+    public static readonly TimeSpan SecondLook = TimeSpan.FromMilliseconds(300);
+
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
+
+    private readonly Dictionary<(string What, string Name), DateTimeOffset> doomed = [];
+    private readonly Dictionary<string, Failure> failures = new(StringComparer.Ordinal);
+
+    /// <summary>What failed and is tried again later.</summary>
+    public IReadOnlyDictionary<string, Failure> Failures => failures;
+
+    /// <summary>When there is something to look at again, if there is.</summary>
+    public DateTimeOffset? Due =>
+        doomed
+            .Values.Select(since => since + SecondLook)
+            .Concat(failures.Values.Select(failure => failure.Until))
+            .Order()
+            .Cast<DateTimeOffset?>()
+            .FirstOrDefault();
+
+    /// <summary>The part of a plan that is carried out now.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="isNewFile">Whether the overlay file has just changed: what it left out is not missing by accident.</param>
+    public Plan Apply(Plan plan, bool isNewFile)
+    {
+        var now = clock.GetUtcNow();
+        var names = plan.Changes.Select(change => change.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var healed in failures.Keys.Where(name => !names.Contains(name)).ToList())
+        {
+            failures.Remove(healed);
+        }
+        var removals = plan.Changes.Where(IsRemoval).Select(KeyOf).ToHashSet();
+        foreach (var wanted in doomed.Keys.Where(key => !removals.Contains(key)).ToList())
+        {
+            doomed.Remove(wanted);
+        }
+        var added = plan
+            .Changes.Where(change => change.Action is not ChangeAction.Remove)
+            .Select(change => change.Name)
+            .ToHashSet(StringComparer.Ordinal);
+        return plan with
+        {
+            Changes = plan.Conflicts.All(conflict => conflict.StandsAlone)
+                ? [.. plan.Changes.Where(change => IsDue(change))]
+                : [],
+            Conflicts = [],
+        };
+
+        bool IsDue(Change change)
+        {
+            if (failures.TryGetValue(change.Name, out var failure) && now < failure.Until)
+            {
+                return false;
+            }
+            if (!IsRemoval(change) || isNewFile || added.Contains(change.Name))
+            {
+                return true;
+            }
+            var since = doomed.TryGetValue(KeyOf(change), out var seen)
+                ? seen
+                : doomed[KeyOf(change)] = now;
+            return now - since >= SecondLook;
+        }
+    }
+
+    /// <summary>Something could not be carried out.</summary>
+    /// <param name="names">What: names of changes.</param>
+    /// <param name="reason">Why not.</param>
+    public void Failed(IEnumerable<string> names, string reason)
+    {
+        foreach (var name in names)
+        {
+            var times = failures.TryGetValue(name, out var before) ? before.Times + 1 : 1;
+            var pause = FirstPause * Math.Pow(2, Math.Min(times - 1, 10));
+            failures[name] = new Failure(
+                times,
+                clock.GetUtcNow() + (pause < LongestPause ? pause : LongestPause),
+                reason
+            );
+        }
+    }
+
+    private static bool IsRemoval(Change change) => change.Action is ChangeAction.Remove;
+
+    private static (string, string) KeyOf(Change change) => (change.What, change.Name);
+}
+
+/// <summary>Something that failed.</summary>
+/// <param name="Times">How often in a row.</param>
+/// <param name="Until">When it is tried again.</param>
+/// <param name="Reason">Why it failed.</param>
+internal sealed record Failure(int Times, DateTimeOffset Until, string Reason);

@@ -1,0 +1,125 @@
+using System.CommandLine;
+using System.Net;
+using Weft.Agent;
+using Weft.Core.Observation;
+
+namespace Weft.Commands;
+
+/// <summary><c>weft agent</c>: keeps this host as the overlay file says.</summary>
+internal static class AgentCommand
+{
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
+
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var options = new HostOptions();
+        var socket = new Option<string>("--socket")
+        {
+            Description = "The unix socket on which the agent tells how it stands.",
+            HelpName = "PATH",
+            DefaultValueFactory = _ => AgentApi.DefaultSocket,
+        };
+        var listen = new Option<string?>("--listen")
+        {
+            Description =
+                "Listen there too, with TLS, to clients with a certificate; needs the three --tls options.",
+            HelpName = "ADDRESS:PORT",
+        };
+        var certificate = FileOption("--tls-cert", "The agent's certificate (PEM).");
+        var key = FileOption("--tls-key", "The key to it (PEM).");
+        var authority = FileOption("--tls-ca", "The authority that vouches for clients (PEM).");
+        var command = new WeftCommand(
+            "agent",
+            "Keep this host as the overlay file says, whatever containers, links and daemons do. For weft-agent.service."
+        )
+        {
+            Examples =
+            [
+                ("weft agent", "until it is ended; SIGHUP reads the file anew"),
+                ("curl --unix-socket /run/weft/agent.sock http://weft/metrics", "what it measures"),
+            ],
+        };
+        command.AddAll(options.With(socket, listen, certificate, key, authority));
+        command.SetAction(
+            async (parsed, _, cancellationToken) =>
+            {
+                var listener = Listener(
+                    parsed.GetValue(listen),
+                    parsed.GetValue(certificate),
+                    parsed.GetValue(key),
+                    parsed.GetValue(authority)
+                );
+                var state = new AgentState { File = options.FileOf(parsed), On = Load() };
+                using var journal = new Journal();
+                using var measures = new AgentMeasures(state);
+                await using var host = await LocalHost.ConnectAsync(
+                    options.DatabaseOf(parsed),
+                    StartPatience,
+                    cancellationToken
+                );
+                await using var api = await AgentApi.StartAsync(
+                    parsed.GetValue(socket)!,
+                    listener,
+                    state,
+                    cancellationToken
+                );
+                journal.Write(
+                    Severity.Info,
+                    $"agent of overlay {state.On.Overlay.Name} on host {state.On.Host}, by {state.File}"
+                );
+                try
+                {
+                    await new AgentLoop(host, Load, state, measures, journal).RunAsync(
+                        cancellationToken
+                    );
+                }
+                catch (OperationCanceledException)
+                {
+                    // What it made stays: ending the agent changes nothing for anybody.
+                    new ServiceManager().Stopping();
+                }
+                return ExitCode.Done;
+
+                HostOverlay Load()
+                {
+                    var overlay = options.Load(parsed);
+                    return new HostOverlay(
+                        overlay,
+                        OverlayLoader.RequireHost(overlay, parsed.GetValue(options.Host))
+                    );
+                }
+            }
+        );
+        return command;
+    }
+
+    private static Option<string?> FileOption(string name, string description) =>
+        new(name) { Description = description, HelpName = "FILE" };
+
+    private static TlsListener? Listener(
+        string? listen,
+        string? certificate,
+        string? key,
+        string? authority
+    )
+    {
+        if (listen is null)
+        {
+            return certificate is null && key is null && authority is null
+                ? null
+                : throw new UsageException("the --tls options are for --listen: say where");
+        }
+        if (!IPEndPoint.TryParse(listen, out var endPoint) || endPoint.Port == 0)
+        {
+            throw new UsageException(
+                $"--listen takes an address and a port, such as 10.8.3.1:9180, not '{listen}'"
+            );
+        }
+        return certificate is not null && key is not null && authority is not null
+            ? new TlsListener(endPoint, certificate, key, authority)
+            : throw new UsageException(
+                "--listen needs --tls-cert, --tls-key and --tls-ca: the agent tells others only who they can prove to be allowed"
+            );
+    }
+}
