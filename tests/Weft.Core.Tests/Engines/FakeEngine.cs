@@ -99,6 +99,8 @@ internal sealed class FakeEngine : IAsyncDisposable
                 {
                     // Whoever closes before all is read takes back what was sent last.
                     connection.Shutdown(SocketShutdown.Send);
+                    while (await stream.ReadAsync(buffer, stop.Token) > 0) { }
+                    return;
                 }
             }
         }
