@@ -16,6 +16,8 @@ TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping ethtool iperf3
 # Its service takes this machine's strongSwan over as soon as it is installed: it is installed only where no service is
 # started then (invoke-rc.d(8)), and elsewhere the tests that need it are skipped.
 IDLE_PACKAGE=openvswitch-ipsec
+# Engines start their services likewise. Incus is there where bookworm-backports is a source of packages.
+ENGINE_PACKAGES=(docker.io lxd podman crun containernetworking-plugins busybox-static)
 
 usage() {
   cat <<'TEXT'
@@ -94,6 +96,10 @@ run_tests() {
   if [ "$(id -u)" = 0 ]; then
     need_packages "${RUN_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
     ! keeps_idle "$IDLE_PACKAGE" || need_packages "$IDLE_PACKAGE"
+    if keeps_idle docker && keeps_idle lxd && keeps_idle podman && keeps_idle incus; then
+      ! apt-cache show incus-base >/dev/null 2>&1 || ENGINE_PACKAGES+=(incus-base incus-client)
+      need_packages "${ENGINE_PACKAGES[@]}"
+    fi
   else
     say "not root: the tests that need labs will be skipped"
   fi
