@@ -12,7 +12,7 @@ RUN_PACKAGES=(openvswitch-switch iproute2 util-linux)
 LAB_PACKAGES=(user-mode-linux strongswan-starter strongswan-swanctl tcpdump kmod e2fsprogs bsdutils)
 BUILD_PACKAGES=(gcc libc6-dev zlib1g-dev git)
 TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping ethtool iperf3 procps
-  libcharon-extra-plugins nftables)
+  libcharon-extra-plugins nftables ansible-core openssh-server openssh-client)
 # Its service takes this machine's strongSwan over as soon as it is installed: it is installed only where no service is
 # started then (invoke-rc.d(8)), and elsewhere the tests that need it are skipped.
 IDLE_PACKAGE=openvswitch-ipsec

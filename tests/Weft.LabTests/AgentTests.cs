@@ -60,7 +60,7 @@ public sealed class AgentTests
             ("ip link set wallabag-eth1 down", "ip link show wallabag-eth1 | grep ,UP"),
             ("ip link set wallabag-eth1 mtu 1400", "ip link show wallabag-eth1 | grep 'mtu 1458'"),
             (
-                "ip link set wallabag-eth1 alias somebody",
+                "ip link set wallabag-eth1 alias ''",
                 "ip link show wallabag-eth1 | grep 'alias weft:homelab'"
             ),
             (
@@ -224,7 +224,7 @@ public sealed class AgentTests
         await using (agent)
         {
             await using var ping = ContinuousPing.Start(lab, "host1", "monitor", "10.8.2.3");
-            foreach (var signal in (string[])["TERM", "KILL", "INT", "TERM"])
+            foreach (var signal in (string[])["TERM", "KILL", "TERM"])
             {
                 await agent.SignalAsync(signal);
                 await agent.HasEndedAsync();
@@ -302,7 +302,7 @@ public sealed class AgentTests
         for bridge in $(ovs-vsctl list-br | grep -v ovsbr0); do
           echo "ip addr show $bridge >/dev/null 2>&1; ovs-vsctl add-br $bridge -- set bridge $bridge datapath_type=netdev other_config:hwaddr=$(cat /sys/class/net/$bridge/address | sed 's/.*/\\"&\\"/')"
           for port in $(ovs-vsctl list-ports $bridge); do echo "ovs-vsctl add-port $bridge $port"; done
-          ip -o -4 addr show dev $bridge | awk '{print "ip addr add " $4 " dev " $2}'
+          ip -o -4 addr show dev $bridge | awk '{print "ip addr replace " $4 " dev " $2}'
           echo "ip link set $bridge up"
         done
         """;

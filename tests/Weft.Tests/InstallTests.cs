@@ -1,4 +1,5 @@
 using Weft.Core.Linux;
+using Weft.Installation;
 
 namespace Weft.Tests;
 

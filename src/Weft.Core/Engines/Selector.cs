@@ -66,11 +66,7 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
         ) || overlay.Selections.Any(selection => Matches(selection, sighting));
 
     private bool Matches(Selection selection, ContainerSighting sighting) =>
-        (selection.Host ?? host) == host
-        && (selection.Engine ?? sighting.Key.Engine) == sighting.Key.Engine
-        && selection.Labels.All(label =>
-            sighting.Labels.TryGetValue(label.Key, out var value) && value == label.Value
-        );
+        (selection.Host ?? host) == host && selection.Selects(sighting);
 
     /// <summary>The container with the places that all selections that match it give it; null if none does.</summary>
     private Container? Select(ContainerSighting sighting)

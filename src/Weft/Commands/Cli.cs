@@ -32,6 +32,8 @@ internal static class Cli
             StatusCommand.Create(),
             DoctorCommand.Create(),
             PingCommand.Create(),
+            AddressesCommand.Create(),
+            InventoryCommand.Create(),
             DestroyCommand.Create(),
             GuardCommand.Create(),
             InstallCommand.Create(),

@@ -54,7 +54,7 @@ internal static class CommonOptions
             Description =
                 "Treat every container as one of this engine, as labs do with netns (also WEFT_ENGINE).",
             HelpName = "ENGINE",
-            DefaultValueFactory = _ => FromEnvironment<Engine>("WEFT_ENGINE"),
+            DefaultValueFactory = _ => EngineOfEnvironment,
         };
 
     /// <summary>The datapath in place of the file's.</summary>
@@ -74,6 +74,9 @@ internal static class CommonOptions
             HelpName = "SECONDS",
             DefaultValueFactory = _ => 30,
         };
+
+    /// <summary>The engine that the environment says stands in for all others.</summary>
+    public static Engine? EngineOfEnvironment => FromEnvironment<Engine>("WEFT_ENGINE");
 
     /// <summary>Whether to write JSON.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Write JSON." };

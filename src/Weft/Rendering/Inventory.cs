@@ -1,0 +1,204 @@
+using System.Buffers;
+using System.Collections.Immutable;
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using Weft.Core.Engines;
+using Weft.Core.Overlays;
+
+namespace Weft.Rendering;
+
+/// <summary>A container as a machine that Ansible works on.</summary>
+/// <param name="Name">What Ansible calls it: the container's name, with its engine and host where two have one.</param>
+/// <param name="Container">The container.</param>
+/// <param name="Host">Its host.</param>
+/// <param name="Addresses">Its addresses, by network, in the file's order.</param>
+/// <param name="Labels">The labels that it was selected by.</param>
+internal sealed record InventoryHost(
+    string Name,
+    ContainerKey Container,
+    string Host,
+    ImmutableArray<(string Network, ImmutableArray<IPAddress> Addresses)> Addresses,
+    ImmutableSortedDictionary<string, string> Labels
+);
+
+/// <summary>The containers that can be reached: those of the file, and those that this host knows of.</summary>
+internal static class Inventory
+{
+    /// <summary>All that have an address.</summary>
+    /// <param name="overlay">The overlay.</param>
+    /// <param name="here">Which of its hosts this is; null if none.</param>
+    /// <param name="records">What this host gave out.</param>
+    public static IReadOnlyList<InventoryHost> Of(
+        Overlay overlay,
+        string? here,
+        ImmutableArray<AddressRecord> records
+    )
+    {
+        var given = records
+            .Where(record => record.GoneSince is null)
+            .ToLookup(record => record.Container);
+        var order = overlay.Networks.Select(network => network.Name).ToList();
+        var named = overlay.Containers.Select(container =>
+        {
+            var key = new ContainerKey(container.Engine, container.Name);
+            var own = container.Host == here ? given[key].ToList() : [];
+            return new InventoryHost(
+                container.Name,
+                key,
+                container.Host,
+                [
+                    .. container
+                        .Attachments.Select(place =>
+                            (
+                                place.Network,
+                                place.Addresses.IsEmpty
+                                    ? own.Find(record => record.Network == place.Network)?.Addresses
+                                        ?? []
+                                    : place.Addresses
+                            )
+                        )
+                        .Where(place => !place.Item2.IsEmpty),
+                ],
+                own.FirstOrDefault()?.Labels ?? ImmutableSortedDictionary<string, string>.Empty
+            );
+        });
+        var names = overlay
+            .Containers.Where(container => container.Host == here)
+            .Select(container => new ContainerKey(container.Engine, container.Name))
+            .ToHashSet();
+        var selected = given
+            .Where(container => !names.Contains(container.Key))
+            .OrderBy(container => $"{container.Key}", StringComparer.Ordinal)
+            .Select(container => new InventoryHost(
+                container.Key.Name,
+                container.Key,
+                here!,
+                [
+                    .. container
+                        .OrderBy(record => order.IndexOf(record.Network))
+                        .Select(record => (record.Network, record.Addresses)),
+                ],
+                container.First().Labels
+            ));
+        var taken = overlay.Containers.Select(container => container.Name).ToHashSet();
+        return
+        [
+            .. named.Where(container => !container.Addresses.IsEmpty),
+            .. selected.Select(container =>
+                taken.Add(container.Name)
+                    ? container
+                    : container with
+                    {
+                        Name =
+                            $"{container.Name}.{container.Container.Engine.ToString().ToLowerInvariant()}.{container.Host}",
+                    }
+            ),
+        ];
+    }
+
+    /// <summary>The groups that a container is in.</summary>
+    public static IEnumerable<string> GroupsOf(InventoryHost host) =>
+        [
+            GroupName($"host_{host.Host}"),
+            GroupName($"engine_{host.Container.Engine}"),
+            .. host.Addresses.Select(place => GroupName($"network_{place.Network}")),
+            .. host.Labels.Select(label => GroupName($"label_{label.Key}_{label.Value}")),
+        ];
+
+    /// <summary>Ansible takes letters, digits and underscores for a group's name (its option TRANSFORM_INVALID_GROUP_CHARS).</summary>
+    private static string GroupName(string name) =>
+        string.Concat(
+            name.ToLowerInvariant()
+                .Select(letter => char.IsAsciiLetterOrDigit(letter) ? letter : '_')
+        );
+}
+
+/// <summary>The inventory as Ansible reads it from a program's output.</summary>
+internal static class InventoryJson
+{
+    /// <summary>All groups, and the variables of all, so that none is asked for by itself.</summary>
+    public static void WriteList(TextWriter writer, IReadOnlyList<InventoryHost> hosts) =>
+        Write(
+            writer,
+            json =>
+            {
+                json.WriteStartObject();
+                json.WriteStartObject("_meta");
+                json.WriteStartObject("hostvars");
+                foreach (var host in hosts)
+                {
+                    json.WritePropertyName(host.Name);
+                    WriteVariables(json, host);
+                }
+                json.WriteEndObject();
+                json.WriteEndObject();
+                var groups = hosts
+                    .SelectMany(host =>
+                        Inventory.GroupsOf(host).Distinct().Select(group => (group, host.Name))
+                    )
+                    .ToLookup(one => one.group, one => one.Name, StringComparer.Ordinal);
+                var names = groups
+                    .Select(group => group.Key)
+                    .Order(StringComparer.Ordinal)
+                    .ToList();
+                json.WriteStartObject("all");
+                WriteStrings(json, "hosts", hosts.Select(host => host.Name));
+                WriteStrings(json, "children", names);
+                json.WriteEndObject();
+                foreach (var name in names)
+                {
+                    json.WriteStartObject(name);
+                    WriteStrings(json, "hosts", groups[name]);
+                    json.WriteEndObject();
+                }
+                json.WriteEndObject();
+            }
+        );
+
+    /// <summary>The variables of one.</summary>
+    public static void WriteHost(TextWriter writer, InventoryHost host) =>
+        Write(writer, json => WriteVariables(json, host));
+
+    private static void WriteVariables(Utf8JsonWriter json, InventoryHost host)
+    {
+        json.WriteStartObject();
+        json.WriteString("ansible_host", host.Addresses[0].Addresses[0].ToString());
+        json.WriteString("weft_container", host.Container.Name);
+        json.WriteString("weft_engine", host.Container.Engine.ToString().ToLowerInvariant());
+        json.WriteString("weft_host", host.Host);
+        json.WriteStartObject("weft_addresses");
+        foreach (var (network, addresses) in host.Addresses)
+        {
+            WriteStrings(json, network, addresses.Select(address => address.ToString()));
+        }
+        json.WriteEndObject();
+        json.WriteStartObject("weft_labels");
+        foreach (var (key, value) in host.Labels)
+        {
+            json.WriteString(key, value);
+        }
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    private static void WriteStrings(Utf8JsonWriter json, string name, IEnumerable<string> values)
+    {
+        json.WriteStartArray(name);
+        foreach (var value in values)
+        {
+            json.WriteStringValue(value);
+        }
+        json.WriteEndArray();
+    }
+
+    private static void Write(TextWriter writer, Action<Utf8JsonWriter> write)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
+        {
+            write(json);
+        }
+        writer.WriteLine(Encoding.UTF8.GetString(buffer.WrittenSpan));
+    }
+}

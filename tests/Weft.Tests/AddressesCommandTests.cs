@@ -1,0 +1,128 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Text.Json.Nodes;
+using Weft.Core.Engines;
+using Weft.Core.Linux;
+using Weft.Core.Overlays;
+
+namespace Weft.Tests;
+
+public sealed class AddressesCommandTests : IDisposable
+{
+    private static readonly string Yaml = $$"""
+        name: home
+        hosts: { {{Environment.MachineName}}: 192.0.2.1, weft-other: 192.0.2.2 }
+        networks:
+          cont-mgmnt0: { vlan: 5, subnet: [10.8.2.0/24, "fd00:8:2::/64"], slices: { weft-other: 10.8.2.192/26 } }
+        containers:
+          web: { host: {{Environment.MachineName}}, engine: netns, networks: { cont-mgmnt0: 10.8.2.2 } }
+          far: { host: weft-other, engine: lxd, networks: { cont-mgmnt0: [10.8.2.3, "fd00:8:2::3"] } }
+          later: { host: {{Environment.MachineName}}, engine: netns, networks: { cont-mgmnt0: } }
+        """;
+
+    private readonly string state = Directory.CreateTempSubdirectory("weft-addresses-").FullName;
+
+    [Fact]
+    public async Task What_is_recorded_is_listed_found_leaked_and_released()
+    {
+        Assert.SkipUnless(Environment.UserName == "root", "the host's lock needs root");
+        Record("later", Engine.Netns);
+        var list = await RunAsync("addresses", "--json");
+        Assert.Equal(0, list.ExitCode);
+        Assert.Equal(
+            ["web 10.8.2.2 file absent", "later 10.8.2.10 given absent"],
+            JsonNode
+                .Parse(list.Output)!
+                .AsArray()
+                .Select(row =>
+                    $"{row!["container"]} {row["address"]} {row["origin"]} {row["state"]}"
+                )
+        );
+        var check = await RunAsync("addresses", "check");
+        Assert.Equal(1, check.ExitCode);
+        Assert.Contains(
+            "leaked  10.8.2.10 of network cont-mgmnt0",
+            check.Output,
+            StringComparison.Ordinal
+        );
+        var unknown = await RunAsync("addresses", "release", "nobody");
+        Assert.Equal(2, unknown.ExitCode);
+        Assert.Contains(
+            "gave no container 'nobody' an address",
+            unknown.Errors,
+            StringComparison.Ordinal
+        );
+        var released = await RunAsync("addresses", "release", "later");
+        Assert.True(released.ExitCode == 0, released.Errors);
+        Assert.Equal(0, (await RunAsync("addresses", "check")).ExitCode);
+        Assert.Empty(new AddressStore("home", state).Read());
+    }
+
+    [Fact]
+    public async Task Slices_are_printed_as_the_file_takes_them()
+    {
+        var result = await RunAsync("addresses", "slices");
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains("10.8.2.192/26", result.Output, StringComparison.Ordinal);
+        var slices = result.Output[
+            result.Output.IndexOf("    slices:", StringComparison.Ordinal)..
+        ];
+        var pasted = Yaml.Replace(
+                ", slices: { weft-other: 10.8.2.192/26 } }",
+                "",
+                StringComparison.Ordinal
+            )
+            .Replace(
+                "cont-mgmnt0: { vlan: 5, subnet: [10.8.2.0/24, \"fd00:8:2::/64\"]",
+                $"cont-mgmnt0:\n    vlan: 5\n    subnet: [10.8.2.0/24, \"fd00:8:2::/64\"]\n{slices}",
+                StringComparison.Ordinal
+            );
+        var check = await WeftProgram.RunOnAsync(pasted, "check");
+        Assert.True(check.ExitCode == 0, $"{pasted}\n{check.Errors}");
+    }
+
+    [Fact]
+    public async Task The_inventory_has_groups_and_addresses_as_Ansible_wants_them()
+    {
+        Record("joined", Engine.Docker);
+        var result = await RunAsync("inventory", "--list");
+        Assert.True(result.ExitCode == 0, result.Errors);
+        var json = JsonNode.Parse(result.Output)!;
+        Assert.Equal(["web", "far", "joined"], Strings(json["all"]!["hosts"]!));
+        Assert.Equal(["far"], Strings(json["host_weft_other"]!["hosts"]!));
+        Assert.Equal(["web", "far", "joined"], Strings(json["network_cont_mgmnt0"]!["hosts"]!));
+        Assert.Equal(["joined"], Strings(json["label_weft_network_cont_mgmnt0"]!["hosts"]!));
+        Assert.Equal(["joined"], Strings(json["engine_docker"]!["hosts"]!));
+        var far = json["_meta"]!["hostvars"]!["far"]!;
+        Assert.Equal("10.8.2.3", far["ansible_host"]!.GetValue<string>());
+        Assert.Equal(["10.8.2.3", "fd00:8:2::3"], Strings(far["weft_addresses"]!["cont-mgmnt0"]!));
+        var one = await RunAsync("inventory", "--host", "far");
+        Assert.True(JsonNode.DeepEquals(far, JsonNode.Parse(one.Output)));
+        Assert.Equal(2, (await RunAsync("inventory", "--host", "nobody")).ExitCode);
+        Assert.Equal(2, (await RunAsync("inventory")).ExitCode);
+    }
+
+    public void Dispose() => Directory.Delete(state, recursive: true);
+
+    private static IEnumerable<string> Strings(JsonNode list) =>
+        list.AsArray().Select(one => one!.GetValue<string>());
+
+    private Task<ToolResult> RunAsync(params string[] command) =>
+        WeftProgram.RunOnAsync(Yaml, [.. command, "--state-dir", state]);
+
+    private void Record(string name, Engine engine) =>
+        new AddressStore("home", state).Write([
+            new AddressRecord
+            {
+                Container = new ContainerKey(engine, name),
+                Id = name,
+                Network = "cont-mgmnt0",
+                Addresses = [IPAddress.Parse("10.8.2.10")],
+                Since = DateTimeOffset.UnixEpoch,
+                Labels = ImmutableSortedDictionary<string, string>.Empty.Add(
+                    "weft.network",
+                    "cont-mgmnt0"
+                ),
+            },
+        ]);
+}
