@@ -25,6 +25,7 @@ public sealed class InstallTests : IDisposable
         Assert.Equal(
             [
                 "etc/systemd/system/ovs-vswitchd.service.d/weft.conf",
+                "etc/systemd/system/weft-agent.service",
                 "etc/systemd/system/weft-guard.service",
                 "etc/systemd/system/weft.service",
                 "etc/weft/overlay.yaml",
@@ -155,7 +156,7 @@ public sealed class InstallTests : IDisposable
             Assert.Skip("this machine has no systemd-analyze");
         }
         await InstallAsync(Encrypted, "--host", "north");
-        string[] units = ["weft-guard.service", "weft.service"];
+        string[] units = [.. HostFiles.Services];
         var verified = await RunAsync(["systemd-analyze", "verify", .. units.Select(Unit)]);
         // What is on this machine besides is not this test's business.
         Assert.DoesNotContain(

@@ -1,0 +1,357 @@
+using System.Collections.Immutable;
+using System.Net;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Engines;
+
+/// <summary>
+/// Gives the containers of one host the addresses that the file does not give them. An address belongs to a container by
+/// its id, so that it survives a new name, else by its name, so that it survives being made again. None has two owners:
+/// what the file declares, what a record holds and what other hosts give out is never given.
+/// </summary>
+internal sealed class AddressGiver
+{
+    // What bounds the records where there is always something free, as in an IPv6 subnet.
+    private const int MostGone = 1000;
+
+    private readonly Overlay overlay;
+    private readonly string host;
+    private readonly IReadOnlySet<Engine> answered;
+    private readonly DateTimeOffset now;
+    private readonly ImmutableArray<string>.Builder notices;
+    private readonly Slices slices;
+    private readonly Dictionary<string, ImmutableArray<Slice>> slicesOf = [];
+    private readonly List<Holding> holdings = [];
+    private readonly HashSet<IPAddress> taken;
+
+    public AddressGiver(
+        Overlay overlay,
+        string host,
+        IReadOnlySet<Engine> answered,
+        ImmutableArray<AddressRecord> records,
+        DateTimeOffset now,
+        ImmutableArray<string>.Builder notices
+    )
+    {
+        this.overlay = overlay;
+        this.host = host;
+        this.answered = answered;
+        this.now = now;
+        this.notices = notices;
+        slices = new Slices(overlay);
+        foreach (var network in overlay.Networks)
+        {
+            slicesOf[network.Name] = slices.Of(network, host);
+        }
+        taken = [.. slices.Declared];
+        foreach (var record in records)
+        {
+            var kept = record.Addresses.Where(address =>
+                IsRight(record, address) && taken.Add(address)
+            );
+            holdings.Add(new Holding(record with { Addresses = [.. kept] }));
+        }
+    }
+
+    /// <summary>Who has which address, once all have been given.</summary>
+    public ImmutableArray<AddressRecord> Records
+    {
+        get
+        {
+            var forgotten = holdings
+                .Where(IsRested)
+                .OrderByDescending(holding => holding.Record.GoneSince)
+                .Skip(MostGone)
+                .ToHashSet();
+            return
+            [
+                .. holdings
+                    .Where(holding =>
+                        !holding.Record.Addresses.IsEmpty && !forgotten.Contains(holding)
+                    )
+                    .Select(holding => holding.Record),
+            ];
+        }
+    }
+
+    /// <summary>Fills in the addresses that are missing.</summary>
+    /// <param name="containers">The containers of this host.</param>
+    /// <param name="sightings">What the engines have, or had when they last answered.</param>
+    public ImmutableArray<Container> Give(
+        ImmutableArray<Container> containers,
+        IReadOnlyCollection<ContainerSighting> sightings
+    )
+    {
+        var byKey = sightings.ToDictionary(sighting => sighting.Key);
+        Need[] needs =
+        [
+            .. from container in containers
+            let key = new ContainerKey(container.Engine, container.Name)
+            from place in container.Attachments
+            where place.Addresses.IsEmpty
+            select new Need(key, place.Network, byKey.GetValueOrDefault(key)),
+        ];
+        Match(needs, [.. sightings.Select(sighting => (sighting.Key.Engine, sighting.Id))]);
+        MarkGone();
+        foreach (var need in needs.Where(need => need.Sighting is not null))
+        {
+            Supply(need);
+        }
+        var held = needs.ToDictionary(
+            need => (need.Container, need.Network),
+            need => need.Holding is { IsDropped: false } holding ? holding.Record.Addresses : []
+        );
+        return
+        [
+            .. containers
+                .Select(container => container with { Attachments = Fill(container) })
+                .Where(container => !container.Attachments.IsEmpty),
+        ];
+
+        ImmutableArray<Attachment> Fill(Container container)
+        {
+            var key = new ContainerKey(container.Engine, container.Name);
+            var mayWait = !byKey.ContainsKey(key) || !answered.Contains(key.Engine);
+            return
+            [
+                .. container
+                    .Attachments.Select(place =>
+                        place.Addresses.IsEmpty
+                            ? place with
+                            {
+                                Addresses = held[(key, place.Network)],
+                            }
+                            : place
+                    )
+                    .Where(place => mayWait || !place.Addresses.IsEmpty),
+            ];
+        }
+    }
+
+    /// <summary>Whether a record may have the address: the file gives it to nobody, and its network has it still.</summary>
+    private bool IsRight(AddressRecord record, IPAddress address)
+    {
+        if (slices.Declared.Contains(address))
+        {
+            if (record.GoneSince is null && !IsDeclaredFor(record.Container, address))
+            {
+                notices.Add(
+                    $"{record.Container} had {address} of network {record.Network}, which the overlay file gives to somebody else now: it gets another if it needs one"
+                );
+            }
+            return false;
+        }
+        return !slicesOf.TryGetValue(record.Network, out var own)
+            || own.Any(slice => slice.Subnet.Contains(address));
+    }
+
+    private bool IsDeclaredFor(ContainerKey container, IPAddress address) =>
+        overlay.Containers.Any(one =>
+            one.Host == host
+            && new ContainerKey(one.Engine, one.Name) == container
+            && one.Attachments.Any(place => place.Addresses.Contains(address))
+        );
+
+    /// <summary>Finds the record of each need: by the container's id, and then of those that are left by its name.</summary>
+    private void Match(Need[] needs, HashSet<(Engine, string Id)> seen)
+    {
+        var byId = new Dictionary<(Engine, string Id, string Network), Holding>();
+        foreach (var holding in holdings)
+        {
+            var record = holding.Record;
+            byId.TryAdd((record.Container.Engine, record.Id, record.Network), holding);
+        }
+        foreach (var need in needs)
+        {
+            if (
+                need.Sighting is { } sighting
+                && byId.TryGetValue(
+                    (sighting.Key.Engine, sighting.Id, need.Network),
+                    out var holding
+                )
+            )
+            {
+                need.Take(holding);
+            }
+        }
+        // What has another name now keeps its addresses, also from a new container that has its old name.
+        var byName = holdings
+            .Where(holding =>
+                holding.Need is null
+                && !seen.Contains((holding.Record.Container.Engine, holding.Record.Id))
+            )
+            .ToLookup(holding => (holding.Record.Container, holding.Record.Network));
+        foreach (var need in needs.Where(need => need.Holding is null))
+        {
+            if (
+                byName[(need.Container, need.Network)]
+                    .Where(holding => holding.Need is null)
+                    .OrderByDescending(holding =>
+                        holding.Record.GoneSince ?? DateTimeOffset.MaxValue
+                    )
+                    .FirstOrDefault() is
+                { } latest
+            )
+            {
+                need.Take(latest);
+            }
+        }
+    }
+
+    /// <summary>Notes of each record whether a container needs it, as far as its engine answered.</summary>
+    private void MarkGone()
+    {
+        foreach (
+            var holding in holdings.Where(holding =>
+                answered.Contains(holding.Record.Container.Engine)
+            )
+        )
+        {
+            holding.Record = holding.Need?.Sighting is { } sighting
+                ? holding.Record with
+                {
+                    Container = sighting.Key,
+                    Id = sighting.Id,
+                    Labels = LabelsOf(sighting),
+                    GoneSince = null,
+                }
+                : holding.Record with
+                {
+                    GoneSince = holding.Record.GoneSince ?? now,
+                };
+        }
+    }
+
+    /// <summary>Gives a container that is there what it has not of each subnet.</summary>
+    private void Supply(Need need)
+    {
+        var addresses = ImmutableArray.CreateBuilder<IPAddress>();
+        var had = need.Holding?.Record.Addresses ?? [];
+        foreach (var slice in slicesOf[need.Network])
+        {
+            if (had.FirstOrDefault(slice.Subnet.Contains) is { } own)
+            {
+                addresses.Add(own);
+                CheckSlice(need, slice, own);
+            }
+            else if (answered.Contains(need.Container.Engine) && Take(slice, need) is { } given)
+            {
+                addresses.Add(given);
+            }
+        }
+        if (addresses.Count == 0)
+        {
+            return;
+        }
+        if (need.Holding is not { } holding)
+        {
+            holding = new Holding(
+                new AddressRecord
+                {
+                    Container = need.Container,
+                    Id = need.Sighting!.Id,
+                    Network = need.Network,
+                    Addresses = [],
+                    Since = now,
+                    Labels = LabelsOf(need.Sighting),
+                }
+            );
+            holdings.Add(holding);
+            need.Take(holding);
+        }
+        holding.Record = holding.Record with
+        {
+            Addresses = addresses.ToImmutable(),
+            Since = had.IsEmpty ? now : holding.Record.Since,
+        };
+    }
+
+    private IPAddress? Take(Slice slice, Need need)
+    {
+        if ((slice.FirstFree(taken.Contains) ?? Reuse(slice)) is { } free)
+        {
+            taken.Add(free);
+            return free;
+        }
+        notices.Add(
+            slice.Part is { } part
+                ? $"{need.Container} gets no address of {slice.Subnet} in network {need.Network}: all of {part} that this host gives out are taken. Declare a larger slice for host '{host}' under 'slices' of the network, make its subnet larger, or see `weft addresses` for what can be released"
+                : $"{need.Container} gets no address of {slice.Subnet} in network {need.Network}, which is too small to have a part for each of {overlay.Hosts.Length} hosts: make it larger, or declare 'slices' for the hosts that need one"
+        );
+        return null;
+    }
+
+    /// <summary>An address of a container that is gone for long enough, the longest gone first, whose record ends with that.</summary>
+    private IPAddress? Reuse(Slice slice)
+    {
+        var longest = holdings
+            .Where(holding => IsRested(holding) && holding.Record.Addresses.Any(slice.Contains))
+            .MinBy(holding => holding.Record.GoneSince);
+        if (longest is null)
+        {
+            return null;
+        }
+        taken.ExceptWith(longest.Record.Addresses);
+        longest.IsDropped = true;
+        holdings.Remove(longest);
+        return longest.Record.Addresses.First(slice.Contains);
+    }
+
+    private bool IsRested(Holding holding) => holding.Record.GoneSince <= now - Roster.Rest;
+
+    private void CheckSlice(Need need, Slice slice, IPAddress address)
+    {
+        if (slice.Contains(address))
+        {
+            return;
+        }
+        var network = overlay.Networks.First(network => network.Name == need.Network);
+        var other = overlay.Hosts.FirstOrDefault(other =>
+            slices.Of(network, slice.Subnet, other.Name).Contains(address)
+        );
+        notices.Add(
+            $"{need.Container} has {address} of network {need.Network} from before, and "
+                + (
+                    other is null
+                        ? "no host's slice holds it now"
+                        : $"host '{other.Name}' gives out its slice now"
+                )
+                + ": so that nobody else gets it, declare a slice that holds it for this host (`weft addresses slices`), or release it (`weft addresses release`) while the container is stopped"
+        );
+    }
+
+    private ImmutableSortedDictionary<string, string> LabelsOf(ContainerSighting sighting) =>
+        sighting
+            .Labels.Where(label =>
+                overlay.Selections.Any(selection => selection.Labels.ContainsKey(label.Key))
+            )
+            .ToImmutableSortedDictionary(StringComparer.Ordinal);
+
+    /// <summary>A record, and who it is for.</summary>
+    private sealed class Holding(AddressRecord record)
+    {
+        public AddressRecord Record { get; set; } = record;
+
+        public Need? Need { get; set; }
+
+        public bool IsDropped { get; set; }
+    }
+
+    /// <summary>A place in a network that the file gives no address.</summary>
+    private sealed class Need(ContainerKey container, string network, ContainerSighting? sighting)
+    {
+        public ContainerKey Container { get; } = container;
+
+        public string Network { get; } = network;
+
+        public ContainerSighting? Sighting { get; } = sighting;
+
+        public Holding? Holding { get; private set; }
+
+        public void Take(Holding holding)
+        {
+            Holding = holding;
+            holding.Need = this;
+        }
+    }
+}

@@ -1,0 +1,77 @@
+using System.Collections.Immutable;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Engines;
+
+/// <summary>
+/// The containers of one host with everything resolved: those that the file names, and those that it selects. Pure: what
+/// the engines say and what was recorded before, the same roster. Its records must be kept before anything gets one of
+/// its addresses.
+/// </summary>
+public sealed record Roster
+{
+    /// <summary>For how long at least nobody else gets the address of a container that is gone: it may come back, and neighbours remember.</summary>
+    public static readonly TimeSpan Rest = TimeSpan.FromHours(24);
+
+    /// <summary>
+    /// The containers, those of the file first. An attachment without addresses is one of a container that its engine has
+    /// never shown: it gets them when it is there.
+    /// </summary>
+    public required ImmutableArray<Container> Containers { get; init; }
+
+    /// <summary>Who has which address of this host's slices.</summary>
+    public required ImmutableArray<AddressRecord> Records { get; init; }
+
+    /// <summary>What people should know, each with what to do.</summary>
+    public required ImmutableArray<string> Notices { get; init; }
+
+    /// <summary>Resolves the containers of a host.</summary>
+    /// <param name="overlay">The overlay.</param>
+    /// <param name="host">One of its hosts.</param>
+    /// <param name="sightings">The containers that the engines which answered have, also those that do not run.</param>
+    /// <param name="answered">The engines that answered; of all others nobody knows what they have, and their records stand.</param>
+    /// <param name="records">What was recorded before.</param>
+    /// <param name="now">The time.</param>
+    /// <exception cref="KeyNotFoundException">The overlay has no such host.</exception>
+    public static Roster Of(
+        Overlay overlay,
+        string host,
+        IReadOnlyCollection<ContainerSighting> sightings,
+        IReadOnlySet<Engine> answered,
+        ImmutableArray<AddressRecord> records,
+        DateTimeOffset now
+    )
+    {
+        var notices = ImmutableArray.CreateBuilder<string>();
+        ContainerSighting[] known =
+        [
+            .. sightings.Concat(Remembered(records, answered)).DistinctBy(sighting => sighting.Key),
+        ];
+        var containers = new Selector(overlay, host, notices).Resolve(known, records);
+        var giver = new AddressGiver(overlay, host, answered, records, now, notices);
+        var addressed = giver.Give(containers, known);
+        return new Roster
+        {
+            Containers = addressed,
+            Records = giver.Records,
+            Notices = notices.ToImmutable(),
+        };
+    }
+
+    /// <summary>The containers of engines that do not answer, as far as they were recorded.</summary>
+    private static IEnumerable<ContainerSighting> Remembered(
+        IEnumerable<AddressRecord> records,
+        IReadOnlySet<Engine> answered
+    ) =>
+        records
+            .Where(record =>
+                record.GoneSince is null && !answered.Contains(record.Container.Engine)
+            )
+            .DistinctBy(record => record.Container)
+            .Select(record => new ContainerSighting
+            {
+                Key = record.Container,
+                Id = record.Id,
+                Labels = record.Labels,
+            });
+}

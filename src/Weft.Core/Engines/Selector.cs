@@ -1,0 +1,233 @@
+using System.Collections.Immutable;
+using Weft.Core.Addressing;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Engines;
+
+/// <summary>Finds the containers of one host: those that the file names, and those whose labels it selects.</summary>
+internal sealed class Selector(Overlay overlay, string host, ImmutableArray<string>.Builder notices)
+{
+    // Whose each link of this host is, in words.
+    private readonly Dictionary<string, string> links = new(StringComparer.Ordinal);
+
+    /// <summary>The containers, with addresses only where the file gives them.</summary>
+    /// <param name="sightings">What the engines have.</param>
+    /// <param name="records">Who has been here, which says who keeps a name that two want.</param>
+    public ImmutableArray<Container> Resolve(
+        IReadOnlyCollection<ContainerSighting> sightings,
+        ImmutableArray<AddressRecord> records
+    )
+    {
+        foreach (
+            var sighting in sightings.Where(sighting =>
+                sighting.SharesHostNetwork && IsWanted(sighting)
+            )
+        )
+        {
+            notices.Add(
+                $"{sighting.Key} shares this host's network, where it can be given nothing: start it with a network of its own, or take it out of the overlay"
+            );
+        }
+        var named = overlay.Containers.Where(container => container.Host == host).ToList();
+        var unattachable = sightings
+            .Where(sighting => sighting.SharesHostNetwork)
+            .Select(sighting => sighting.Key)
+            .ToHashSet();
+        TakeLinks(named);
+        var names = named.Select(KeyOf).ToHashSet();
+        var since = records
+            .Where(record => record.GoneSince is null)
+            .GroupBy(record => (record.Container.Engine, record.Id))
+            .ToDictionary(group => group.Key, group => group.Min(record => record.Since));
+        var selected = sightings
+            .Where(sighting => !names.Contains(sighting.Key) && !sighting.SharesHostNetwork)
+            .OrderBy(sighting =>
+                since.GetValueOrDefault((sighting.Key.Engine, sighting.Id), DateTimeOffset.MaxValue)
+            )
+            .ThenBy(sighting => sighting.Key.Engine)
+            .ThenBy(sighting => sighting.Key.Name, StringComparer.Ordinal)
+            .Select(Select)
+            .OfType<Container>()
+            .ToList();
+        return
+        [
+            .. named.Where(container => !unattachable.Contains(KeyOf(container))),
+            .. selected
+                .OrderBy(container => container.Engine)
+                .ThenBy(container => container.Name, StringComparer.Ordinal),
+        ];
+    }
+
+    private static ContainerKey KeyOf(Container container) => new(container.Engine, container.Name);
+
+    private bool IsWanted(ContainerSighting sighting) =>
+        overlay.Containers.Any(container =>
+            container.Host == host && KeyOf(container) == sighting.Key
+        ) || overlay.Selections.Any(selection => Matches(selection, sighting));
+
+    private bool Matches(Selection selection, ContainerSighting sighting) =>
+        (selection.Host ?? host) == host
+        && (selection.Engine ?? sighting.Key.Engine) == sighting.Key.Engine
+        && selection.Labels.All(label =>
+            sighting.Labels.TryGetValue(label.Key, out var value) && value == label.Value
+        );
+
+    /// <summary>The container with the places that all selections that match it give it; null if none does.</summary>
+    private Container? Select(ContainerSighting sighting)
+    {
+        var places = Union(sighting);
+        if (places.Count == 0)
+        {
+            return null;
+        }
+        var key = sighting.Key;
+        if (
+            !key.Name.All(letter =>
+                char.IsAsciiLetterOrDigit(letter) || letter is '.' or '-' or '_'
+            )
+        )
+        {
+            notices.Add(
+                $"{key} has a name of which no link can be called safely: rename it with letters, digits, dots, dashes and underscores"
+            );
+            return null;
+        }
+        // Only LXD and Incus tell of interfaces that a container has by itself.
+        var own = sighting
+            .Nics.Values.Where(nic => nic.Mark != overlay.Name)
+            .Select(nic => nic.Interface)
+            .ToHashSet(StringComparer.Ordinal);
+        using var free = InterfaceNames
+            .Free([.. own, .. places.Select(place => place.Interface).OfType<string>()])
+            .GetEnumerator();
+        var routes = new HashSet<System.Net.IPNetwork>(
+            places.SelectMany(place => NetworkOf(place.Network).Subnets)
+        );
+        var attachments = ImmutableArray.CreateBuilder<Attachment>();
+        foreach (var place in places)
+        {
+            var @interface = place.Interface;
+            if (@interface is null)
+            {
+                free.MoveNext();
+                @interface = free.Current;
+            }
+            if (own.Contains(@interface))
+            {
+                notices.Add(
+                    $"{key} has an interface {@interface} of its own and does not attach to network {place.Network}: give the selection another 'interface'"
+                );
+                continue;
+            }
+            if (!TakePort(key, @interface, place.Network))
+            {
+                continue;
+            }
+            attachments.Add(
+                new Attachment
+                {
+                    Network = place.Network,
+                    Interface = @interface,
+                    Addresses = [],
+                    // Names of containers that the file does not know are unique in one engine of one host only.
+                    Mac = MacAddress.Derive(
+                        overlay.Name,
+                        host,
+                        key.Engine.ToString(),
+                        key.Name,
+                        place.Network
+                    ),
+                    To = place.To,
+                    Routes = [.. place.Routes.Where(route => routes.Add(route.Destination))],
+                }
+            );
+        }
+        return attachments.Count == 0
+            ? null
+            : new Container
+            {
+                Name = key.Name,
+                Host = host,
+                Engine = key.Engine,
+                Attachments = attachments.ToImmutable(),
+            };
+    }
+
+    /// <summary>The places that selections give a container; of two for one network or one interface the first in the file.</summary>
+    private List<SelectedAttachment> Union(ContainerSighting sighting)
+    {
+        var places = new List<SelectedAttachment>();
+        foreach (
+            var place in overlay
+                .Selections.Where(selection => Matches(selection, sighting))
+                .SelectMany(selection => selection.Attachments)
+        )
+        {
+            if (places.Any(one => one.Network == place.Network))
+            {
+                continue;
+            }
+            if (
+                place.Interface is { } name
+                && places.Find(one => one.Interface == name) is { } first
+            )
+            {
+                notices.Add(
+                    $"{sighting.Key} is selected twice with interface {name}, and has it in network {first.Network}, not in {place.Network}: give the selections two names, or none"
+                );
+                continue;
+            }
+            places.Add(place);
+        }
+        return places;
+    }
+
+    private bool TakePort(ContainerKey key, string @interface, string network)
+    {
+        var port = LinkNames.ContainerPort(key.Name, @interface);
+        if (!LinkNames.IsValid(port, out var wrong))
+        {
+            notices.Add(
+                $"{key} does not attach to network {network}: its port would be called '{port}', which {wrong}"
+            );
+            return false;
+        }
+        if (links.TryAdd(port, $"{key}"))
+        {
+            return true;
+        }
+        notices.Add(
+            $"{key} does not attach to network {network}: its port would be called '{port}', as {links[port]} has it: rename one of them, or give the selection another 'interface'"
+        );
+        return false;
+    }
+
+    private void TakeLinks(IEnumerable<Container> named)
+    {
+        links[overlay.Switch] = "the switch";
+        foreach (var peer in overlay.Hosts.Where(peer => peer.Name != host))
+        {
+            links[LinkNames.Tunnel(peer.Name, overlay.Tunnels.Key)] = $"the tunnel to {peer.Name}";
+        }
+        foreach (var network in overlay.Networks)
+        {
+            links[network.Name] = $"network {network.Name}";
+            if (network.Bridge is { Uplink: Uplink.Veth })
+            {
+                links[LinkNames.UplinkAtSwitch(network.Name)] = $"the uplink of {network.Name}";
+                links[LinkNames.UplinkAtBridge(network.Name)] = $"the uplink of {network.Name}";
+            }
+        }
+        foreach (var container in named)
+        {
+            foreach (var place in container.Attachments)
+            {
+                links[LinkNames.ContainerPort(container.Name, place.Interface)] =
+                    $"{KeyOf(container)}";
+            }
+        }
+    }
+
+    private Network NetworkOf(string name) =>
+        overlay.Networks.First(network => network.Name == name);
+}

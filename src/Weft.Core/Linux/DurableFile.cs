@@ -1,0 +1,55 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Weft.Core.Linux;
+
+/// <summary>A file that is the old one or the new one at every moment, also when the power fails.</summary>
+internal static class DurableFile
+{
+    private const UnixFileMode Mode =
+        UnixFileMode.UserRead
+        | UnixFileMode.UserWrite
+        | UnixFileMode.GroupRead
+        | UnixFileMode.OtherRead;
+
+    /// <summary>
+    /// Puts bytes into a file that others may read, and makes its directory if that is not there. They are on the disk
+    /// before the file gets its name (rename(2)), and the name is when this returns. Two at once would write into one
+    /// another's: the caller keeps them apart.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be written; the old one stands.</exception>
+    /// <exception cref="UnauthorizedAccessException">Rights are missing; the old one stands.</exception>
+    public static void Replace(string path, ReadOnlySpan<byte> bytes)
+    {
+        var directory = Path.GetDirectoryName(path)!;
+        Directory.CreateDirectory(directory);
+        var next = $"{path}.new";
+        using (
+            var stream = new FileStream(
+                next,
+                new FileStreamOptions
+                {
+                    Mode = FileMode.Create,
+                    Access = FileAccess.Write,
+                    UnixCreateMode = Mode,
+                }
+            )
+        )
+        {
+            stream.Write(bytes);
+            stream.Flush(flushToDisk: true);
+        }
+        File.Move(next, path, overwrite: true);
+        using var opened = new SafeFileHandle(
+            Libc.Open(directory, Libc.OpenToRead),
+            ownsHandle: true
+        );
+        if (opened.IsInvalid || Libc.Synchronize(opened) != 0)
+        {
+            throw new IOException(
+                $"{path} may be lost if the power fails now: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}"
+            );
+        }
+    }
+}

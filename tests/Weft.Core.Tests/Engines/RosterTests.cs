@@ -1,0 +1,402 @@
+using System.Collections.Immutable;
+using System.Text;
+using Weft.Core.Addressing;
+using Weft.Core.Engines;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Tests.Engines;
+
+public sealed class RosterTests
+{
+    private const string Labels = """
+        name: home
+        hosts: { host1: 192.0.2.1, host2: 192.0.2.2 }
+        networks:
+          mgmt: { vlan: 5, subnet: 10.8.2.0/24, bridge: true }
+          both: { vlan: 6, subnet: [10.8.3.0/24, "fd00:8:3::/64"] }
+        containers:
+          web: { host: host1, engine: docker, networks: { mgmt: , both: { address: 10.8.3.9 } } }
+          far: { host: host2, engine: docker, networks: { mgmt: 10.8.2.1 } }
+          joiners: { select: { weft.network: mgmt }, networks: { mgmt: {} } }
+          second: { select: { weft.both: yes }, networks: { both: { interface: lan0, routes: { 0.0.0.0/0: 10.8.3.1 } }, mgmt: { attach: switch } } }
+          podmen: { select: { role: app }, engine: podman, host: host2, networks: { mgmt: {} } }
+        """;
+
+    private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    [Fact]
+    public void Named_and_selected_containers_get_addresses_of_their_hosts_slice()
+    {
+        var roster = Roster(
+            Labels,
+            [Docker("web"), Docker("db", "weft.network=mgmt"), Docker("other", "weft.network=dmz")]
+        );
+        Assert.Equal(["web", "db"], roster.Containers.Select(container => container.Name));
+        Assert.Equal(
+            ["web eth1 mgmt 10.8.2.2", "web eth2 both 10.8.3.9", "db eth1 mgmt 10.8.2.3"],
+            Places(roster)
+        );
+        Assert.Empty(roster.Notices);
+        var db = roster.Containers[1].Attachments[0];
+        Assert.Equal(AttachTo.Bridge, db.To);
+        Assert.Equal(MacAddress.Derive("home", "host1", "Docker", "db", "mgmt"), db.Mac);
+        Assert.Equal(
+            [("web", "mgmt", "id-web", Start), ("db", "mgmt", "id-db", Start)],
+            roster.Records.Select(record =>
+                (record.Container.Name, record.Network, record.Id, record.Since)
+            )
+        );
+    }
+
+    [Fact]
+    public void Several_selections_give_their_union_and_the_first_wins()
+    {
+        var roster = Roster(
+            Labels,
+            [Docker("db", "weft.network=mgmt", "weft.both=yes"), Docker("two", "weft.both=yes")]
+        );
+        Assert.Equal(
+            [
+                "db eth1 mgmt 10.8.2.2",
+                "db lan0 both 10.8.3.2,fd00:8:3::1",
+                "two lan0 both 10.8.3.3,fd00:8:3::2",
+                "two eth1 mgmt 10.8.2.3",
+            ],
+            Places(
+                roster with
+                {
+                    Containers = [.. roster.Containers.Where(one => one.Name != "web")],
+                }
+            )
+        );
+        Assert.Equal(
+            [AttachTo.Bridge, AttachTo.Switch],
+            roster
+                .Containers.SelectMany(container => container.Attachments)
+                .Where(place => place.Network == "mgmt" && !place.Addresses.IsEmpty)
+                .Select(place => place.To)
+        );
+    }
+
+    [Fact]
+    public void A_selection_of_another_engine_or_host_takes_nobody()
+    {
+        Assert.Equal(
+            ["web"],
+            Names(Roster(Labels, [Docker("a", "role=app"), Podman("b", "role=app")]))
+        );
+        Assert.Equal(
+            ["far", "b"],
+            Names(Roster(Labels, [Docker("a", "role=app"), Podman("b", "role=app")], host: "host2"))
+        );
+    }
+
+    [Fact]
+    public void A_declared_container_that_was_never_there_waits_for_an_address()
+    {
+        var roster = Roster(Labels, []);
+        Assert.Equal(["web eth1 mgmt ", "web eth2 both 10.8.3.9"], Places(roster));
+        Assert.Empty(roster.Records);
+        Assert.Empty(roster.Notices);
+    }
+
+    [Fact]
+    public void An_address_survives_another_name_and_being_made_again()
+    {
+        var first = Roster(Labels, [Docker("db", "weft.network=mgmt")]);
+        var renamed = Roster(
+            Labels,
+            [
+                Docker("old", "weft.network=mgmt") with
+                {
+                    Id = "id-db",
+                },
+                Docker("db", "weft.network=mgmt") with
+                {
+                    Id = "id-new",
+                },
+            ],
+            first.Records
+        );
+        Assert.Contains("old eth1 mgmt 10.8.2.2", Places(renamed));
+        Assert.Contains("db eth1 mgmt 10.8.2.3", Places(renamed));
+        var gone = Roster(Labels, [], renamed.Records, hours: 1);
+        Assert.All(gone.Records, record => Assert.Equal(Start.AddHours(1), record.GoneSince));
+        var again = Roster(
+            Labels,
+            [Docker("db", "weft.network=mgmt") with { Id = "id-again" }],
+            gone.Records,
+            hours: 100
+        );
+        Assert.Contains("db eth1 mgmt 10.8.2.3", Places(again));
+        Assert.Null(again.Records.Single(record => record.Id == "id-again").GoneSince);
+    }
+
+    [Fact]
+    public void The_addresses_of_those_that_are_gone_rest_and_then_the_longest_gone_is_used_first()
+    {
+        var small = Labels.Replace("10.8.2.0/24", "10.8.2.0/29", StringComparison.Ordinal);
+        // 10.8.2.1 is declared, so that two are left of .0 to .3.
+        var full = Roster(
+            small,
+            [Docker("a", "weft.network=mgmt"), Docker("b", "weft.network=mgmt")]
+        );
+        var left = Roster(small, [Docker("b", "weft.network=mgmt")], full.Records, hours: 1);
+        var both = Roster(small, [], left.Records, hours: 2);
+        var early = Roster(small, [Docker("c", "weft.network=mgmt")], both.Records, hours: 24);
+        Assert.DoesNotContain(
+            Places(early),
+            place => place.StartsWith("c ", StringComparison.Ordinal)
+        );
+        Assert.StartsWith(
+            "docker container c gets no address of 10.8.2.0/29 in network mgmt: all of 10.8.2.0/30 that this host gives out are taken",
+            Assert.Single(early.Notices)
+        );
+        var late = Roster(small, [Docker("c", "weft.network=mgmt")], both.Records, hours: 27);
+        Assert.Contains("c eth1 mgmt 10.8.2.2", Places(late));
+        Assert.Equal(["b", "c"], late.Records.Select(record => record.Container.Name).Order());
+    }
+
+    [Fact]
+    public void Where_an_engine_does_not_answer_all_stays_as_it_was()
+    {
+        var first = Roster(Labels, [Docker("web"), Docker("db", "weft.network=mgmt", "secret=x")]);
+        var away = Weft.Core.Engines.Roster.Of(
+            Read(Labels),
+            "host1",
+            [],
+            new HashSet<Engine> { Engine.Podman },
+            first.Records,
+            Start.AddDays(3)
+        );
+        Assert.Equal(Places(first), Places(away));
+        Assert.Equal(Text(first.Records), Text(away.Records));
+        Assert.DoesNotContain("secret", Text(away.Records), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_the_file_declares_later_is_taken_from_the_record()
+    {
+        var first = Roster(Labels, [Docker("db", "weft.network=mgmt")]);
+        Assert.Contains("db eth1 mgmt 10.8.2.2", Places(first));
+        var declared = Labels.Replace("mgmt: 10.8.2.1", "mgmt: 10.8.2.2", StringComparison.Ordinal);
+        var second = Roster(declared, [Docker("db", "weft.network=mgmt")], first.Records, hours: 1);
+        Assert.Contains("db eth1 mgmt 10.8.2.1", Places(second));
+        Assert.Equal(
+            "docker container db had 10.8.2.2 of network mgmt, which the overlay file gives to somebody else now: it gets another if it needs one",
+            Assert.Single(second.Notices)
+        );
+        Assert.Empty(Roster(declared, [Docker("db", "weft.network=mgmt")], second.Records).Notices);
+    }
+
+    [Fact]
+    public void An_address_that_the_file_gives_to_who_has_it_is_no_news()
+    {
+        var first = Roster(Labels, [Docker("web")]);
+        var declared = Labels.Replace("{ mgmt: ,", "{ mgmt: 10.8.2.2,", StringComparison.Ordinal);
+        var second = Roster(declared, [Docker("web")], first.Records);
+        Assert.Contains("web eth1 mgmt 10.8.2.2", Places(second));
+        Assert.Empty(second.Records);
+        Assert.Empty(second.Notices);
+    }
+
+    [Fact]
+    public void An_address_outside_the_slice_stands_and_is_told_of()
+    {
+        var alone = Labels.Replace(", host2: 192.0.2.2", "", StringComparison.Ordinal);
+        alone = string.Join('\n', alone.Split('\n').Where(line => !line.Contains("host2")));
+        var many = Enumerable
+            .Range(1, 130)
+            .Select(n => Docker($"c{n:d3}", "weft.network=mgmt"))
+            .ToArray();
+        var first = Roster(alone, many);
+        Assert.Empty(first.Notices);
+        var second = Roster(Labels, many, first.Records);
+        Assert.Contains("c128 eth1 mgmt 10.8.2.128", Places(second));
+        Assert.Equal(3, second.Notices.Count(notice => notice.Contains("from before")));
+        Assert.StartsWith(
+            "docker container c128 has 10.8.2.128 of network mgmt from before, and host 'host2' gives out its slice now: so that nobody else gets it, declare a slice",
+            second.Notices.First(notice => notice.Contains("from before"))
+        );
+    }
+
+    [Fact]
+    public void Who_shares_the_hosts_network_cannot_attach()
+    {
+        var roster = Roster(
+            Labels,
+            [
+                Docker("web") with
+                {
+                    SharesHostNetwork = true,
+                },
+                Docker("db", "weft.network=mgmt") with
+                {
+                    SharesHostNetwork = true,
+                },
+                Docker("stranger") with
+                {
+                    SharesHostNetwork = true,
+                },
+            ]
+        );
+        Assert.Empty(roster.Containers);
+        Assert.Equal(
+            [
+                "docker container web shares this host's network, where it can be given nothing: start it with a network of its own, or take it out of the overlay",
+                "docker container db shares this host's network, where it can be given nothing: start it with a network of its own, or take it out of the overlay",
+            ],
+            roster.Notices
+        );
+    }
+
+    [Fact]
+    public void Of_two_that_want_one_port_name_the_one_that_was_there_first_has_it()
+    {
+        var alone = Roster(Labels, [Podman("db", "weft.network=mgmt")]);
+        var roster = Roster(
+            Labels,
+            [
+                Docker("db", "weft.network=mgmt"),
+                Podman("db", "weft.network=mgmt"),
+                Podman("web", "weft.network=mgmt"),
+            ],
+            alone.Records
+        );
+        Assert.Equal(["web", "db"], Names(roster));
+        Assert.Equal(Engine.Podman, roster.Containers[1].Engine);
+        Assert.Equal(
+            [
+                "docker container db does not attach to network mgmt: its port would be called 'db-eth1', as podman container db has it: rename one of them, or give the selection another 'interface'",
+                "podman container web does not attach to network mgmt: its port would be called 'web-eth1', as docker container web has it: rename one of them, or give the selection another 'interface'",
+            ],
+            roster.Notices
+        );
+    }
+
+    [Fact]
+    public void Interfaces_that_a_container_has_by_itself_are_left_to_it()
+    {
+        var lxd = Sighting(Engine.Lxd, "db", "weft.network=mgmt", "weft.both=yes");
+        lxd = lxd with
+        {
+            Nics = ImmutableSortedDictionary<string, NicDevice>
+                .Empty.Add("a", Nic("eth1", null))
+                .Add("b", Nic("eth2", "home"))
+                .Add("c", Nic("lan0", "away")),
+        };
+        var roster = Roster(Labels, [lxd]);
+        Assert.Contains("db eth2 mgmt 10.8.2.2", Places(roster));
+        Assert.Equal(
+            "lxd container db has an interface lan0 of its own and does not attach to network both: give the selection another 'interface'",
+            Assert.Single(roster.Notices)
+        );
+    }
+
+    [Theory]
+    [InlineData("a b")]
+    [InlineData("x;reboot")]
+    [InlineData("a'")]
+    [InlineData("é")]
+    public void Who_has_a_name_that_is_not_safe_does_not_attach(string name)
+    {
+        var roster = Roster(Labels, [Sighting(Engine.Netns, name, "weft.network=mgmt")]);
+        Assert.Equal(["web"], Names(roster));
+        Assert.Contains(
+            "has a name of which no link can be called safely",
+            Assert.Single(roster.Notices)
+        );
+    }
+
+    [Fact]
+    public void A_subnet_without_room_for_every_host_says_so()
+    {
+        var tiny = Labels
+            .Replace("10.8.2.0/24", "10.8.2.0/30", StringComparison.Ordinal)
+            .Replace(
+                ", host2: 192.0.2.2",
+                ", host2: 192.0.2.2, host3: 192.0.2.3",
+                StringComparison.Ordinal
+            );
+        var roster = Roster(tiny, [Docker("db", "weft.network=mgmt")], host: "host3");
+        Assert.Equal(
+            "docker container db gets no address of 10.8.2.0/30 in network mgmt, which is too small to have a part for each of 3 hosts: make it larger, or declare 'slices' for the hosts that need one",
+            Assert.Single(roster.Notices)
+        );
+        Assert.Empty(roster.Containers);
+    }
+
+    internal static Overlay Read(string yaml)
+    {
+        var result = OverlayFile.Parse("overlay.yaml", Encoding.UTF8.GetBytes(yaml));
+        Assert.Empty(result.Mistakes);
+        return result.Overlay!;
+    }
+
+    internal static ContainerSighting Sighting(
+        Engine engine,
+        string name,
+        params string[] labels
+    ) =>
+        new()
+        {
+            Key = new ContainerKey(engine, name),
+            Id = engine is Engine.Netns ? name : $"id-{name}",
+            Namespace = "/run/netns/x",
+            Labels = labels.ToImmutableSortedDictionary(
+                label => label.Split('=')[0],
+                label => label.Split('=')[1]
+            ),
+        };
+
+    private static ContainerSighting Docker(string name, params string[] labels) =>
+        Sighting(Engine.Docker, name, labels);
+
+    private static ContainerSighting Podman(string name, params string[] labels) =>
+        Sighting(Engine.Podman, name, labels);
+
+    private static NicDevice Nic(string name, string? mark) =>
+        new()
+        {
+            Parent = "br0",
+            Interface = name,
+            HostEnd = "veth0",
+            Mac = MacAddress.Derive(name),
+            Mtu = 1400,
+            Mark = mark,
+        };
+
+    private static Roster Roster(
+        string yaml,
+        ContainerSighting[] sightings,
+        ImmutableArray<AddressRecord>? records = null,
+        string host = "host1",
+        int hours = 0
+    ) =>
+        Weft.Core.Engines.Roster.Of(
+            Read(yaml),
+            host,
+            sightings,
+            Enum.GetValues<Engine>().ToHashSet(),
+            records ?? [],
+            Start.AddHours(hours)
+        );
+
+    private static IEnumerable<string> Names(Roster roster) =>
+        roster.Containers.Select(container => container.Name);
+
+    private static IEnumerable<string> Places(Roster roster) =>
+        roster.Containers.SelectMany(container =>
+            container.Attachments.Select(place =>
+                $"{container.Name} {place.Interface} {place.Network} {string.Join(',', place.Addresses)}"
+            )
+        );
+
+    private static string Text(ImmutableArray<AddressRecord> records) =>
+        string.Join(
+            '\n',
+            records.Select(record =>
+                $"{record.Container} {record.Id} {record.Network} {string.Join(',', record.Addresses)} {record.Since} {record.GoneSince} {string.Join(',', record.Labels)}"
+            )
+        );
+}
