@@ -1,5 +1,3 @@
-using Weft.Labs;
-
 namespace Weft.LabTests;
 
 /// <summary>Labs whose containers are made by their own engines.</summary>
@@ -32,7 +30,7 @@ public sealed class EngineLabTests
     [Fact]
     public async Task A_lab_with_all_engines_is_worked_in_and_leaves_no_trace()
     {
-        NeedsAllEngines();
+        Needs.Engines(OverlayLab.Parse(Yaml));
         var said = await QuietMachine.LeftAsItWasByAsync(
             $$"""
             {{Begin}}
@@ -64,7 +62,7 @@ public sealed class EngineLabTests
     [Fact]
     public async Task Whenever_the_command_that_makes_it_is_killed_down_removes_everything()
     {
-        NeedsAllEngines();
+        Needs.Engines(OverlayLab.Parse(Yaml));
         var said = await QuietMachine.LeftAsItWasByAsync(
             $$"""
             {{Begin}}
@@ -89,7 +87,7 @@ public sealed class EngineLabTests
     [Fact]
     public async Task Packages_that_are_missing_are_named_before_anything_is_made()
     {
-        NeedsAllEngines();
+        Needs.Engines(OverlayLab.Parse(Yaml));
         var said = await QuietMachine.LeftAsItWasByAsync(
             $$"""
             {{Begin}}
@@ -104,18 +102,5 @@ public sealed class EngineLabTests
         Assert.Contains("apt-get install incus-base\n", said, StringComparison.Ordinal);
         Assert.Contains("leave out --engines", said, StringComparison.Ordinal);
         Assert.DoesNotContain("code 0", said, StringComparison.Ordinal);
-    }
-
-    private static void NeedsAllEngines()
-    {
-        Needs.ALab();
-        try
-        {
-            Machine.Check(new NamespaceIsolation(), OverlayLab.Parse(Yaml), engines: true);
-        }
-        catch (LabException exception)
-        {
-            Assert.Skip(exception.Message);
-        }
     }
 }
