@@ -157,13 +157,15 @@ public sealed class LxdEngine : IContainerEngine
                 : Request(HttpMethod.Patch, name, LxdChange.Of(device, nic), answer.Tag);
             var changed =
                 await socket.AskAsync(request, cancellationToken) ?? throw socket.NotThere();
-            if (tries < MostTries && IsInTheWay(changed))
+            if (await RefusalAsync(changed, cancellationToken) is not { } refusal)
             {
-                await Task.Delay(Pause, cancellationToken);
-                continue;
+                return;
             }
-            await FinishAsync(Good(changed), cancellationToken);
-            return;
+            if (tries == MostTries || !IsInTheWay(changed, refusal))
+            {
+                throw changed.Refused(refusal);
+            }
+            await Task.Delay(Pause, cancellationToken);
         }
     }
 
@@ -197,23 +199,24 @@ public sealed class LxdEngine : IContainerEngine
     }
 
     /// <summary>Whether somebody else has changed the container meanwhile, or the engine is busy with it: starting it, say.</summary>
-    private static bool IsInTheWay(EngineAnswer answer) =>
+    private static bool IsInTheWay(EngineAnswer answer, string refusal) =>
         answer.Status is HttpStatusCode.PreconditionFailed
-        || !answer.IsGood
-            && answer.Reason(EngineJson.Default.LxdError)?.Error is { } words
-            && (
-                words.Contains(
-                    "Failed to create instance update operation",
-                    StringComparison.Ordinal
-                ) || words.Contains("is busy running", StringComparison.Ordinal)
-            );
+        || refusal.Contains("Failed to create instance update operation", StringComparison.Ordinal)
+        || refusal.Contains("is busy running", StringComparison.Ordinal);
 
-    /// <summary>Waits for what the engine does in the background.</summary>
-    private async Task FinishAsync(EngineAnswer answer, CancellationToken cancellationToken)
+    /// <summary>Waits for what the engine does in the background, and says why it was not done; null if it was.</summary>
+    private async Task<string?> RefusalAsync(
+        EngineAnswer answer,
+        CancellationToken cancellationToken
+    )
     {
+        if (!answer.IsGood)
+        {
+            return answer.Reason(EngineJson.Default.LxdError)?.Error ?? "";
+        }
         if (answer.Status is not HttpStatusCode.Accepted)
         {
-            return;
+            return null;
         }
         var operation = Read(answer, EngineJson.Default.LxdOperationAnswer);
         var waited =
@@ -228,17 +231,12 @@ public sealed class LxdEngine : IContainerEngine
         // One that has succeeded may be gone by the time that it is waited for.
         if (waited.Status is HttpStatusCode.NotFound)
         {
-            return;
+            return null;
         }
         var outcome = Read(waited, EngineJson.Default.LxdOperationAnswer);
-        if (outcome.StatusCode != LxdOperation.Success)
-        {
-            throw answer.Refused(
-                outcome.Error is { Length: > 0 } words
-                    ? words
-                    : $"not done after {OperationPatience.TotalSeconds:0} s ({outcome.Status})"
-            );
-        }
+        return outcome.StatusCode == LxdOperation.Success ? null
+            : outcome.Error is { Length: > 0 } words ? words
+            : $"not done after {OperationPatience.TotalSeconds:0} s ({outcome.Status})";
     }
 
     private async Task<ContainerSighting> SeeAsync(
