@@ -16,6 +16,8 @@ TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping ethtool iperf3
 # Their services take this machine's strongSwan over, or open it to the network, as soon as they are installed: they are
 # installed only where no service is started then (invoke-rc.d(8)), and elsewhere the tests that need them are skipped.
 IDLE_PACKAGES=(openvswitch-ipsec openssh-server)
+# Engines start their services likewise. Incus is there where bookworm-backports is a source of packages.
+ENGINE_PACKAGES=(docker.io lxd podman crun containernetworking-plugins busybox-static)
 
 usage() {
   cat <<'TEXT'
@@ -97,6 +99,10 @@ run_tests() {
     for package in "${IDLE_PACKAGES[@]}"; do
       ! keeps_idle "$package" || need_packages "$package"
     done
+    if keeps_idle docker && keeps_idle lxd && keeps_idle podman && keeps_idle incus; then
+      ! apt-cache show incus-base >/dev/null 2>&1 || ENGINE_PACKAGES+=(incus-base incus-client)
+      need_packages "${ENGINE_PACKAGES[@]}"
+    fi
   else
     say "not root: the tests that need labs will be skipped"
   fi

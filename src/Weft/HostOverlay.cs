@@ -1,3 +1,5 @@
+using Weft.Core;
+using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Ipsec;
 using Weft.Core.Observation;
@@ -8,6 +10,8 @@ namespace Weft;
 /// <summary>An overlay as one of its hosts has to do with it.</summary>
 internal sealed class HostOverlay
 {
+    private readonly AddressStore store;
+
     /// <summary>An overlay as one of its hosts has to do with it.</summary>
     /// <param name="overlay">The overlay.</param>
     /// <param name="host">One of its hosts.</param>
@@ -16,6 +20,7 @@ internal sealed class HostOverlay
         Overlay = overlay;
         Host = host;
         Interest = new ContainerInterest(overlay, host);
+        store = new AddressStore(overlay.Name);
         Credentials = overlay.Tunnels.Ipsec?.Credentials is CertificateFiles files
             ? files.Of(host)
             : overlay.Tunnels.Ipsec?.Credentials;
@@ -34,6 +39,46 @@ internal sealed class HostOverlay
     public IpsecCredentials? Credentials { get; }
 
     /// <summary>What the host must look like, which depends on what its kernel can do and which containers it has.</summary>
-    public HostIntent Intend(HostObservation observation) =>
-        IntentBuilder.Build(Overlay, Host, observation.KernelDatapath);
+    public HostIntent Intend(HostObservation observation)
+    {
+        var roster = RosterOf(observation);
+        return IntentBuilder.Build(
+            Overlay,
+            Host,
+            observation.KernelDatapath,
+            roster.Containers
+        ) with
+        {
+            Notices = roster.Notices,
+        };
+    }
+
+    /// <summary>What was read of the host, with what was recorded there.</summary>
+    /// <exception cref="HostException">The records cannot be read.</exception>
+    public HostObservation WithRecords(HostObservation observation) =>
+        observation with
+        {
+            AddressRecords = store.Read(),
+        };
+
+    /// <summary>Records who gets which address, before anybody has it. The host's lock must be held.</summary>
+    /// <exception cref="HostException">The records cannot be written.</exception>
+    public void Record(HostObservation observation) => store.Write(RosterOf(observation).Records);
+
+    private Roster RosterOf(HostObservation observation)
+    {
+        var answered = Interest.Engines.Except(observation.SilentEngines.Keys).ToHashSet();
+        return Roster.Of(
+            Overlay,
+            Host,
+            [
+                .. observation.Containers.Values.Where(container =>
+                    answered.Contains(container.Key.Engine)
+                ),
+            ],
+            answered,
+            observation.AddressRecords,
+            observation.Time
+        );
+    }
 }

@@ -1,3 +1,5 @@
+using Weft.LabTests;
+
 namespace Weft.KernelTests;
 
 /// <summary>What keeps two hosts from agreeing is named, and once it is mended they agree at once.</summary>

@@ -6,9 +6,14 @@ public sealed class DocumentationTests
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
+    [InlineData(3)]
     public async Task The_commands_of_the_page_on_labs_all_do_what_they_say(int block)
     {
         Needs.ALab();
+        if (block == 3)
+        {
+            Needs.Engines(OverlayLab.Parse(OverlayLab.TwoHosts));
+        }
         var page = await File.ReadAllTextAsync(
             Path.Combine(Repository.Root, "docs/labs.md"),
             Needs.Cancellation

@@ -1,3 +1,4 @@
+using Weft.Core.Overlays;
 using Weft.Labs;
 
 namespace Weft.LabTests;
@@ -15,6 +16,20 @@ internal static class Needs
             Machine.Check(
                 isolation is Isolation.Uml ? new UmlIsolation() : new NamespaceIsolation()
             );
+        }
+        catch (LabException exception)
+        {
+            Assert.Skip(exception.Message);
+        }
+    }
+
+    /// <summary>Skips where an engine of one of the overlay's containers is not installed.</summary>
+    public static void Engines(Overlay overlay)
+    {
+        ALab();
+        try
+        {
+            Machine.Check(new NamespaceIsolation(), overlay, engines: true);
         }
         catch (LabException exception)
         {

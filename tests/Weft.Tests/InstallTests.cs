@@ -1,4 +1,5 @@
 using Weft.Core.Linux;
+using Weft.Installation;
 
 namespace Weft.Tests;
 
@@ -25,6 +26,7 @@ public sealed class InstallTests : IDisposable
         Assert.Equal(
             [
                 "etc/systemd/system/ovs-vswitchd.service.d/weft.conf",
+                "etc/systemd/system/weft-agent.service",
                 "etc/systemd/system/weft-guard.service",
                 "etc/systemd/system/weft.service",
                 "etc/weft/overlay.yaml",
@@ -155,7 +157,7 @@ public sealed class InstallTests : IDisposable
             Assert.Skip("this machine has no systemd-analyze");
         }
         await InstallAsync(Encrypted, "--host", "north");
-        string[] units = ["weft-guard.service", "weft.service"];
+        string[] units = [.. HostFiles.Services];
         var verified = await RunAsync(["systemd-analyze", "verify", .. units.Select(Unit)]);
         // What is on this machine besides is not this test's business.
         Assert.DoesNotContain(

@@ -205,7 +205,7 @@ public sealed class DockerEngine : IContainerEngine
     private static EngineAnswer Good(EngineAnswer answer) =>
         answer.IsGood
             ? answer
-            : throw answer.Refused(answer.Read(EngineJson.Default.DockerError).Message);
+            : throw answer.Refused(answer.Reason(EngineJson.Default.DockerError)?.Message);
 
     private static IEnumerable<ContainerEvent> Events(DockerEvent told)
     {

@@ -252,6 +252,19 @@ internal sealed record EngineAnswer(
         }
     }
 
+    /// <summary>What it said of why it refused; null where that is no JSON of this type.</summary>
+    public T? Reason<T>(JsonTypeInfo<T> type)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(Body, type);
+        }
+        catch (JsonException)
+        {
+            return default;
+        }
+    }
+
     /// <summary>That the engine refused, in its own words.</summary>
     public HostException Refused(string? words) =>
         new(

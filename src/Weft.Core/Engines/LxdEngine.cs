@@ -16,7 +16,8 @@ public sealed class LxdEngine : IContainerEngine
 {
     private const string Instances = "/1.0/instances";
     private const string Prefix = "instance-";
-    private const int MostTries = 5;
+    private const int MostTries = 100;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan OperationPatience = TimeSpan.FromSeconds(60);
 
     // What changes which containers there are, what they are called, what they are given, or their namespaces.
@@ -94,7 +95,8 @@ public sealed class LxdEngine : IContainerEngine
     )
     {
         var answer = await GetAsync(PathOf(name), cancellationToken);
-        if (answer is null or { Status: HttpStatusCode.NotFound })
+        // What cannot be a name is a bad request.
+        if (answer is null or { Status: HttpStatusCode.NotFound or HttpStatusCode.BadRequest })
         {
             return null;
         }
@@ -155,8 +157,9 @@ public sealed class LxdEngine : IContainerEngine
                 : Request(HttpMethod.Patch, name, LxdChange.Of(device, nic), answer.Tag);
             var changed =
                 await socket.AskAsync(request, cancellationToken) ?? throw socket.NotThere();
-            if (changed.Status is HttpStatusCode.PreconditionFailed && tries < MostTries)
+            if (tries < MostTries && IsInTheWay(changed))
             {
+                await Task.Delay(Pause, cancellationToken);
                 continue;
             }
             await FinishAsync(Good(changed), cancellationToken);
@@ -192,6 +195,18 @@ public sealed class LxdEngine : IContainerEngine
             $"{socket.Name} container {one.Name} has a device '{device}' already, {whose}: rename or remove it"
         );
     }
+
+    /// <summary>Whether somebody else has changed the container meanwhile, or the engine is busy with it: starting it, say.</summary>
+    private static bool IsInTheWay(EngineAnswer answer) =>
+        answer.Status is HttpStatusCode.PreconditionFailed
+        || !answer.IsGood
+            && answer.Reason(EngineJson.Default.LxdError)?.Error is { } words
+            && (
+                words.Contains(
+                    "Failed to create instance update operation",
+                    StringComparison.Ordinal
+                ) || words.Contains("is busy running", StringComparison.Ordinal)
+            );
 
     /// <summary>Waits for what the engine does in the background.</summary>
     private async Task FinishAsync(EngineAnswer answer, CancellationToken cancellationToken)
@@ -296,7 +311,7 @@ public sealed class LxdEngine : IContainerEngine
     private static EngineAnswer Good(EngineAnswer answer) =>
         answer.IsGood
             ? answer
-            : throw answer.Refused(answer.Read(EngineJson.Default.LxdError).Error);
+            : throw answer.Refused(answer.Reason(EngineJson.Default.LxdError)?.Error);
 
     private LxdEvent Parse(ReadOnlyMemory<byte> message)
     {

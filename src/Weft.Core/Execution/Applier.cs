@@ -74,8 +74,15 @@ public sealed class Applier(
     {
         await RunLinksAsync(current, Stage.First, counts, progress, cancellationToken);
         await RunIpsecAsync(current, Stage.BeforeSwitch, progress, cancellationToken);
-        await RunLinksAsync(current, Stage.BeforeSwitch, counts, progress, cancellationToken);
         var changes = current.Changes.OfType<SwitchChange>().ToList();
+        var reopened = changes.OfType<RemovePort>().Where(change => change.Reopens).ToList();
+        if (reopened.Count > 0)
+        {
+            await TransactAsync([.. reopened]);
+            seen = await host.ReadSwitchAsync();
+            changes.RemoveAll(reopened.Contains);
+        }
+        await RunLinksAsync(current, Stage.BeforeSwitch, counts, progress, cancellationToken);
         if (changes.Count > 0)
         {
             progress?.Report(
@@ -84,13 +91,7 @@ public sealed class Applier(
                     $"switch: {changes.Count} changes in one transaction"
                 )
             );
-            var operations = SwitchTransaction.Build(
-                changes,
-                seen,
-                $"weft: overlay {current.Overlay}, host {current.Host}"
-            );
-            counts.Operations += operations.Length;
-            await host.TransactAsync(operations, patience, cancellationToken);
+            await TransactAsync(changes);
             // What a port was to give cannot be set up where the port could not be made.
             var failed = FailedPorts(current, await host.ReadSwitchAsync())
                 .Where(row => changes.Exists(change => change.Name == row.Name))
@@ -108,6 +109,17 @@ public sealed class Applier(
         await RunIpsecAsync(current, Stage.Last, progress, cancellationToken);
         await RunNicsAsync(current, Stage.Last, progress, cancellationToken);
         await RunLinksAsync(current, Stage.Last, counts, progress, cancellationToken);
+
+        async Task TransactAsync(IReadOnlyList<SwitchChange> these)
+        {
+            var operations = SwitchTransaction.Build(
+                these,
+                seen,
+                $"weft: overlay {current.Overlay}, host {current.Host}"
+            );
+            counts.Operations += operations.Length;
+            await host.TransactAsync(operations, patience, cancellationToken);
+        }
     }
 
     /// <summary>Has every peer negotiated with that packets are not exchanged with yet.</summary>

@@ -48,6 +48,9 @@ public sealed record HostIntent
     /// <summary>The containers' places.</summary>
     public ImmutableArray<AttachmentIntent> Attachments { get; init; } = [];
 
+    /// <summary>What the administrator should know of the containers, each with what to do.</summary>
+    public ImmutableArray<string> Notices { get; init; } = [];
+
     /// <summary>The intent of a host from which the overlay goes away.</summary>
     public static HostIntent Nothing(string overlay, string host) =>
         new() { Overlay = overlay, Host = host };

@@ -24,6 +24,9 @@ public sealed record HostObservation
     public ImmutableSortedDictionary<Engine, string> SilentEngines { get; init; } =
         ImmutableSortedDictionary<Engine, string>.Empty;
 
+    /// <summary>Who has which address of the host's own slices, as it was recorded.</summary>
+    public ImmutableArray<AddressRecord> AddressRecords { get; init; } = [];
+
     /// <summary>The links inside each running container of the overlay's, by name.</summary>
     public ImmutableDictionary<
         ContainerKey,

@@ -65,6 +65,7 @@ internal sealed partial class LinkPlanner
             Stage.AfterSwitch,
             space,
             name,
+            attachment.Container,
             inSoftware: attachment.ChecksumAtContainer,
             inner
         );
@@ -161,6 +162,7 @@ internal sealed partial class LinkPlanner
             Stage.AfterSwitch,
             space,
             name,
+            attachment.Container,
             inSoftware: attachment.ChecksumAtContainer,
             intact ? inner : null
         );
@@ -173,15 +175,18 @@ internal sealed partial class LinkPlanner
     /// <summary>Plans who completes checksums; a link that is made, not <paramref name="actual"/> yet, leaves them undone.</summary>
     private void PlanChecksums(
         Stage stage,
-        string? container,
+        string? space,
         string name,
+        string? container,
         bool inSoftware,
         Link? actual
     )
     {
         if ((actual?.LeavesChecksumsUndone ?? true) == inSoftware)
         {
-            Changes.Add(new ChecksumChange(stage, container, name, LeavesUndone: !inSoftware));
+            Changes.Add(
+                new ChecksumChange(stage, space, name, container, LeavesUndone: !inSoftware)
+            );
         }
     }
 }

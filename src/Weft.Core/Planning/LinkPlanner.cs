@@ -276,6 +276,7 @@ internal sealed partial class LinkPlanner(
             stage,
             null,
             veth.Peer,
+            null,
             inSoftware: veth.ChecksumAtPeer,
             replaced.Contains(veth.Peer) ? null : atBridge
         );

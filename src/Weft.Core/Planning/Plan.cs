@@ -209,17 +209,19 @@ public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
 /// <param name="Stage">When.</param>
 /// <param name="Namespace">The network namespace that holds the link, by its name or the path of its file; null for the host's own.</param>
 /// <param name="Link">The link.</param>
+/// <param name="Container">The container that the namespace is of; null for the host's own.</param>
 /// <param name="LeavesUndone">Whether checksums may be left undone, as the kernel's datapath can take them.</param>
 public sealed record ChecksumChange(
     Stage Stage,
     string? Namespace,
     string Link,
+    string? Container,
     bool LeavesUndone = false
 )
     : Change(
         ChangeAction.Set,
         "checksum",
-        Namespace is null ? Link : $"{Link} in {Namespace}",
+        Container is null ? Link : $"{Link} in {Container}",
         LeavesUndone
             ? "left to hardware: the kernel's datapath can take it"
             : "completed in software: the userspace datapath cannot leave it to hardware"

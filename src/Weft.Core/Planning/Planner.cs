@@ -64,7 +64,7 @@ public static class Planner
                     .Concat(@switch.Conflicts)
                     .Distinct(),
             ],
-            Notices = [.. Notices(intent, observation), .. guard.Notices],
+            Notices = [.. intent.Notices, .. Notices(intent, observation), .. guard.Notices],
         };
     }
 

@@ -143,6 +143,12 @@ public sealed record ColumnChange(string Table, Guid Row, string Column, Datum S
 public sealed record RemovePort(PortRow Port)
     : SwitchChange(ChangeAction.Remove, "port", Port.Name, $"from {Port.Bridge}")
 {
+    /// <summary>
+    /// Whether the same port is made again: ovs-vswitchd has to let go of it before, in a transaction of its own, and
+    /// before there is a link of that name again.
+    /// </summary>
+    public bool Reopens { get; init; }
+
     /// <inheritdoc/>
     public override string Command =>
         $"ovs-vsctl del-port {ShellWord.Quote(Port.Bridge)} {ShellWord.Quote(Name)}";

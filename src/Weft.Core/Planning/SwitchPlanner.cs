@@ -188,18 +188,27 @@ internal sealed class SwitchPlanner(
         {
             return;
         }
-        if (isThere)
+        if (isThere && !HoldsLostLink(port))
         {
             SetPort(port, row!, row!.Interfaces[0]);
             return;
         }
         if (row is not null)
         {
-            Changes.Add(new RemovePort(row));
+            Changes.Add(new RemovePort(row) { Reopens = isThere });
         }
         Made.Add(port.Name);
         Changes.Add(new AddPort(bridge, port, intent.Overlay));
     }
+
+    /// <summary>
+    /// Whether a port's link is gone and about to be made again. The userspace datapath keeps its socket on the link that
+    /// was, and does not see that another one has the name if that comes before it has noticed.
+    /// </summary>
+    private bool HoldsLostLink(PortIntent port) =>
+        intent.Switch is { Userspace: true }
+        && port.Type.Length == 0
+        && !observation.Links.ContainsKey(port.Name);
 
     private void SetPort(PortIntent port, PortRow row, InterfaceRow @interface)
     {

@@ -147,11 +147,13 @@ internal sealed class HostMirror(LocalHost host)
             Everything();
             throw;
         }
-        return await host.ObserveAsync(
-            new ContainersSeen(sightings, silent, inside),
-            links,
-            on.Credentials,
-            cancellationToken
+        return on.WithRecords(
+            await host.ObserveAsync(
+                new ContainersSeen(sightings, silent, inside),
+                links,
+                on.Credentials,
+                cancellationToken
+            )
         );
     }
 

@@ -56,7 +56,11 @@ internal sealed class Reconciler(
                     await new Applier(
                         host,
                         async token => observation = await mirror.ObserveAsync(on, token),
-                        PlanNow,
+                        seen =>
+                        {
+                            on.Record(seen);
+                            return PlanNow(seen);
+                        },
                         Patience,
                         clock
                     ).ApplyAsync(observation, null, cancellationToken);

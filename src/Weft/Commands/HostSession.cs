@@ -59,8 +59,8 @@ internal sealed class HostSession : IAsyncDisposable
     ) => doors.LockAsync(patience, progress, cancellationToken);
 
     /// <summary>Reads the host.</summary>
-    public Task<HostObservation> ObserveAsync(CancellationToken cancellationToken) =>
-        doors.ObserveAsync(on.Interest, on.Credentials, cancellationToken);
+    public async Task<HostObservation> ObserveAsync(CancellationToken cancellationToken) =>
+        on.WithRecords(await doors.ObserveAsync(on.Interest, on.Credentials, cancellationToken));
 
     /// <summary>What the host must look like, which depends on what its kernel can do.</summary>
     public HostIntent Intend(HostObservation observation) => on.Intend(observation);
@@ -76,7 +76,11 @@ internal sealed class HostSession : IAsyncDisposable
         new Applier(
             doors,
             ObserveAsync,
-            seen => Planner.Plan(intend(seen), seen),
+            seen =>
+            {
+                on.Record(seen);
+                return Planner.Plan(intend(seen), seen);
+            },
             patience,
             TimeProvider.System
         ).ApplyAsync(observation, progress, cancellationToken);

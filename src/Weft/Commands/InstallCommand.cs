@@ -100,7 +100,7 @@ internal static partial class InstallCommand
                     ["enable", "--quiet", .. HostFiles.Services]
                 );
                 terminal.Out.WriteLine(
-                    $"enabled: {string.Join(", ", HostFiles.Services)}; they run at the next boot, and `weft apply` makes the overlay now"
+                    $"enabled: {string.Join(", ", HostFiles.Services)}; they run at the next boot, and `systemctl start weft-agent` makes the overlay now and keeps it"
                 );
                 return ExitCode.Done;
             }

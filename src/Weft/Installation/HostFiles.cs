@@ -8,7 +8,12 @@ namespace Weft.Installation;
 internal static class HostFiles
 {
     /// <summary>The services, in the order in which they start.</summary>
-    public static readonly ImmutableArray<string> Services = ["weft-guard.service", "weft.service"];
+    public static readonly ImmutableArray<string> Services =
+    [
+        "weft-guard.service",
+        "weft.service",
+        "weft-agent.service",
+    ];
 
     /// <summary>Where the overlay file is on a host.</summary>
     public const string Overlay = "/etc/weft/overlay.yaml";

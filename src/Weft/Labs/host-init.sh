@@ -2,25 +2,20 @@
 # CGROUP, where given, is the control group that the host's first process takes for the root of all.
 set -eu
 name=$1 cgroup=${2-}
-if [ "${3-}" != inside ]; then
+case ${3-} in
+"")
   # Whoever starts this first writes down its process, so that the host can be removed whatever happens next.
   read -r go
+  exec setsid unshare --net --mount --uts --ipc --pid --fork --kill-child sh "$0" "$name" "$cgroup" inside </dev/null
+  ;;
+inside)
   if [ "$cgroup" ]; then
-    # Version 2 has one hierarchy, version 1 has several (cgroups(7)).
-    hierarchies=/sys/fs/cgroup
-    [ -f /sys/fs/cgroup/cgroup.procs ] || hierarchies=$(echo /sys/fs/cgroup/*)
-    for hierarchy in $hierarchies; do
-      mkdir -p "$hierarchy/$cgroup"
-      if [ -f "$hierarchy/cgroup.clone_children" ] && [ -f "$hierarchy/cpuset.cpus" ]; then
-        # No process can be where there are no processors and no memory (cpuset(7)).
-        for file in cpuset.cpus cpuset.mems; do cat "$hierarchy/$file" >"$hierarchy/$cgroup/$file"; done
-        echo 1 >"$hierarchy/$cgroup/cgroup.clone_children"
-      fi
-      echo $$ >"$hierarchy/$cgroup/cgroup.procs"
-    done
+    . "${0%/*}/host-cgroups.sh"
+    join_cgroup "$cgroup"
+    exec unshare --cgroup sh "$0" "$name" "$cgroup" joined
   fi
-  exec setsid unshare --net --mount --uts --ipc --pid ${cgroup:+--cgroup} --fork --kill-child sh "$0" "$name" "$cgroup" inside </dev/null
-fi
+  ;;
+esac
 # The machine's number of this process: readable only until the host has its own /proc.
 read -r stat </proc/self/stat
 hostname "$name"

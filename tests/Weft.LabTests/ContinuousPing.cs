@@ -2,9 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Weft.Core.Linux;
-using Weft.LabTests;
 
-namespace Weft.KernelTests;
+namespace Weft.LabTests;
 
 /// <summary>A ping that goes on while something else happens.</summary>
 internal sealed partial class ContinuousPing : IAsyncDisposable

@@ -1,0 +1,359 @@
+using System.Net.Sockets;
+using System.Text;
+using Weft.Core.Engines;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Tests.Engines;
+
+/// <summary>What an engine answers when it is not well: nothing of it may hang, take memory without end, or end in anything but a word to the user.</summary>
+public sealed class EngineAnswerTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public static TheoryData<Engine> Engines =>
+        [Engine.Docker, Engine.Podman, Engine.Lxd, Engine.Incus];
+
+    private static readonly string[] Nonsense =
+    [
+        "",
+        "null",
+        "true",
+        "[[]]",
+        "{",
+        "{}",
+        "[{\"Id\":7}]",
+        "{\"metadata\":null}",
+        "{\"metadata\":[{\"name\":null}]}",
+        "{\"metadata\":{\"name\":\"web\",\"type\":\"container\",\"devices\":{\"a\":7}}}",
+        "{\"metadata\":7}",
+        "{\"Id\":\"x\",\"Name\":\"/web\",\"State\":null}",
+        "{\"Id\":\"x\",\"Name\":null,\"State\":{\"Pid\":1}}",
+        "{\"Id\":\"x\",\"Name\":\"/web\",\"State\":{\"Pid\":1e99}}",
+        new('[', 10_000),
+        "\u0000\ufffd",
+    ];
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task An_engine_without_a_socket_does_not_run(Engine engine)
+    {
+        await using var door = ContainerEngines.Of(engine, "/nowhere");
+        Assert.Null(await door.ListAsync(Cancellation));
+        Assert.Null(await door.FindAsync("web", Cancellation));
+        await Assert.ThrowsAsync<HostException>(() => WatchAsync(door));
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task A_socket_that_nobody_listens_at_is_none(Engine engine)
+    {
+        var root = Directory.CreateTempSubdirectory("weft-engine-").FullName;
+        try
+        {
+            var path = FakeEngine.PathOf(root, engine);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            using var left = new Socket(
+                AddressFamily.Unix,
+                SocketType.Stream,
+                ProtocolType.Unspecified
+            );
+            left.Bind(new UnixDomainSocketEndPoint(path));
+            await using var door = ContainerEngines.Of(engine, root);
+            Assert.Null(await door.ListAsync(Cancellation));
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
+        }
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task What_is_no_answer_is_told_as_such(Engine engine)
+    {
+        foreach (var body in Nonsense)
+        {
+            await using var fake = FakeEngine.Of(engine, _ => Answer.Json(body));
+            await using var door = ContainerEngines.Of(engine, fake.Root);
+            await RefusedAsync(() => door.ListAsync(Cancellation), "cannot be understood");
+            await RefusedAsync(() => door.FindAsync("web", Cancellation), "cannot be understood");
+        }
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task What_is_no_HTTP_is_told_as_such(Engine engine)
+    {
+        foreach (
+            var bytes in new[]
+            {
+                "",
+                "\r\n\r\n",
+                "SSH-2.0-OpenSSH_9.2\r\n",
+                "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"cut\":",
+                "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnine\r\n",
+                $"HTTP/1.1 200 OK\r\nX: {new string('x', 200_000)}\r\n\r\n",
+            }
+        )
+        {
+            await using var fake = FakeEngine.Of(engine, _ => Answer.Raw(bytes));
+            await using var door = ContainerEngines.Of(engine, fake.Root);
+            await RefusedAsync(() => door.ListAsync(Cancellation), "does not answer");
+            await Assert.ThrowsAsync<HostException>(() => WatchAsync(door));
+        }
+    }
+
+    [Theory]
+    [InlineData(Engine.Docker, """{"message":"no room"}""")]
+    [InlineData(Engine.Podman, """{"cause":"x","message":"no room","response":500}""")]
+    [InlineData(
+        Engine.Lxd,
+        """{"type":"error","error":"no room","error_code":500,"metadata":null}"""
+    )]
+    public async Task A_refusal_is_told_in_the_engines_words(Engine engine, string body)
+    {
+        await using var fake = FakeEngine.Of(engine, _ => Answer.Json(body, 500));
+        await using var door = ContainerEngines.Of(engine, fake.Root);
+        await RefusedAsync(() => door.FindAsync("web", Cancellation), "web");
+        await RefusedAsync(() => door.ListAsync(Cancellation), "no room");
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task A_refusal_without_words_is_told_by_its_status(Engine engine)
+    {
+        await using var fake = FakeEngine.Of(engine, _ => Answer.Json("<html>", 503));
+        await using var door = ContainerEngines.Of(engine, fake.Root);
+        await RefusedAsync(() => door.ListAsync(Cancellation), "status 503");
+    }
+
+    [Fact]
+    public async Task An_answer_that_never_comes_is_not_waited_for_for_ever()
+    {
+        await using var fake = FakeEngine.Of(Engine.Docker, _ => Answer.Nothing);
+        using var socket = new EngineSocket(
+            Engine.Docker,
+            [FakeEngine.PathOf(fake.Root, Engine.Docker)],
+            TimeSpan.FromMilliseconds(100)
+        );
+        await RefusedAsync(
+            () => socket.AskAsync(new HttpRequestMessage(HttpMethod.Get, "/x"), Cancellation),
+            "did not answer GET /x within"
+        );
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Whoever_gives_up_is_heard(Engine engine)
+    {
+        await using var fake = FakeEngine.Of(engine, _ => Answer.Nothing);
+        await using var door = ContainerEngines.Of(engine, fake.Root);
+        using var given = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => door.ListAsync(given.Token));
+    }
+
+    [Fact]
+    public async Task An_answer_without_end_is_read_to_a_limit()
+    {
+        var part = Encoding.ASCII.GetBytes($"100000\r\n{new string(' ', 0x100000)}\r\n");
+        await using var fake = FakeEngine.Of(
+            Engine.Docker,
+            _ => new Answer(
+                Enumerable
+                    .Repeat(part, 1_000_000)
+                    .Prepend("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"u8.ToArray())
+            )
+        );
+        await using var door = ContainerEngines.Of(Engine.Docker, fake.Root);
+        await RefusedAsync(() => door.ListAsync(Cancellation), "does not answer");
+    }
+
+    [Fact]
+    public async Task Events_are_read_however_they_are_cut()
+    {
+        const string Lines = """
+            {"Type":"container","Action":"start","Actor":{"ID":"1","Attributes":{"name":"web"}}}
+
+            {"Type":"container","Action":"exec_start: true ","Actor":{"ID":"1","Attributes":{"name":"web"}}}
+            {"Type":"container","Action":"rename","Actor":{"ID":"1","Attributes":{"name":"new","oldName":"/web"}}}
+            {"Type":"container","Action":"die","Actor":null}
+            {"Action":null}
+
+            """;
+        await using var fake = FakeEngine.Of(
+            Engine.Docker,
+            _ => new Answer(
+                Lines
+                    .Select(letter => Encoding.UTF8.GetBytes($"1\r\n{letter}\r\n"))
+                    .Prepend("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"u8.ToArray())
+                    .Append("0\r\n\r\n"u8.ToArray())
+            )
+        );
+        await using var door = ContainerEngines.Of(Engine.Docker, fake.Root);
+        Assert.Equal(
+            [
+                new ContainerEvent(null, "watching"),
+                new ContainerEvent("web", "start"),
+                new ContainerEvent("new", "rename"),
+                new ContainerEvent("web", "rename"),
+                new ContainerEvent(null, "die"),
+            ],
+            await WatchAsync(door)
+        );
+    }
+
+    [Theory]
+    [InlineData("no json\n", "cannot be understood")]
+    [InlineData("[]\n", "cannot be understood")]
+    [InlineData("{\"Action\":7}\n", "cannot be understood")]
+    [InlineData(null, "more than 1 MiB")]
+    public async Task Events_that_are_none_end_the_watch(string? line, string words)
+    {
+        line ??= new string(' ', 3_000_000);
+        await using var fake = FakeEngine.Of(
+            Engine.Docker,
+            _ => Answer.Raw($"HTTP/1.1 200 OK\r\nContent-Length: {line.Length}\r\n\r\n{line}")
+        );
+        await using var door = ContainerEngines.Of(Engine.Docker, fake.Root);
+        await RefusedAsync(() => WatchAsync(door), words);
+    }
+
+    [Theory]
+    [InlineData(Engine.Lxd)]
+    [InlineData(Engine.Incus)]
+    public async Task Messages_of_LXD_are_read_from_its_WebSocket(Engine engine)
+    {
+        await using var fake = FakeEngine.Of(
+            engine,
+            _ =>
+                Upgraded([
+                    Ping,
+                    Frame(Told("instance-started", "/1.0/instances/web")),
+                    Frame(Told("instance-exec", "/1.0/instances/web")),
+                    Frame(Told("image-created", "/1.0/images/1")),
+                    Frame(Told("instance-updated", "/1.0/instances/web?project=default")),
+                    Frame(Told("instance-renamed", "/1.0/instances/new", "web")),
+                    [0x88, 0],
+                ])
+        );
+        await using var door = ContainerEngines.Of(engine, fake.Root);
+        Assert.Equal(
+            [
+                new ContainerEvent(null, "watching"),
+                new ContainerEvent("web", "started"),
+                new ContainerEvent("web", "updated"),
+                new ContainerEvent("new", "renamed"),
+                new ContainerEvent("web", "renamed"),
+            ],
+            await WatchAsync(door)
+        );
+    }
+
+    [Fact]
+    public async Task Messages_that_are_none_end_the_watch()
+    {
+        foreach (
+            var (frames, words) in new (IEnumerable<byte[]>, string)[]
+            {
+                ([Frame("no json")], "cannot be understood"),
+                ([Frame("null")], "cannot be understood"),
+                (
+                    [
+                        [0xf1, 0],
+                    ],
+                    "stopped telling"
+                ),
+                (
+                    [
+                        [0x01, 127, 0, 0, 0, 0, 1, 0, 0, 0],
+                        new byte[4_000_000],
+                    ],
+                    "more than 1 MiB"
+                ),
+            }
+        )
+        {
+            await using var fake = FakeEngine.Of(Engine.Lxd, _ => Upgraded([Ping, .. frames]));
+            await using var door = ContainerEngines.Of(Engine.Lxd, fake.Root);
+            await RefusedAsync(() => WatchAsync(door), words);
+        }
+    }
+
+    [Fact]
+    public async Task A_NIC_that_is_taken_away_leaves_all_else_as_it_was_read()
+    {
+        const string Web = """
+            {"type":"sync","metadata":{"architecture":"x86_64","config":{"user.a":"b"},"description":"d","devices":{
+            "mine":{"type":"disk","path":"/x"},"weft-a":{"type":"nic","user.weft":"prod"}},"ephemeral":false,
+            "expanded_devices":{"weft-a":{"type":"nic","user.weft":"prod"}},"name":"web","new":1,"profiles":["p"],
+            "stateful":false,"type":"container"}}
+            """;
+        await using var fake = FakeEngine.Of(
+            Engine.Lxd,
+            request =>
+                request.StartsWith("GET /1.0/instances/web", StringComparison.Ordinal)
+                    ? Answer.Json(Web)
+                : request.StartsWith("PUT", StringComparison.Ordinal)
+                    ? Answer.Json("""{"type":"async","metadata":{"id":"1-2"}}""", 202)
+                : Answer.Json(
+                    """{"metadata":{"id":"1-2","status":"Failure","status_code":400,"err":"no"}}"""
+                )
+        );
+        await using var door = ContainerEngines.Of(Engine.Lxd, fake.Root);
+
+        await RefusedAsync(
+            async () =>
+            {
+                await door.SetNicAsync("web", "weft-a", null, Cancellation);
+                return true;
+            },
+            "refused PUT /1.0/instances/web: no"
+        );
+
+        var written = fake.Requests.Single(one => one.StartsWith("PUT", StringComparison.Ordinal));
+        Assert.Contains("If-Match: 0a1b", written, StringComparison.Ordinal);
+        Assert.Contains(
+            """{"architecture":"x86_64","config":{"user.a":"b"},"description":"d","devices":{"mine":{"type":"disk","path":"/x"}},"ephemeral":false,"profiles":["p"],"stateful":false}""",
+            written,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            fake.Requests,
+            one => one.StartsWith("GET /1.0/operations/1-2/wait", StringComparison.Ordinal)
+        );
+    }
+
+    private static byte[] Ping { get; } = [0x89, 0];
+
+    private static Answer Upgraded(IEnumerable<byte[]> frames) =>
+        new(
+            frames.Prepend(
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"u8.ToArray()
+            ),
+            Ends: true
+        );
+
+    // RFC 6455, section 5.2: a whole message of text.
+    private static byte[] Frame(string text)
+    {
+        var bytes = Encoding.UTF8.GetBytes(text);
+        return [0x81, 126, (byte)(bytes.Length >> 8), (byte)bytes.Length, .. bytes];
+    }
+
+    private static string Told(string action, string source, string? old = null) =>
+        $$"""{"type":"lifecycle","metadata":{"action":"{{action}}","source":"{{source}}","context":{{(old is null ? "null" : $$"""{"old_name":"{{old}}"}""")}}},"project":"default"}""";
+
+    private static async Task<List<ContainerEvent>> WatchAsync(IContainerEngine door)
+    {
+        var events = new List<ContainerEvent>();
+        await foreach (var one in door.WatchAsync(Cancellation))
+        {
+            events.Add(one);
+        }
+        return events;
+    }
+
+    private static async Task RefusedAsync<T>(Func<Task<T>> ask, string words)
+    {
+        var refusal = await Record.ExceptionAsync(ask);
+        Assert.True(
+            refusal is HostException && refusal.Message.Contains(words, StringComparison.Ordinal),
+            $"'{words}' was expected, and this came: {refusal}"
+        );
+    }
+}

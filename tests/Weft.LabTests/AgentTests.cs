@@ -1,0 +1,309 @@
+using System.Text.Json;
+
+namespace Weft.LabTests;
+
+/// <summary>An agent keeps a host of a real lab as the overlay file says.</summary>
+public sealed class AgentTests
+{
+    [Fact]
+    public async Task A_container_that_is_made_again_has_its_place_again_with_nobody_typing_anything()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        for (var time = 0; time < 3; time++)
+        {
+            await lab.RunAsync("host1", "ip netns del wallabag; ip netns add wallabag");
+            await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", 1458);
+        }
+        await agent.HasMendedAsync();
+        Assert.Contains(
+            "interface eth1 in wallabag: cont-mgmnt0 10.8.2.2/24 (netns: ",
+            await agent.LogAsync(),
+            StringComparison.Ordinal
+        );
+    }
+
+    /// <summary>Each is mended, and between two others not a packet is lost meanwhile.</summary>
+    [Fact]
+    public async Task What_is_sabotaged_is_mended_and_two_others_lose_nothing()
+    {
+        // What does not lie on the way between monitor and mastodon, nor is shared with it.
+        (string Sabotage, string Restored)[] sabotages =
+        [
+            ("ip link del wallabag-eth1", "ip -n wallabag link show eth1"),
+            ("ip -n wallabag link del eth1", "ip -n wallabag link show eth1"),
+            (
+                "ip -n wallabag addr flush dev eth1",
+                "ip -n wallabag addr show eth1 | grep 10.8.2.2/24"
+            ),
+            ("ip -n wallabag link set eth1 down", "ip -n wallabag link show eth1 | grep ,UP"),
+            (
+                "ip -n wallabag link set eth1 mtu 1300",
+                "ip -n wallabag link show eth1 | grep 'mtu 1458'"
+            ),
+            (
+                "ip -n wallabag link set eth1 address 02:00:00:00:00:99",
+                "! ip -n wallabag link show eth1 | grep 02:00:00:00:00:99"
+            ),
+            (
+                "ip -n wallabag addr add 10.8.2.77/24 dev eth1",
+                "! ip -n wallabag addr show eth1 | grep 10.8.2.77"
+            ),
+            (
+                "ip -n wallabag addr replace 10.8.2.2/16 dev eth1; ip -n wallabag addr del 10.8.2.2/24 dev eth1",
+                "ip -n wallabag addr show eth1 | grep 10.8.2.2/24"
+            ),
+            (
+                "ip link set wallabag-eth1 nomaster",
+                "ip link show wallabag-eth1 | grep 'master cont-mgmnt0'"
+            ),
+            ("ip link set wallabag-eth1 down", "ip link show wallabag-eth1 | grep ,UP"),
+            ("ip link set wallabag-eth1 mtu 1400", "ip link show wallabag-eth1 | grep 'mtu 1458'"),
+            (
+                "ip link set wallabag-eth1 alias ''",
+                "ip link show wallabag-eth1 | grep 'alias weft:homelab'"
+            ),
+            (
+                "ip link set cont-mgmnt0 alias ''",
+                "ip link show cont-mgmnt0 | grep 'alias weft:homelab'"
+            ),
+            (
+                "ip link set cont-mgmnt0 type bridge forward_delay 1500",
+                "ip -d link show cont-mgmnt0 | grep 'forward_delay 200'"
+            ),
+            (
+                "ip addr add 10.8.2.99/24 dev cont-mgmnt0",
+                "! ip addr show cont-mgmnt0 | grep 10.8.2.99"
+            ),
+            ("ip addr flush dev host-mgmnt0", "ip addr show host-mgmnt0 | grep 10.8.3.1/24"),
+            ("ip link set host-mgmnt0 down", "ip link show host-mgmnt0 | grep ,UP"),
+            (
+                "ip addr add 10.9.9.9/24 dev host-mgmnt0",
+                "! ip addr show host-mgmnt0 | grep 10.9.9.9"
+            ),
+            (
+                "ovs-vsctl set interface host-mgmnt0 mtu_request=1200",
+                "ovs-vsctl get interface host-mgmnt0 mtu_request | grep 1458"
+            ),
+            (
+                "ovs-vsctl set port host-mgmnt0 tag=7",
+                "ovs-vsctl get port host-mgmnt0 tag | grep -x 100"
+            ),
+            (
+                "ovs-vsctl set port host-mgmnt0 trunks=1,2",
+                "ovs-vsctl get port host-mgmnt0 trunks | grep '\\[\\]'"
+            ),
+            (
+                "ovs-vsctl set port host-mgmnt0 vlan_mode=native-tagged",
+                "ovs-vsctl get port host-mgmnt0 vlan_mode | grep '\\[\\]'"
+            ),
+            (
+                "ovs-vsctl remove port host-mgmnt0 external_ids weft",
+                "ovs-vsctl get port host-mgmnt0 external_ids | grep weft"
+            ),
+            ("ovs-vsctl del-port host-mgmnt0", "ip addr show host-mgmnt0 | grep 10.8.3.1/24"),
+            (
+                "ovs-vsctl set port cont-mgmnt0-sw protected=true",
+                "ovs-vsctl get port cont-mgmnt0-sw protected | grep false"
+            ),
+            (
+                "ovs-vsctl set port tun-host2 protected=false",
+                "ovs-vsctl get port tun-host2 protected | grep true"
+            ),
+            (
+                "ovs-vsctl remove bridge ovsbr0 external_ids weft",
+                "ovs-vsctl get bridge ovsbr0 external_ids | grep weft"
+            ),
+            (
+                "ovs-vsctl add-port ovsbr0 stale -- set port stale external_ids:weft=homelab -- set interface stale type=internal external_ids:weft=homelab",
+                "! ovs-vsctl list-ports ovsbr0 | grep stale"
+            ),
+            (
+                "ip link add stale-veth type veth peer stale-peer; ip link set stale-veth alias weft:homelab",
+                "! ip link show stale-veth 2>/dev/null"
+            ),
+        ];
+        await using var lab = await OverlayLab.UpAsync(ThreeContainers);
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        await lab.ReachesAsync("host1", "monitor", "10.8.2.3", 100);
+        await using var ping = ContinuousPing.Start(lab, "host1", "monitor", "10.8.2.3");
+        foreach (var (sabotage, restored) in sabotages)
+        {
+            await lab.RunAsync("host1", sabotage);
+            await Eventually.IsAsync(
+                async () => (await lab.TryAsync("host1", restored)).ExitCode == 0,
+                () => $"{sabotage}\n{agent.LogAsync().Result}"
+            );
+            await agent.HasMendedAsync();
+        }
+        var (sent, answered) = await ping.StopAsync();
+        Assert.True(sent > 100);
+        Assert.Equal(sent, answered);
+    }
+
+    /// <summary>What takes the way itself away is mended too; packets are lost until then, and not after.</summary>
+    [Theory]
+    [InlineData("ovs-vsctl del-br ovsbr0")]
+    [InlineData("ip link del cont-mgmnt0")]
+    [InlineData("ip link del cont-mgmnt0-sw")]
+    [InlineData("ovs-vsctl del-port tun-host2")]
+    [InlineData("ovs-vsctl clear port cont-mgmnt0-sw tag")]
+    [InlineData(
+        """
+            kill -KILL $(cat /run/openvswitch/ovs-vswitchd.pid) $(cat /run/openvswitch/ovsdb-server.pid)
+            rm /etc/openvswitch/conf.db
+            ovsdb-tool create /etc/openvswitch/conf.db /usr/share/openvswitch/vswitch.ovsschema
+            ovsdb-server --remote=punix:/run/openvswitch/db.sock --pidfile --detach --log-file -vconsole:off
+            ovs-vsctl --no-wait init
+            ovs-vswitchd --pidfile --detach --log-file -vconsole:off
+            """
+    )]
+    public async Task What_everything_goes_by_is_mended_too(string sabotage)
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        // The bridge of the lab's own that carries the underlay address is in the same database.
+        var underlay = await lab.RunAsync("host1", SaveUnderlay);
+        await lab.RunAsync("host1", sabotage);
+        if (sabotage.Contains("conf.db", StringComparison.Ordinal))
+        {
+            await lab.RunAsync("host1", underlay);
+        }
+        await agent.HasMendedAsync();
+        await lab.AllReachAllAsync();
+    }
+
+    [Fact]
+    public async Task An_invalid_file_is_refused_and_the_one_before_stays_in_force()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        const string File = "/etc/weft/overlay.yaml";
+        await lab.RunAsync(
+            "host1",
+            $"cp {File} /run/before.yaml; sed -i 's/vlan: 200/vlan: 9999/' {File}"
+        );
+        await Eventually.IsAsync(async () =>
+            (await agent.StatusAsync()).GetProperty("refused").GetArrayLength() == 1
+        );
+        var refused = (await agent.StatusAsync()).GetProperty("refused")[0].GetString();
+        Assert.Contains("overlay.yaml:", refused, StringComparison.Ordinal);
+        Assert.Contains("9999", refused, StringComparison.Ordinal);
+        var status = await lab.WeftAsync("host1", "status");
+        Assert.Equal(2, status.ExitCode);
+
+        // Still in force: what is sabotaged is mended as the former file says.
+        await lab.RunAsync("host1", "ovs-vsctl set port cont-mgmnt0-sw tag=7");
+        await Eventually.IsAsync(async () =>
+            (await lab.RunAsync("host1", "ovs-vsctl get port cont-mgmnt0-sw tag")).Trim() == "200"
+        );
+
+        // A right one is taken at once, by another file of the same name too.
+        await lab.RunAsync(
+            "host1",
+            $"sed 's/vlan: 200/vlan: 201/' /run/before.yaml >/etc/weft/new.yaml; mv /etc/weft/new.yaml {File}"
+        );
+        await Eventually.IsAsync(async () =>
+            (await lab.RunAsync("host1", "ovs-vsctl get port cont-mgmnt0-sw tag")).Trim() == "201"
+        );
+        await Eventually.IsAsync(async () =>
+            (await agent.StatusAsync()).GetProperty("refused").GetArrayLength() == 0
+        );
+        Assert.Contains(
+            "is refused as it is now",
+            await agent.LogAsync(),
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public async Task Ending_or_killing_the_agent_takes_nothing_from_anybody()
+    {
+        await using var lab = await OverlayLab.UpAsync(ThreeContainers);
+        var agent = await RunningAgent.StartAsync(lab, "host1");
+        await using (agent)
+        {
+            await using var ping = ContinuousPing.Start(lab, "host1", "monitor", "10.8.2.3");
+            foreach (var signal in (string[])["TERM", "KILL", "TERM"])
+            {
+                await agent.SignalAsync(signal);
+                await agent.HasEndedAsync();
+                await agent.BeginAsync();
+                await agent.IsReadyAsync();
+            }
+            var (sent, answered) = await ping.StopAsync();
+            Assert.True(sent > 50);
+            Assert.Equal(sent, answered);
+        }
+    }
+
+    [Fact]
+    public async Task It_tells_how_it_stands_what_it_does_and_what_it_measures()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        await lab.RunAsync(
+            "host1",
+            "setsid curl --silent --no-buffer --unix-socket /run/weft/agent.sock http://weft/v1/events </dev/null >/run/events 2>&1 & echo $! >/run/events.pid"
+        );
+        await Eventually.IsAsync(async () =>
+            (await lab.TryAsync("host1", "grep listening /run/events")).ExitCode == 0
+        );
+        await lab.RunAsync("host1", "ip link del wallabag-eth1");
+        await Eventually.IsAsync(async () =>
+            (
+                await lab.TryAsync("host1", "grep -A1 'event: change' /run/events | grep wallabag")
+            ).ExitCode == 0
+        );
+        await lab.RunAsync("host1", "kill $(cat /run/events.pid)");
+        await agent.HasMendedAsync();
+
+        var status = await agent.StatusAsync();
+        Assert.Equal(JsonValueKind.Null, status.GetProperty("problem").ValueKind);
+        Assert.True(status.GetProperty("changes").GetInt64() >= 1);
+        Assert.True(status.GetProperty("host").GetProperty("healthy").GetBoolean());
+        var metrics = await agent.MetricsAsync();
+        Assert.Contains("weft_healthy{", metrics, StringComparison.Ordinal);
+        Assert.Matches(@"weft_tunnel_up\{[^}]*peer=""host2""\} 1", metrics);
+        Assert.Matches(@"weft_changes_total\{[^}]*what=""interface""[^}]*\} 1", metrics);
+        Assert.Matches(@"weft_attach_latency_seconds_count\{[^}]*\} 1", metrics);
+        Assert.Matches(@"weft_memory_bytes\{[^}]*\} \d+", metrics);
+        // One line each: what, why, how long.
+        Assert.Matches(
+            @"add interface eth1 in wallabag: .* \(.*links changed.*; \d+ ms\)",
+            await agent.LogAsync()
+        );
+    }
+
+    [Fact]
+    public async Task A_second_agent_does_not_start()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        var second = await lab.WeftAsync("host1", "agent");
+        Assert.Equal(1, second.ExitCode);
+        Assert.Contains("another agent runs", second.Errors, StringComparison.Ordinal);
+    }
+
+    private const string ThreeContainers = """
+        name: homelab
+        hosts: { host1: 192.0.2.1, host2: 192.0.2.2 }
+        networks:
+          cont-mgmnt0: { vlan: 200, subnet: 10.8.2.0/24, bridge: { stp: true } }
+          host-mgmnt0: { vlan: 100, subnet: 10.8.3.0/24, hosts: { host1: 10.8.3.1, host2: 10.8.3.2 } }
+        containers:
+          wallabag: { host: host1, engine: netns, networks: { cont-mgmnt0: 10.8.2.2 } }
+          monitor: { host: host1, engine: netns, networks: { cont-mgmnt0: 10.8.2.4 } }
+          mastodon: { host: host2, engine: netns, networks: { cont-mgmnt0: 10.8.2.3 } }
+        """;
+
+    /// <summary>Prints the commands that make every bridge but the overlay's anew.</summary>
+    private const string SaveUnderlay = """
+        for bridge in $(ovs-vsctl list-br | grep -v ovsbr0); do
+          echo "ip addr show $bridge >/dev/null 2>&1; ovs-vsctl add-br $bridge -- set bridge $bridge datapath_type=netdev other_config:hwaddr=$(cat /sys/class/net/$bridge/address | sed 's/.*/\\"&\\"/')"
+          for port in $(ovs-vsctl list-ports $bridge); do echo "ovs-vsctl add-port $bridge $port"; done
+          ip -o -4 addr show dev $bridge | awk '{print "ip addr replace " $4 " dev " $2}'
+          echo "ip link set $bridge up"
+        done
+        """;
+}

@@ -1,0 +1,82 @@
+using System.Text.Json;
+using Weft.Agent;
+
+namespace Weft.LabTests;
+
+/// <summary>An agent that runs in a host of a lab.</summary>
+internal sealed class RunningAgent : IAsyncDisposable
+{
+    private const string Log = "/var/log/weft-agent.log";
+
+    private readonly OverlayLab lab;
+    private readonly string host;
+
+    private RunningAgent(OverlayLab lab, string host)
+    {
+        this.lab = lab;
+        this.host = host;
+    }
+
+    /// <summary>Starts it and waits until it has made its first round.</summary>
+    public static async Task<RunningAgent> StartAsync(OverlayLab lab, string host)
+    {
+        var agent = new RunningAgent(lab, host);
+        await agent.BeginAsync();
+        await agent.IsReadyAsync();
+        return agent;
+    }
+
+    /// <summary>Starts it.</summary>
+    public Task BeginAsync() =>
+        lab.RunAsync(
+            host,
+            $"setsid {WeftProgram.Path} agent </dev/null >>{Log} 2>&1 & echo $! >/run/weft-agent.pid"
+        );
+
+    public Task IsReadyAsync() =>
+        Eventually.IsAsync(
+            async () =>
+                (await lab.TryAsync(host, Ask("readyz"))) is { ExitCode: 0, Output: "ok\n" },
+            () => lab.TryAsync(host, $"cat {Log}").Result.Output
+        );
+
+    /// <summary>What it says of itself.</summary>
+    public async Task<JsonElement> StatusAsync()
+    {
+        using var document = JsonDocument.Parse(await lab.RunAsync(host, Ask("v1/status")));
+        return document.RootElement.Clone();
+    }
+
+    /// <summary>What it measures, in Prometheus' format.</summary>
+    public Task<string> MetricsAsync() => lab.RunAsync(host, Ask("metrics"));
+
+    /// <summary>What it has written.</summary>
+    public Task<string> LogAsync() => lab.RunAsync(host, $"cat {Log}");
+
+    /// <summary>Sends it a signal.</summary>
+    public Task SignalAsync(string signal) =>
+        lab.RunAsync(host, $"kill -{signal} $(cat /run/weft-agent.pid)");
+
+    /// <summary>Waits until it has ended.</summary>
+    public Task HasEndedAsync() =>
+        Eventually.IsAsync(async () =>
+            (await lab.TryAsync(host, "test -d /proc/$(cat /run/weft-agent.pid)")).ExitCode != 0
+        );
+
+    /// <summary>Waits until the host is as intended: by the plan, which the agent has no part in.</summary>
+    public Task HasMendedAsync() =>
+        Eventually.IsAsync(
+            async () => (await lab.WeftAsync(host, "plan", "--exit-code")).ExitCode == 0,
+            () =>
+                lab.WeftAsync(host, "plan").Result.Output
+                + lab.TryAsync(host, $"cat {Log}").Result.Output
+        );
+
+    public async ValueTask DisposeAsync()
+    {
+        await lab.TryAsync(host, "kill $(cat /run/weft-agent.pid)");
+    }
+
+    private static string Ask(string path) =>
+        $"curl --fail --silent --max-time 5 --unix-socket {AgentApi.DefaultSocket} http://weft/{path}";
+}
