@@ -12,10 +12,10 @@ RUN_PACKAGES=(openvswitch-switch iproute2 util-linux)
 LAB_PACKAGES=(user-mode-linux strongswan-starter strongswan-swanctl tcpdump kmod e2fsprogs bsdutils)
 BUILD_PACKAGES=(gcc libc6-dev zlib1g-dev git)
 TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping ethtool iperf3 procps
-  libcharon-extra-plugins nftables ansible-core openssh-server openssh-client)
-# Its service takes this machine's strongSwan over as soon as it is installed: it is installed only where no service is
-# started then (invoke-rc.d(8)), and elsewhere the tests that need it are skipped.
-IDLE_PACKAGE=openvswitch-ipsec
+  libcharon-extra-plugins nftables ansible-core openssh-client)
+# Their services take this machine's strongSwan over, or open it to the network, as soon as they are installed: they are
+# installed only where no service is started then (invoke-rc.d(8)), and elsewhere the tests that need them are skipped.
+IDLE_PACKAGES=(openvswitch-ipsec openssh-server)
 # Engines start their services likewise. Incus is there where bookworm-backports is a source of packages.
 ENGINE_PACKAGES=(docker.io lxd podman crun containernetworking-plugins busybox-static)
 
@@ -95,7 +95,10 @@ run_tests() {
   need_dotnet
   if [ "$(id -u)" = 0 ]; then
     need_packages "${RUN_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
-    ! keeps_idle "$IDLE_PACKAGE" || need_packages "$IDLE_PACKAGE"
+    local package
+    for package in "${IDLE_PACKAGES[@]}"; do
+      ! keeps_idle "$package" || need_packages "$package"
+    done
     if keeps_idle docker && keeps_idle lxd && keeps_idle podman && keeps_idle incus; then
       ! apt-cache show incus-base >/dev/null 2>&1 || ENGINE_PACKAGES+=(incus-base incus-client)
       need_packages "${ENGINE_PACKAGES[@]}"
