@@ -324,6 +324,7 @@ internal sealed class SwitchPlanner(
             port.Type != "internal"
             || !observation.Links.TryGetValue(port.Name, out var link)
             || ownership.Owns(link)
+            || intent.Switch is { Userspace: true } && IsLeftBehind(link)
         )
         {
             return false;
@@ -331,6 +332,15 @@ internal sealed class SwitchPlanner(
         Conflicts.Add(Conflict.WithLink(link));
         return true;
     }
+
+    /// <summary>
+    /// Whether a link looks as one that a killed ovs-vswitchd leaves behind, whose taps outlive it: nobody uses it, and the
+    /// one that comes after takes it over.
+    /// </summary>
+    private static bool IsLeftBehind(Link link) =>
+        link is { Kind: "tun", Up: false, Alias: null, Master: null }
+        && link.Addresses.IsEmpty
+        && link.Leased.IsEmpty;
 
     /// <summary>Open vSwitch takes one tunnel of a kind to one address only, and says "File exists" of the second.</summary>
     private bool ConflictsWithTunnel(PortIntent port)

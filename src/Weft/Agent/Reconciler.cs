@@ -70,7 +70,14 @@ internal sealed class Reconciler(
                     await host.UnlockAsync();
                 }
             }
-            return new Round(observation, on.Intend(observation), done, Elapsed(), null);
+            var intent = on.Intend(observation);
+            return new Round(
+                observation,
+                intent,
+                done,
+                Elapsed(),
+                InTheWay(Planner.Plan(intent, observation))
+            );
         }
         catch (Exception exception)
             when (exception
@@ -109,6 +116,11 @@ internal sealed class Reconciler(
 
         TimeSpan Elapsed() => clock.GetElapsedTime(started);
     }
+
+    private static string? InTheWay(Plan plan) =>
+        plan.Conflicts.IsEmpty
+            ? null
+            : string.Join("; ", plan.Conflicts.Select(conflict => conflict.Message));
 }
 
 /// <summary>What one round found and did.</summary>
