@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -12,10 +11,12 @@ internal static class Ethtool
     private const uint SetTxChecksum = 0x17;
 
     /// <summary>Whether what leaves by the link may still lack its checksums; null if there is no such link here or it has no say in it.</summary>
-    public static bool? LeavesChecksumsUndone(string link)
+    /// <param name="link">The link's name.</param>
+    /// <param name="socket">Any socket of the network namespace that the link is in.</param>
+    public static bool? LeavesChecksumsUndone(string link, SafeHandle socket)
     {
         var request = new Value { Command = GetTxChecksum };
-        return Call(link, ref request) == 0 ? request.Data != 0 : null;
+        return Call(link, socket, ref request) == 0 ? request.Data != 0 : null;
     }
 
     /// <summary>Says whether what leaves by the link may still lack its checksums; else the kernel completes them.</summary>
@@ -23,7 +24,8 @@ internal static class Ethtool
     public static void LeaveChecksumsUndone(string link, bool undone)
     {
         var request = new Value { Command = SetTxChecksum, Data = undone ? 1u : 0u };
-        if (Call(link, ref request) is var error and not 0)
+        using var socket = Netlink.Open(Netlink.RouteProtocol);
+        if (Call(link, socket, ref request) is var error and not 0)
         {
             throw new IOException(
                 $"ethtool -K {link} tx {(undone ? "on" : "off")}: {Marshal.GetPInvokeErrorMessage(error)}"
@@ -31,19 +33,13 @@ internal static class Ethtool
         }
     }
 
-    private static unsafe int Call(string link, ref Value request)
+    private static unsafe int Call(string link, SafeHandle socket, ref Value request)
     {
-        // Any socket will do; it decides the network namespace, which is that of the calling thread.
-        using var socket = new Socket(
-            AddressFamily.Unix,
-            SocketType.Dgram,
-            ProtocolType.Unspecified
-        );
         fixed (Value* value = &request)
         {
             var interfaceRequest = new InterfaceRequest { Data = (nint)value };
             Encoding.UTF8.GetBytes(link, new Span<byte>(interfaceRequest.Name, 15));
-            return Libc.Control(socket.SafeHandle, SiocEthtool, ref interfaceRequest) == 0
+            return Libc.Control(socket, SiocEthtool, ref interfaceRequest) == 0
                 ? 0
                 : Marshal.GetLastPInvokeError();
         }

@@ -98,10 +98,11 @@ public static class LinkReader
                 }
             }
         );
+        using var socket = Netlink.Open(Netlink.RouteProtocol);
         var byLink = addresses.ToLookup(found => found.Index);
         return links.Values.ToImmutableDictionary(
             link => link.Name,
-            link => Complete(link, links, byLink[link.Index]),
+            link => Complete(link, links, byLink[link.Index], socket),
             StringComparer.Ordinal
         );
     }
@@ -110,7 +111,8 @@ public static class LinkReader
     private static Link Complete(
         Link link,
         Dictionary<int, Link> links,
-        IEnumerable<FoundAddress> addresses
+        IEnumerable<FoundAddress> addresses,
+        SafeHandle socket
     )
     {
         var isVeth = link.Kind == "veth";
@@ -127,7 +129,9 @@ public static class LinkReader
             [
                 .. addresses.Where(found => !found.IsPermanent).Select(found => found.Address),
             ],
-            LeavesChecksumsUndone = isVeth ? Ethtool.LeavesChecksumsUndone(link.Name) : null,
+            LeavesChecksumsUndone = isVeth
+                ? Ethtool.LeavesChecksumsUndone(link.Name, socket)
+                : null,
         };
 
         string? NameOf(int? index) =>
