@@ -35,8 +35,7 @@ public sealed class RouteTests
         await NothingIsToBeDoneAsync(lab);
 
         foreach (
-            var (sabotage, said) in (
-                (string, string)[])
+            var (sabotage, said) in ((string, string)[])
                 [
                     ("ip -n client route del default", "route default via 10.8.2.3"),
                     ("ip -n client -6 route del default", "route default via fd00:8:2::3"),

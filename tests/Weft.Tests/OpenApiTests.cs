@@ -152,7 +152,7 @@ public sealed class OpenApiTests
         }
     }
 
-    private static HttpClient Client(string path) =>
+    internal static HttpClient Client(string path) =>
         new(
             new SocketsHttpHandler
             {
