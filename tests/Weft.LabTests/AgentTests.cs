@@ -190,7 +190,10 @@ public sealed class AgentTests
         Assert.Contains("overlay.yaml:", refused, StringComparison.Ordinal);
         Assert.Contains("9999", refused, StringComparison.Ordinal);
         var status = await lab.WeftAsync("host1", "status");
-        Assert.Equal(2, status.ExitCode);
+        Assert.Equal(1, status.ExitCode);
+        Assert.StartsWith(refused, status.Errors, StringComparison.Ordinal);
+        Assert.Contains("agent: runs since", status.Output, StringComparison.Ordinal);
+        Assert.Contains("VLAN 200", status.Output, StringComparison.Ordinal);
 
         // Still in force: what is sabotaged is mended as the former file says.
         await lab.RunAsync("host1", "ovs-vsctl set port cont-mgmnt0-sw tag=7");

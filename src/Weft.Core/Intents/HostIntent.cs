@@ -216,6 +216,9 @@ public sealed record AttachmentIntent
     /// <summary>What else the container reaches by this interface.</summary>
     public ImmutableArray<Route> Routes { get; init; } = [];
 
+    /// <summary>The addresses and routes in words.</summary>
+    public string Carries => string.Join(", ", [.. Addresses, .. Routes.Cast<object>()]);
+
     /// <summary>The network.</summary>
     public required string Network { get; init; }
 

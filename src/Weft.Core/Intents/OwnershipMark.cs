@@ -14,6 +14,12 @@ public static class OwnershipMark
     /// </summary>
     public const uint GuardPriority = 0x5765_6674;
 
+    /// <summary>
+    /// The protocol of routes that Weft made, "W" in ASCII: a route has no room for a name, and numbers above
+    /// RTPROT_STATIC are for programs to take (rtnetlink(7)).
+    /// </summary>
+    public const byte RouteProtocol = 0x57;
+
     /// <summary>The alias of links of an overlay.</summary>
     public static string Alias(string overlay) => $"{Key}:{overlay}";
 

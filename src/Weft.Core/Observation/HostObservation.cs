@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using Weft.Core.Addressing;
 using Weft.Core.Engines;
 using Weft.Core.Intents;
@@ -289,6 +290,9 @@ public sealed record Link
     /// <summary>The IPv6 link-local addresses (RFC 4291 section 2.5.6).</summary>
     public ImmutableArray<InterfaceAddress> LinkLocal { get; init; } = [];
 
+    /// <summary>The routes by the link, of the main table and of the usual metric; read inside containers alone.</summary>
+    public ImmutableArray<LinkRoute> Routes { get; init; } = [];
+
     /// <summary>Whether a bridge speaks the spanning tree protocol.</summary>
     public bool Stp { get; init; }
 
@@ -297,4 +301,15 @@ public sealed record Link
 
     /// <summary>Whether what leaves by this link may still lack its checksums; null where nobody asked.</summary>
     public bool? LeavesChecksumsUndone { get; init; }
+}
+
+/// <summary>A route by a link as the kernel knows it.</summary>
+/// <param name="Destination">Where it leads.</param>
+/// <param name="Via">The neighbour that knows the way; null where what is there are neighbours themselves.</param>
+/// <param name="Protocol">Who made it (rtnetlink(7), <c>rtm_protocol</c>).</param>
+public sealed record LinkRoute(IPNetwork Destination, IPAddress? Via, byte Protocol)
+{
+    /// <summary>The route as iproute2 writes it.</summary>
+    public override string ToString() =>
+        $"{(Destination.PrefixLength == 0 ? "default" : Destination)}{(Via is null ? "" : $" via {Via}")}";
 }

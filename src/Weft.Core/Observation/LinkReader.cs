@@ -10,7 +10,7 @@ using Weft.Core.Linux;
 namespace Weft.Core.Observation;
 
 /// <summary>
-/// Reads links and addresses by rtnetlink(7), as <c>ip -d addr show</c> does. No process is started for it: a host with a
+/// Reads links, addresses and routes by rtnetlink(7), as <c>ip -d addr show</c> and <c>ip route show</c> do. No process is started for it: a host with a
 /// thousand containers has as many network namespaces to look into.
 /// </summary>
 public static class LinkReader
@@ -20,8 +20,19 @@ public static class LinkReader
     private const ushort GetLink = 18;
     private const ushort NewAddress = 20;
     private const ushort GetAddress = 22;
+    private const ushort NewRoute = 24;
+    private const ushort GetRoute = 26;
     private const int LinkBytes = 16;
     private const int AddressBytes = 8;
+    private const int RouteBytes = 12;
+    private const byte MainTable = 254;
+    private const byte Unicast = 1;
+    private const int Inet = 2;
+    private const int Inet6 = 10;
+
+    // What the kernel gives a route that is made without a metric (IP6_RT_PRIO_USER for IPv6); one with another is beside it.
+    private const int UsualMetric = 0;
+    private const int UsualMetric6 = 1024;
     private const uint LinkIsUp = 1;
     private const uint AddressIsPermanent = 0x80;
     private const byte ScopeLink = 253;
@@ -36,7 +47,8 @@ public static class LinkReader
     {
         try
         {
-            return ReadHere();
+            // A router's table may have a million entries, and the host's own routes are not Weft's business.
+            return ReadHere(withRoutes: false);
         }
         catch (Win32Exception exception)
         {
@@ -54,7 +66,7 @@ public static class LinkReader
     {
         try
         {
-            return NetworkNamespace.Run(path, ReadHere);
+            return NetworkNamespace.Run(path, () => ReadHere(withRoutes: true));
         }
         catch (Exception exception) when (exception is IOException or Win32Exception)
         {
@@ -67,7 +79,7 @@ public static class LinkReader
         }
     }
 
-    private static ImmutableDictionary<string, Link> ReadHere()
+    private static ImmutableDictionary<string, Link> ReadHere(bool withRoutes)
     {
         var links = new Dictionary<int, Link>();
         Netlink.Dump(
@@ -99,10 +111,32 @@ public static class LinkReader
             }
         );
         using var socket = Netlink.Open(Netlink.RouteProtocol);
+        var routes = new List<(int Index, LinkRoute Route)>();
+        if (withRoutes)
+        {
+            Netlink.Dump(
+                Netlink.RouteProtocol,
+                GetRoute,
+                new byte[RouteBytes],
+                routes.Clear,
+                (kind, body) =>
+                {
+                    if (kind == NewRoute && ParseRoute(body) is { } found)
+                    {
+                        routes.Add(found);
+                    }
+                }
+            );
+        }
         var byLink = addresses.ToLookup(found => found.Index);
+        var routesByLink = routes.ToLookup(found => found.Index, found => found.Route);
         return links.Values.ToImmutableDictionary(
             link => link.Name,
-            link => Complete(link, links, byLink[link.Index], socket),
+            link =>
+                Complete(link, links, byLink[link.Index], socket) with
+                {
+                    Routes = [.. routesByLink[link.Index]],
+                },
             StringComparer.Ordinal
         );
     }
@@ -203,8 +237,6 @@ public static class LinkReader
     /// <summary>Reads a struct ifaddrmsg and its attributes; null for an address of neither family.</summary>
     private static FoundAddress? ParseAddress(ReadOnlySpan<byte> message)
     {
-        const int Inet = 2;
-        const int Inet6 = 10;
         if (message[0] is not (Inet or Inet6))
         {
             return null;
@@ -244,6 +276,44 @@ public static class LinkReader
                 IsPermanent: (flags & AddressIsPermanent) != 0,
                 IsLinkLocal: isIpv6 && scope == ScopeLink
             )
+            : null;
+    }
+
+    /// <summary>Reads a struct rtmsg and its attributes; null for a route that is not as Weft makes them.</summary>
+    private static (int, LinkRoute)? ParseRoute(ReadOnlySpan<byte> message)
+    {
+        var (family, prefixLength, protocol) = (message[0], message[1], message[5]);
+        if (family is not (Inet or Inet6) || message[4] != MainTable || message[7] != Unicast)
+        {
+            return null;
+        }
+        var destination = family == Inet6 ? IPAddress.IPv6Any : IPAddress.Any;
+        IPAddress? via = null;
+        int? index = null;
+        var metric = 0;
+        Netlink.ForEachAttribute(
+            message[RouteBytes..],
+            (kind, value) =>
+            {
+                switch (kind)
+                {
+                    case 1:
+                        destination = new IPAddress(value);
+                        break;
+                    case 4:
+                        index = MemoryMarshal.Read<int>(value);
+                        break;
+                    case 5:
+                        via = new IPAddress(value);
+                        break;
+                    case 6:
+                        metric = MemoryMarshal.Read<int>(value);
+                        break;
+                }
+            }
+        );
+        return index is { } link && metric == (family == Inet6 ? UsualMetric6 : UsualMetric)
+            ? (link, new LinkRoute(new IPNetwork(destination, prefixLength), via, protocol))
             : null;
     }
 

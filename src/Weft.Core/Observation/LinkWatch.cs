@@ -13,7 +13,7 @@ namespace Weft.Core.Observation;
 public readonly record struct LinkEvent(int? Namespace, bool IsOverrun);
 
 /// <summary>
-/// Tells when links or addresses change, on the host and inside the network namespaces that it has a link into
+/// Tells when links or addresses change, on the host and inside the network namespaces that it has a link into, and routes there
 /// (rtnetlink(7), netlink(7) NETLINK_LISTEN_ALL_NSID).
 /// </summary>
 public static class LinkWatch
@@ -21,7 +21,9 @@ public static class LinkWatch
     // sys/socket.h, linux/netlink.h and linux/rtnetlink.h.
     private const int SolNetlink = 270;
     private const int ListenAllNamespaces = 8;
-    private const uint LinksAndAddresses = 0x1 | 0x10 | 0x100;
+    private const uint LinksAddressesRoutes = 0x1 | 0x10 | 0x100 | 0x40 | 0x400;
+    private const ushort NewRoute = 24;
+    private const ushort RouteGone = 25;
     private const int SolSocket = 1;
     private const int ReceiveBufferForce = 33;
     private const int NoBufferSpace = 105;
@@ -61,7 +63,7 @@ public static class LinkWatch
     {
         var socket = Netlink.Open(Netlink.RouteProtocol);
         // struct sockaddr_nl: the family, two bytes of nothing, an address that the kernel picks, the groups.
-        var address = stackalloc uint[] { 16, 0, LinksAndAddresses };
+        var address = stackalloc uint[] { 16, 0, LinksAddressesRoutes };
         Netlink.Check(Libc.Bind(socket, address, 12));
         int yes = 1;
         Netlink.Check(
@@ -103,20 +105,19 @@ public static class LinkWatch
                     }
                     continue;
                 }
+                var space = NamespaceIn(new(control, (int)header.ControlLength));
                 var isNews = false;
                 Netlink.ForEachMessage(
                     buffer.AsSpan(0, (int)received),
-                    // What a bridge tells of its ports' states is no change of a link.
-                    (_, body) => isNews |= body[0] != BridgeFamily
+                    // What a bridge tells of its ports' states is no change of a link, and the host's own routes are not Weft's business.
+                    (kind, body) =>
+                        isNews |= kind is NewRoute or RouteGone
+                            ? space is not null
+                            : body[0] != BridgeFamily
                 );
                 if (isNews)
                 {
-                    changed(
-                        new LinkEvent(
-                            NamespaceIn(new(control, (int)header.ControlLength)),
-                            IsOverrun: false
-                        )
-                    );
+                    changed(new LinkEvent(space, IsOverrun: false));
                 }
             }
         }

@@ -215,7 +215,12 @@ public enum AttachTo
 /// <summary>A route that a container has by one of its interfaces.</summary>
 /// <param name="Destination">Where to.</param>
 /// <param name="Via">The neighbour inside the network's subnet that knows the way.</param>
-public sealed record Route(IPNetwork Destination, IPAddress Via);
+public sealed record Route(IPNetwork Destination, IPAddress Via)
+{
+    /// <summary>The route as iproute2 writes it.</summary>
+    public override string ToString() =>
+        $"{(Destination.PrefixLength == 0 ? "default" : Destination)} via {Via}";
+}
 
 /// <summary>Containers that are known by their labels, on any host, and the networks that they attach to.</summary>
 public sealed record Selection

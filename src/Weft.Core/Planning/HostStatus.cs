@@ -255,8 +255,7 @@ public sealed record HostStatus(
 
         public StatusItem Attachment(AttachmentIntent attachment)
         {
-            var intended =
-                $"{attachment.Interface} in {attachment.Network}: {string.Join(", ", attachment.Addresses)}";
+            var intended = $"{attachment.Interface} in {attachment.Network}: {attachment.Carries}";
             var why = Planner.WhyNotReady(attachment.Key, observation);
             return why is null
                 ? Item(

@@ -57,8 +57,7 @@ internal sealed partial class LinkPlanner
             [
                 Address(name, attachment.Mac, inner, space),
                 Mtu(name, attachment.Mtu, inner, space),
-                .. Addresses(name, attachment.Addresses, inner.Addresses, space),
-                Up(name, inner, space),
+                .. Carried(attachment, inside, space),
             ]
         );
         PlanChecksums(
@@ -118,7 +117,7 @@ internal sealed partial class LinkPlanner
                 ChangeAction.Add,
                 "interface",
                 $"{name} in {container}",
-                $"{attachment.Network} {string.Join(", ", attachment.Addresses)}",
+                $"{attachment.Network} {attachment.Carries}",
                 [
                     .. Replace(hostEnd),
                     .. ReplaceInside(inner, space),
@@ -135,6 +134,8 @@ internal sealed partial class LinkPlanner
                     ),
                     .. AddAddresses(name, attachment.Addresses, space),
                     After($"link set dev {name} alias {ownership.Alias} up", space),
+                    .. SetRoutes(attachment, attachment.Routes, inside.Remove(name), space)
+                        .SelectMany(step => step.Lines),
                 ]
             );
         }
@@ -153,8 +154,7 @@ internal sealed partial class LinkPlanner
                 $"{name} in {container}",
                 [
                     .. Common(name, attachment.Mac, attachment.Mtu, inner!, space),
-                    .. Addresses(name, attachment.Addresses, inner!.Addresses, space),
-                    Up(name, inner!, space),
+                    .. Carried(attachment, inside, space),
                 ]
             );
         }

@@ -50,7 +50,11 @@ internal static class AgentCommand
                     parsed.GetValue(key),
                     parsed.GetValue(authority)
                 );
-                var state = new AgentState { File = options.FileOf(parsed), On = Load() };
+                var state = new AgentState
+                {
+                    File = Path.GetFullPath(options.FileOf(parsed)),
+                    On = Load(),
+                };
                 using var journal = new Journal();
                 using var measures = new AgentMeasures(state);
                 await using var host = await LocalHost.ConnectAsync(

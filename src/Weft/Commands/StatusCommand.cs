@@ -1,10 +1,13 @@
 using System.CommandLine;
+using System.Globalization;
+using Spectre.Console;
+using Weft.Agent;
 using Weft.Core.Planning;
 using Weft.Rendering;
 
 namespace Weft.Commands;
 
-/// <summary><c>weft status</c>: intent beside observation.</summary>
+/// <summary><c>weft status</c>: intent beside observation, and what the agent says of itself.</summary>
 internal static class StatusCommand
 {
     /// <summary>The command.</summary>
@@ -14,7 +17,7 @@ internal static class StatusCommand
         var json = CommonOptions.Json();
         var command = new WeftCommand(
             "status",
-            "Show how this host stands: what is intended, what is there, what drifted."
+            "Show how this host stands: what is intended, what is there, what drifted; and its agent."
         )
         {
             Examples =
@@ -27,19 +30,47 @@ internal static class StatusCommand
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
-                await using var session = await options.OpenAsync(parsed, cancellationToken);
-                var observation = await session.ObserveAsync(cancellationToken);
-                var intent = session.Intend(observation);
-                var status = HostStatus.Of(intent, observation);
-                if (parsed.GetValue(json))
+                var agent = await AgentClient.StatusAsync(
+                    AgentApi.DefaultSocket,
+                    cancellationToken
+                );
+                try
                 {
-                    StatusView.WriteJson(Console.Out, intent, observation, status);
+                    await using var session = await options.OpenAsync(parsed, cancellationToken);
+                    var observation = await session.ObserveAsync(cancellationToken);
+                    var intent = session.Intend(observation);
+                    var status = HostStatus.Of(intent, observation);
+                    Write(StatusView.Document(intent, observation, status), intent.Mtu!.Explain());
+                    StatusView.WarnOfPlaintext(terminal, status);
+                    return status.IsHealthy && agent is not { Refused.Count: > 0 }
+                        ? ExitCode.Done
+                        : ExitCode.Failed;
                 }
-                else
+                catch (InvalidOverlayException exception)
+                    when (agent is { Host: not null }
+                        && agent.File == Path.GetFullPath(options.FileOf(parsed))
+                    )
                 {
-                    StatusView.Write(terminal, intent, observation, status);
+                    // What is in force is not what the file says now: only the agent knows it.
+                    foreach (var mistake in exception.Mistakes)
+                    {
+                        terminal.Error.WriteLine(mistake.ToString());
+                    }
+                    Write(agent.Host, agent.Host.Mtu.ToString(CultureInfo.InvariantCulture));
+                    return ExitCode.Failed;
                 }
-                return status.IsHealthy ? ExitCode.Done : ExitCode.Failed;
+
+                void Write(StatusDocument host, string mtu)
+                {
+                    if (parsed.GetValue(json))
+                    {
+                        Console.Out.WriteLine(AgentView.Json(host, agent));
+                    }
+                    else
+                    {
+                        StatusView.Write(terminal, host, mtu, agent);
+                    }
+                }
             }
         );
         return command;

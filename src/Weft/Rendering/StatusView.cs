@@ -1,6 +1,6 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Spectre.Console;
+using Weft.Agent;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
@@ -11,20 +11,23 @@ namespace Weft.Rendering;
 internal static class StatusView
 {
     /// <summary>Writes for people.</summary>
-    public static void Write(
-        Output terminal,
-        HostIntent intent,
-        HostObservation observation,
-        HostStatus status
-    )
+    /// <param name="terminal">Where to.</param>
+    /// <param name="host">How the host stands.</param>
+    /// <param name="mtu">How the MTU came about.</param>
+    /// <param name="agent">The host's agent; null where none answers.</param>
+    public static void Write(Output terminal, StatusDocument host, string mtu, AgentDocument? agent)
     {
-        var verdict = status.IsHealthy ? "[green]as intended[/]" : "[red]not as intended[/]";
+        var verdict = host.Healthy ? "[green]as intended[/]" : "[red]not as intended[/]";
         terminal.Out.MarkupLine(
-            $"[bold]{intent.Host.EscapeMarkup()}[/] in overlay [bold]{intent.Overlay.EscapeMarkup()}[/]: {verdict}"
+            $"[bold]{host.Host.EscapeMarkup()}[/] in overlay [bold]{host.Overlay.EscapeMarkup()}[/]: {verdict}"
         );
         terminal.Out.MarkupLineInterpolated(
-            $"  [grey]{(observation.Switch.Version is { } version ? $"Open vSwitch {version}, " : "")}MTU {intent.Mtu!.Explain()}[/]"
+            $"  [grey]{(host.OpenVSwitch is { } version ? $"Open vSwitch {version}, " : "")}MTU {mtu}[/]"
         );
+        if (agent is not null)
+        {
+            AgentView.Write(terminal, agent);
+        }
         var table = new Table().Border(TableBorder.None).HideHeaders();
         table.AddColumns("", "", "", "", "");
         foreach (var column in table.Columns)
@@ -32,14 +35,14 @@ internal static class StatusView
             column.NoWrap().Padding(0, 0, 2, 0);
         }
         table.Columns[4].NoWrap = false;
-        foreach (var item in status.Items)
+        foreach (var item in host.Items)
         {
             var (sign, color) = item.State switch
             {
-                ItemState.Ok => ("✓", "green"),
-                ItemState.Waiting => ("…", "grey"),
-                ItemState.Missing => ("-", "red"),
-                ItemState.Error => ("✗", "red"),
+                "ok" => ("✓", "green"),
+                "waiting" => ("…", "grey"),
+                "missing" => ("-", "red"),
+                "error" => ("✗", "red"),
                 _ => ("~", "yellow"),
             };
             table.AddRow(
@@ -51,51 +54,44 @@ internal static class StatusView
             );
         }
         terminal.Out.Write(table);
-        if (status.Blocked is { } blocked)
+        if (host.Blocked is { } blocked)
         {
             terminal.Out.MarkupLineInterpolated(
-                $"  [grey]kept from crossing in plaintext since the host was started, packets of all tunnels: {blocked.ToString()}[/]"
+                $"  [grey]kept from crossing in plaintext since the host was started, packets of all tunnels: {new BlockedPackets(blocked.Out, blocked.In).ToString()}[/]"
             );
         }
-        if (!status.Foreign.IsEmpty)
+        if (host.Foreign.Count > 0)
         {
             terminal.Out.MarkupLineInterpolated(
-                $"  [grey]not Weft's, left alone: {string.Join(", ", status.Foreign)}[/]"
+                $"  [grey]not Weft's, left alone: {string.Join(", ", host.Foreign)}[/]"
             );
         }
-        foreach (var notice in status.Notices)
+        foreach (var notice in host.Notices)
         {
             terminal.Notice(notice);
         }
-        foreach (var conflict in status.Conflicts)
+        foreach (var conflict in host.Conflicts)
         {
-            terminal.Fail(conflict.Message);
+            terminal.Fail(conflict);
         }
+        if (host.Drift.Count > 0)
+        {
+            terminal.Out.WriteLine(
+                agent is null ? "`weft apply` mends it." : "The agent mends what it can."
+            );
+        }
+    }
+
+    /// <summary>Says of each tunnel that is there without its guard what that means.</summary>
+    public static void WarnOfPlaintext(Output terminal, HostStatus status)
+    {
         foreach (var change in status.Drift.OfType<GuardChange>().Where(change => change.IsOverdue))
         {
             terminal.Fail(
                 $"the guard of {change.Name} is MISSING and its tunnel is there: packets may cross in plaintext, now"
             );
         }
-        if (!status.Drift.IsEmpty)
-        {
-            terminal.Out.WriteLine("`weft apply` mends it.");
-        }
     }
-
-    /// <summary>Writes JSON.</summary>
-    public static void WriteJson(
-        TextWriter writer,
-        HostIntent intent,
-        HostObservation observation,
-        HostStatus status
-    ) =>
-        writer.WriteLine(
-            JsonSerializer.Serialize(
-                Document(intent, observation, status),
-                StatusJsonContext.Default.StatusDocument
-            )
-        );
 
     /// <summary>What there is to say, for programs.</summary>
     public static StatusDocument Document(

@@ -1,7 +1,10 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using Weft.Core.Addressing;
 using Weft.Core.Intents;
+using Weft.Core.Observation;
 
 namespace Weft.Core.Tests.Planning.Model;
 
@@ -36,6 +39,12 @@ internal sealed partial class ModelHost
             case ("addr", "del"):
                 var address = Address(words.Next());
                 DeleteAddress(Find(space, words.After("dev")), address);
+                break;
+            case ("route", "replace"):
+                ReplaceRoute(space, words);
+                break;
+            case ("route", "del"):
+                DeleteRoute(space, words);
                 break;
             default:
                 throw words.Unknown();
@@ -174,6 +183,7 @@ internal sealed partial class ModelHost
                     link = link with
                     {
                         Up = false,
+                        Routes = [],
                         Addresses =
                         [
                             .. link.Addresses.Where(address => !ModelLink.IsIpv6(address)),
@@ -315,18 +325,88 @@ internal sealed partial class ModelHost
             throw new RefusedException("Error: ipv4: Address not found.");
         }
         var isFirst = !IsSecondary(link, index);
+        var left = link
+            .Addresses.Where(other =>
+                other != address && !(isFirst && other.SharesSubnetWith(address))
+            )
+            .ToImmutableArray();
         Put(
             link with
             {
-                Addresses =
-                [
-                    .. link.Addresses.Where(other =>
-                        other != address && !(isFirst && other.SharesSubnetWith(address))
-                    ),
-                ],
+                Addresses = left,
+                // IPv4 ends at a link that has no address of it any more (fib_disable_ip).
+                Routes = left.Any(other => !ModelLink.IsIpv6(other))
+                    ? link.Routes
+                    : [.. link.Routes.Where(route => IsIpv6(route.Via!))],
             }
         );
     }
+
+    private void ReplaceRoute(string? space, Words words)
+    {
+        var (link, route) = Route(space, words);
+        if (!link.Up)
+        {
+            throw new RefusedException("Error: Device for nexthop is not up.");
+        }
+        if (!link.Addresses.Any(address => IsNeighbour(address, route.Via!)))
+        {
+            throw new RefusedException("Error: Nexthop has invalid gateway.");
+        }
+        foreach (var other in links.Values.Where(other => other.Namespace == space))
+        {
+            Put(
+                other with
+                {
+                    Routes =
+                    [
+                        .. other.Routes.Where(there => there.Destination != route.Destination),
+                        .. other.Key == link.Key ? [route] : (LinkRoute[])[],
+                    ],
+                }
+            );
+        }
+    }
+
+    private void DeleteRoute(string? space, Words words)
+    {
+        var (link, route) = Route(space, words);
+        Put(
+            link.Routes.Contains(route)
+                ? link with
+                {
+                    Routes = link.Routes.Remove(route),
+                }
+                : throw new RefusedException("RTNETLINK answers: No such process")
+        );
+    }
+
+    private (ModelLink Link, LinkRoute Route) Route(string? space, Words words)
+    {
+        var destination = words.Next();
+        var via = IPAddress.Parse(words.After("via"));
+        var link = Find(space, words.After("dev"));
+        words.Expect("proto");
+        var everywhere = IsIpv6(via) ? "::/0" : "0.0.0.0/0";
+        return (
+            link,
+            new LinkRoute(
+                IPNetwork.Parse(destination == "default" ? everywhere : destination),
+                via,
+                (byte)words.Number()
+            )
+        );
+    }
+
+    private static bool IsNeighbour(InterfaceAddress own, IPAddress other)
+    {
+        var beyond = IPText.Bits(other) - own.PrefixLength;
+        return own.Address.AddressFamily == other.AddressFamily
+            && IPText.ToNumber(own.Address) >> beyond == IPText.ToNumber(other) >> beyond;
+    }
+
+    private static bool IsIpv6(IPAddress address) =>
+        address.AddressFamily is AddressFamily.InterNetworkV6;
 
     private static bool IsSecondary(ModelLink link, int index) =>
         link.Addresses.Take(index).Any(link.Addresses[index].SharesSubnetWith);

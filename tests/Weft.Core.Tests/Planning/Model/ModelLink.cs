@@ -26,6 +26,8 @@ internal sealed record ModelLink
     /// <summary>In the kernel's order: of IPv4, first addresses of a subnet before further ones.</summary>
     public ImmutableArray<InterfaceAddress> Addresses { get; init; } = [];
 
+    public ImmutableArray<LinkRoute> Routes { get; init; } = [];
+
     /// <summary>Whether the kernel gives no link-local address (<c>addrgenmode none</c>).</summary>
     public bool NoLinkLocal { get; init; }
 
@@ -58,6 +60,7 @@ internal sealed record ModelLink
             PeerIndex = peer?.Namespace == Namespace ? null : peer?.Index,
             Addresses = [.. Addresses.Where(address => !IsLinkLocal(address))],
             LinkLocal = [.. Addresses.Where(IsLinkLocal)],
+            Routes = Routes,
             Stp = Stp,
             ForwardDelay = ForwardDelay,
             LeavesChecksumsUndone = Kind == "veth" ? LeavesChecksumsUndone : null,

@@ -131,8 +131,9 @@ internal static class RandomOverlay
             from host in Gen.OneOf(Gen.Const(Host), OneOf(hosts))
             from engine in OneOf("netns", "netns", "netns", "netns", "lxd")
             from attachments in Attachment.Array[1, 3]
+            from routes in OneOf("", "", "default", "172.16").Array[3]
             from places in Gen.Shuffle(networks)
-            select (host, engine, attachments, places)
+            select (host, engine, attachments, routes, places)
         ).Array[count]
         select Section(
             "containers",
@@ -141,8 +142,9 @@ internal static class RandomOverlay
                 {
                     var attachments = container
                         .attachments.Zip(container.places)
-                        .Select(pair =>
-                            $"\"{pair.Second.Name}\": {{ address: {pair.Second.Address(20 + c)}{pair.First} }}"
+                        .Select(
+                            (pair, a) =>
+                                $"\"{pair.Second.Name}\": {{ address: {pair.Second.Address(20 + c)}{pair.First}{pair.Second.Routes(container.routes[a], a)} }}"
                         );
                     return $"\"{names[c]}\": {{ host: {container.host}, engine: {container.engine}, networks: {{ {string.Join(", ", attachments)} }} }}";
                 }
@@ -208,6 +210,27 @@ internal static class RandomOverlay
                         ? " }"
                         : $", hosts: {{ {addresses} }} }}"
                 );
+        }
+
+        /// <summary>Routes by a neighbour of the network's, of each kind of address that the network has.</summary>
+        public string Routes(string to, int number)
+        {
+            if (to.Length == 0)
+            {
+                return "";
+            }
+            var (ipv4, ipv6) =
+                to == "default" && number == 0
+                    ? ("0.0.0.0/0", "::/0")
+                    : ($"172.16.{number}.0/24", $"2001:db8:{number + 7}::/48");
+            string[] routes =
+            [
+                .. (Families & 1) != 0 ? [$"{ipv4}: 10.{Number}.0.{First + 60}"] : (string[])[],
+                .. (Families & 2) != 0
+                    ? [$"\"{ipv6}\": \"fd00:{Number}::{First + 60}\""]
+                    : (string[])[],
+            ];
+            return $", routes: {{ {string.Join(", ", routes)} }}";
         }
 
         private string Pair(string ipv4, string ipv6) =>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using Weft.Core.Addressing;
 using Weft.Core.Intents;
@@ -75,7 +76,7 @@ internal sealed record Sabotage(
                 }
             );
         }
-        foreach (var sabotage in OfAddresses(link))
+        foreach (var sabotage in OfAddresses(link).Concat(OfRoutes(link)))
         {
             yield return sabotage;
         }
@@ -148,6 +149,34 @@ internal sealed record Sabotage(
 
         Sabotage Addresses(string what, InterfaceAddress[] addresses) =>
             new(ThingOf(link), what, host => host.Put(link with { Addresses = [.. addresses] }));
+    }
+
+    private static IEnumerable<Sabotage> OfRoutes(ModelLink link)
+    {
+        foreach (var route in link.Routes)
+        {
+            yield return Routes($"without {route}", link.Routes.Remove(route));
+            yield return Routes(
+                $"another way than {route}",
+                link.Routes.Replace(route, route with { Via = Beside(route.Via!) })
+            );
+            yield return Routes(
+                $"more than {route}",
+                link.Routes.Add(
+                    route with
+                    {
+                        Destination = IPNetwork.Parse(
+                            ModelLink.IsIpv6(new(route.Via!, 0))
+                                ? "2001:db8:77::/48"
+                                : "203.0.113.0/24"
+                        ),
+                    }
+                )
+            );
+        }
+
+        Sabotage Routes(string what, ImmutableArray<LinkRoute> routes) =>
+            new(ThingOf(link), what, host => host.Put(link with { Routes = routes }));
     }
 
     private static IEnumerable<Sabotage> OfPolicy(XfrmPolicy policy)
@@ -264,8 +293,13 @@ internal sealed record Sabotage(
         {
             return address with { PrefixLength = 120 };
         }
-        var bytes = address.Address.GetAddressBytes();
-        bytes[3] ^= 0x40;
-        return address with { Address = new IPAddress(bytes) };
+        return address with { Address = Beside(address.Address) };
+    }
+
+    private static IPAddress Beside(IPAddress address)
+    {
+        var bytes = address.GetAddressBytes();
+        bytes[^1] ^= 0x40;
+        return new IPAddress(bytes);
     }
 }

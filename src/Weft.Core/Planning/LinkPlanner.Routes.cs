@@ -1,0 +1,116 @@
+using System.Collections.Immutable;
+using System.Net;
+using Weft.Core.Engines;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Planning;
+
+// What containers reach by way of their neighbours.
+internal sealed partial class LinkPlanner
+{
+    private readonly ILookup<ContainerKey, IPNetwork> routed = intent
+        .Attachments.SelectMany(attachment =>
+            attachment.Routes.Select(route => (attachment.Key, route.Destination))
+        )
+        .ToLookup(pair => pair.Key, pair => pair.Destination);
+
+    /// <summary>What a container's interface carries once it is there: addresses, and routes by them.</summary>
+    private IEnumerable<Step?> Carried(
+        AttachmentIntent attachment,
+        ImmutableDictionary<string, Link> inside,
+        string space
+    )
+    {
+        var name = attachment.Interface;
+        var inner = inside[name];
+        Step?[] basis =
+        [
+            .. Addresses(name, attachment.Addresses, inner.Addresses, space),
+            Up(name, inner, space),
+        ];
+        // The kernel drops a link's routes when it goes down, and with its last address: what is set again needs them again.
+        var missing = Array.TrueForAll(basis, step => step is null)
+            ? attachment.Routes.Where(route => !IsThere(route, inner))
+            : attachment.Routes;
+        return
+        [
+            // For the same reason those that go do so while they are sure to be there.
+            .. StaleRoutes(attachment, inner, space),
+            .. basis,
+            .. SetRoutes(attachment, missing, inside, space),
+        ];
+    }
+
+    private IEnumerable<Step> SetRoutes(
+        AttachmentIntent attachment,
+        IEnumerable<Route> routes,
+        ImmutableDictionary<string, Link> inside,
+        string space
+    )
+    {
+        foreach (var route in routes)
+        {
+            if (!ConflictsWithForeign(attachment, route, inside))
+            {
+                yield return new Step(
+                    $"route {route}",
+                    After(RouteCommand("replace", $"{route}", attachment.Interface), space)
+                );
+            }
+        }
+    }
+
+    private IEnumerable<Step> StaleRoutes(AttachmentIntent attachment, Link inner, string space) =>
+        from route in inner.Routes
+        // Where the container is to have another way there, that one is set in place of this.
+        where IsOurs(route) && !routed[attachment.Key].Contains(route.Destination)
+        select new Step(
+            $"no route {route}",
+            After(RouteCommand("del", $"{route}", attachment.Interface), space)
+        );
+
+    /// <summary>A route replaces the one to the same destination, whichever link that is by, and whoever made it.</summary>
+    private bool ConflictsWithForeign(
+        AttachmentIntent attachment,
+        Route route,
+        ImmutableDictionary<string, Link> inside
+    )
+    {
+        var (by, foreign) = inside
+            .Values.OrderBy(link => link.Index)
+            .SelectMany(link => link.Routes.Select(there => (link.Name, there)))
+            .FirstOrDefault(pair =>
+                pair.there.Destination == route.Destination
+                && !IsOurs(pair.there)
+                && !(pair.Name == attachment.Interface && IsSame(route, pair.there))
+            );
+        if (foreign is null)
+        {
+            return false;
+        }
+        Conflicts.Add(
+            new(
+                $"{attachment.Interface} in {attachment.Container}",
+                $"container '{attachment.Container}' has a route {foreign} by '{by}' already, which Weft did not make: "
+                    + $"remove it, or take the route {route} out of the file"
+            )
+            {
+                StandsAlone = true,
+            }
+        );
+        return true;
+    }
+
+    private static bool IsThere(Route route, Link inner) =>
+        inner.Routes.Any(there => IsSame(route, there));
+
+    private static bool IsSame(Route route, LinkRoute there) =>
+        there.Destination == route.Destination && route.Via.Equals(there.Via);
+
+    private static bool IsOurs(LinkRoute route) => route.Protocol == OwnershipMark.RouteProtocol;
+
+    private static string RouteCommand(string verb, string route, string name) =>
+        $"route {verb} {route} dev {name} proto {OwnershipMark.RouteProtocol}";
+}

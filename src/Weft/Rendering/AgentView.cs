@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Text.Json;
+using Spectre.Console;
+using Weft.Agent;
+
+namespace Weft.Rendering;
+
+/// <summary>Shows how the agent of a host stands.</summary>
+internal static class AgentView
+{
+    /// <summary>Writes for people.</summary>
+    public static void Write(Output terminal, AgentDocument agent)
+    {
+        terminal.Out.MarkupLineInterpolated(
+            CultureInfo.InvariantCulture,
+            $"  [grey]agent: runs since {Time(agent.Started)}; last round at {Time(agent.LastRound)}, {agent.LastRoundMilliseconds:0} ms[/]"
+        );
+        if (agent.Refused.Count > 0)
+        {
+            terminal.Fail(
+                $"the agent refuses {agent.File} as it is now; what it read before stays in force:"
+            );
+            foreach (var mistake in agent.Refused)
+            {
+                terminal.Error.WriteLine($"  {mistake}");
+            }
+        }
+        if (agent.Problem is { } problem)
+        {
+            terminal.Fail($"the agent's last round failed: {problem}");
+        }
+        foreach (var retry in agent.Retries)
+        {
+            terminal.Notice(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{retry.Item} has failed {retry.Times} time{(retry.Times == 1 ? "" : "s")}, and the agent tries it again at {Time(retry.Until)}: {retry.Reason}"
+                )
+            );
+        }
+    }
+
+    /// <summary>How a host stands as JSON, with its agent beside; null where there is none.</summary>
+    public static string Json(StatusDocument host, AgentDocument? agent)
+    {
+        var document = JsonSerializer
+            .SerializeToNode(host, StatusJsonContext.Default.StatusDocument)!
+            .AsObject();
+        var beside = agent is null
+            ? null
+            : JsonSerializer
+                .SerializeToNode(agent, AgentJsonContext.Default.AgentDocument)!
+                .AsObject();
+        // The host is said already, as it is now.
+        beside?.Remove("host");
+        document["agent"] = beside;
+        return document.ToJsonString(StatusJsonContext.Default.Options);
+    }
+
+    private static string Time(DateTimeOffset time) =>
+        time.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+}

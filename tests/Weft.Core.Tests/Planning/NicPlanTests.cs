@@ -1,0 +1,398 @@
+using System.Collections.Immutable;
+using Weft.Core.Engines;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
+using Weft.Core.Planning;
+using Weft.Core.Tests.Planning.Model;
+
+namespace Weft.Core.Tests.Planning;
+
+/// <summary>Containers whose interfaces their engine makes (LXD, Incus), and engines that do not answer.</summary>
+public sealed class NicPlanTests
+{
+    private static readonly ContainerKey Wallabag = new(Engine.Lxd, "wallabag");
+
+    private static readonly HostIntent AtBridge = Intent("engine: lxd");
+
+    private static readonly HostIntent AtSwitch = Intent(
+        "engine: lxd",
+        "cont-mgmnt0: { address: 10.8.2.2, attach: switch }"
+    );
+
+    private static AttachmentIntent Attachment => AtBridge.Attachments[0];
+
+    [Fact]
+    public void A_container_without_its_device_is_given_it()
+    {
+        var change = Assert.Single(NicsOf(AtBridge, With(Running)));
+
+        Assert.Equal(ChangeAction.Add, change.Action);
+        Assert.Equal("eth1 of wallabag", change.Name);
+        Assert.Equal(
+            [
+                "lxc config device add wallabag eth1 nic nictype=bridged parent=cont-mgmnt0 name=eth1 "
+                    + "host_name=wallabag-eth1 hwaddr=02:18:e2:09:67:a1 mtu=1458 user.weft=homelab",
+            ],
+            change.Commands
+        );
+    }
+
+    [Fact]
+    public void At_the_switch_the_device_names_its_VLAN_and_Incus_is_told_by_its_own_program()
+    {
+        var attachment = Assert.Single(
+            Intent(
+                "engine: incus",
+                "cont-mgmnt0: { address: 10.8.2.2, attach: switch }"
+            ).Attachments
+        );
+        var change = new NicChange(
+            ChangeAction.Add,
+            attachment.Key,
+            "eth1",
+            attachment.Nic,
+            Replugs: false,
+            ""
+        );
+
+        Assert.Equal(
+            "incus config device add wallabag eth1 nic nictype=bridged parent=ovsbr0 name=eth1 "
+                + "host_name=wallabag-eth1 hwaddr=02:18:e2:09:67:a1 mtu=1458 vlan=200 user.weft=homelab",
+            Assert.Single(change.Commands)
+        );
+    }
+
+    [Fact]
+    public void A_container_that_does_not_run_is_given_its_device_too()
+    {
+        var plan = Planner.Plan(AtBridge, With(Running with { Namespace = null }));
+
+        Assert.Equal(ChangeAction.Add, Assert.Single(plan.Changes.OfType<NicChange>()).Action);
+        Assert.Contains(
+            "lxd container wallabag does not run: it gets its place once it does",
+            plan.Notices
+        );
+    }
+
+    [Fact]
+    public void A_container_that_is_not_there_is_given_nothing() =>
+        Assert.Empty(NicsOf(AtBridge, With()));
+
+    [Fact]
+    public void A_device_that_differs_is_put_right_by_what_differs()
+    {
+        var there = Attachment.Nic! with { Mtu = 1500, Parent = "lxdbr0" };
+
+        var change = Assert.Single(NicsOf(AtBridge, With(Holding(there))));
+
+        Assert.Equal(ChangeAction.Set, change.Action);
+        Assert.Equal("parent lxdbr0 → cont-mgmnt0, MTU 1500 → 1458", change.Detail);
+        Assert.Equal(
+            "lxc config device set wallabag eth1 parent=cont-mgmnt0 name=eth1 host_name=wallabag-eth1 "
+                + "hwaddr=02:18:e2:09:67:a1 mtu=1458 user.weft=homelab",
+            Assert.Single(change.Commands)
+        );
+    }
+
+    [Theory]
+    [InlineData(null, "which Weft did not make")]
+    [InlineData("other", "other")]
+    public void A_device_of_somebody_elses_stands_in_the_way_of_nothing_but_that_interface(
+        string? mark,
+        string whose
+    )
+    {
+        var plan = Planner.Plan(
+            AtBridge,
+            With(Holding(Attachment.Nic! with { Mark = mark, Parent = "lxdbr0" }))
+        );
+
+        Assert.Empty(plan.Changes.OfType<NicChange>());
+        var conflict = Assert.Single(plan.Conflicts);
+        Assert.True(conflict.StandsAlone);
+        Assert.Equal("eth1 of wallabag", conflict.Name);
+        Assert.StartsWith("lxd container wallabag has a device 'eth1' already", conflict.Message);
+        Assert.Contains(whose, conflict.Message);
+        Assert.NotEmpty(plan.Changes);
+    }
+
+    [Fact]
+    public void What_the_container_has_lost_is_plugged_in_again()
+    {
+        var seen = With(Holding(Attachment.Nic!));
+
+        var change = Assert.Single(NicsOf(AtBridge, seen));
+
+        Assert.Equal((ChangeAction.Set, true), (change.Action, change.Replugs));
+        Assert.Equal(
+            ["lxc config device remove wallabag eth1", "lxc config device add wallabag eth1 nic"],
+            change.Commands.Select(command =>
+                string.Join(' ', command.Split(' ').Take(6 + (command.Contains(" add ") ? 1 : 0)))
+            )
+        );
+        Assert.Empty(NicsOf(AtBridge, Plugged(seen)));
+    }
+
+    [Fact]
+    public void What_the_device_made_gets_its_address_and_routes()
+    {
+        var intent = Intent(
+            "engine: lxd",
+            "cont-mgmnt0: { address: 10.8.2.2, routes: { 172.16.0.0/12: 10.8.2.3 } }"
+        );
+        var lines = Planner
+            .Plan(intent, Plugged(With(Holding(intent.Attachments[0].Nic!))))
+            .Changes.OfType<LinkChange>()
+            .Where(change => change.Name == "eth1 in wallabag")
+            .SelectMany(change => change.Lines)
+            .Select(line => line.ToString());
+
+        Assert.Equal(
+            [
+                "nsenter --net=/proc/7/ns/net ip addr add 10.8.2.2/24 dev eth1",
+                "nsenter --net=/proc/7/ns/net ip route replace 172.16.0.0/12 via 10.8.2.3 dev eth1 proto 87",
+            ],
+            lines
+        );
+    }
+
+    [Fact]
+    public void A_route_that_is_not_Wefts_stands_in_the_way_of_that_route_alone()
+    {
+        var intent = Intent(
+            "engine: lxd",
+            "cont-mgmnt0: { address: 10.8.2.2, routes: { 0.0.0.0/0: 10.8.2.3 } }"
+        );
+        var foreign = new Link
+        {
+            Index = 2,
+            Name = "eth0",
+            Up = true,
+            Routes = [new(System.Net.IPNetwork.Parse("0.0.0.0/0"), null, 16)],
+        };
+        var plan = Planner.Plan(
+            intent,
+            Plugged(With(Holding(intent.Attachments[0].Nic!)), foreign)
+        );
+
+        var conflict = Assert.Single(plan.Conflicts);
+        Assert.True(conflict.StandsAlone);
+        Assert.StartsWith(
+            "container 'wallabag' has a route default by 'eth0' already, which Weft did not make",
+            conflict.Message
+        );
+        Assert.DoesNotContain(plan.Commands, command => command.Contains(" route "));
+        Assert.Contains(plan.Commands, command => command.Contains("addr add 10.8.2.2/24"));
+    }
+
+    [Fact]
+    public void A_device_of_the_overlays_that_nobody_wants_goes_and_others_stay()
+    {
+        var stale = Attachment.Nic! with { Interface = "eth7", HostEnd = "wallabag-eth7" };
+        var container = Holding(Attachment.Nic!) with
+        {
+            Nics = Holding(Attachment.Nic!)
+                .Nics.Add("eth7", stale)
+                .Add("eth8", stale with { Mark = "other" })
+                .Add("eth9", stale with { Mark = null }),
+        };
+
+        var change = Assert.Single(NicsOf(AtBridge, Plugged(With(container))));
+
+        Assert.Equal((ChangeAction.Remove, "eth7"), (change.Action, change.Device));
+        Assert.Equal("lxc config device remove wallabag eth7", Assert.Single(change.Commands));
+    }
+
+    [Fact]
+    public void The_port_that_an_engine_made_at_the_switch_is_taken_as_the_devices()
+    {
+        var seen = Plugged(With(Holding(AtSwitch.Attachments[0].Nic!)));
+        seen = seen with
+        {
+            Switch = seen.Switch with
+            {
+                Bridges = seen.Switch.Bridges.Add("ovsbr0", Bridge("ovsbr0", "homelab")),
+                Ports = Ports(Port("wallabag-eth1", "ovsbr0", mark: null)),
+            },
+        };
+
+        Assert.Empty(Planner.Plan(AtSwitch, seen).Conflicts);
+        // In another switch, or with another's mark, it is somebody else's.
+        foreach (
+            var foreign in (PortRow[])
+                [Port("wallabag-eth1", "br-x", null), Port("wallabag-eth1", "ovsbr0", "other")]
+        )
+        {
+            Assert.NotEmpty(
+                Planner
+                    .Plan(
+                        AtSwitch,
+                        seen with
+                        {
+                            Switch = seen.Switch with { Ports = Ports(foreign) },
+                        }
+                    )
+                    .Conflicts
+            );
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void In_userspace_a_port_whose_link_is_gone_is_made_anew(bool userspace)
+    {
+        var intent = TwoHosts.Intent(
+            TwoHosts.Read(
+                TwoHosts.File.Replace(
+                    "wallabag: { host: host1, engine: netns, networks: { cont-mgmnt0: 10.8.2.2 } }",
+                    "wallabag: { host: host1, engine: netns, networks: { cont-mgmnt0: { address: 10.8.2.2, attach: switch } } }"
+                )
+            ),
+            kernelDatapath: !userspace
+        );
+        var host = TwoHosts.Bare(kernelDatapath: !userspace);
+        host.Apply(intent);
+        Assert.Empty(host.PlanFor(intent).Changes);
+
+        host.Ip("wallabag", "link", "del", "dev", "eth1");
+
+        var plan = host.PlanFor(intent);
+        Assert.Equal(
+            userspace,
+            plan.Changes.OfType<RemovePort>().Any(change => change.Name == "wallabag-eth1")
+        );
+        Assert.Equal(
+            userspace,
+            plan.Changes.OfType<AddPort>().Any(change => change.Name == "wallabag-eth1")
+        );
+    }
+
+    [Fact]
+    public void While_an_engine_does_not_answer_nothing_that_may_be_of_its_containers_is_removed()
+    {
+        var host = TwoHosts.Bare();
+        var former = TwoHosts.Intent(
+            TwoHosts.Read(
+                TwoHosts.File.Replace(
+                    "networks: { cont-mgmnt0: 10.8.2.2 }",
+                    "networks: { cont-mgmnt0: { address: 10.8.2.2, attach: switch } }"
+                )
+            )
+        );
+        host.Apply(former);
+        // A container of labels that its engine does not tell of now: nothing in the intent, its interface there.
+        var intent = former with
+        {
+            Attachments = [],
+            Switch = former.Switch! with
+            {
+                Ports = [.. former.Switch.Ports.Where(port => port.Name != "wallabag-eth1")],
+            },
+        };
+        var seen = host.Observe();
+        var removed = Planner.Plan(intent, seen).Changes.Select(change => change.Name);
+        Assert.Contains("wallabag-eth1", removed);
+
+        var silent = seen with
+        {
+            SilentEngines = seen.SilentEngines.Add(Engine.Docker, "it does not run"),
+        };
+        Assert.Empty(Planner.Plan(intent, silent).Changes);
+    }
+
+    private static ContainerSighting Running =>
+        new()
+        {
+            Key = Wallabag,
+            Id = "1",
+            Namespace = "/proc/7/ns/net",
+        };
+
+    private static ContainerSighting Holding(NicDevice nic) =>
+        Running with
+        {
+            Nics = ImmutableSortedDictionary<string, NicDevice>.Empty.Add("eth1", nic),
+        };
+
+    private static HostIntent Intent(string engine, string network = "cont-mgmnt0: 10.8.2.2") =>
+        TwoHosts.Intent(
+            TwoHosts.Read(
+                TwoHosts.File.Replace(
+                    "wallabag: { host: host1, engine: netns, networks: { cont-mgmnt0: 10.8.2.2 } }",
+                    $"wallabag: {{ host: host1, {engine}, networks: {{ {network} }} }}"
+                )
+            )
+        );
+
+    private static HostObservation With(params ContainerSighting[] containers) =>
+        HostObservation.Bare(kernelDatapath: true) with
+        {
+            Containers = containers.ToImmutableDictionary(container => container.Key),
+            Inside = containers
+                .Where(container => container.IsReady)
+                .ToImmutableDictionary(
+                    container => container.Key,
+                    _ => ImmutableDictionary<string, Link>.Empty
+                ),
+        };
+
+    /// <summary>With the veth pair that the engine makes of the container's device.</summary>
+    private static HostObservation Plugged(HostObservation seen, params Link[] beside)
+    {
+        var outer = new Link
+        {
+            Index = 20,
+            Name = "wallabag-eth1",
+            Kind = "veth",
+            PeerIndex = 10,
+            Mtu = 1458,
+            Up = true,
+        };
+        var inner = new Link
+        {
+            Index = 10,
+            Name = "eth1",
+            Kind = "veth",
+            PeerIndex = 20,
+            Mac = Attachment.Mac,
+            Mtu = 1458,
+            Up = true,
+        };
+        return seen with
+        {
+            Links = seen.Links.Add(outer.Name, outer),
+            Inside = seen.Inside.SetItem(
+                Wallabag,
+                beside.Append(inner).ToImmutableDictionary(link => link.Name)
+            ),
+        };
+    }
+
+    private static ImmutableArray<NicChange> NicsOf(HostIntent intent, HostObservation seen) =>
+        [.. Planner.Plan(intent, seen).Changes.OfType<NicChange>()];
+
+    private static BridgeRow Bridge(string name, string mark) =>
+        new()
+        {
+            Uuid = Guid.NewGuid(),
+            Name = name,
+            ExternalIds = ImmutableSortedDictionary<string, string>.Empty.Add("weft", mark),
+        };
+
+    private static ImmutableDictionary<string, PortRow> Ports(params PortRow[] ports) =>
+        ports.ToImmutableDictionary(port => port.Name);
+
+    private static PortRow Port(string name, string bridge, string? mark) =>
+        new()
+        {
+            Uuid = Guid.NewGuid(),
+            Name = name,
+            Bridge = bridge,
+            ExternalIds = mark is null
+                ? ImmutableSortedDictionary<string, string>.Empty
+                : ImmutableSortedDictionary<string, string>.Empty.Add("weft", mark),
+            Interfaces = [new() { Uuid = Guid.NewGuid(), Name = name }],
+        };
+}

@@ -1,0 +1,100 @@
+using System.Collections.Immutable;
+using System.Text;
+using System.Text.RegularExpressions;
+using Weft.Agent;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
+using Weft.Core.Planning;
+
+namespace Weft.Tests;
+
+/// <summary>What docs/agent.md says is measured is what Prometheus gets.</summary>
+public sealed class AgentMeasuresTests
+{
+    // These are there only where tunnels are encrypted.
+    private static readonly string[] OfEncryption =
+    [
+        "weft_association_age_seconds",
+        "weft_certificate_expiry_seconds",
+    ];
+
+    [Fact]
+    public async Task Every_metric_is_documented_by_its_name_and_every_documented_one_is_there()
+    {
+        var token = TestContext.Current.CancellationToken;
+        var directory = Directory.CreateTempSubdirectory("weft-test-");
+        try
+        {
+            var socket = Path.Combine(directory.FullName, "agent.sock");
+            var state = new AgentState { File = "/etc/weft/overlay.yaml" };
+            using var measures = new AgentMeasures(state);
+            await using var api = await AgentApi.StartAsync(socket, null, state, token);
+            var round = RoundOf(new LinkChange(ChangeAction.Add, "interface", "eth1", "", []));
+            state.Note(round, new Dictionary<string, Failure>());
+            state.NoteFailures(["eth1"]);
+            measures.Note(round, TimeSpan.FromSeconds(1));
+
+            using var client = OpenApiTests.Client(socket);
+            var served = Names(
+                await client.GetStringAsync("/metrics", token),
+                @"^# TYPE (?<name>weft_\w+) "
+            );
+
+            var documented = Names(
+                await File.ReadAllTextAsync(Path.Combine(Root(), "docs", "agent.md"), token),
+                @"^\| `(?<name>weft_\w+)` \|"
+            );
+            Assert.Equal(
+                string.Join('\n', documented.Except(OfEncryption)),
+                string.Join('\n', served)
+            );
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    private static Round RoundOf(Change done)
+    {
+        var overlay = OverlayFile
+            .Parse(
+                "overlay.yaml",
+                Encoding.UTF8.GetBytes("name: homelab\nhosts: { a: 192.0.2.1, b: 192.0.2.2 }\n")
+            )
+            .Overlay!;
+        return new Round(
+            HostObservation.Bare(kernelDatapath: true) with
+            {
+                Blocked = new BlockedPackets(1, 2),
+            },
+            IntentBuilder.Build(overlay, "a", kernelDatapath: true),
+            [done],
+            TimeSpan.FromMilliseconds(20),
+            null
+        );
+    }
+
+    private static ImmutableSortedSet<string> Names(string text, string pattern) =>
+        [
+            .. Regex
+                .Matches(
+                    text,
+                    pattern,
+                    RegexOptions.Multiline | RegexOptions.ExplicitCapture,
+                    TimeSpan.FromSeconds(10)
+                )
+                .Select(match => match.Groups["name"].Value),
+        ];
+
+    private static string Root()
+    {
+        var directory = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(directory, "build.sh")))
+        {
+            directory = Path.GetDirectoryName(directory)!;
+        }
+        return directory;
+    }
+}
