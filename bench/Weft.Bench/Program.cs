@@ -1,12 +1,15 @@
 using Weft.Bench;
 
-string[] known = ["apply", "encryption", "ovsdb"];
+string[] known = ["apply", "attach", "encryption", "ovsdb"];
 foreach (var name in args.Length == 0 ? known : args)
 {
     switch (name)
     {
         case "apply":
             await ApplyBench.RunAsync();
+            break;
+        case "attach":
+            await AttachBench.RunAsync();
             break;
         case "encryption":
             await EncryptionBench.RunAsync();

@@ -90,27 +90,28 @@ internal sealed class EngineLab : IAsyncDisposable
     public Task RenameAsync(string name, string other) => RunAsync($"$c rename {name} {other}");
 
     /// <summary>Kills the engine's daemon, or ends it in peace.</summary>
-    public Task EndDaemonAsync(int signal = Libc.SigKill) =>
-        RunAsync(
-            $"for pid in $(pgrep -f '^{Daemon}'); do kill -{signal} $pid; while [ -d /proc/$pid ]; do sleep 0.05; done; done"
-        );
+    public Task EndDaemonAsync(int signal = Libc.SigKill) => RunAsync(EndDaemonOf(Engine, signal));
 
     /// <summary>Starts the daemon again, as it was started.</summary>
-    public Task StartDaemonAsync() =>
-        RunAsync(
-            (
-                Engine switch
-                {
-                    Engine.Docker =>
-                        "rm -f /run/docker.pid; setsid dockerd --iptables=false --ip6tables=false --bridge=none --exec-opt native.cgroupdriver=cgroupfs",
-                    Engine.Podman =>
-                        "setsid podman system service -t 0 unix:///run/podman/podman.sock",
-                    Engine.Lxd => "setsid lxd --group root --logfile /var/log/lxd.log",
-                    _ =>
-                        "setsid /usr/libexec/incus/incusd --group root --logfile /var/log/incus/incusd.log",
-                }
-            ) + " </dev/null >/var/log/again.log 2>&1 &"
-        );
+    public Task StartDaemonAsync() => RunAsync(StartDaemonOf(Engine));
+
+    /// <summary>The script in a host that ends an engine's daemon by a signal and waits until it has ended.</summary>
+    public static string EndDaemonOf(Engine engine, int signal) =>
+        $"for pid in $(pgrep -f '^{DaemonOf(engine)}'); do kill -{signal} $pid; while [ -d /proc/$pid ]; do sleep 0.05; done; done";
+
+    /// <summary>The script in a host that starts an engine's daemon again, as it was started.</summary>
+    public static string StartDaemonOf(Engine engine) =>
+        (
+            engine switch
+            {
+                Engine.Docker =>
+                    "rm -f /run/docker.pid; setsid dockerd --iptables=false --ip6tables=false --bridge=none --exec-opt native.cgroupdriver=cgroupfs",
+                Engine.Podman => "setsid podman system service -t 0 unix:///run/podman/podman.sock",
+                Engine.Lxd => "setsid lxd --group root --logfile /var/log/lxd.log",
+                _ =>
+                    "setsid /usr/libexec/incus/incusd --group root --logfile /var/log/incus/incusd.log",
+            }
+        ) + " </dev/null >/var/log/again.log 2>&1 &";
 
     /// <summary>Begins to watch; what happens from then on is there to be awaited.</summary>
     public static async Task<Watched> WatchAsync(IContainerEngine door)
@@ -129,8 +130,8 @@ internal sealed class EngineLab : IAsyncDisposable
         await lab.DisposeAsync();
     }
 
-    private string Daemon =>
-        Engine switch
+    private static string DaemonOf(Engine engine) =>
+        engine switch
         {
             Engine.Docker => "dockerd",
             Engine.Podman => "podman system service",

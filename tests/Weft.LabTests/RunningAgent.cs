@@ -75,6 +75,8 @@ internal sealed class RunningAgent : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await lab.TryAsync(host, "kill $(cat /run/weft-agent.pid)");
+        // The next one does not start before.
+        await HasEndedAsync();
     }
 
     private static string Ask(string path) =>

@@ -161,7 +161,7 @@ public sealed class LxdEngine : IContainerEngine
             {
                 return;
             }
-            if (tries == MostTries || !IsInTheWay(changed, refusal))
+            if (tries == MostTries || !IsInTheWay(one, changed, refusal))
             {
                 throw changed.Refused(refusal);
             }
@@ -198,11 +198,20 @@ public sealed class LxdEngine : IContainerEngine
         );
     }
 
-    /// <summary>Whether somebody else has changed the container meanwhile, or the engine is busy with it: starting it, say.</summary>
-    private static bool IsInTheWay(EngineAnswer answer, string refusal) =>
+    /// <summary>
+    /// Whether somebody else has changed the container meanwhile, or the engine is busy with it: starting it, say. One that
+    /// does not run yet is being made, and whoever has it made wants to start it next: a change at that moment would have
+    /// the engine refuse that.
+    /// </summary>
+    private static bool IsInTheWay(LxdInstance one, EngineAnswer answer, string refusal) =>
         answer.Status is HttpStatusCode.PreconditionFailed
-        || refusal.Contains("Failed to create instance update operation", StringComparison.Ordinal)
-        || refusal.Contains("is busy running", StringComparison.Ordinal);
+        || one.MayRun
+            && (
+                refusal.Contains(
+                    "Failed to create instance update operation",
+                    StringComparison.Ordinal
+                ) || refusal.Contains("is busy running", StringComparison.Ordinal)
+            );
 
     /// <summary>Waits for what the engine does in the background, and says why it was not done; null if it was.</summary>
     private async Task<string?> RefusalAsync(

@@ -20,6 +20,9 @@ public sealed record NicChange(
     string Detail
 ) : Change(Action, "device", $"{Device} of {Container.Name}", Detail)
 {
+    /// <summary>Whether the container does not run, so that nothing is missing in it yet.</summary>
+    public bool CanWait { get; init; }
+
     private string Program => Container.Engine is Engine.Incus ? "incus" : "lxc";
 
     private string Removal => $"{Program} config device remove {Container.Name} {Device}";

@@ -40,6 +40,9 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
                 Replugs: false,
                 ""
             )
+            {
+                CanWait = container.Namespace is null,
+            }
         );
     }
 
@@ -73,7 +76,12 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
         }
 
         void Add(ChangeAction action, bool replugs, string detail) =>
-            Additions.Add(new NicChange(action, container.Key, device, nic, replugs, detail));
+            Additions.Add(
+                new NicChange(action, container.Key, device, nic, replugs, detail)
+                {
+                    CanWait = container.Namespace is null,
+                }
+            );
     }
 
     /// <summary>Whether a container that runs has not what its device is to have made.</summary>

@@ -3,8 +3,9 @@ using Weft.Core.Planning;
 namespace Weft.Agent;
 
 /// <summary>
-/// What of a plan is carried out now: what is stale goes only once two observations say so, and what failed is tried again
-/// after a while, later each time, without keeping the rest waiting.
+/// What of a plan is carried out now: what is stale goes only once two observations say so, a container that does not run is
+/// left to whoever is making it, and what failed is tried again after a while, later each time, without keeping the rest
+/// waiting.
 /// </summary>
 /// <param name="clock">The clock.</param>
 internal sealed class Restraint(TimeProvider clock)
@@ -12,10 +13,16 @@ internal sealed class Restraint(TimeProvider clock)
     /// <summary>How long after the first observation the second one is made: engines and kernel need moments to agree.</summary>
     public static readonly TimeSpan SecondLook = TimeSpan.FromMilliseconds(300);
 
+    /// <summary>
+    /// How long a container that does not run is left alone: LXD refuses to start what is being changed at that moment, and
+    /// who makes or renames a container starts it next. Once it runs nothing waits.
+    /// </summary>
+    public static readonly TimeSpan HandsOff = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
-    private readonly Dictionary<(string What, string Name), DateTimeOffset> doomed = [];
+    private readonly Dictionary<(string What, string Name), DateTimeOffset> held = [];
     private readonly Dictionary<string, Failure> failures = new(StringComparer.Ordinal);
 
     /// <summary>What failed and is tried again later.</summary>
@@ -23,9 +30,8 @@ internal sealed class Restraint(TimeProvider clock)
 
     /// <summary>When there is something to look at again, if there is.</summary>
     public DateTimeOffset? Due =>
-        doomed
-            .Values.Select(since => since + SecondLook)
-            .Concat(failures.Values.Select(failure => failure.Until))
+        held
+            .Values.Concat(failures.Values.Select(failure => failure.Until))
             .Order()
             .Cast<DateTimeOffset?>()
             .FirstOrDefault();
@@ -41,15 +47,18 @@ internal sealed class Restraint(TimeProvider clock)
         {
             failures.Remove(healed);
         }
-        var removals = plan.Changes.Where(IsRemoval).Select(KeyOf).ToHashSet();
-        foreach (var wanted in doomed.Keys.Where(key => !removals.Contains(key)).ToList())
-        {
-            doomed.Remove(wanted);
-        }
         var added = plan
             .Changes.Where(change => change.Action is not ChangeAction.Remove)
             .Select(change => change.Name)
             .ToHashSet(StringComparer.Ordinal);
+        var waiting = plan
+            .Changes.Where(change => PatienceWith(change) > TimeSpan.Zero)
+            .Select(KeyOf)
+            .ToHashSet();
+        foreach (var wanted in held.Keys.Where(key => !waiting.Contains(key)).ToList())
+        {
+            held.Remove(wanted);
+        }
         return plan with
         {
             Changes = plan.Conflicts.All(conflict => conflict.StandsAlone)
@@ -64,15 +73,22 @@ internal sealed class Restraint(TimeProvider clock)
             {
                 return false;
             }
-            if (!IsRemoval(change) || isNewFile || added.Contains(change.Name))
+            var patience = PatienceWith(change);
+            if (patience == TimeSpan.Zero)
             {
                 return true;
             }
-            var since = doomed.TryGetValue(KeyOf(change), out var seen)
-                ? seen
-                : doomed[KeyOf(change)] = now;
-            return now - since >= SecondLook;
+            var until = held.TryGetValue(KeyOf(change), out var before)
+                ? before
+                : held[KeyOf(change)] = now + patience;
+            return now >= until;
         }
+
+        TimeSpan PatienceWith(Change change) =>
+            change is NicChange { CanWait: true } ? HandsOff
+            : change.Action is ChangeAction.Remove && !isNewFile && !added.Contains(change.Name)
+                ? SecondLook
+            : TimeSpan.Zero;
     }
 
     /// <summary>Something could not be carried out.</summary>
@@ -91,8 +107,6 @@ internal sealed class Restraint(TimeProvider clock)
             );
         }
     }
-
-    private static bool IsRemoval(Change change) => change.Action is ChangeAction.Remove;
 
     private static (string, string) KeyOf(Change change) => (change.What, change.Name);
 }

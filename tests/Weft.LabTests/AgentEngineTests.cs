@@ -1,0 +1,331 @@
+using System.Globalization;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Weft.Core.Overlays;
+using Weft.Labs;
+
+namespace Weft.LabTests;
+
+/// <summary>An agent gives containers of real engines their places, whatever is done to them.</summary>
+public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<AgentEngineLab>
+{
+    private const int Numbers = 6_500_000;
+
+    public static TheoryData<Engine> Engines =>
+        [Engine.Docker, Engine.Podman, Engine.Lxd, Engine.Incus, Engine.Netns];
+
+    /// <summary>Without an agent too: what `weft apply` did.</summary>
+    [Fact]
+    public async Task Containers_of_all_engines_reach_each_other_at_full_MTU_by_bridge_and_by_switch()
+    {
+        var lab = await shared.UpAsync();
+        await lab.AllReachAllAsync();
+        foreach (var engine in shared.Engines)
+        {
+            await shared.IsReachedAsync(1, engine);
+            await shared.IsReachedAsync(2, engine);
+        }
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Fifty_megabytes_arrive_intact(Engine engine)
+    {
+        var lab = await shared.UpAsync(engine);
+        await shared.IsReachedAsync(2, engine);
+        // Whoever receives answers with what it has received.
+        var listening = lab.Lab["host2"]
+            .RunInAsync(
+                AgentEngineLab.On(2, engine),
+                ["busybox", "nc", "-l", "-p", "5001", "-e", "busybox", "sha256sum"],
+                Needs.Cancellation
+            );
+        // Each number on a line of its own: about 51 MB, of which no part is like another.
+        var send =
+            $"busybox seq {Numbers} | busybox nc 10.8.2.{AgentEngineLab.NumberOf(2, engine)} 5001";
+        var answer = "";
+        await Eventually.IsAsync(async () =>
+        {
+            var sent = await lab.Lab["host1"]
+                .RunInAsync(
+                    AgentEngineLab.On(1, engine),
+                    ["busybox", "sh", "-c", send],
+                    Needs.Cancellation
+                );
+            answer = sent.Output;
+            // Refused until somebody listens.
+            return sent.ExitCode == 0;
+        });
+        Assert.StartsWith(ExpectedHash(), answer, StringComparison.Ordinal);
+        await listening;
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task A_container_that_comes_and_goes_has_its_places_again_and_others_lose_nothing(
+        Engine engine
+    )
+    {
+        var lab = await shared.UpAsync(engine);
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        await shared.IsReachedAsync(1, engine);
+        await using var byBridge = ContinuousPing.Start(lab, "host1", "monitor", "10.8.2.102");
+        await using var bySwitch = ContinuousPing.Start(lab, "host1", "monitor", "10.8.4.102");
+        var one = AgentEngineLab.On(1, engine);
+
+        foreach (var script in ComingsAndGoings(engine))
+        {
+            await lab.RunAsync("host1", With(engine, one, script));
+            await shared.IsReachedAsync(1, engine);
+        }
+        if (engine is not Engine.Netns)
+        {
+            var (away, back) = Renamings(engine);
+            await lab.RunAsync("host1", With(engine, one, away));
+            // Nobody has its addresses as long as nobody has its name.
+            await Eventually.IsAsync(
+                async () =>
+                    (
+                        await lab.TryAsync(
+                            "host1",
+                            With(engine, one, $"$c exec away{Dash(engine)} ip link show eth1")
+                        )
+                    ).ExitCode != 0,
+                () => agent.LogAsync().Result
+            );
+            await agent.HasMendedAsync();
+            await lab.RunAsync("host1", With(engine, one, back));
+            await shared.IsReachedAsync(1, engine);
+        }
+        await agent.HasMendedAsync();
+
+        foreach (var ping in (ContinuousPing[])[byBridge, bySwitch])
+        {
+            var (sent, answered) = await ping.StopAsync();
+            Assert.True(sent > 20);
+            Assert.Equal(sent, answered);
+        }
+    }
+
+    [Theory]
+    [InlineData(Engine.Docker, 15)]
+    [InlineData(Engine.Lxd, 30)]
+    public async Task When_an_engine_is_started_anew_its_containers_have_their_places_and_others_notice_nothing(
+        Engine engine,
+        int signal
+    )
+    {
+        var lab = await shared.UpAsync(engine);
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        var one = AgentEngineLab.On(1, engine);
+        if (engine is Engine.Docker)
+        {
+            // Such as Docker starts together with itself.
+            await lab.RunAsync("host1", "docker update --restart always docker1");
+        }
+        var other = shared.Engines.First(candidate => candidate != engine);
+        await shared.IsReachedAsync(1, engine);
+        await shared.IsReachedAsync(1, other);
+        await using var ping = ContinuousPing.Start(
+            lab,
+            "host1",
+            "monitor",
+            $"10.8.2.{AgentEngineLab.NumberOf(1, other)}"
+        );
+
+        await lab.RunAsync("host1", EngineLab.EndDaemonOf(engine, signal));
+        // The rest is kept while it is down.
+        await lab.RunAsync("host1", "ip netns del netns1; ip netns add netns1");
+        await shared.IsReachedAsync(1, Engine.Netns);
+        await lab.RunAsync("host1", EngineLab.StartDaemonOf(engine));
+        await shared.IsReachedAsync(1, engine);
+        await agent.HasMendedAsync();
+
+        var (sent, answered) = await ping.StopAsync();
+        Assert.True(sent > 20);
+        Assert.Equal(sent, answered);
+    }
+
+    [Fact]
+    public async Task Containers_that_carry_a_label_join_by_themselves_and_keep_their_addresses()
+    {
+        var lab = await shared.UpAsync(Engine.Docker, Engine.Lxd);
+        await using var first = await RunningAgent.StartAsync(lab, "host1");
+        await using var second = await RunningAgent.StartAsync(lab, "host2");
+        const string RunDocker =
+            "docker run -d --name joiner-d --network none --label weft.network=net0 weft-lab";
+        const string LaunchLxd = "lxc -q launch weft-lab joiner-l -c user.weft.network=net0";
+        (string Host, IPNetwork Slice)[] hosts =
+        [
+            ("host1", IPNetwork.Parse("10.8.2.0/25")),
+            ("host2", IPNetwork.Parse("10.8.2.128/25")),
+        ];
+        await Task.WhenAll(
+            hosts.Select(one => lab.RunAsync(one.Host, $"{RunDocker}; {LaunchLxd}"))
+        );
+
+        var given = new List<string>();
+        foreach (var (host, slice) in hosts)
+        {
+            foreach (var joiner in (string[])["joiner-d", "joiner-l"])
+            {
+                var address = await AddressOfAsync(lab, host, joiner);
+                Assert.True(
+                    slice.Contains(IPAddress.Parse(address)),
+                    $"{host} {joiner}: {address}"
+                );
+                given.Add(address);
+                await lab.ReachesAsync("host1", "monitor", address, AgentEngineLab.Mtu);
+                await lab.ReachesAsync("host2", "mastodon", address, AgentEngineLab.Mtu);
+            }
+        }
+        Assert.Distinct(given);
+
+        foreach (
+            var again in (string[])
+                [
+                    "docker restart -t 0 joiner-d; lxc -q restart -f joiner-l",
+                    $"docker rm -f joiner-d; {RunDocker}; lxc -q delete -f joiner-l; {LaunchLxd}",
+                ]
+        )
+        {
+            await lab.RunAsync("host1", again);
+            foreach (var address in given)
+            {
+                await lab.ReachesAsync("host1", "monitor", address, AgentEngineLab.Mtu);
+            }
+        }
+        Assert.Equal(given[0], await AddressOfAsync(lab, "host1", "joiner-d"));
+        Assert.Equal(given[1], await AddressOfAsync(lab, "host1", "joiner-l"));
+        foreach (var (host, _) in hosts)
+        {
+            await lab.WeftDoneAsync(host, "addresses", "check");
+            await lab.RunAsync(host, "docker rm -f joiner-d; lxc -q delete -f joiner-l");
+        }
+        await first.HasMendedAsync();
+        await second.HasMendedAsync();
+    }
+
+    [Fact]
+    public async Task Fifty_namespaces_and_ten_of_Docker_started_at_once_have_their_addresses()
+    {
+        await shared.UpAsync(Engine.Docker);
+        var yaml = new StringBuilder(
+            """
+            name: many
+            hosts: { host1: 192.0.2.1 }
+            networks: { net0: { vlan: 200, subnet: 10.8.2.0/24, bridge: true } }
+            containers:
+
+            """
+        );
+        foreach (var number in Enumerable.Range(1, 50))
+        {
+            yaml.Append(
+                CultureInfo.InvariantCulture,
+                $"  n{number}: {{ host: host1, engine: netns, networks: {{ net0: 10.8.2.{number} }} }}\n"
+            );
+        }
+        foreach (var number in Enumerable.Range(101, 10))
+        {
+            yaml.Append(
+                CultureInfo.InvariantCulture,
+                $"  d{number}: {{ host: host1, engine: docker, networks: {{ net0: 10.8.2.{number} }} }}\n"
+            );
+        }
+        await using var lab = await OverlayLab.BareAsync(
+            yaml.ToString(),
+            new LabOptions { Engines = true }
+        );
+        await lab.RunAsync(
+            "host1",
+            "docker stop -t 0 $(docker ps -q); for n in $(seq 50); do ip netns del n$n; done"
+        );
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+
+        await lab.RunAsync(
+            "host1",
+            "docker start $(docker ps -aq) & for n in $(seq 50); do ip netns add n$n & done; wait"
+        );
+
+        await Eventually.IsAsync(
+            async () =>
+                (
+                    await lab.TryAsync(
+                        "host1",
+                        "for n in $(seq 50); do ip -n n$n -4 addr show dev eth1 | grep -q 10.8.2.$n/24 || exit 1; done"
+                    )
+                ).ExitCode == 0,
+            () => agent.LogAsync().Result
+        );
+        foreach (var number in Enumerable.Range(101, 10))
+        {
+            await lab.ReachesAsync("host1", "n1", $"10.8.2.{number}", 100);
+        }
+        await agent.HasMendedAsync();
+    }
+
+    private static IEnumerable<string> ComingsAndGoings(Engine engine) =>
+        engine switch
+        {
+            Engine.Netns => ["ip netns del $one; ip netns add $one"],
+            Engine.Docker or Engine.Podman =>
+            [
+                "$c stop -t 0 $one; $c start $one",
+                "$c restart -t 0 $one",
+                "$c kill $one; $c wait $one; $c start $one",
+                "$c rm -f $one; $c run -d --name $one --network none weft-lab",
+            ],
+            _ =>
+            [
+                "$c stop -f $one; $c start $one",
+                "$c restart -f $one",
+                "$c delete -f $one; $c launch weft-lab $one",
+            ],
+        };
+
+    // LXD and Incus rename nothing that runs.
+    private static (string Away, string Back) Renamings(Engine engine) =>
+        engine is Engine.Docker or Engine.Podman
+            ? ("$c rename $one away", "$c rename away $one")
+            : (
+                "$c stop -f $one; $c rename $one away; $c start away",
+                "$c stop -f away; $c rename away $one; $c start $one"
+            );
+
+    private static string Dash(Engine engine) => engine is Engine.Lxd or Engine.Incus ? " --" : "";
+
+    private static string With(Engine engine, string one, string script) =>
+        $"c={(engine is Engine.Lxd ? "lxc" : engine.ToString().ToLowerInvariant())}; one={one}; {script}";
+
+    private static async Task<string> AddressOfAsync(OverlayLab lab, string host, string container)
+    {
+        string? address = null;
+        await Eventually.IsAsync(async () =>
+        {
+            using var rows = JsonDocument.Parse(
+                await lab.WeftDoneAsync(host, "addresses", "--json")
+            );
+            address = rows
+                .RootElement.EnumerateArray()
+                .Where(row => row.GetProperty("container").GetString() == container)
+                .Select(row => row.GetProperty("address").GetString())
+                .FirstOrDefault();
+            return address is not null;
+        });
+        return address!;
+    }
+
+    private static string ExpectedHash()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> line = stackalloc byte[16];
+        for (var number = 1; number <= Numbers; number++)
+        {
+            number.TryFormat(line, out var length, default, CultureInfo.InvariantCulture);
+            line[length] = (byte)'\n';
+            hash.AppendData(line[..(length + 1)]);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}
