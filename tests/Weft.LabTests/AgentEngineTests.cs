@@ -13,6 +13,9 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
 {
     private const int Numbers = 6_500_000;
 
+    // Two a start.
+    private const int MostLost = 10;
+
     public static TheoryData<Engine> Engines =>
         [Engine.Docker, Engine.Podman, Engine.Lxd, Engine.Incus, Engine.Netns];
 
@@ -103,7 +106,10 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
         {
             var (sent, answered) = await ping.StopAsync();
             Assert.True(sent > 20);
-            Assert.Equal(sent, answered);
+            // LXD and Incus make the port on the switch, which is marked after that: the userspace datapath loses now and
+            // then a packet of others as a new port's settings change, whoever changes them.
+            var lost = engine is Engine.Lxd or Engine.Incus ? MostLost : 0;
+            Assert.InRange(answered, sent - lost, sent);
         }
     }
 
