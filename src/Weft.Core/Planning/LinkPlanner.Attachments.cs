@@ -108,6 +108,7 @@ internal sealed partial class LinkPlanner
                 );
                 return;
             }
+            Made.Add(hostEnd);
             var stage = StageToMake(hostEnd);
             var master = attachment.Bridge is null ? "" : $"master {attachment.Bridge} ";
             var masterStage = attachment.Bridge is null

@@ -39,6 +39,9 @@ internal sealed partial class LinkPlanner(
     public List<Change> Changes { get; } = [];
     public List<Conflict> Conflicts { get; } = [];
 
+    /// <summary>The links on the host that are made, or made anew.</summary>
+    public HashSet<string> Made { get; } = new(StringComparer.Ordinal);
+
     /// <summary>The host's ends of the attachments whose containers are there.</summary>
     public HashSet<string> PresentHostEnds { get; } = new(StringComparer.Ordinal);
 
@@ -156,6 +159,7 @@ internal sealed partial class LinkPlanner(
             {
                 return;
             }
+            Made.Add(name);
             Add(
                 ChangeAction.Add,
                 "bridge",
@@ -226,6 +230,7 @@ internal sealed partial class LinkPlanner(
             {
                 return;
             }
+            Made.Add(veth.Name);
             Add(
                 ChangeAction.Add,
                 "veth",

@@ -30,7 +30,8 @@ public static class Planner
             monitor.Completed,
             observation,
             ownership,
-            isAwaited: port => hostEnds.Contains(port.Name)
+            isAwaited: port => hostEnds.Contains(port.Name),
+            isRemade: links.Made.Contains
         );
         @switch.Plan();
         var made = links.Changes.ToList();

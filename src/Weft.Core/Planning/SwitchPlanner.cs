@@ -10,7 +10,8 @@ internal sealed class SwitchPlanner(
     HostIntent intent,
     HostObservation observation,
     Ownership ownership,
-    Func<PortIntent, bool> isAwaited
+    Func<PortIntent, bool> isAwaited,
+    Func<string, bool> isRemade
 )
 {
     private readonly List<PortRow> ports =
@@ -202,13 +203,11 @@ internal sealed class SwitchPlanner(
     }
 
     /// <summary>
-    /// Whether a port's link is gone and about to be made again. The userspace datapath keeps its socket on the link that
-    /// was, and does not see that another one has the name if that comes before it has noticed.
+    /// Whether a port's link is about to be made anew. The userspace datapath keeps its socket on the link that was, and
+    /// does not see that another one has the name if that comes before it has noticed.
     /// </summary>
     private bool HoldsLostLink(PortIntent port) =>
-        intent.Switch is { Userspace: true }
-        && port.Type.Length == 0
-        && !observation.Links.ContainsKey(port.Name);
+        intent.Switch is { Userspace: true } && port.Type.Length == 0 && isRemade(port.Name);
 
     private void SetPort(PortIntent port, PortRow row, InterfaceRow @interface)
     {
@@ -220,12 +219,16 @@ internal sealed class SwitchPlanner(
             $"VLAN {row.Tag?.ToString() ?? "all"} → {port.Tag?.ToString() ?? "all"}"
         );
         columns.Compare("trunks", Datum.Set(row.Trunks), Datum.Empty, "no trunk VLANs");
-        columns.Compare(
-            "vlan_mode",
-            Optional(row.VlanMode),
-            Datum.Empty,
-            "no VLAN mode of its own"
-        );
+        // A port with a tag is an access port whether it says so, as LXD does, or not (ovs-vswitchd.conf.db(5)).
+        if (!(row.VlanMode is "access" && port.Tag is not null))
+        {
+            columns.Compare(
+                "vlan_mode",
+                Optional(row.VlanMode),
+                Datum.Empty,
+                "no VLAN mode of its own"
+            );
+        }
         columns.Compare(
             "protected",
             row.Protected,
