@@ -146,7 +146,7 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
 
         var (sent, answered) = await ping.StopAsync();
         Assert.True(sent > 20);
-        Assert.Equal(sent, answered);
+        Assert.InRange(answered, sent - MostLost, sent);
     }
 
     [Fact]
