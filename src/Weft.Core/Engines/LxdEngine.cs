@@ -205,6 +205,8 @@ public sealed class LxdEngine : IContainerEngine
     /// </summary>
     private static bool IsInTheWay(LxdInstance one, EngineAnswer answer, string refusal) =>
         answer.Status is HttpStatusCode.PreconditionFailed
+        // Another's change, which this one was made to wait for, has come to its end.
+        || refusal.Contains("has now succeeded", StringComparison.Ordinal)
         || one.MayRun
             && (
                 refusal.Contains(

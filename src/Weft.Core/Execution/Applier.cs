@@ -31,6 +31,7 @@ public sealed class Applier(
     // One round does it, unless something else moved meanwhile or the switch took a setting back.
     private const int MaxRounds = 3;
     private const int NamespacesAtOnce = 4;
+    private static readonly TimeSpan NoticePatience = TimeSpan.FromSeconds(2);
 
     /// <summary>Makes the host match.</summary>
     /// <param name="observation">What the host looked like for the first round's plan.</param>
@@ -55,9 +56,25 @@ public sealed class Applier(
             observation = await observe(cancellationToken);
             current = plan(observation);
         }
+        var errors = PortErrors(current, observation.Switch).ToImmutableArray();
+        if (!errors.IsEmpty && counts.LinkCommands > 0)
+        {
+            // ovs-vswitchd opens a port whose link was made a moment ago once the kernel has told it so.
+            errors =
+            [
+                .. PortErrors(
+                    current,
+                    await host.WaitForSwitchAsync(
+                        seen => !PortErrors(current, seen).Any(),
+                        NoticePatience,
+                        cancellationToken
+                    )
+                ),
+            ];
+        }
         return new ApplyResult(
             current,
-            [.. PortErrors(current, observation.Switch)],
+            errors,
             counts.Operations,
             counts.LinkCommands,
             clock.GetElapsedTime(started)

@@ -301,6 +301,33 @@ public sealed class LocalHost : IAsyncDisposable
     public async Task<SwitchObservation> ReadSwitchAsync() =>
         SwitchReader.Read((await replica).Snapshot);
 
+    /// <summary>Waits until the switch meets a condition, or for some time.</summary>
+    /// <param name="condition">What to wait for; it must be quick.</param>
+    /// <param name="patience">How long at most.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The switch as it is then.</returns>
+    public async Task<SwitchObservation> WaitForSwitchAsync(
+        Func<SwitchObservation, bool> condition,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    )
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(patience);
+        try
+        {
+            await (await replica).WaitAsync(
+                snapshot => condition(SwitchReader.Read(snapshot)),
+                deadline.Token
+            );
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The condition is not met: the caller sees what is.
+        }
+        return await ReadSwitchAsync();
+    }
+
     /// <summary>Carries a transaction out, under the lock, and waits until ovs-vswitchd has it.</summary>
     /// <exception cref="HostException">Somebody else changed the switch meanwhile, or ovs-vswitchd did not take it in time.</exception>
     public async Task TransactAsync(

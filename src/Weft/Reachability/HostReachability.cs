@@ -31,12 +31,7 @@ internal static class HostReachability
             TimeProvider.System
         ).RunAsync(askable[true], timeout, cancellationToken);
         var unasked = askable[false]
-            .Select(probe =>
-                ProbeResult.Of(
-                    probe,
-                    new Answer(Outcome.NotRunning, Detail: "the container does not run")
-                )
-            );
+            .Select(probe => ProbeResult.Of(probe, new Answer(Outcome.NotRunning)));
         return new ReachabilityReport(overlay.Name, [.. asked, .. unasked]);
     }
 
