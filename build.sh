@@ -147,12 +147,19 @@ summary() {
   echo "$passed passed, $bad failed, $skipped skipped"
 }
 
-# failures FILE: the failed tests of a result file, each with the beginning of its message.
+# failures FILE: the failed tests of a result file, each with the beginning and the end of its message.
 failures() {
   awk '
     /<UnitTestResult / { name = /outcome="Failed"/ ? $0 : ""; sub(/.* testName="/, "", name); sub(/".*/, "", name) }
-    name != "" && /<Message>/ { print "failed: " name; lines = 6 }
-    lines > 0 { sub(/.*<Message>/, ""); end = sub(/<\/Message>.*/, ""); print "  " $0; lines = end ? 0 : lines - 1 }
+    name != "" && /<Message>/ { print "failed: " name; inside = 1; count = 0 }
+    inside {
+      sub(/.*<Message>/, ""); inside = !sub(/<\/Message>.*/, ""); line[++count] = $0
+      if (inside) next
+      for (i = 1; i <= count; i++) {
+        if (count > 20 && i == 7) { print "  ..."; i = count - 12 }
+        print "  " line[i]
+      }
+    }
   ' "$1" | sed 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&#xD;//g; s/&amp;/\&/g'
 }
 

@@ -13,6 +13,7 @@ public sealed class SecretTests(TwoHosts hosts) : TwoHostsTests(hosts)
         await lab.RunAsync(
             "host1",
             """
+            touch /run/begun
             setsid bash -c 'while [ ! -e /run/sampled ]; do
               for file in /proc/[0-9]*/cmdline; do mapfile -d "" -t words 2>/dev/null <$file; echo "${words[@]}"; done
             done >/run/command-lines 2>/dev/null' </dev/null >/dev/null 2>&1 &
@@ -27,8 +28,9 @@ public sealed class SecretTests(TwoHosts hosts) : TwoHostsTests(hosts)
             ovsdb-client dump >/run/database
             grep -c 'weft apply --yes' /run/command-lines
             key=$(cat /etc/weft/psk)
-            grep -rlF -D skip -e "$key" /etc/weft /etc/swanctl /etc/ipsec.* /etc/strongswan.d /run /var/log /var/lib/openvswitch /tmp || true
-            rm -f /run/sampled /run/command-lines /run/database
+            grep -rlF -D skip -e "$key" /etc/weft /etc/swanctl /etc/ipsec.* /etc/strongswan.d /run /var/log /var/lib/openvswitch || true
+            find /tmp -type f -newer /run/begun -exec grep -lF -e "$key" {} +
+            rm -f /run/begun /run/sampled /run/command-lines /run/database
             """
         );
         var lines = found.Trim().Split('\n');

@@ -8,7 +8,7 @@ public sealed class ConcurrencyTests
     public async Task Transactions_started_without_waiting_are_carried_out_in_order()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
-        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
         await using var replica = await client.MonitorAsync(
             TestSchema.Database,
             MonitorSpec.Everything,
@@ -47,7 +47,7 @@ public sealed class ConcurrencyTests
     public async Task Many_threads_share_one_client()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
-        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
         await Parallel.ForEachAsync(
             Enumerable.Range(0, 1000),
             Token,
@@ -71,7 +71,7 @@ public sealed class ConcurrencyTests
     public async Task A_canceled_transaction_is_canceled_on_the_server_too()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
-        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
         using var cancel = CancellationTokenSource.CreateLinkedTokenSource(Token);
         var waiting = client.TransactAsync(
             TestSchema.Database,

@@ -13,6 +13,13 @@ internal sealed class OvsdbServer : IAsyncDisposable
     /// <summary>A generous limit for anything that takes milliseconds on an idle machine.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
+    /// <summary>
+    /// For a test that the probe is no part of: on a busy machine a server may well be kept from answering for as long as a
+    /// probe waits.
+    /// </summary>
+    public OvsdbClientOptions WithoutProbes =>
+        new() { Remotes = Weft.Ovsdb.Remote.ParseList(Remote), ProbeInterval = TimeSpan.Zero };
+
     private readonly string _directory;
     private readonly List<string> _remotes;
     private readonly List<string> _arguments;

@@ -327,7 +327,7 @@ public sealed class ReconnectTests
     public async Task Disposing_fails_what_waits_and_what_comes_after()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
-        var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
         var replica = await client.MonitorAsync(TestSchema.Database, MonitorSpec.Everything, Token);
         var waiting = replica.WaitAsync(static _ => false, Token);
         var changes = replica.ChangesAsync(replica.Snapshot, Token).GetAsyncEnumerator(Token);

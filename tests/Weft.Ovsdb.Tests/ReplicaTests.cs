@@ -10,7 +10,7 @@ public sealed class ReplicaTests
     public async Task A_replica_holds_the_tables_and_columns_asked_for()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
-        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
         var spec = MonitorSpec.Of(TableMonitor.Of("thing", "name", "number"));
         await using var replica = await client.MonitorAsync(TestSchema.Database, spec, Token);
         await InsertAsync(client, "a", 1);
@@ -31,7 +31,7 @@ public sealed class ReplicaTests
     public async Task What_cannot_be_replicated_is_refused_by_name()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
-        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
         await Refused("nope", MonitorSpec.Everything, ErrorNames.UnknownDatabase);
         await Refused("test", MonitorSpec.Of(TableMonitor.Of("nope")), ErrorNames.UnknownTable);
         await Refused(
@@ -135,7 +135,7 @@ public sealed class ReplicaTests
     public async Task A_waiter_sees_also_what_holds_for_an_instant_only()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
-        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
         await using var replica = await client.MonitorAsync(
             TestSchema.Database,
             MonitorSpec.Everything,

@@ -8,7 +8,7 @@ public sealed class SchemaTests
     public async Task A_schema_is_read_with_all_it_says()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
-        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
         Assert.Equal(
             ["_Server", "test"],
             (await client.ListDatabasesAsync(Token)).Order(StringComparer.Ordinal)
@@ -51,7 +51,7 @@ public sealed class SchemaTests
         await using var server = await OvsdbServer.StartAsync(
             await File.ReadAllTextAsync(Path, Token)
         );
-        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
         var schema = await client.GetSchemaAsync("Open_vSwitch", Token);
         Assert.Equal(
             (1L, 4095L),
@@ -95,7 +95,7 @@ public sealed class SchemaTests
     public async Task An_unknown_database_is_the_servers_to_refuse()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
-        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
         var error = await Assert.ThrowsAsync<OvsdbRemoteException>(() =>
             client.GetSchemaAsync("nope", Token)
         );

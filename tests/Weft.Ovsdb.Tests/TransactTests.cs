@@ -8,7 +8,7 @@ public sealed class TransactTests
     public async Task Every_operation_of_the_rfc_works()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
-        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
         await using var _ = await client.LockAsync("mine", Token);
 
         var uuid = Guid.NewGuid();
@@ -89,7 +89,7 @@ public sealed class TransactTests
     public async Task A_replica_has_what_its_clients_transaction_changed()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
-        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
         await using var replica = await client.MonitorAsync(
             TestSchema.Database,
             MonitorSpec.Everything,

@@ -10,7 +10,7 @@ public sealed class TransactionErrorTests
     public async Task Errors_keep_the_servers_words_and_say_which_operation_failed()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
-        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
 
         Operation thing = new Insert("thing", new Row { ["name"] = "a" }) { UuidName = "a" };
         var twice = await FailAsync(client, thing, thing);
@@ -82,7 +82,7 @@ public sealed class TransactionErrorTests
     public async Task What_only_the_commit_finds_is_an_error_of_no_operation()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
-        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
         var dangling = await FailAsync(
             client,
             new Insert("thing", new Row { ["parts"] = Guid.NewGuid() })
@@ -133,7 +133,7 @@ public sealed class TransactionErrorTests
     public async Task Raw_calls_give_the_result_as_the_server_sent_it()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
-        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
         using var parameters = JsonDocument.Parse("""["test",{"op":"abort"}]""");
         var result = await client.CallAsync("transact", parameters.RootElement, Token);
         Assert.Equal("aborted", result[0].GetProperty("error").GetString());

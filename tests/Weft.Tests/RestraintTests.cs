@@ -96,6 +96,35 @@ public sealed class RestraintTests
         Assert.True(carried.IsApplicable);
     }
 
+    [Fact]
+    public void What_is_stale_and_could_not_be_removed_is_due_when_it_is_tried_again()
+    {
+        Now(Stale);
+        clock.Advance(Restraint.SecondLook);
+        Assert.Equal([Stale], Now(Stale));
+        restraint.Failed([Stale.Name], "it is busy");
+        var again = clock.GetUtcNow() + TimeSpan.FromSeconds(1);
+
+        Assert.Empty(Now(Stale));
+        Assert.Equal(again, restraint.Due);
+        clock.Advance(TimeSpan.FromMilliseconds(10));
+        Assert.Empty(Now(Stale));
+        Assert.Equal(again, restraint.Due);
+    }
+
+    [Fact]
+    public void What_a_conflict_keeps_from_being_done_waits_for_the_conflict_and_not_for_time()
+    {
+        Now(Stale);
+        restraint.Failed([Wanted.Name], "it is gone");
+        clock.Advance(TimeSpan.FromSeconds(2));
+        var conflict = new Conflict("tun-host2", "port 'tun-host2' is in bridge 'br-x' already");
+
+        Assert.Empty(restraint.Apply(PlanOf([Stale, Wanted], conflict), isNewFile: false).Changes);
+
+        Assert.Null(restraint.Due);
+    }
+
     private IEnumerable<Change> Now(params Change[] changes) => Now(isNewFile: false, changes);
 
     private IEnumerable<Change> Now(bool isNewFile, params Change[] changes) =>

@@ -137,6 +137,11 @@ internal sealed class EngineSocket : IDisposable
         CancellationToken cancellationToken
     )
     {
+        // Most hosts have one engine of five: an exception for each of the others would cost more than the rest of a round.
+        if (!paths.Any(File.Exists))
+        {
+            return null;
+        }
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(most);
         try

@@ -87,7 +87,7 @@ internal sealed class LinkBatchException(
     string message,
     LinkCommand? failed,
     Exception? inner = null
-) : Exception(message, inner)
+) : HostException(message, inner)
 {
     /// <summary>The command that failed; null where nobody knows.</summary>
     public LinkCommand? Failed { get; } = failed;

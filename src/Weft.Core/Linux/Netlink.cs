@@ -28,8 +28,12 @@ internal static class Netlink
     // NLA_F_NESTED and NLA_F_NET_BYTEORDER.
     private const ushort AttributeKind = 0x3FFF;
 
-    // More than the kernel puts into one message of a dump (NLMSG_GOODSIZE or 32 KiB, af_netlink.c).
-    private const int BufferBytes = 128 * 1024;
+    // More than the kernel puts into one part of a dump (NLMSG_GOODSIZE or 32 KiB, af_netlink.c), and little enough for a stack.
+    private const int BufferBytes = 64 * 1024;
+
+    // MSG_TRUNC: what was cut off is told by the length. EMSGSIZE.
+    private const int WholeLength = 0x20;
+    private const int MessageTooLong = 90;
 
     /// <summary>Is given the kind and the body of one message.</summary>
     public delegate void Take(ushort kind, ReadOnlySpan<byte> body);
@@ -56,17 +60,6 @@ internal static class Netlink
         {
             begin();
         } while (!TryDump(protocol, asked, question, take));
-    }
-
-    /// <summary>Goes through the messages of what was received.</summary>
-    public static void ForEachMessage(ReadOnlySpan<byte> received, Take take)
-    {
-        while (received.Length >= HeaderBytes)
-        {
-            var length = (int)MemoryMarshal.Read<uint>(received);
-            take(MemoryMarshal.Read<ushort>(received[4..]), received[HeaderBytes..length]);
-            received = received[Math.Min(Align(length), received.Length)..];
-        }
     }
 
     /// <summary>Goes through the attributes behind a message's structure, or inside another attribute.</summary>
@@ -106,32 +99,72 @@ internal static class Netlink
         MemoryMarshal.Write(request.AsSpan(6), RequestDump);
         question.CopyTo(request.AsSpan(HeaderBytes));
         Check(Libc.Send(socket, request, (nuint)request.Length, 0));
-        var buffer = new byte[BufferBytes];
+        Span<byte> buffer = stackalloc byte[BufferBytes];
         var isWhole = true;
         while (true)
         {
-            var received = Check(Libc.Receive(socket, buffer, (nuint)buffer.Length, 0));
-            var rest = buffer.AsSpan(0, (int)received);
-            while (rest.Length >= HeaderBytes)
+            var received = (int)Check(Libc.Receive(socket, buffer, BufferBytes, WholeLength));
+            if (received > BufferBytes)
             {
-                var length = (int)MemoryMarshal.Read<uint>(rest);
-                var kind = MemoryMarshal.Read<ushort>(rest[4..]);
-                isWhole &= (MemoryMarshal.Read<ushort>(rest[6..]) & DumpInterrupted) == 0;
-                var body = rest[HeaderBytes..length];
-                switch (kind)
+                throw new Win32Exception(MessageTooLong);
+            }
+            foreach (var message in new NetlinkMessages(buffer[..received]))
+            {
+                isWhole &= (message.Flags & DumpInterrupted) == 0;
+                switch (message.Kind)
                 {
                     case Done:
                         return isWhole;
                     case Error:
-                        throw new Win32Exception(-MemoryMarshal.Read<int>(body));
+                        throw new Win32Exception(-MemoryMarshal.Read<int>(message.Body));
                     default:
-                        take(kind, body);
+                        take(message.Kind, message.Body);
                         break;
                 }
-                rest = rest[Math.Min(Align(length), rest.Length)..];
             }
         }
     }
 
-    private static int Align(int length) => (length + 3) & ~3;
+    /// <summary>The length of what stands in a field that is filled up to whole words (NLMSG_ALIGN).</summary>
+    public static int Align(int length) => (length + 3) & ~3;
+}
+
+/// <summary>One message of the kernel.</summary>
+/// <param name="kind">What it is about.</param>
+/// <param name="flags">What is to be said of it.</param>
+/// <param name="body">What is behind its header.</param>
+internal readonly ref struct NetlinkMessage(ushort kind, ushort flags, ReadOnlySpan<byte> body)
+{
+    public ushort Kind { get; } = kind;
+
+    public ushort Flags { get; } = flags;
+
+    public ReadOnlySpan<byte> Body { get; } = body;
+}
+
+/// <summary>Goes through the messages of what was received.</summary>
+/// <param name="received">What was received.</param>
+internal ref struct NetlinkMessages(ReadOnlySpan<byte> received)
+{
+    private ReadOnlySpan<byte> rest = received;
+
+    public NetlinkMessage Current { get; private set; }
+
+    public readonly NetlinkMessages GetEnumerator() => this;
+
+    public bool MoveNext()
+    {
+        if (rest.Length < Netlink.HeaderBytes)
+        {
+            return false;
+        }
+        var length = (int)MemoryMarshal.Read<uint>(rest);
+        Current = new NetlinkMessage(
+            MemoryMarshal.Read<ushort>(rest[4..]),
+            MemoryMarshal.Read<ushort>(rest[6..]),
+            rest[Netlink.HeaderBytes..length]
+        );
+        rest = rest[Math.Min(Netlink.Align(length), rest.Length)..];
+        return true;
+    }
 }

@@ -107,14 +107,13 @@ public static class LinkWatch
                 }
                 var space = NamespaceIn(new(control, (int)header.ControlLength));
                 var isNews = false;
-                Netlink.ForEachMessage(
-                    buffer.AsSpan(0, (int)received),
+                foreach (var message in new NetlinkMessages(buffer.AsSpan(0, (int)received)))
+                {
                     // What a bridge tells of its ports' states is no change of a link, and the host's own routes are not Weft's business.
-                    (kind, body) =>
-                        isNews |= kind is NewRoute or RouteGone
-                            ? space is not null
-                            : body[0] != BridgeFamily
-                );
+                    isNews |= message.Kind is NewRoute or RouteGone
+                        ? space is not null
+                        : message.Body[0] != BridgeFamily;
+                }
                 if (isNews)
                 {
                     changed(new LinkEvent(space, IsOverrun: false));

@@ -23,8 +23,10 @@ public sealed class LocalHost : IAsyncDisposable
     // Filled while links are read and the lock is asked for: nothing here waits for anything that it does not need.
     private readonly Task<Replica> replica;
 
+    private readonly Lock strongSwanLock = new();
+
     // Asked for with the first observation. Most hosts have no strongSwan, which its absent socket says at once.
-    private Task<ViciClient?>? strongSwan;
+    private Task<ViciClient?> strongSwan = Task.FromResult<ViciClient?>(null);
     private SafeFileHandle? linksLock;
     private OvsdbLock? switchLock;
 
@@ -112,7 +114,6 @@ public sealed class LocalHost : IAsyncDisposable
             && TimeProvider.System.GetElapsedTime(started) < patience
         )
         {
-            strongSwan = null;
             await Task.Delay(StartPause, cancellationToken);
         }
     }
@@ -216,19 +217,6 @@ public sealed class LocalHost : IAsyncDisposable
             ? $"Open vSwitch's database does not answer since {state.Since:u}: {state.Reason}; see `systemctl status openvswitch-switch`"
             : null;
 
-    /// <summary>Forgets a strongSwan that went away, so that the one that is started next is found.</summary>
-    public async Task ForgetStrongSwanAsync()
-    {
-        if (strongSwan is { } asked)
-        {
-            strongSwan = null;
-            if (await asked is { } daemon)
-            {
-                await daemon.DisposeAsync();
-            }
-        }
-    }
-
     /// <summary>Reads the host.</summary>
     /// <param name="interest">Which containers to look into.</param>
     /// <param name="credentials">Where to look for what the host proves who it is with; null where its tunnels are not encrypted.</param>
@@ -276,10 +264,21 @@ public sealed class LocalHost : IAsyncDisposable
             HasIpv6 = Directory.Exists("/proc/sys/net/ipv6"),
         };
 
-    /// <summary>The host's strongSwan; null where it does not run.</summary>
+    /// <summary>
+    /// The host's strongSwan; null where it does not run. All who ask share one connection; where it has ended, or there was
+    /// none, the one that was started since is found.
+    /// </summary>
     public Task<ViciClient?> StrongSwanAsync(CancellationToken cancellationToken)
     {
-        return strongSwan ??= ConnectAsync();
+        lock (strongSwanLock)
+        {
+            return
+                strongSwan
+                    is { IsCompleted: false }
+                        or { IsCompletedSuccessfully: true, Result.Closed.IsCompleted: false }
+                ? strongSwan
+                : strongSwan = ConnectAsync();
+        }
 
         async Task<ViciClient?> ConnectAsync()
         {
@@ -361,7 +360,8 @@ public sealed class LocalHost : IAsyncDisposable
     {
         // The client ends its replicas with it, and fails one that has not begun; whoever needed that one has heard.
         await client.DisposeAsync();
-        if (strongSwan is not null && await strongSwan is { } daemon)
+        await ((Task)strongSwan).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (strongSwan is { IsCompletedSuccessfully: true, Result: { } daemon })
         {
             await daemon.DisposeAsync();
         }

@@ -249,7 +249,6 @@ internal sealed class AgentLoop(
             }
             try
             {
-                await host.ForgetStrongSwanAsync();
                 await Task.Delay(EnginePause, clock, cancellationToken);
             }
             catch (OperationCanceledException)

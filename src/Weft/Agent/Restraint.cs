@@ -24,14 +24,23 @@ internal sealed class Restraint(TimeProvider clock)
 
     private readonly Dictionary<(string What, string Name), DateTimeOffset> held = [];
     private readonly Dictionary<string, Failure> failures = new(StringComparer.Ordinal);
+    private DateTimeOffset lastLook;
 
     /// <summary>What failed and is tried again later.</summary>
     public IReadOnlyDictionary<string, Failure> Failures => failures;
 
-    /// <summary>When there is something to look at again, if there is.</summary>
+    /// <summary>
+    /// When something is to be looked at again for no other reason than that time has passed; null where nothing is. What could
+    /// have been done at the last look, and was not for another reason, waits for that reason to change.
+    /// </summary>
     public DateTimeOffset? Due =>
-        held
-            .Values.Concat(failures.Values.Select(failure => failure.Until))
+        held.Select(pair =>
+                failures.TryGetValue(pair.Key.Name, out var failure) && failure.Until > pair.Value
+                    ? failure.Until
+                    : pair.Value
+            )
+            .Concat(failures.Values.Select(failure => failure.Until))
+            .Where(due => due > lastLook)
             .Order()
             .Cast<DateTimeOffset?>()
             .FirstOrDefault();
@@ -41,7 +50,7 @@ internal sealed class Restraint(TimeProvider clock)
     /// <param name="isNewFile">Whether the overlay file has just changed: what it left out is not missing by accident.</param>
     public Plan Apply(Plan plan, bool isNewFile)
     {
-        var now = clock.GetUtcNow();
+        var now = lastLook = clock.GetUtcNow();
         var names = plan.Changes.Select(change => change.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var healed in failures.Keys.Where(name => !names.Contains(name)).ToList())
         {
