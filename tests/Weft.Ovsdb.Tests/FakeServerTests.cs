@@ -58,13 +58,13 @@ public sealed class FakeServerTests
         await using var client = await OvsdbClient.ConnectAsync(options, Token);
         for (var i = 1; i <= 10; i++)
         {
+            // Its reply comes after those to what was sent before, to the client's greeting or the last echo: a sign
+            // of life that came while time moves on would rightly put the probe off.
+            await client.ListDatabasesAsync(Token);
             time.Advance(options.ProbeInterval);
             await server
                 .Methods.WaitAsync(m => m.Count(static x => x == "echo") >= i, Token)
                 .WaitAsync(OvsdbServer.Patience, Token);
-
-            // The reply to a request that is sent after the echo comes after the reply to the echo.
-            await client.ListDatabasesAsync(Token);
         }
 
         Assert.Equal(1, server.Connections);
