@@ -127,7 +127,7 @@ public sealed class CommandLineTests
             TwoHosts,
             "plan",
             "--bare",
-            "--host",
+            "--as",
             "south",
             "--json",
             "--exit-code"
@@ -146,7 +146,7 @@ public sealed class CommandLineTests
         var result = await WeftProgram.RunOnAsync(TwoHosts, "apply", "--yes");
         Assert.Equal(ExitCode.Usage, result.ExitCode);
         Assert.Contains("north, south", result.Errors, StringComparison.Ordinal);
-        Assert.Contains("--host", result.Errors, StringComparison.Ordinal);
+        Assert.Contains("--as", result.Errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -156,7 +156,7 @@ public sealed class CommandLineTests
             TwoHosts,
             "apply",
             "--yes",
-            "--host",
+            "--as",
             "north",
             "--db",
             "unix:/nonexistent/db.sock"

@@ -113,5 +113,5 @@ public sealed class ExportTests
     }
 
     private static Task<Core.Linux.ToolResult> ExportAsync(string format, params string[] more) =>
-        WeftProgram.RunOnAsync(Overlay, ["export", format, "--host", "north", .. more]);
+        WeftProgram.RunOnAsync(Overlay, ["export", format, "--as", "north", .. more]);
 }

@@ -95,7 +95,7 @@ public sealed class InstallTests : IDisposable
 
     [Theory]
     [InlineData("hosts: { north: 192.0.2.1 }", "", "name")]
-    [InlineData(Plain, "--host east", "north, south")]
+    [InlineData(Plain, "--as east", "north, south")]
     [InlineData(Plain, "--root relative", "relative")]
     [InlineData(null, "", "etc/weft/overlay.yaml")]
     public async Task What_is_wrong_is_named_and_nothing_is_put(
@@ -156,7 +156,7 @@ public sealed class InstallTests : IDisposable
         {
             Assert.Skip("this machine has no systemd-analyze");
         }
-        await InstallAsync(Encrypted, "--host", "north");
+        await InstallAsync(Encrypted, "--as", "north");
         string[] units = [.. HostFiles.Services];
         var verified = await RunAsync(["systemd-analyze", "verify", .. units.Select(Unit)]);
         // What is on this machine besides is not this test's business.
@@ -175,7 +175,7 @@ public sealed class InstallTests : IDisposable
             ]);
             Assert.True(rated.ExitCode == 0, rated.Output);
             Assert.Contains(
-                " --host north\n",
+                " --as north\n",
                 await ReadAsync($"etc/systemd/system/{unit}"),
                 StringComparison.Ordinal
             );

@@ -206,7 +206,7 @@ internal static class AddressesCommand
 internal sealed class AddressOptions
 {
     private readonly Argument<string?> file = CommonOptions.File();
-    private readonly Option<string?> host = CommonOptions.Host();
+    private readonly Option<string?> host = CommonOptions.As();
     private readonly Option<string> state = new("--state-dir")
     {
         Description = "Where this host keeps which addresses it gave to whom.",

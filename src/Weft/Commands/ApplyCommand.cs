@@ -33,7 +33,7 @@ internal static class ApplyCommand
             ("weft apply overlay.yaml", "show the plan and ask"),
             ("weft apply --yes overlay.yaml", "do not ask"),
             (
-                "weft apply --host host1 overlay.yaml",
+                "weft apply --as host1 overlay.yaml",
                 "where the hostname is not the one in the file"
             ),
             ("weft apply --boot", "restore what a reboot took")

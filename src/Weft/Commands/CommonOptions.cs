@@ -30,8 +30,8 @@ internal static class CommonOptions
     }
 
     /// <summary>Which of the overlay's hosts.</summary>
-    public static Option<string?> Host() =>
-        new("--host")
+    public static Option<string?> As() =>
+        new("--as")
         {
             Description =
                 "Which of the overlay's hosts this machine is; if not given: its hostname.",

@@ -17,7 +17,7 @@ internal static class ExportCommand
         var format = new Argument<string>("FORMAT") { Description = $"{Ifupdown} or {Networkd}." };
         format.AcceptOnlyFromAmong(Ifupdown, Networkd);
         var file = CommonOptions.File();
-        var host = CommonOptions.Host();
+        var host = CommonOptions.As();
         var directory = new Option<string?>("--directory", "-d")
         {
             Description = "Write files into this directory, which must be there.",
@@ -35,7 +35,7 @@ internal static class ExportCommand
                     "bridges that are there before anything of Weft's runs"
                 ),
                 ("weft export systemd-networkd -d /etc/systemd/network", "the same"),
-                ("weft export ifupdown --host host1 overlay.yaml", "print it"),
+                ("weft export ifupdown --as host1 overlay.yaml", "print it"),
             ],
         };
         command.AddAll(format, file, host, directory);

@@ -14,7 +14,7 @@ internal static class GuardCommand
     public static Command Create()
     {
         var file = CommonOptions.File();
-        var host = CommonOptions.Host();
+        var host = CommonOptions.As();
         var command = new WeftCommand(
             "guard",
             "Put up the guard that lets nothing cross in plaintext, before Open vSwitch is started."
@@ -23,7 +23,7 @@ internal static class GuardCommand
             Examples =
             [
                 ("weft guard", "what weft-guard.service does at boot"),
-                ("weft guard --host host1 overlay.yaml", "needs no Open vSwitch and no strongSwan"),
+                ("weft guard --as host1 overlay.yaml", "needs no Open vSwitch and no strongSwan"),
             ],
         };
         command.AddAll(file, host);

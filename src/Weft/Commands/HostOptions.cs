@@ -12,7 +12,7 @@ internal sealed class HostOptions
     private readonly Option<DatapathChoice?> datapath = CommonOptions.Datapath();
 
     /// <summary>Which of the overlay's hosts this machine is.</summary>
-    public Option<string?> Host { get; } = CommonOptions.Host();
+    public Option<string?> Host { get; } = CommonOptions.As();
 
     /// <summary>All of them, with a command's own options after those that are used most.</summary>
     public IEnumerable<Symbol> With(params IEnumerable<Symbol> own) =>

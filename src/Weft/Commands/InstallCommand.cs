@@ -22,7 +22,7 @@ internal static partial class InstallCommand
                 $"The overlay file, which is copied to {HostFiles.Overlay}; if not given: the one that is there.",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var host = CommonOptions.Host();
+        var host = CommonOptions.As();
         var prefix = new Option<string>("--prefix")
         {
             Description = "The program goes to DIRECTORY/bin/weft.",
@@ -48,7 +48,7 @@ internal static partial class InstallCommand
                 ("weft install overlay.yaml", "this host restores the overlay when it boots"),
                 ("weft install", "again, after an update of weft or of the file"),
                 (
-                    "weft install --root /tmp/image --host host1 overlay.yaml",
+                    "weft install --root /tmp/image --as host1 overlay.yaml",
                     "into a file system that is not running"
                 ),
             ],

@@ -73,7 +73,7 @@ internal static class OverlayLoader
         FindHost(overlay, named)
         ?? throw new UsageException(
             $"this machine is called '{Environment.MachineName}', and overlay '{overlay.Name}' has no such host: "
-                + $"it has {Names(overlay)}. Run weft on one of them, or say which one this is with --host"
+                + $"it has {Names(overlay)}. Run weft on one of them, or say which one this is with --as"
         );
 
     private static string Names(Overlay overlay)

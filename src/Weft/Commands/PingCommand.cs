@@ -23,7 +23,7 @@ internal static class PingCommand
             HelpName = "NAME",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var host = CommonOptions.Host();
+        var host = CommonOptions.As();
         var engine = CommonOptions.Engine();
         var size = new Option<int?>("--size")
         {

@@ -27,7 +27,7 @@ internal static class PlanCommand
         var bare = new Option<bool>("--bare")
         {
             Description =
-                "Plan for fresh hosts without reading this machine: all of the overlay's, or the one of --host.",
+                "Plan for fresh hosts without reading this machine: all of the overlay's, or the one of --as.",
         };
         var command = new WeftCommand(
             "plan",

@@ -56,7 +56,7 @@ internal static class RotateCommand
             Examples =
             [
                 ($"weft rotate {name} new.psk", "of the overlay file in its usual place"),
-                ($"weft rotate {name} new.psk overlay.yaml --host host1", "of this one"),
+                ($"weft rotate {name} new.psk overlay.yaml --as host1", "of this one"),
             ],
         };
         command.AddAll([key, .. options.With(timeout)]);

@@ -56,7 +56,7 @@ internal static class HostFiles
             var text = Resource
                 .Text(service)
                 .Replace("@PROGRAM@", program, StringComparison.Ordinal)
-                .Replace("@HOST@", host is null ? "" : $" --host {host}", StringComparison.Ordinal);
+                .Replace("@HOST@", host is null ? "" : $" --as {host}", StringComparison.Ordinal);
             yield return new($"{Units}/{service}", Encoding.UTF8.GetBytes(text), ReadByAll);
         }
         if (overlay.Tunnels.Ipsec is not null)
