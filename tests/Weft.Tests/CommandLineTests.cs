@@ -26,6 +26,7 @@ public sealed class CommandLineTests
     [InlineData("uninstall")]
     [InlineData("export")]
     [InlineData("completion")]
+    [InlineData("agent")]
     public async Task Help_of_a_command_ends_with_examples_that_name_it(string command)
     {
         var result = await WeftProgram.RunAsync(command, "--help");

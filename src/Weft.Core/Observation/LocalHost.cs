@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 using Weft.Core.Engines;
 using Weft.Core.Ipsec;
@@ -207,6 +208,27 @@ public sealed class LocalHost : IAsyncDisposable
                 await rows.WaitForStateAsync(state => state.IsLive, cancellationToken);
                 changed("the switch's database is back");
             }
+        }
+    }
+
+    /// <summary>
+    /// What has crossed the switch's interfaces, by name: now, and each time that ovs-vswitchd has counted anew, which is
+    /// every 5 seconds unless it was told otherwise. The counters are replicated for as long as somebody wants to know.
+    /// </summary>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="OvsdbException">The database does not answer.</exception>
+    public async IAsyncEnumerable<ImmutableDictionary<string, SwitchTraffic>> WatchTrafficAsync(
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
+    {
+        await using var counters = await client.MonitorAsync(
+            SwitchReader.Database,
+            SwitchTraffic.Columns,
+            cancellationToken
+        );
+        await foreach (var change in counters.ChangesAsync(Snapshot.Empty, cancellationToken))
+        {
+            yield return SwitchTraffic.Read(change.Snapshot);
         }
     }
 
