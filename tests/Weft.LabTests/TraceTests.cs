@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Weft.Core.Linux;
-using Weft.Health;
 using Weft.Tracing;
 using Xunit.Sdk;
 

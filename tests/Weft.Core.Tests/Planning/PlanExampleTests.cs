@@ -194,6 +194,21 @@ public sealed class PlanExampleTests
     }
 
     [Fact]
+    public void An_underlay_link_that_is_down_is_a_notice()
+    {
+        var host = TwoHosts.Bare();
+        Foreign.AddLink(host, "eth0");
+        host.Shell("ip addr add 192.0.2.1/24 dev eth0");
+        host.Shell("ip link set dev eth0 down");
+        Assert.Equal(
+            [
+                "eth0 is down, by which underlay address 192.0.2.1 reaches the others: `ip link set eth0 up`",
+            ],
+            host.PlanFor(TwoHosts.Intent()).Notices
+        );
+    }
+
+    [Fact]
     public void A_userspace_datapath_whose_underlay_is_in_no_userspace_bridge_is_a_notice()
     {
         var host = TwoHosts.Bare(kernelDatapath: false);
@@ -209,6 +224,7 @@ public sealed class PlanExampleTests
         host.Shell("ip addr del 192.0.2.1/24 dev eth0");
         host.Shell("ovs-vsctl add-br br-phy -- set bridge br-phy datapath_type=netdev");
         host.Shell("ip addr add 192.0.2.1/24 dev br-phy");
+        host.Shell("ip link set dev br-phy up");
         Assert.Empty(host.PlanFor(intent).Notices);
     }
 
