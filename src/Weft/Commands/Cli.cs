@@ -38,6 +38,7 @@ internal static class Cli
             GuardCommand.Create(),
             InstallCommand.Create(),
             UninstallCommand.Create(),
+            ImportCommand.Create(),
             ExportCommand.Create(),
             PkiCommand.Create(),
             RotateCommand.Create(),
