@@ -27,8 +27,11 @@ public sealed class AdoptionTests
 
         Assert.Equal(
             ["cont-mgmnt0", "eth1 in wallabag", "gre0", "host-mgmnt0", "ovsbr0"],
-            plan.Conflicts.Select(conflict => conflict.Message.Split('\'')[1] is var named
-                && named == "wallabag" ? "eth1 in wallabag" : named)
+            plan.Conflicts.Select(conflict =>
+                    conflict.Message.Split('\'')[1] is var named && named == "wallabag"
+                        ? "eth1 in wallabag"
+                        : named
+                )
                 .Distinct()
                 .Order(StringComparer.Ordinal)
         );
@@ -75,7 +78,9 @@ public sealed class AdoptionTests
         Assert.True(HostStatus.Of(intent, host.Observe()).IsHealthy);
         Assert.Contains(
             HostStatus.Of(intent, host.Observe()).Items,
-            item => item.Kind == "tunnel" && item.Intended.EndsWith("port gre0", StringComparison.Ordinal)
+            item =>
+                item.Kind == "tunnel"
+                && item.Intended.EndsWith("port gre0", StringComparison.Ordinal)
         );
         // Asking once more takes nothing else.
         Assert.Empty(host.PlanFor(Fit(host, adopt: true)).Changes);
@@ -135,7 +140,10 @@ public sealed class AdoptionTests
     [InlineData("ip link set dev veth0 nomaster", "container 'wallabag'")]
     [InlineData("ovs-vsctl set interface gre0 options:key=5", "port 'gre0'")]
     [InlineData("ovs-vsctl set interface gre0 type=vxlan", "port 'gre0'")]
-    public void What_is_of_another_kind_or_elsewhere_is_refused_in_words(string command, string named)
+    public void What_is_of_another_kind_or_elsewhere_is_refused_in_words(
+        string command,
+        string named
+    )
     {
         var host = ByHand.Host1();
         host.Shell(command);
@@ -175,7 +183,10 @@ public sealed class AdoptionTests
                     var plan = host.PlanFor(Adoption.Fit(intent, host.Observe(), adopt: true));
 
                     Assert.Empty(plan.Conflicts);
-                    Assert.All(plan.Changes, change => Assert.Equal(ChangeAction.Set, change.Action));
+                    Assert.All(
+                        plan.Changes,
+                        change => Assert.Equal(ChangeAction.Set, change.Action)
+                    );
                     var before = Identities(host);
                     host.Apply(Adoption.Fit(intent, host.Observe(), adopt: true));
                     Assert.Equal(before, Identities(host));
@@ -256,8 +267,8 @@ public sealed class AdoptionTests
                 link with
                 {
                     Alias = null,
-                    // Inside containers the file says it; elsewhere it is as the kernel made it.
-                    Mac = link.Namespace is null
+                    // Inside containers the file says it, and the switch chooses its own; elsewhere it is as the kernel made it.
+                    Mac = link is { Namespace: null, MadeBy: null }
                         ? MacAddress.Derive("by hand", link.Name)
                         : link.Mac,
                 }

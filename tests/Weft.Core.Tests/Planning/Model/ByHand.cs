@@ -19,7 +19,7 @@ internal static class ByHand
                 Namespace = null,
                 Name = "eth0",
                 Kind = "",
-                Mac = Addressing.MacAddress.Derive("hardware", container),
+                Mac = Core.Addressing.MacAddress.Derive("hardware", container),
                 Up = true,
                 Addresses = [new(System.Net.IPAddress.Parse($"192.0.2.{own}"), 24)],
             }
