@@ -255,7 +255,7 @@ public sealed class OverlayImportTests
                         Described(overlay, overlay.Containers)
                     );
                 },
-                iter: 500
+                iter: 200
             );
 
     /// <summary>What may come of a key.</summary>
@@ -271,13 +271,15 @@ public sealed class OverlayImportTests
         OpenVSwitch,
     }
 
-    private static IEnumerable<string> Described(Overlay overlay, IEnumerable<Container> containers) =>
+    private static IEnumerable<string> Described(
+        Overlay overlay,
+        IEnumerable<Container> containers
+    ) =>
         from container in containers
         from one in container.Attachments
         let vlan = overlay.Networks.Single(network => network.Name == one.Network).Vlan
         let routes = one.Routes.Select(route => $"{route}").Order(StringComparer.Ordinal)
-        let words =
-            $"{container.Name} {vlan} {one.Interface} {string.Join(',', one.Addresses)} {one.To} {one.Mac} {string.Join(',', routes)}"
+        let words = $"{container.Name} {vlan} {one.Interface} {string.Join(',', one.Addresses)} {one.To} {one.Mac} {string.Join(',', routes)}"
         orderby words
         select words;
 

@@ -196,7 +196,7 @@ public sealed class AdoptionTests
                     host.Apply(HostIntent.Nothing("home", RandomOverlay.Host));
                     Assert.Equal(setting.Bare().Describe(), host.Describe());
                 },
-                iter: 500
+                iter: 200
             );
 
     [Fact]
@@ -215,7 +215,7 @@ public sealed class AdoptionTests
                         host.PlanFor(Adoption.Fit(intent, host.Observe(), adopt: true)).Changes
                     );
                 },
-                iter: 300
+                iter: 100
             );
 
     private static HostIntent Fit(ModelHost host, bool adopt, string? file = null) =>

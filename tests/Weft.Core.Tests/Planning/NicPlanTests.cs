@@ -126,10 +126,7 @@ public sealed class NicPlanTests
         var change = Assert.Single(NicsOf(adopting, seen));
 
         Assert.Equal("take over", change.Detail);
-        Assert.Equal(
-            ["lxc config set wallabag user.weft-adopted.eth1 homelab"],
-            change.Commands
-        );
+        Assert.Equal(["lxc config set wallabag user.weft-adopted.eth1 homelab"], change.Commands);
         // Marked, it stays as it is for as long as the container has it.
         var marked = ByHand(
             Attachment.Nic with
@@ -169,7 +166,13 @@ public sealed class NicPlanTests
     public void A_device_elsewhere_is_not_taken_over(string parent, string name)
     {
         var seen = ByHand(
-            Attachment.Nic! with { Mark = null, HostEnd = "veth1234", Parent = parent, Interface = name }
+            Attachment.Nic! with
+            {
+                Mark = null,
+                HostEnd = "veth1234",
+                Parent = parent,
+                Interface = name,
+            }
         );
 
         var plan = Planner.Plan(Adoption.Fit(AtBridge, seen, adopt: true), seen);
