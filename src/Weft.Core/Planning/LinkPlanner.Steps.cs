@@ -99,7 +99,7 @@ internal sealed partial class LinkPlanner
     }
 
     private static Step? Up(string name, Link actual, string? container, string how = "") =>
-        actual.Up ? null : new Step("up", After($"link set dev {name} {how}up", container));
+        actual.Up ? null : new Step("down → up", After($"link set dev {name} {how}up", container));
 
     private static IEnumerable<Step?> Addresses(
         string name,

@@ -32,6 +32,7 @@ internal static class Cli
             StatusCommand.Create(),
             DoctorCommand.Create(),
             PingCommand.Create(),
+            TraceCommand.Create(),
             AddressesCommand.Create(),
             InventoryCommand.Create(),
             DestroyCommand.Create(),

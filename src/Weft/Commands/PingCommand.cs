@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Weft.Core.Overlays;
+using Weft.Fleet;
 using Weft.Labs;
 using Weft.Reachability;
 
@@ -25,12 +26,7 @@ internal static class PingCommand
         };
         var host = CommonOptions.As();
         var engine = CommonOptions.Engine();
-        var size = new Option<int?>("--size")
-        {
-            Description =
-                "The size of the IP packets in bytes, headers and all. Without it two sizes are tried: a small one and the overlay's MTU.",
-            HelpName = "BYTES",
-        };
+        var size = Size();
         var timeout = new Option<double>("--timeout")
         {
             Description =
@@ -59,23 +55,25 @@ internal static class PingCommand
                 var seconds = parsed.GetValue(timeout);
                 Check(parsed.GetValue(size), seconds);
                 Machine.RequireRoot();
-                var report = parsed.GetResult(lab) is not null
-                    ? await LabReachability.AskAsync(
+                var (report, silent) = parsed.GetResult(lab) is not null
+                    ? await InLabAsync(
                         Lab.Open(parsed.GetValue(lab)),
-                        Self.Command,
                         Options(parsed.GetValue(size), seconds),
                         cancellationToken
                     )
-                    : await FromHereAsync(
-                        OverlayLoader.Load(
-                            parsed.GetValue(file),
-                            parsed.GetValue(engine),
-                            datapath: null
+                    : (
+                        await FromHereAsync(
+                            OverlayLoader.Load(
+                                parsed.GetValue(file),
+                                parsed.GetValue(engine),
+                                datapath: null
+                            ),
+                            parsed.GetValue(host),
+                            parsed.GetValue(size),
+                            TimeSpan.FromSeconds(seconds),
+                            cancellationToken
                         ),
-                        parsed.GetValue(host),
-                        parsed.GetValue(size),
-                        TimeSpan.FromSeconds(seconds),
-                        cancellationToken
+                        []
                     );
                 if (parsed.GetValue(json))
                 {
@@ -89,11 +87,36 @@ internal static class PingCommand
                         terminal.Notice(shortage);
                     }
                 }
-                return report.Reachable ? ExitCode.Done : ExitCode.Failed;
+                foreach (var one in silent)
+                {
+                    terminal.Fail(one);
+                }
+                return report.Reachable && silent.Count == 0 ? ExitCode.Done : ExitCode.Failed;
             }
         );
         return command;
     }
+
+    private static Task<(ReachabilityReport, IReadOnlyList<string>)> InLabAsync(
+        Lab lab,
+        string[] options,
+        CancellationToken cancellationToken
+    ) =>
+        FleetReachability.AskAsync(
+            new LabRunner(lab),
+            lab.Record.Overlay,
+            options,
+            cancellationToken: cancellationToken
+        );
+
+    /// <summary>The size of the packets that are sent.</summary>
+    public static Option<int?> Size() =>
+        new("--size")
+        {
+            Description =
+                "The size of the IP packets in bytes, headers and all. Without it two sizes are tried: a small one and the overlay's MTU.",
+            HelpName = "BYTES",
+        };
 
     private static Task<ReachabilityReport> FromHereAsync(
         Overlay overlay,
@@ -110,7 +133,9 @@ internal static class PingCommand
             cancellationToken
         );
 
-    private static void Check(int? size, double seconds)
+    /// <summary>Refuses sizes and times that cannot be.</summary>
+    /// <exception cref="UsageException">One of them cannot be.</exception>
+    public static void Check(int? size, double seconds)
     {
         if (size is < SmallestSize or > LargestSize)
         {
@@ -124,7 +149,8 @@ internal static class PingCommand
         }
     }
 
-    private static string[] Options(int? size, double seconds) =>
+    /// <summary>Sizes and times as other hosts are asked for them.</summary>
+    public static string[] Options(int? size, double seconds) =>
         [
             .. size is { } bytes ? ["--size", $"{bytes}"] : Array.Empty<string>(),
             "--timeout",
