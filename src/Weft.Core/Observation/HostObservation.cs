@@ -181,6 +181,11 @@ public sealed record PortRow
             .Select(row => OwnershipMark.OfRow(row.ExternalIds))
             .FirstOrDefault(mark => mark is not null);
 
+    /// <summary>Whether the overlay whose mark the port carries did not make it, but took it over.</summary>
+    public bool IsAdopted =>
+        ExternalIds.ContainsKey(OwnershipMark.AdoptedKey)
+        || Interfaces.Any(row => row.ExternalIds.ContainsKey(OwnershipMark.AdoptedKey));
+
     /// <summary>The access VLAN.</summary>
     public int? Tag { get; init; }
 

@@ -30,7 +30,7 @@ public sealed record HostStatus(
     public static HostStatus Of(HostIntent intent, HostObservation observation)
     {
         var plan = Planner.Plan(intent, observation);
-        var ownership = new Ownership(intent.Overlay, intent.Host, observation.Switch);
+        var ownership = new Ownership(intent, observation.Switch);
         var certificate = intent.Ipsec is { Credentials: CertificateFiles }
             ? observation.Certificate
             : null;

@@ -11,7 +11,7 @@ public static class Planner
     /// <summary>Works out what has to change on a host.</summary>
     public static Plan Plan(HostIntent intent, HostObservation observation)
     {
-        var ownership = new Ownership(intent.Overlay, intent.Host, observation.Switch);
+        var ownership = new Ownership(intent, observation.Switch);
         var guard = new GuardPlanner(intent, observation, ownership);
         guard.Plan();
         var ipsec = new IpsecPlanner(intent, observation);
@@ -76,7 +76,7 @@ public static class Planner
     public static Plan PlanGuard(HostIntent intent, GuardObservation seen)
     {
         var observation = HostObservation.Bare(kernelDatapath: true) with { Guard = seen };
-        var ownership = new Ownership(intent.Overlay, intent.Host, observation.Switch);
+        var ownership = new Ownership(intent, observation.Switch);
         var guard = new GuardPlanner(
             intent with
             {

@@ -39,6 +39,7 @@ internal static class Cli
             GuardCommand.Create(),
             InstallCommand.Create(),
             UninstallCommand.Create(),
+            ImportCommand.Create(),
             ExportCommand.Create(),
             PkiCommand.Create(),
             RotateCommand.Create(),
