@@ -29,6 +29,13 @@ internal sealed class Browser : IAsyncDisposable
     /// <summary>What the browser has complained of: errors of scripts, refused contents, what could not be loaded.</summary>
     public IReadOnlyCollection<string> Complaints => complaints;
 
+    /// <summary>Skips where none is installed.</summary>
+    public static void Needed() =>
+        Assert.SkipUnless(
+            File.Exists(Program),
+            $"{Program} is missing: install the Debian package chromium"
+        );
+
     /// <summary>Starts it in a host, and opens an address.</summary>
     public static async Task<Browser> OpenAsync(
         OverlayLab lab,

@@ -13,7 +13,7 @@ public sealed partial class PageTests
     [Fact]
     public async Task It_shows_the_overlay_as_it_is_and_as_it_changes()
     {
-        Needs.ABrowser();
+        Browser.Needed();
         await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
         await using var agent = await RunningAgent.StartAsync(lab, "host1", Options);
         await using var browser = await Browser.OpenAsync(lab, "host1", Address);
@@ -97,7 +97,7 @@ public sealed partial class PageTests
     [Fact]
     public async Task It_works_without_sight_without_a_mouse_on_a_phone_and_in_the_dark()
     {
-        Needs.ABrowser();
+        Browser.Needed();
         await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
         await using var agent = await RunningAgent.StartAsync(lab, "host1", Options);
         await using var browser = await Browser.OpenAsync(lab, "host1", Address);
