@@ -300,6 +300,16 @@ public sealed class LocalHost : IAsyncDisposable
     public async Task<SwitchObservation> ReadSwitchAsync() =>
         SwitchReader.Read((await replica).Snapshot);
 
+    /// <summary>Reads what the switch's interfaces have carried, as far as ovs-vswitchd has written it down.</summary>
+    public async Task<SwitchTraffic> ReadTrafficAsync(CancellationToken cancellationToken) =>
+        SwitchTraffic.Read(
+            await client.TransactAsync(
+                SwitchReader.Database,
+                SwitchTraffic.Question,
+                cancellationToken
+            )
+        );
+
     /// <summary>Waits until the switch meets a condition, or for some time.</summary>
     /// <param name="condition">What to wait for; it must be quick.</param>
     /// <param name="patience">How long at most.</param>
