@@ -9,32 +9,48 @@ using Weft.Traffic;
 
 namespace Weft.LabTests;
 
-/// <summary>What watches, measures and reports, on two hosts whose containers reach one another.</summary>
-public sealed class SeeingTests : IAsyncLifetime
+/// <summary>Two hosts whose containers reach one another.</summary>
+public sealed class SeeingLab : IAsyncLifetime
 {
-    private const string Key = "a key that nobody may see in any report";
-
-    private OverlayLab lab = null!;
+    internal OverlayLab Lab { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()
     {
-        lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
-        await lab.AllReachAllAsync();
+        Lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await Lab.AllReachAllAsync();
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (lab is not null)
+        if (Lab is not null)
         {
-            await lab.DisposeAsync();
+            await Lab.DisposeAsync();
         }
     }
+}
+
+/// <summary>What watches, measures and reports; each test leaves the lab as it was.</summary>
+public sealed class SeeingTests(SeeingLab seeing) : IClassFixture<SeeingLab>
+{
+    private const string Key = "a key that nobody may see in any report";
+
+    private readonly OverlayLab lab = seeing.Lab;
 
     [Fact]
     public async Task A_watch_counts_what_is_lost_says_what_fits_and_ends_with_a_summary()
     {
         // A busy machine may lose a second: who waits for longer loses nothing.
-        string[] rounds = ["ping", "--lab", lab.Name, "--watch", "--interval", "0", "--timeout", "20"];
+        string[] rounds =
+        [
+            "ping",
+            "--lab",
+            lab.Name,
+            "--watch",
+            "--interval",
+            "0",
+            "--timeout",
+            "20",
+        ];
         var well = await WeftProgram.RunAsync([.. rounds, "--count", "2"]);
         Assert.True(well.ExitCode == 0, well.Output + well.Errors);
         var lines = well.Output.TrimEnd().Split('\n');
@@ -44,12 +60,23 @@ public sealed class SeeingTests : IAsyncLifetime
         // Two ways in each of two networks, two sizes, two rounds.
         Assert.Contains("16 packets, none lost", lines[2], StringComparison.Ordinal);
 
-        await lab.RunAsync("host2", "ip link set cont-mgmnt0-br mtu 1400; ip link set cont-mgmnt0-sw mtu 1400");
+        await lab.RunAsync(
+            "host2",
+            "ip link set cont-mgmnt0-br mtu 1400; ip link set cont-mgmnt0-sw mtu 1400"
+        );
         var narrow = await WeftProgram.RunAsync(
-            "ping", "--lab", lab.Name, "--watch", "--count", "1", "--json"
+            "ping",
+            "--lab",
+            lab.Name,
+            "--watch",
+            "--count",
+            "1",
+            "--json"
         );
         Assert.Equal(1, narrow.ExitCode);
-        var report = ReachabilityReport.FromJson(Assert.Single(narrow.Output.TrimEnd().Split('\n')));
+        var report = ReachabilityReport.FromJson(
+            Assert.Single(narrow.Output.TrimEnd().Split('\n'))
+        );
         var large = report
             .Results.Where(result => result.Network == "cont-mgmnt0" && result.Size > 84)
             .ToArray();
@@ -59,6 +86,7 @@ public sealed class SeeingTests : IAsyncLifetime
             report.Results.Except(large),
             result => Assert.Equal(Outcome.Reached, result.Outcome)
         );
+        await lab.WeftDoneAsync("host2", "apply", "--yes");
     }
 
     [Fact]
@@ -91,7 +119,8 @@ public sealed class SeeingTests : IAsyncLifetime
     public async Task Top_sees_what_a_container_sends_through_the_tunnel()
     {
         using var pinging = Tool.Start([
-            .. lab.Hosts[0].Enter("wallabag", ["ping", "-q", "-i", "0.02", "-s", "1000", "10.8.2.3"]),
+            .. lab.Hosts[0]
+                .Enter("wallabag", ["ping", "-q", "-i", "0.02", "-s", "1000", "10.8.2.3"]),
         ]);
         try
         {
@@ -154,14 +183,19 @@ public sealed class SeeingTests : IAsyncLifetime
             "host1",
             $"""
             ovs-vsctl add-port ovsbr0 other -- set interface other type=gre options:remote_ip=192.0.2.9 'options:psk="{Key}"'
-            ip xfrm state add src 192.0.2.1 dst 192.0.2.9 proto esp spi 0x100 mode transport enc 'cbc(aes)' 0x{Convert.ToHexString(Encoding.UTF8.GetBytes(Key))[..32]} 2>/dev/null || true
+            ip xfrm state add src 192.0.2.1 dst 192.0.2.9 proto esp spi 0x100 mode transport enc 'cbc(aes)' 0x{Convert.ToHexString(
+                Encoding.UTF8.GetBytes(Key)
+            )[..32]} 2>/dev/null || true
             mkdir -p /var/log/openvswitch; echo 'a log with {Key} in it' >> /var/log/openvswitch/ovs-vswitchd.log
             """
         );
         var result = await lab.WeftAsync("host1", "report", "--out", "/var/report.tar.gz");
         Assert.True(result.ExitCode == 0, result.Output + result.Errors);
         Assert.DoesNotContain(Key, result.Output + result.Errors, StringComparison.Ordinal);
-        var packed = await lab.RunAsync("host1", "stat -c %a /var/report.tar.gz; base64 /var/report.tar.gz");
+        var packed = await lab.RunAsync(
+            "host1",
+            "stat -c %a /var/report.tar.gz; base64 /var/report.tar.gz"
+        );
         Assert.StartsWith("600\n", packed, StringComparison.Ordinal);
         var files = Unpack(Convert.FromBase64String(packed[4..]));
 
@@ -170,7 +204,13 @@ public sealed class SeeingTests : IAsyncLifetime
         foreach (var (name, text) in files)
         {
             foreach (
-                var form in (string[])[Key, hexadecimal, hexadecimal[..32], Convert.ToBase64String(bytes).TrimEnd('=')[..^2]]
+                var form in (string[])
+                    [
+                        Key,
+                        hexadecimal,
+                        hexadecimal[..32],
+                        Convert.ToBase64String(bytes).TrimEnd('=')[..^2],
+                    ]
             )
             {
                 Assert.False(
@@ -181,7 +221,11 @@ public sealed class SeeingTests : IAsyncLifetime
         }
         Assert.Contains("psk: ••••", files["overlay.yaml"], StringComparison.Ordinal);
         Assert.Contains("wallabag", files["overlay.yaml"], StringComparison.Ordinal);
-        Assert.Contains("a log with •••• in it", files["logs/ovs-vswitchd.txt"], StringComparison.Ordinal);
+        Assert.Contains(
+            "a log with •••• in it",
+            files["logs/ovs-vswitchd.txt"],
+            StringComparison.Ordinal
+        );
         Assert.Contains("10.8.2.2", files["containers/wallabag.txt"], StringComparison.Ordinal);
         Assert.Contains("ovsbr0", files["network/links.txt"], StringComparison.Ordinal);
         Assert.Contains("(ovsbr0)", files["switch/ports.txt"], StringComparison.Ordinal);
@@ -191,7 +235,10 @@ public sealed class SeeingTests : IAsyncLifetime
             .EnumerateArray()
             .Single(row => row.GetProperty("name").GetString() == "other");
         Assert.Equal("••••", other.GetProperty("options").GetProperty("psk").GetString());
-        Assert.Equal("192.0.2.9", other.GetProperty("options").GetProperty("remote_ip").GetString());
+        Assert.Equal(
+            "192.0.2.9",
+            other.GetProperty("options").GetProperty("remote_ip").GetString()
+        );
         using var status = JsonDocument.Parse(files["weft/status.json"].Split("\n\n")[0]);
         Assert.NotEqual(JsonValueKind.Undefined, status.RootElement.ValueKind);
         Assert.All(
@@ -203,6 +250,8 @@ public sealed class SeeingTests : IAsyncLifetime
             files["contents.txt"].Split("Could not be read:")[1],
             StringComparison.Ordinal
         );
+        await lab.RunAsync("host1", "ovs-vsctl del-port other; ip xfrm state flush 2>/dev/null || true");
+        await lab.WriteFileAsync("host1", OverlayLab.TwoHosts);
     }
 
     private static Dictionary<string, string> Unpack(byte[] packed)

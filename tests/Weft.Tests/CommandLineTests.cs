@@ -25,6 +25,10 @@ public sealed class CommandLineTests
     [InlineData("install")]
     [InlineData("uninstall")]
     [InlineData("export")]
+    [InlineData("ping")]
+    [InlineData("top")]
+    [InlineData("diagram")]
+    [InlineData("report")]
     [InlineData("completion")]
     public async Task Help_of_a_command_ends_with_examples_that_name_it(string command)
     {
@@ -56,6 +60,9 @@ public sealed class CommandLineTests
     [InlineData("export netplan", "netplan")]
     [InlineData("guard --bot", "--bot")]
     [InlineData("destroy --boot", "--boot")]
+    [InlineData("diagram --format png", "png")]
+    [InlineData("ping --count 3", "--count")]
+    [InlineData("top --interval 0", "--interval")]
     public async Task Wrong_usage_names_the_word_and_exits_with_2(string line, string word)
     {
         var result = await WeftProgram.RunAsync(line.Split(' '));

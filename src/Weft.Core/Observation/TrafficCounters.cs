@@ -31,7 +31,8 @@ public sealed record TrafficCounters(
     private const ushort Statistics = 23;
 
     /// <summary>The same from the other end.</summary>
-    public TrafficCounters Reverse() => new(BytesOut, BytesIn, PacketsOut, PacketsIn, Errors, Drops);
+    public TrafficCounters Reverse() =>
+        new(BytesOut, BytesIn, PacketsOut, PacketsIn, Errors, Drops);
 
     /// <summary>What all links of this host have carried, by name.</summary>
     /// <exception cref="HostException">The kernel did not say.</exception>

@@ -32,10 +32,7 @@ internal static class ApplyCommand
             boot,
             ("weft apply overlay.yaml", "show the plan and ask"),
             ("weft apply --yes overlay.yaml", "do not ask"),
-            (
-                "weft apply --as host1 overlay.yaml",
-                "where the hostname is not the one in the file"
-            ),
+            ("weft apply --as host1 overlay.yaml", "where the hostname is not the one in the file"),
             ("weft apply --boot", "restore what a reboot took")
         );
     }

@@ -36,14 +36,17 @@ internal static class ReportCommand
             async (parsed, terminal, cancellationToken) =>
             {
                 var (file, words) = FileOf(options, parsed);
-                var host = file is null ? null : HostOf(file, parsed.GetValue(options.Host));
+                var overlay = file is null ? null : OverlayOf(options, parsed);
+                var host = overlay is null
+                    ? null
+                    : OverlayLoader.FindHost(overlay, parsed.GetValue(options.Host));
                 var now = TimeProvider.System.GetUtcNow();
                 var name = string.Create(
                     CultureInfo.InvariantCulture,
                     $"weft-report-{host ?? Environment.MachineName}-{now:yyyyMMdd-HHmmss}"
                 );
                 var path = parsed.GetValue(output) ?? $"{name}.tar.gz";
-                var report = new Report(file, host, options.DatabaseOf(parsed), words);
+                var report = new Report(file, overlay, host, options.DatabaseOf(parsed), words);
                 var parts = await terminal.WhileAsync(
                     "Reading",
                     progress => report.ReadAsync(progress, cancellationToken)
@@ -72,10 +75,17 @@ internal static class ReportCommand
         }
     }
 
-    private static string? HostOf(string file, string? named) =>
-        OverlayFile.Read(file).Overlay is { } overlay
-            ? OverlayLoader.FindHost(overlay, named)
-            : null;
+    private static Overlay? OverlayOf(HostOptions options, ParseResult parsed)
+    {
+        try
+        {
+            return options.Load(parsed);
+        }
+        catch (InvalidOverlayException)
+        {
+            return null;
+        }
+    }
 
     private static void Show(Output terminal, string path, IReadOnlyList<ReportPart> parts)
     {

@@ -14,11 +14,13 @@ namespace Weft.Reporting;
 
 /// <summary>Reads of this host whatever a maintainer would ask for. Nothing is changed, and what cannot be read is told.</summary>
 /// <param name="file">The overlay file; null where there is none.</param>
+/// <param name="overlay">The overlay; null where the file has mistakes.</param>
 /// <param name="host">Which of its hosts this is; null where that is not known.</param>
 /// <param name="database">Where Open vSwitch's database listens.</param>
 /// <param name="options">What follows a command of weft that is about the same host.</param>
 internal sealed class Report(
     string? file,
+    Overlay? overlay,
     string? host,
     string database,
     IReadOnlyList<string> options
@@ -40,12 +42,10 @@ internal sealed class Report(
         CancellationToken cancellationToken
     )
     {
-        var read = file is null ? null : OverlayFile.Read(file);
-        var overlay = read?.Overlay;
         var (dump, keys) = await DumpAsync(cancellationToken);
-        var redactor = new Redactor([.. keys, .. SecretsOf(overlay)]);
-        var sources = Sources(overlay).ToList();
-        sources.AddRange(await InsideAsync(overlay, cancellationToken));
+        var redactor = new Redactor([.. keys, .. SecretsOf()]);
+        var sources = Sources().ToList();
+        sources.AddRange(await InsideAsync(cancellationToken));
 
         var parts = new ReportPart[sources.Count];
         await Parallel.ForAsync(
@@ -64,7 +64,7 @@ internal sealed class Report(
         );
         return
         [
-            .. FileParts(overlay, redactor),
+            .. FileParts(redactor),
             .. parts
                 .Append(dump)
                 .Select(part =>
@@ -77,7 +77,7 @@ internal sealed class Report(
         ];
     }
 
-    private IEnumerable<ReportPart> FileParts(Overlay? overlay, Redactor redactor)
+    private IEnumerable<ReportPart> FileParts(Redactor redactor)
     {
         const string What = "the overlay file";
         if (file is null)
@@ -106,7 +106,7 @@ internal sealed class Report(
         }
     }
 
-    private IEnumerable<Secret> SecretsOf(Overlay? overlay)
+    private IEnumerable<Secret> SecretsOf()
     {
         if (overlay?.Tunnels.Ipsec?.Credentials is not { } credentials)
         {
@@ -120,7 +120,7 @@ internal sealed class Report(
             : found.SharedKeys;
     }
 
-    private IEnumerable<Source> Sources(Overlay? overlay)
+    private IEnumerable<Source> Sources()
     {
         yield return Program("versions/kernel.txt", "uname", "-a");
         yield return Text("versions/system.txt", "/etc/os-release");
@@ -231,10 +231,7 @@ internal sealed class Report(
     }
 
     /// <summary>What is inside the overlay's containers.</summary>
-    private async Task<IEnumerable<Source>> InsideAsync(
-        Overlay? overlay,
-        CancellationToken cancellationToken
-    )
+    private async Task<IEnumerable<Source>> InsideAsync(CancellationToken cancellationToken)
     {
         if (overlay is null || host is null)
         {
