@@ -8,7 +8,7 @@ namespace Weft.Bench;
 /// <summary>One bare lab host that things are timed on.</summary>
 internal sealed class BenchHost : IAsyncDisposable
 {
-    private static readonly string Weft = Path.GetFullPath(
+    public static string Weft { get; } = Path.GetFullPath(
         Environment.GetEnvironmentVariable("WEFT_BINARY") ?? "artifacts/weft"
     );
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Weft.Core.Overlays;
+using Weft.Fleet;
 using Weft.Labs;
 using Weft.Reachability;
 
@@ -95,18 +96,14 @@ internal static class PingCommand
                     );
                 if (isWatch)
                 {
-                    return await new PingWatch(
-                        async token => (await AskAsync(token), []),
-                        terminal,
-                        TimeProvider.System
-                    ).RunAsync(
+                    return await new PingWatch(AskAsync, terminal, TimeProvider.System).RunAsync(
                         TimeSpan.FromSeconds(parsed.GetValue(interval)),
                         parsed.GetValue(count),
                         parsed.GetValue(json),
                         cancellationToken
                     );
                 }
-                var report = await AskAsync(cancellationToken);
+                var (report, silent) = await AskAsync(cancellationToken);
                 if (parsed.GetValue(json))
                 {
                     Console.WriteLine(report.ToJson());
@@ -119,28 +116,48 @@ internal static class PingCommand
                         terminal.Notice(shortage);
                     }
                 }
-                return report.Reachable ? ExitCode.Done : ExitCode.Failed;
+                foreach (var one in silent)
+                {
+                    terminal.Fail(one);
+                }
+                return report.Reachable && silent.Count == 0 ? ExitCode.Done : ExitCode.Failed;
 
-                Task<ReachabilityReport> AskAsync(CancellationToken token) =>
+                async Task<(ReachabilityReport, IReadOnlyList<string>)> AskAsync(
+                    CancellationToken token
+                ) =>
                     overlay is null
-                        ? LabReachability.AskAsync(
+                        ? await InLabAsync(
                             Lab.Open(parsed.GetValue(lab)),
-                            Self.Command,
                             Options(parsed.GetValue(size), seconds, isWatch),
                             token
                         )
-                        : FromHereAsync(
-                            overlay,
-                            parsed.GetValue(host),
-                            parsed.GetValue(size),
-                            TimeSpan.FromSeconds(seconds),
-                            isWatch,
-                            token
+                        : (
+                            await FromHereAsync(
+                                overlay,
+                                parsed.GetValue(host),
+                                parsed.GetValue(size),
+                                TimeSpan.FromSeconds(seconds),
+                                isWatch,
+                                token
+                            ),
+                            []
                         );
             }
         );
         return command;
     }
+
+    private static Task<(ReachabilityReport, IReadOnlyList<string>)> InLabAsync(
+        Lab lab,
+        string[] options,
+        CancellationToken cancellationToken
+    ) =>
+        FleetReachability.AskAsync(
+            new LabRunner(lab),
+            lab.Record.Overlay,
+            options,
+            cancellationToken: cancellationToken
+        );
 
     private static Task<ReachabilityReport> FromHereAsync(
         Overlay overlay,

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Spectre.Console;
+using Weft.Fleet;
 using Weft.Labs;
 using Weft.Rendering;
 using Weft.Traffic;
@@ -103,24 +104,23 @@ internal static class TopCommand
         CancellationToken cancellationToken
     )
     {
-        var runs = await lab.RunEverywhereAsync(
-            [.. Self.Command, "top", "--counters"],
-            null,
-            cancellationToken
+        var answers = await new LabRunner(lab).AskAllAsync(
+            host => ["top", "--counters", "--as", host],
+            cancellationToken: cancellationToken
         );
         return
         [
-            .. runs.Select(run =>
+            .. answers.Select(answer =>
             {
                 try
                 {
-                    return TrafficSample.FromJson(run.Result.Output);
+                    return TrafficSample.FromJson(answer.Output);
                 }
                 catch (JsonException)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
                     throw new LabException(
-                        $"host '{run.Host.Name}' could not be asked what it carries: {run.Result.Errors.Trim()}"
+                        $"host '{answer.Host}' could not be asked what it carries: {answer.Why}"
                     );
                 }
             }),
