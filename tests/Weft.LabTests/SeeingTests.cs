@@ -176,8 +176,11 @@ public sealed class SeeingTests(SeeingLab seeing) : IClassFixture<SeeingLab>
     {
         await lab.WriteFileAsync(
             "host1",
-            OverlayLab.TwoHosts.TrimEnd()
-                + $"\ntunnels: {{ ipsec: {{ psk: '{Key}', manager: openvswitch-ipsec }} }}\n"
+            OverlayLab.TwoHosts.Replace(
+                "tunnels: { type: gre }",
+                $"tunnels: {{ ipsec: {{ psk: '{Key}' }} }}",
+                StringComparison.Ordinal
+            )
         );
         await lab.RunAsync(
             "host1",
@@ -250,7 +253,10 @@ public sealed class SeeingTests(SeeingLab seeing) : IClassFixture<SeeingLab>
             files["contents.txt"].Split("Could not be read:")[1],
             StringComparison.Ordinal
         );
-        await lab.RunAsync("host1", "ovs-vsctl del-port other; ip xfrm state flush 2>/dev/null || true");
+        await lab.RunAsync(
+            "host1",
+            "ovs-vsctl del-port other; ip xfrm state flush 2>/dev/null || true"
+        );
         await lab.WriteFileAsync("host1", OverlayLab.TwoHosts);
     }
 

@@ -32,8 +32,8 @@ internal sealed class HostOptions
             Path.GetFullPath(FileOf(parsed)),
             .. Said(Host.Name, parsed.GetValue(Host)),
             .. Said(database.Name, parsed.GetValue(database)),
-            .. Said(engine.Name, parsed.GetValue(engine)?.ToString()),
-            .. Said(datapath.Name, parsed.GetValue(datapath)?.ToString()),
+            .. Said(engine.Name, parsed.GetValue(engine)?.ToString().ToLowerInvariant()),
+            .. Said(datapath.Name, parsed.GetValue(datapath)?.ToString().ToLowerInvariant()),
         ];
 
     /// <summary>Reads the overlay.</summary>

@@ -149,7 +149,13 @@ internal sealed class Report(
             }
         )
         {
-            var words = command == "check" ? options.Take(1) : options;
+            // These read no switch.
+            var words = command switch
+            {
+                "check" => options.Take(1),
+                "addresses" => options.TakeWhile(word => word != "--db"),
+                _ => options,
+            };
             yield return Program(
                 $"weft/{command}.{(arguments.Length > 0 ? "json" : "txt")}",
                 [.. Self.Command, command, .. arguments, .. words]
@@ -428,7 +434,7 @@ internal sealed class Report(
             var problem =
                 result.ExitCode == 0
                     ? null
-                    : $"exit code {result.ExitCode}, {(result.Errors.Trim().Split('\n') is [{ Length: > 0 } first, ..] ? first : "without a word")}";
+                    : $"exit code {result.ExitCode}, {(result.Errors.Trim().Split('\n') is [.., { Length: > 0 } last] ? last : "without a word")}";
             var text = result.Output + (result.Errors.Length > 0 ? $"\n{result.Errors}" : "");
             return text.Length == 0 && problem is not null
                 ? (null, problem)
