@@ -55,7 +55,7 @@ public sealed class SeeingTests(SeeingLab seeing) : IClassFixture<SeeingLab>
         Assert.True(well.ExitCode == 0, well.Output + well.Errors);
         var lines = well.Output.TrimEnd().Split('\n');
         Assert.Equal(3, lines.Length);
-        Assert.Contains("  2  all 4 ways are open, ", lines[1], StringComparison.Ordinal);
+        Assert.Contains("  round 2: all 4 ways are open, ", lines[1], StringComparison.Ordinal);
         Assert.Contains("2 rounds in ", lines[2], StringComparison.Ordinal);
         // Two ways in each of two networks, two sizes, two rounds.
         Assert.Contains("16 packets, none lost", lines[2], StringComparison.Ordinal);
@@ -104,7 +104,7 @@ public sealed class SeeingTests(SeeingLab seeing) : IClassFixture<SeeingLab>
             "0.1",
         ]);
         var first = await watching.StandardOutput.ReadLineAsync(Needs.Cancellation);
-        Assert.Contains("  1  all 4 ways are open", first, StringComparison.Ordinal);
+        Assert.Contains("  round 1: all 4 ways are open", first, StringComparison.Ordinal);
         await Tool.RunAsync(
             ["kill", "-INT", watching.Id.ToString(CultureInfo.InvariantCulture)],
             cancellationToken: Needs.Cancellation

@@ -167,11 +167,11 @@ public sealed class DiagramTests
             ---
             flowchart TB
               h0 <== "a tunnel, gre, not encrypted" ==> h1
-              subgraph h0["host1<br/>192.0.2.1"]
+              subgraph h0["host1, 192.0.2.1"]
                 h0n0["cont-mgmnt0<br/>c1-1 10.8.1.1 fd00::1:1"]:::c0
                 h0n1["host-mgmnt0<br/>host1 10.9.0.1"]:::c1
               end
-              subgraph h1["host2<br/>192.0.2.2"]
+              subgraph h1["host2, 192.0.2.2"]
                 h1n0["cont-mgmnt0<br/>c2-1 10.8.2.1 fd00::2:1"]:::c0
                 h1n1["host-mgmnt0<br/>host2 10.9.0.2"]:::c1
               end
@@ -179,11 +179,31 @@ public sealed class DiagramTests
                 n0["cont-mgmnt0<br/>VLAN 200<br/>10.8.0.0/16, fd00::/64, bridge"]:::c0
                 n1["host-mgmnt0<br/>VLAN 100<br/>10.9.0.0/16"]:::c1
               end
+              networks ~~~ h0
               classDef c0 fill:#0b62a4,stroke:#0b62a4,color:#fff
               classDef c1 fill:#a33b00,stroke:#a33b00,color:#fff
 
             """,
             Mermaid(Of(2, 1))
+        );
+    }
+
+    [Fact]
+    public void The_pictures_in_the_documentation_are_what_is_drawn_now()
+    {
+        var root = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(root, "weft.slnx")))
+        {
+            root = Path.GetDirectoryName(root)!;
+        }
+        var overlay = OverlayFile.Read(Path.Combine(root, "examples/three-hosts.yaml")).Overlay!;
+        var text = new StringWriter();
+        SvgDiagram.Write(text, overlay);
+        Assert.Equal(text.ToString(), File.ReadAllText(Path.Combine(root, "docs/three-hosts.svg")));
+        Assert.Contains(
+            $"```mermaid\n{Mermaid(overlay)}```",
+            File.ReadAllText(Path.Combine(root, "docs/seeing.md")),
+            StringComparison.Ordinal
         );
     }
 

@@ -32,42 +32,37 @@ internal sealed class PingWatch(
     )
     {
         var started = time.GetTimestamp();
-        if (isJson)
+        if (!isJson && LiveView.IsWatched(terminal.Out))
         {
-            await RoundsAsync(
-                interval,
-                rounds,
-                report => Console.Out.WriteLine(report.ToJsonLine()),
-                cancellationToken
+            await LiveView.RunAsync(
+                terminal.Out,
+                show =>
+                    RoundsAsync(
+                        interval,
+                        rounds,
+                        (_, silent) => show([.. Lines(interval, silent)]),
+                        cancellationToken
+                    )
             );
         }
         else
         {
-            if (LiveView.IsWatched(terminal.Out))
-            {
-                await LiveView.RunAsync(
-                    terminal.Out,
-                    show =>
-                        RoundsAsync(
-                            interval,
-                            rounds,
-                            _ => show([.. Lines(interval)]),
-                            cancellationToken
-                        )
-                );
-            }
-            else
-            {
-                await RoundsAsync(
-                    interval,
-                    rounds,
-                    _ =>
-                        Console.Out.WriteLine(
-                            $"{time.GetLocalNow():HH:mm:ss}  {watch.Rounds}  {watch.Verdict()}"
-                        ),
-                    cancellationToken
-                );
-            }
+            await RoundsAsync(
+                interval,
+                rounds,
+                (report, silent) =>
+                {
+                    Console.Out.WriteLine(isJson ? report.ToJsonLine() : Line());
+                    foreach (var host in silent)
+                    {
+                        terminal.Notice(host);
+                    }
+                },
+                cancellationToken
+            );
+        }
+        if (!isJson)
+        {
             Summarise(time.GetElapsedTime(started));
         }
         return watch.IsWhole ? ExitCode.Done : ExitCode.Failed;
@@ -76,7 +71,7 @@ internal sealed class PingWatch(
     private async Task RoundsAsync(
         TimeSpan interval,
         int? rounds,
-        Action<ReachabilityReport> show,
+        Action<ReachabilityReport, IReadOnlyList<string>> show,
         CancellationToken cancellationToken
     )
     {
@@ -88,14 +83,7 @@ internal sealed class PingWatch(
                 var (report, silent) = await ask(cancellationToken);
                 cancellationToken.ThrowIfCancellationRequested();
                 watch.Add(report, silent);
-                foreach (var host in silent)
-                {
-                    if (!LiveView.IsWatched(terminal.Out))
-                    {
-                        terminal.Notice(host);
-                    }
-                }
-                show(report);
+                show(report, silent);
                 var left = interval - time.GetElapsedTime(began);
                 if (left > TimeSpan.Zero && watch.Rounds != rounds)
                 {
@@ -109,13 +97,20 @@ internal sealed class PingWatch(
         }
     }
 
-    private IEnumerable<string> Lines(TimeSpan interval) =>
+    private string Line() =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{time.GetLocalNow():HH:mm:ss}  round {watch.Rounds}: {watch.Verdict()}"
+        );
+
+    private IEnumerable<string> Lines(TimeSpan interval, IReadOnlyList<string> silent) =>
         [
             .. watch.Matrix(terminal.Out.Profile.Width),
-            $"{time.GetLocalNow():HH:mm:ss}  {Markup.Escape(watch.Verdict())}",
+            .. silent.Select(host => $"[red]✗[/] {Markup.Escape(host)}"),
+            Markup.Escape(Line()),
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"[dim]round {watch.Rounds} since {since:HH:mm:ss}, one every {interval.TotalSeconds:0.#} s; Ctrl-C ends it[/]"
+                $"[dim]one every {interval.TotalSeconds:0.#} s since {since:HH:mm:ss}; Ctrl-C ends it[/]"
             ),
         ];
 

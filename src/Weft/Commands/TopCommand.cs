@@ -141,48 +141,58 @@ internal static class TopCommand
             CancellationToken cancellationToken
         )
         {
-            if (isOnce || isJson)
+            try
             {
-                await foreach (var report in ReportsAsync(interval, isOnce, cancellationToken))
+                if (isOnce || isJson)
                 {
-                    if (isJson)
-                    {
-                        Console.Out.WriteLine(report.ToJson());
-                    }
-                    else
-                    {
-                        foreach (var line in TrafficTable.Lines(report.Flows))
-                        {
-                            terminal.Out.MarkupLine(line);
-                        }
-                    }
+                    await WriteAsync(interval, isOnce, isJson, cancellationToken);
                 }
-                return;
+                else
+                {
+                    await LiveView.RunAsync(
+                        terminal.Out,
+                        show => ShowAsync(show, interval, cancellationToken)
+                    );
+                }
             }
-            await LiveView.RunAsync(
-                terminal.Out,
-                async show =>
+            catch (OperationCanceledException)
+                when (!isOnce && cancellationToken.IsCancellationRequested)
+            {
+                // Ctrl-C is how it ends.
+            }
+        }
+
+        private async Task WriteAsync(
+            TimeSpan interval,
+            bool isOnce,
+            bool isJson,
+            CancellationToken cancellationToken
+        )
+        {
+            await foreach (var report in ReportsAsync(interval, isOnce, cancellationToken))
+            {
+                if (isJson)
                 {
-                    try
-                    {
-                        await foreach (
-                            var report in ReportsAsync(interval, isOnce: false, cancellationToken)
-                        )
-                        {
-                            show([
-                                Heading(report.Time, interval),
-                                "",
-                                .. TrafficTable.Lines(report.Flows),
-                            ]);
-                        }
-                    }
-                    catch (OperationCanceledException)
-                        when (cancellationToken.IsCancellationRequested)
-                    {
-                        // Ctrl-C is how it ends.
-                    }
+                    Console.Out.WriteLine(report.ToJson());
+                    continue;
                 }
-            );
+                foreach (var line in TrafficTable.Lines(report.Flows))
+                {
+                    terminal.Out.MarkupLine(line);
+                }
+            }
+        }
+
+        private async Task ShowAsync(
+            Action<IReadOnlyList<string>> show,
+            TimeSpan interval,
+            CancellationToken cancellationToken
+        )
+        {
+            await foreach (var report in ReportsAsync(interval, isOnce: false, cancellationToken))
+            {
+                show([Heading(report.Time, interval), "", .. TrafficTable.Lines(report.Flows)]);
+            }
         }
 
         /// <summary>Reports without end; or the first one that has all, alone.</summary>

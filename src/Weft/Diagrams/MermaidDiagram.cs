@@ -55,6 +55,8 @@ internal static class MermaidDiagram
             );
         }
         text.Write("  end\n");
+        // Above all else, where no line crosses them.
+        text.Write($"  networks ~~~ {(overlay.Hosts.Length > 2 ? "tunnels" : "h0")}\n");
         for (var index = 0; index < Math.Min(Colors.Length, overlay.Networks.Length); index++)
         {
             text.Write(
@@ -84,7 +86,7 @@ internal static class MermaidDiagram
     {
         var host = facts.Overlay.Hosts[index];
         text.Write(
-            $"  subgraph h{index}[\"{Escape(host.Name)}<br/>{Escape(OverlayFacts.Underlay(host))}\"]\n"
+            $"  subgraph h{index}[\"{Escape(host.Name)}, {Escape(OverlayFacts.Underlay(host))}\"]\n"
         );
         var places = facts.PlacesOn(host).ToLookup(place => place.Network);
         foreach (var network in places.OrderBy(group => group.Key))
