@@ -9,7 +9,7 @@ BINARY=artifacts/weft
 # Debian packages by what needs them. iproute2 and util-linux are on every Debian.
 RUN_PACKAGES=(openvswitch-switch iproute2 util-linux)
 # A lab of an encrypted overlay: kernels for its hosts, what negotiates keys, and what watches the wire.
-LAB_PACKAGES=(user-mode-linux strongswan-starter strongswan-swanctl tcpdump kmod e2fsprogs bsdutils)
+LAB_PACKAGES=(user-mode-linux strongswan-charon strongswan-swanctl libstrongswan-standard-plugins tcpdump kmod e2fsprogs bsdutils)
 BUILD_PACKAGES=(gcc libc6-dev zlib1g-dev git)
 TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping ethtool iperf3 procps
   libcharon-extra-plugins nftables ansible-core openssh-client)

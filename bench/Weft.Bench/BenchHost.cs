@@ -1,4 +1,5 @@
 using System.Text;
+using Weft.Core.Linux;
 using Weft.Core.Overlays;
 using Weft.Labs;
 using Weft.Ovsdb;
@@ -8,7 +9,7 @@ namespace Weft.Bench;
 /// <summary>One bare lab host that things are timed on.</summary>
 internal sealed class BenchHost : IAsyncDisposable
 {
-    public static string Weft { get; } = Path.GetFullPath(
+    public static readonly string Weft = Path.GetFullPath(
         Environment.GetEnvironmentVariable("WEFT_BINARY") ?? "artifacts/weft"
     );
 
@@ -54,13 +55,17 @@ internal sealed class BenchHost : IAsyncDisposable
     /// <summary>Runs a script on the host.</summary>
     public Task ScriptAsync(string script) => RunAsync(["bash", "-eu"], script);
 
+    /// <summary>Runs a command on the host and gives what it printed.</summary>
+    public async Task<string> OutputAsync(params IEnumerable<string> command) =>
+        (await RunAsync(command)).Output;
+
     public async ValueTask DisposeAsync()
     {
         await Client.DisposeAsync();
         await Lab.DownAsync(lab.Name);
     }
 
-    private async Task RunAsync(IEnumerable<string> command, string input = "")
+    private async Task<ToolResult> RunAsync(IEnumerable<string> command, string input = "")
     {
         var result = await Host.RunAsync(command, Encoding.UTF8.GetBytes(input));
         if (result.ExitCode != 0)
@@ -69,5 +74,6 @@ internal sealed class BenchHost : IAsyncDisposable
                 $"{string.Join(' ', command)}: {result.Output}{result.Errors}"
             );
         }
+        return result;
     }
 }

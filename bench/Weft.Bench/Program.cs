@@ -1,10 +1,13 @@
 using Weft.Bench;
 
-string[] known = ["apply", "attach", "encryption", "ovsdb", "scale"];
+string[] known = ["agent", "apply", "attach", "encryption", "ovsdb", "scale"];
 foreach (var name in args.Length == 0 ? known : args)
 {
     switch (name)
     {
+        case "agent":
+            await AgentBench.RunAsync();
+            break;
         case "apply":
             await ApplyBench.RunAsync();
             break;

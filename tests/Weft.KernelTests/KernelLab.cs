@@ -20,7 +20,11 @@ internal static class KernelLab
     public static Task<OverlayLab> UpAsync(string yaml)
     {
         Needs.ALab(Isolation.Uml);
-        NeedsProgram("/usr/lib/ipsec/charon", "strongswan-starter");
+        NeedsProgram("/usr/lib/ipsec/charon", "strongswan-charon");
+        NeedsProgram(
+            "/usr/lib/ipsec/plugins/libstrongswan-openssl.so",
+            "libstrongswan-standard-plugins"
+        );
         NeedsProgram("swanctl", "strongswan-swanctl");
         NeedsProgram("tcpdump", "tcpdump");
         return OverlayLab.UpAsync(yaml, new LabOptions { Isolation = Isolation.Uml });

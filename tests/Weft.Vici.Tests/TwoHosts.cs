@@ -111,7 +111,7 @@ internal sealed class TwoHosts : IAsyncDisposable
         foreach (
             var (file, package) in ((string, string)[])
                 [
-                    ("/usr/lib/ipsec/charon", "strongswan-starter"),
+                    ("/usr/lib/ipsec/charon", "strongswan-charon"),
                     ("/usr/lib/ipsec/plugins/libstrongswan-vici.so", "strongswan-swanctl"),
                     ("/usr/sbin/swanctl", "strongswan-swanctl"),
                 ]

@@ -34,6 +34,13 @@ internal static class IkeFailure
         {
             return $"{peer.Name} protects other packets than this host: apply the same overlay on both";
         }
+        if (
+            log.FirstOrDefault(line => line.EndsWith(" not supported", StringComparison.Ordinal)) is
+            { } lacking
+        )
+        {
+            return $"strongSwan lacks what Weft encrypts with here ({lacking}): install the Debian package libstrongswan-standard-plugins and start strongSwan again";
+        }
         if (Says("parsed") || Says("received packet"))
         {
             return $"{peer.Name} answers, and nothing came of it: {otherwise}";

@@ -7,7 +7,7 @@ namespace Weft.Core.Observation;
 public static class StrongSwanReader
 {
     private const string Advice =
-        "install the Debian packages strongswan-starter and strongswan-swanctl and start it with `systemctl start strongswan-starter`";
+        "install the Debian packages strongswan-charon, strongswan-swanctl and libstrongswan-standard-plugins and start it with `systemctl start strongswan-starter`";
 
     /// <summary>Reads all that is loaded and negotiated.</summary>
     /// <param name="client">The daemon; null where it does not run.</param>

@@ -62,6 +62,7 @@ internal sealed class AgentLoop(
             mirror.LinksChanged(moved);
             wakeups.Wake(moved.Namespace is null ? "links changed" : "a container's links changed");
         });
+        GuardWatch.Start(() => wakeups.Wake("IPsec policies or associations changed"));
         var switchWatch = host.WatchSwitchAsync(wakeups.Wake, cancellationToken);
         using var alive = StartWatchdog();
         WatchEngines(cancellationToken);

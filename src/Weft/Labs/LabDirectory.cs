@@ -86,14 +86,16 @@ internal sealed class LabDirectory
     /// <summary>The path of something that one host has: its disk, its console.</summary>
     public string FileOf(string host, string what) => Path.Combine(path, $"{host}.{what}");
 
-    /// <summary>Writes one of the program's scripts into the directory and says where.</summary>
-    public string Unpack(string script)
+    /// <summary>Writes one of the files that the program carries into the directory and says where.</summary>
+    public string Unpack(string name)
     {
-        var file = Path.Combine(path, script);
+        var file = Path.Combine(path, name);
         // A shell may be reading it already: it is written once.
         if (!File.Exists(file))
         {
-            File.WriteAllText(file, Script(script));
+            using var from = Resource.Open(name);
+            using var to = File.Create(file);
+            from.CopyTo(to);
         }
         return file;
     }

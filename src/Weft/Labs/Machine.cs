@@ -17,7 +17,8 @@ internal static class Machine
 
     private static readonly Dictionary<string, string> StrongSwanPrograms = new()
     {
-        ["/usr/lib/ipsec/charon"] = "strongswan-starter",
+        ["/usr/lib/ipsec/charon"] = "strongswan-charon",
+        ["/usr/lib/ipsec/plugins/libstrongswan-openssl.so"] = "libstrongswan-standard-plugins",
         ["/usr/lib/ipsec/plugins/libstrongswan-vici.so"] = "strongswan-swanctl",
     };
 

@@ -45,6 +45,7 @@ internal sealed class UmlIsolation : IIsolation
     public Holder Prepare(LabDirectory directory, LabRecord lab, HostRecord host)
     {
         directory.Unpack("host-layers.sh");
+        directory.Unpack("uml-ptrace.so");
         var init = directory.Unpack("uml-init.sh");
         File.SetUnixFileMode(
             init,

@@ -16,4 +16,4 @@ exec >"$console" 2>&1
 # The guest's memory is a file: it belongs where files are memory.
 export TMPDIR=/dev/shm
 # Its network interfaces are opened by name, where the segment is.
-exec nsenter --net="/proc/$segment/ns/net" /usr/bin/linux.uml "$@"
+LD_PRELOAD=${0%/*}/uml-ptrace.so exec nsenter --net="/proc/$segment/ns/net" /usr/bin/linux.uml "$@"

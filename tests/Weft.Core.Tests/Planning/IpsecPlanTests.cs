@@ -223,6 +223,7 @@ public sealed class IpsecPlanTests
     [InlineData("received NO_PROPOSAL_CHOSEN notify error", "apply the overlay there")]
     [InlineData("retransmit 1 of request with message ID 0", "does not answer at 192.0.2.2")]
     [InlineData("subject certificate invalid (valid from A to B)", "weft pki renew")]
+    [InlineData("configured DH group ECP_384 not supported", "libstrongswan-standard-plugins")]
     [InlineData("received TS_UNACCEPTABLE notify, no CHILD_SA built", "same overlay on both")]
     public void Why_a_negotiation_failed_is_said_in_words(string log, string words) =>
         Assert.Contains(

@@ -1,0 +1,150 @@
+using System.Globalization;
+using System.Text;
+
+namespace Weft.Bench;
+
+/// <summary>
+/// What the agent costs while nothing happens, and how long it takes to mend one thing, with 10, 100 and 1,000 containers
+/// (named network namespaces) on the host.
+/// </summary>
+internal static class AgentBench
+{
+    private const int Rounds = 21;
+    private const int IdleSeconds = 60;
+
+    private const string Start = """
+        setsid WEFT agent </dev/null >/var/log/weft-agent.log 2>&1 &
+        echo $! >/run/weft-agent.pid
+        until curl --fail --silent --unix-socket /run/weft/agent.sock http://weft/readyz >/dev/null; do sleep 0.1; done
+        """;
+
+    // Prints the milliseconds from the end of what $2 does until $3 holds, $1 times.
+    private const string Measure = """
+        now() { echo $(($(date +%s%N) / 1000)); }
+        for round in $(seq "$1"); do
+          eval "$2"
+          started=$(now)
+          until eval "$3" >/dev/null 2>&1; do [ $(now) -lt $((started + 60000000)) ]; done
+          echo $(($(now) - started))
+          # Not before the agent has seen its own change.
+          until curl --fail --silent --unix-socket /run/weft/agent.sock http://weft/v1/status | grep -q '"healthy":true'; do :; done
+        done
+        """;
+
+    // Resident memory in kB, then the processor time in ticks of a hundredth of a second, before and after.
+    private const string Idle = """
+        read pid </run/weft-agent.pid
+        ticks() { awk '{ print $14 + $15 }' /proc/$pid/stat; }
+        before=$(ticks)
+        sleep $1
+        echo "$(awk '/VmRSS/ { print $2 }' /proc/$pid/status) $(($(ticks) - before))"
+        """;
+
+    public static async Task RunAsync()
+    {
+        foreach (var containers in (int[])[10, 100, 1000])
+        {
+            await RunAsync(containers);
+        }
+    }
+
+    private static async Task RunAsync(int containers)
+    {
+        await using var host = await BenchHost.MakeAsync(Yaml(containers));
+        await host.WeftAsync("apply", "--yes", "--timeout", "300");
+        await host.ScriptAsync(Start.Replace("WEFT", BenchHost.Weft, StringComparison.Ordinal));
+        Console.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{containers} containers, {Rounds} times each, until it is mended:"
+            )
+        );
+        (string What, string Sabotage, string Mended)[] sabotages =
+        [
+            (
+                "a port's VLAN tag changed",
+                "ovs-vsctl --no-wait set port host-mgmnt0 tag=7",
+                "[ \"$(ovs-vsctl get port host-mgmnt0 tag)\" = 100 ]"
+            ),
+            (
+                "a container's veth deleted",
+                "ip link del c1-eth1",
+                "ip -n c1 -br addr show dev eth1 up | grep 10.8.0.11"
+            ),
+            (
+                "a container's address flushed",
+                "ip -n c1 addr flush dev eth1",
+                "ip -n c1 -br addr show dev eth1 | grep 10.8.0.11"
+            ),
+            (
+                "a container made again",
+                "ip netns del c1; ip netns add c1",
+                "ip -n c1 -br addr show dev eth1 up | grep 10.8.0.11"
+            ),
+        ];
+        foreach (var (what, sabotage, mended) in sabotages)
+        {
+            var lines = await host.OutputAsync(
+                "bash",
+                "-uc",
+                Measure,
+                "measure",
+                Rounds.ToString(CultureInfo.InvariantCulture),
+                sabotage,
+                mended
+            );
+            var times = lines
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => double.Parse(line, CultureInfo.InvariantCulture) / 1000)
+                .Order()
+                .ToList();
+            Console.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"  {what, -32} median {times[times.Count / 2], 7:0.0} ms   ({times[0]:0.0} to {times[^1]:0.0})"
+                )
+            );
+        }
+        var idle = (
+            await host.OutputAsync(
+                "bash",
+                "-uc",
+                Idle,
+                "idle",
+                IdleSeconds.ToString(CultureInfo.InvariantCulture)
+            )
+        ).Split(' ');
+        var ticks = double.Parse(idle[1], CultureInfo.InvariantCulture);
+        Console.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"  idle for {IdleSeconds} s: {double.Parse(idle[0], CultureInfo.InvariantCulture) / 1024:0.0} MB resident, {ticks * 10:0} ms of processor time: {ticks / IdleSeconds:0.00} % of a core\n"
+            )
+        );
+        await host.ScriptAsync("kill $(cat /run/weft-agent.pid)");
+    }
+
+    private static string Yaml(int containers)
+    {
+        var text = new StringBuilder(
+            """
+            name: agent
+            hosts: { host1: 192.0.2.1, host2: 192.0.2.2 }
+            networks:
+              cont-mgmnt0: { vlan: 200, subnet: 10.8.0.0/16, bridge: true }
+              host-mgmnt0: { vlan: 100, subnet: 10.9.0.0/24, hosts: { host1: 10.9.0.1, host2: 10.9.0.2 } }
+            containers:
+
+            """
+        );
+        for (var container = 1; container <= containers; container++)
+        {
+            var number = container + 10;
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"  c{container}: {{ host: host1, engine: netns, networks: {{ cont-mgmnt0: 10.8.{number / 250}.{number % 250} }} }}\n"
+            );
+        }
+        return text.ToString();
+    }
+}
