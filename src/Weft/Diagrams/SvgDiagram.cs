@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Security;
 using System.Text;
 using Weft.Core.Overlays;
@@ -418,8 +418,9 @@ internal sealed class SvgDiagram
 
     private static string Escape(string text) => SecurityElement.Escape(text);
 
-    private static string Text(FormattableString text) =>
-        text.ToString(CultureInfo.InvariantCulture);
+    // Its numbers are whole and not negative: every culture writes them alike.
+    private static string Text(ref DefaultInterpolatedStringHandler text) =>
+        text.ToStringAndClear();
 
     /// <summary>A host with its lines.</summary>
     private sealed record Card(Host Host, List<Line> Lines)
