@@ -65,6 +65,17 @@ internal sealed class HostOverlay
     /// <exception cref="HostException">The records cannot be written.</exception>
     public void Record(HostObservation observation) => store.Write(RosterOf(observation).Records);
 
+    /// <summary>The overlay with all containers that are known here: of this host also those that were found by their labels.</summary>
+    public Overlay With(HostObservation observation) =>
+        Overlay with
+        {
+            Containers =
+            [
+                .. Overlay.Containers.Where(container => container.Host != Host),
+                .. RosterOf(observation).Containers,
+            ],
+        };
+
     private Roster RosterOf(HostObservation observation)
     {
         var answered = Interest.Engines.Except(observation.SilentEngines.Keys).ToHashSet();

@@ -85,7 +85,7 @@ public sealed class AgentKillTests
             for table in Port Interface; do ovs-vsctl --columns=name list $table; done | sort | uniq -c
             for container in '' $(ip netns | sed 's/ .*//' | sort); do
               echo "in $container"
-              ip ${container:+-n $container} -br addr show | sed 's/@[^ ]*//; s/fe80[^ ]*//g' | awk '{ $2 = ""; $1 = $1; print }' | sort
+              ip ${container:+-n $container} -br addr show | grep -v '^lo ' | sed 's/@[^ ]*//; s/fe80[^ ]*//g' | awk '{ $2 = ""; $1 = $1; print }' | sort
             done
             """
         );

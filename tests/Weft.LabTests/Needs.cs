@@ -23,6 +23,13 @@ internal static class Needs
         }
     }
 
+    /// <summary>Skips where no browser is installed.</summary>
+    public static void ABrowser() =>
+        Assert.SkipUnless(
+            File.Exists(Browser.Program),
+            $"{Browser.Program} is missing: install the Debian package chromium"
+        );
+
     /// <summary>Skips where an engine of one of the overlay's containers is not installed.</summary>
     public static void Engines(Overlay overlay)
     {

@@ -10,17 +10,23 @@ internal sealed class RunningAgent : IAsyncDisposable
 
     private readonly OverlayLab lab;
     private readonly string host;
+    private readonly string options;
 
-    private RunningAgent(OverlayLab lab, string host)
+    private RunningAgent(OverlayLab lab, string host, string options)
     {
         this.lab = lab;
         this.host = host;
+        this.options = options;
     }
 
     /// <summary>Starts it and waits until it has made its first round.</summary>
-    public static async Task<RunningAgent> StartAsync(OverlayLab lab, string host)
+    public static async Task<RunningAgent> StartAsync(
+        OverlayLab lab,
+        string host,
+        string options = ""
+    )
     {
-        var agent = new RunningAgent(lab, host);
+        var agent = new RunningAgent(lab, host, options);
         await agent.BeginAsync();
         await agent.IsReadyAsync();
         return agent;
@@ -30,7 +36,7 @@ internal sealed class RunningAgent : IAsyncDisposable
     public Task BeginAsync() =>
         lab.RunAsync(
             host,
-            $"setsid {WeftProgram.Path} agent </dev/null >>{Log} 2>&1 & echo $! >/run/weft-agent.pid"
+            $"setsid {WeftProgram.Path} agent {options} </dev/null >>{Log} 2>&1 & echo $! >/run/weft-agent.pid"
         );
 
     public Task IsReadyAsync() =>

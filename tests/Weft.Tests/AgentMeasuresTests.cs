@@ -29,7 +29,12 @@ public sealed class AgentMeasuresTests
             var socket = Path.Combine(directory.FullName, "agent.sock");
             var state = new AgentState { File = "/etc/weft/overlay.yaml" };
             using var measures = new AgentMeasures(state);
-            await using var api = await AgentApi.StartAsync(socket, null, state, token);
+            await using var api = await AgentApi.StartAsync(
+                new Listeners(socket),
+                state,
+                OpenApiTests.LookoutOf(state, token),
+                token
+            );
             var round = RoundOf(new LinkChange(ChangeAction.Add, "interface", "eth1", "", []));
             state.Note(round, new Dictionary<string, Failure>());
             state.NoteFailures(["eth1"]);

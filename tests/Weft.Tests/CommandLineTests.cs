@@ -30,6 +30,7 @@ public sealed class CommandLineTests
     [InlineData("diagram")]
     [InlineData("report")]
     [InlineData("completion")]
+    [InlineData("agent")]
     public async Task Help_of_a_command_ends_with_examples_that_name_it(string command)
     {
         var result = await WeftProgram.RunAsync(command, "--help");

@@ -1,8 +1,19 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
 using Weft.Agent;
+using Weft.Commands;
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
 using Weft.Core.Planning;
+using Weft.Reachability;
 using Weft.Rendering;
 
 namespace Weft.Tests;
@@ -86,14 +97,115 @@ public sealed class OpenApiTests
                 )
             );
         }
+        foreach (var kind in (string[])["change", AgentEvent.Round])
+        {
+            Assert.Empty(
+                Faults(
+                    JsonSerializer.SerializeToNode(
+                        new AgentEvent(DateTimeOffset.UnixEpoch, kind, "add port", null),
+                        AgentJsonContext.Default.AgentEvent
+                    ),
+                    Schema("Event"),
+                    "event"
+                )
+            );
+        }
+    }
+
+    [Theory]
+    [InlineData(
+        """
+            name: homelab
+            hosts: { host1: 192.0.2.1, host2: 192.0.2.2 }
+            networks: { lan: { vlan: 5, subnet: 10.8.2.0/24 } }
+            """
+    )]
+    [InlineData(
+        """
+            name: homelab
+            hosts: { host1: { address: 192.0.2.1, local: 10.0.0.1 }, host2: 192.0.2.2 }
+            tunnels: { type: vxlan, key: 7, port: 4790, ipsec: { psk: { file: /etc/weft/psk } } }
+            networks: { lan: { vlan: 5, subnet: 10.8.2.0/24, bridge: true, hosts: { host1: 10.8.2.1 } } }
+            containers:
+              web: { host: host1, engine: docker, networks: { lan: 10.8.2.2 } }
+              labelled: { select: { tier: web }, engine: podman, networks: { lan: } }
+            """
+    )]
+    public void Every_member_of_the_overlay_is_described(string yaml)
+    {
+        var result = OverlayFile.Parse("overlay.yaml", Encoding.UTF8.GetBytes(yaml));
+        Assert.True(result.Overlay is not null, string.Join('\n', result.Mistakes));
         Assert.Empty(
             Faults(
                 JsonSerializer.SerializeToNode(
-                    new AgentEvent(DateTimeOffset.UnixEpoch, "change", "add port", null),
-                    AgentJsonContext.Default.AgentEvent
+                    OverlayDocument.Of(
+                        new AgentState
+                        {
+                            File = "overlay.yaml",
+                            On = new HostOverlay(result.Overlay, "host1"),
+                        }
+                    ),
+                    AgentJsonContext.Default.OverlayDocument
                 ),
-                Schema("Event"),
-                "event"
+                Schema("Overlay"),
+                "overlay"
+            )
+        );
+    }
+
+    [Fact]
+    public void Every_member_of_what_is_found_out_is_described()
+    {
+        Assert.Empty(
+            Faults(
+                JsonSerializer.SerializeToNode(
+                    new TrafficDocument(
+                        DateTimeOffset.UnixEpoch,
+                        5,
+                        [
+                            TunnelTrafficDocument.Of(
+                                "host2",
+                                "tun-host2",
+                                new TrafficCounters(1, 2, 3, 4, 0, 0)
+                            ),
+                        ]
+                    ),
+                    AgentJsonContext.Default.TrafficDocument
+                ),
+                Schema("Traffic"),
+                "traffic"
+            )
+        );
+        var host = new Endpoint("host1", null, IPAddress.Parse("10.8.2.1"));
+        Assert.Empty(
+            Faults(
+                JsonSerializer.SerializeToNode(
+                    new ReachabilityDocument(
+                        DateTimeOffset.UnixEpoch,
+                        0,
+                        [
+                            .. Enum.GetValues<Outcome>()
+                                .Select(outcome => new ProbeResult(
+                                    "lan",
+                                    host,
+                                    host with
+                                    {
+                                        Container = "web",
+                                    },
+                                    84,
+                                    outcome,
+                                    outcome is Outcome.Reached ? 0.5 : null,
+                                    outcome is Outcome.Unreachable ? "no route" : null
+                                )
+                                {
+                                    Fits = outcome is Outcome.TooLong ? 80 : null,
+                                }),
+                        ]
+                    ),
+                    AgentJsonContext.Default.ReachabilityDocument
+                ),
+                Schema("Reachability"),
+                "reachability"
             )
         );
     }
@@ -118,12 +230,7 @@ public sealed class OpenApiTests
         {
             var socket = Path.Combine(directory.FullName, "agent.sock");
             var token = TestContext.Current.CancellationToken;
-            await using var api = await AgentApi.StartAsync(
-                socket,
-                listener: null,
-                new AgentState { File = "/etc/weft/overlay.yaml" },
-                token
-            );
+            await using var api = await StartAsync(new Listeners(socket), token);
             using var client = Client(socket);
             foreach (var (path, what) in Description["paths"]!.AsObject())
             {
@@ -151,6 +258,222 @@ public sealed class OpenApiTests
             directory.Delete(recursive: true);
         }
     }
+
+    [Fact]
+    public async Task The_page_is_there_only_when_asked_for_and_only_by_names_that_no_site_can_have()
+    {
+        var directory = Directory.CreateTempSubdirectory("weft-test-");
+        try
+        {
+            var token = TestContext.Current.CancellationToken;
+            var quiet = Path.Combine(directory.FullName, "quiet.sock");
+            await using (await StartAsync(new Listeners(quiet), token))
+            {
+                using var client = Client(quiet);
+                using var answer = await client.GetAsync("/", token);
+                Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+            }
+            var socket = Path.Combine(directory.FullName, "agent.sock");
+            await using var api = await StartAsync(
+                new Listeners(socket, Page: PageListener.Parse("socket")),
+                token
+            );
+            foreach (var path in (string[])["/", "/page.css", "/page.js"])
+            {
+                using var client = Client(socket);
+                using var answer = await client.GetAsync(path, token);
+                Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+                var policy = Assert.Single(answer.Headers.GetValues("Content-Security-Policy"));
+                Assert.StartsWith("default-src 'none';", policy, StringComparison.Ordinal);
+                Assert.DoesNotContain("unsafe", policy, StringComparison.Ordinal);
+            }
+            foreach (
+                var (name, code) in ((string, HttpStatusCode)[])
+                    [
+                        ("weft", HttpStatusCode.OK),
+                        ("localhost:8080", HttpStatusCode.OK),
+                        ("127.0.0.1:8080", HttpStatusCode.OK),
+                        ("[::1]:8080", HttpStatusCode.OK),
+                        ("rebound.example", HttpStatusCode.MisdirectedRequest),
+                        ("localhost.example:8080", HttpStatusCode.MisdirectedRequest),
+                        ("127.0.0.1.example", HttpStatusCode.MisdirectedRequest),
+                    ]
+            )
+            {
+                using var client = Client(socket);
+                using var question = new HttpRequestMessage(HttpMethod.Get, "/v1/status");
+                question.Headers.Host = name;
+                using var answer = await client.SendAsync(question, token);
+                Assert.True(code == answer.StatusCode, $"{name}: {answer.StatusCode}");
+            }
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task By_TLS_the_page_is_for_whoever_has_a_certificate_and_nothing_for_others()
+    {
+        var directory = Directory.CreateTempSubdirectory("weft-test-");
+        try
+        {
+            var token = TestContext.Current.CancellationToken;
+            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            var request = new CertificateRequest("CN=weft", key, HashAlgorithmName.SHA256);
+            request.CertificateExtensions.Add(
+                new X509BasicConstraintsExtension(true, false, 0, critical: true)
+            );
+            // The authority, the agent and the client at once.
+            using var made = request.CreateSelfSigned(
+                TimeProvider.System.GetUtcNow().AddHours(-1),
+                TimeProvider.System.GetUtcNow().AddHours(1)
+            );
+            using var certificate = X509CertificateLoader.LoadPkcs12(
+                made.Export(X509ContentType.Pkcs12),
+                null
+            );
+            var files = new
+            {
+                Certificate = Path.Combine(directory.FullName, "cert.pem"),
+                Key = Path.Combine(directory.FullName, "key.pem"),
+            };
+            await File.WriteAllTextAsync(files.Certificate, made.ExportCertificatePem(), token);
+            await File.WriteAllTextAsync(files.Key, key.ExportPkcs8PrivateKeyPem(), token);
+            await using var api = await StartAsync(
+                new Listeners(
+                    Path.Combine(directory.FullName, "agent.sock"),
+                    new TlsListener(
+                        new IPEndPoint(IPAddress.Loopback, 0),
+                        files.Certificate,
+                        files.Key,
+                        files.Certificate
+                    ),
+                    PageListener.Parse("socket")
+                ),
+                token
+            );
+            var address = Assert.Single(
+                ((WebApplication)api).Urls,
+                url => url.StartsWith("https:", StringComparison.Ordinal)
+            );
+
+            using var stranger = Browser([]);
+            await Assert.ThrowsAsync<HttpRequestException>(() =>
+                stranger.GetStringAsync(new Uri(address), token)
+            );
+            using var client = Browser([certificate]);
+            using var question = new HttpRequestMessage(HttpMethod.Get, new Uri(address));
+            // Here the certificate says whose name it is.
+            question.Headers.Host = "host1.example";
+            using var answer = await client.SendAsync(question, token);
+            Assert.Contains(
+                "<title>Weft</title>",
+                await answer.Content.ReadAsStringAsync(token),
+                StringComparison.Ordinal
+            );
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+
+        static HttpClient Browser(X509Certificate2Collection certificates) =>
+            new(
+                new SocketsHttpHandler
+                {
+                    SslOptions = new SslClientAuthenticationOptions
+                    {
+                        ClientCertificates = certificates,
+                        RemoteCertificateValidationCallback = (_, _, _, _) => true,
+                    },
+                }
+            );
+    }
+
+    [Theory]
+    [InlineData("0.0.0.0:8080", "no loopback address")]
+    [InlineData("192.0.2.1:8080", "no loopback address")]
+    [InlineData("[::]:8080", "no loopback address")]
+    [InlineData("127.0.0.1", "takes an address and a port")]
+    [InlineData("localhost:8080", "takes an address and a port")]
+    [InlineData("8080", "takes an address and a port")]
+    public void A_page_for_others_than_this_machine_is_refused_in_words(
+        string where,
+        string words
+    ) =>
+        Assert.Contains(
+            words,
+            Assert.Throws<UsageException>(() => PageListener.Parse(where)).Message,
+            StringComparison.Ordinal
+        );
+
+    [Fact]
+    public async Task Who_was_cut_off_hears_what_came_meanwhile_and_nothing_twice()
+    {
+        var token = TestContext.Current.CancellationToken;
+        var state = new AgentState { File = "overlay.yaml" };
+        var heard = new List<NumberedEvent>();
+        Tell("change", "one");
+        Tell(AgentEvent.Round, "a round");
+        Tell("change", "two");
+        await HearAsync("", 2);
+        Assert.Equal(["one", "two"], heard.Select(each => each.Event.Message));
+        Tell("problem", "three");
+        await HearAsync(heard[^1].Id, 1);
+        Assert.Equal("three", Assert.Single(heard).Event.Message);
+        // The ids of another agent, which this host had before, say nothing.
+        await HearAsync("1-99", 3);
+        Assert.Equal(["one", "two", "three"], heard.Select(each => each.Event.Message));
+
+        void Tell(string kind, string message) =>
+            state.Tell(new AgentEvent(DateTimeOffset.UnixEpoch, kind, message, null));
+
+        async Task HearAsync(string after, int count)
+        {
+            heard.Clear();
+            await foreach (var each in state.ListenAsync(after, token).Take(count))
+            {
+                heard.Add(each);
+            }
+        }
+    }
+
+    private static Task<IAsyncDisposable> StartAsync(
+        Listeners listeners,
+        CancellationToken cancellationToken
+    )
+    {
+        var overlay = OverlayFile.Parse(
+            "overlay.yaml",
+            "name: homelab\nhosts: { host1: 192.0.2.1, host2: 192.0.2.2 }\nnetworks: { lan: { vlan: 5, subnet: 10.8.2.0/24 } }\n"u8.ToArray()
+        );
+        Assert.True(overlay.Overlay is not null, string.Join('\n', overlay.Mistakes));
+        var state = new AgentState
+        {
+            File = "/etc/weft/overlay.yaml",
+            On = new HostOverlay(overlay.Overlay, "host1"),
+        };
+        return AgentApi.StartAsync(
+            listeners,
+            state,
+            LookoutOf(state, cancellationToken),
+            cancellationToken
+        );
+    }
+
+    /// <summary>A lookout on a host whose switch has no interfaces.</summary>
+    internal static Lookout LookoutOf(AgentState state, CancellationToken cancellationToken) =>
+        new(
+            state,
+            _ =>
+                AsyncEnumerable.ToAsyncEnumerable([
+                    ImmutableDictionary<string, TrafficCounters>.Empty,
+                ]),
+            TimeProvider.System,
+            cancellationToken
+        );
 
     internal static HttpClient Client(string path) =>
         new(

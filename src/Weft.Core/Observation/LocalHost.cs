@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 using Weft.Core.Engines;
 using Weft.Core.Ipsec;
@@ -210,6 +211,27 @@ public sealed class LocalHost : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// What has crossed the switch's interfaces, by name: now, and each time that ovs-vswitchd has counted anew, which is
+    /// every 5 seconds unless it was told otherwise. The counters are replicated for as long as somebody wants to know.
+    /// </summary>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="OvsdbException">The database does not answer.</exception>
+    public async IAsyncEnumerable<ImmutableDictionary<string, TrafficCounters>> WatchTrafficAsync(
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
+    {
+        await using var counters = await client.MonitorAsync(
+            SwitchReader.Database,
+            SwitchTraffic.Columns,
+            cancellationToken
+        );
+        await foreach (var change in counters.ChangesAsync(Snapshot.Empty, cancellationToken))
+        {
+            yield return SwitchTraffic.Read(change.Snapshot);
+        }
+    }
+
     /// <summary>Why what is known of the switch is old; null while it is what the database holds.</summary>
     public string? SwitchProblem =>
         replica is { IsCompletedSuccessfully: true }
@@ -301,11 +323,13 @@ public sealed class LocalHost : IAsyncDisposable
         SwitchReader.Read((await replica).Snapshot);
 
     /// <summary>Reads what the switch's interfaces have carried, as far as ovs-vswitchd has written it down.</summary>
-    public async Task<SwitchTraffic> ReadTrafficAsync(CancellationToken cancellationToken) =>
+    public async Task<ImmutableDictionary<string, TrafficCounters>> ReadTrafficAsync(
+        CancellationToken cancellationToken
+    ) =>
         SwitchTraffic.Read(
             await client.TransactAsync(
                 SwitchReader.Database,
-                SwitchTraffic.Question,
+                [SwitchTraffic.Question],
                 cancellationToken
             )
         );

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.ComponentModel;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -110,47 +109,4 @@ public sealed record TrafficCounters(
         );
         return name is not null && counters is not null ? (name, counters) : null;
     }
-}
-
-/// <summary>What ovs-vswitchd has last written down of its interfaces' traffic.</summary>
-/// <param name="Interfaces">By the interfaces' names.</param>
-/// <param name="Period">How often it writes them down.</param>
-public sealed record SwitchTraffic(
-    ImmutableDictionary<string, TrafficCounters> Interfaces,
-    TimeSpan Period
-)
-{
-    private const int LeastPeriod = 5000;
-
-    /// <summary>The operations that read it.</summary>
-    internal static ImmutableArray<Operation> Question { get; } =
-    [
-        new Select("Interface", []) { Columns = ["name", "statistics"] },
-        new Select("Open_vSwitch", []) { Columns = ["other_config"] },
-    ];
-
-    /// <summary>What they have read.</summary>
-    internal static SwitchTraffic Read(TransactionResult result) =>
-        new(
-            result
-                .Operations[0]
-                .Rows.ToImmutableDictionary(
-                    row => row["name"].AsString(),
-                    row => TrafficCounters.OfSwitch(row["statistics"]),
-                    StringComparer.Ordinal
-                ),
-            // ovs-vswitchd.conf.db(5): less counts as 5,000 milliseconds.
-            TimeSpan.FromMilliseconds(
-                result
-                    .Operations[1]
-                    .Rows.Select(row =>
-                        row["other_config"]
-                            .StringMap.TryGetValue("stats-update-interval", out var text)
-                        && int.TryParse(text, out var milliseconds)
-                            ? Math.Max(LeastPeriod, milliseconds)
-                            : LeastPeriod
-                    )
-                    .FirstOrDefault(LeastPeriod)
-            )
-        );
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -12,6 +13,7 @@ using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using Weft.Core;
 using Weft.Core.Linux;
+using Weft.Ovsdb;
 using Weft.Rendering;
 
 namespace Weft.Agent;
@@ -28,6 +30,12 @@ internal sealed record TlsListener(
     string Authority
 );
 
+/// <summary>Where the agent listens.</summary>
+/// <param name="Socket">The path of the unix socket.</param>
+/// <param name="Tls">Where else, with TLS; null for nowhere.</param>
+/// <param name="Page">Whether it has a page to show, and where beside all that; null where it has none.</param>
+internal sealed record Listeners(string Socket, TlsListener? Tls = null, PageListener? Page = null);
+
 /// <summary>What the agent tells others, read-only: on a unix socket for root and the group <c>weft</c>; openapi.json describes it.</summary>
 internal static class AgentApi
 {
@@ -43,18 +51,19 @@ internal static class AgentApi
         | UnixFileMode.GroupWrite;
 
     /// <summary>Begins to listen.</summary>
-    /// <param name="socket">The path of the unix socket.</param>
-    /// <param name="listener">Where else; null for nowhere.</param>
+    /// <param name="listeners">Where.</param>
     /// <param name="state">What the agent knows.</param>
+    /// <param name="lookout">What it finds out for those who want to know.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="HostException">Another agent listens there already, or the listener's files are wrong.</exception>
     public static async Task<IAsyncDisposable> StartAsync(
-        string socket,
-        TlsListener? listener,
+        Listeners listeners,
         AgentState state,
+        Lookout lookout,
         CancellationToken cancellationToken
     )
     {
+        var (socket, tls, page) = listeners;
         await MakeWayAsync(socket, cancellationToken);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -62,15 +71,20 @@ internal static class AgentApi
         {
             options.AddServerHeader = false;
             options.ListenUnixSocket(socket);
-            if (listener is not null)
+            if (tls is not null)
             {
-                options.Listen(
-                    listener.EndPoint,
-                    endpoint => RequireCertificate(endpoint, listener)
-                );
+                options.Listen(tls.EndPoint, endpoint => RequireCertificate(endpoint, tls));
+            }
+            if (page?.EndPoint is { } loopback)
+            {
+                options.Listen(loopback);
             }
         });
         var app = builder.Build();
+        if (page is not null)
+        {
+            AgentPage.Serve(app);
+        }
         var meters = Sdk.CreateMeterProviderBuilder()
             .AddMeter(AgentMeasures.MeterName)
             .AddView(
@@ -87,8 +101,37 @@ internal static class AgentApi
             optionsName: null
         );
         app.Lifetime.ApplicationStopped.Register(meters.Dispose);
-        app.MapGet("/v1/status", (RequestDelegate)(context => WriteStatusAsync(context, state)));
+        app.MapGet(
+            "/v1/status",
+            (RequestDelegate)(
+                context =>
+                    WriteAsync(
+                        context,
+                        AgentDocument.Of(state),
+                        AgentJsonContext.Default.AgentDocument
+                    )
+            )
+        );
+        app.MapGet(
+            "/v1/overlay",
+            (RequestDelegate)(
+                context =>
+                    WriteAsync(
+                        context,
+                        OverlayDocument.Of(state),
+                        AgentJsonContext.Default.OverlayDocument
+                    )
+            )
+        );
+        app.MapGet(
+            "/v1/reachability",
+            (RequestDelegate)(context => WriteReachabilityAsync(context, lookout))
+        );
         app.MapGet("/v1/events", (RequestDelegate)(context => WriteEventsAsync(context, state)));
+        app.MapGet(
+            "/v1/traffic",
+            (RequestDelegate)(context => WriteTrafficAsync(context, lookout))
+        );
         app.MapGet("/healthz", (RequestDelegate)(context => WriteTextAsync(context, 200, "ok")));
         app.MapGet(
             "/readyz",
@@ -179,37 +222,83 @@ internal static class AgentApi
         return context.Response.WriteAsync(text + "\n");
     }
 
-    private static Task WriteStatusAsync(HttpContext context, AgentState state)
+    private static Task WriteAsync<T>(HttpContext context, T document, JsonTypeInfo<T> type)
     {
         context.Response.ContentType = "application/json";
         return JsonSerializer.SerializeAsync(
             context.Response.Body,
-            AgentDocument.Of(state),
-            AgentJsonContext.Default.AgentDocument,
+            document,
+            type,
             context.RequestAborted
         );
     }
 
-    /// <summary>Server-sent events (HTML, section 9.2): what the agent does, as it does it.</summary>
-    private static async Task WriteEventsAsync(HttpContext context, AgentState state)
+    private static async Task WriteReachabilityAsync(HttpContext context, Lookout lookout)
+    {
+        try
+        {
+            await WriteAsync(
+                context,
+                await lookout.ReachabilityAsync(context.RequestAborted),
+                AgentJsonContext.Default.ReachabilityDocument
+            );
+        }
+        catch (HostException exception)
+        {
+            await WriteTextAsync(context, 503, exception.Message);
+        }
+        catch (OperationCanceledException)
+        {
+            // Whoever asked has gone, or the agent ends.
+        }
+    }
+
+    private static Task WriteEventsAsync(HttpContext context, AgentState state) =>
+        WriteStreamAsync(
+            context,
+            state
+                .ListenAsync(
+                    context.Request.Headers["Last-Event-ID"] is [{ } heard]
+                        ? heard
+                        : context.Request.Query["after"],
+                    context.RequestAborted
+                )
+                .Select(happened =>
+                    $"id: {happened.Id}\nevent: {happened.Event.Kind}\ndata: {JsonSerializer.Serialize(happened.Event, AgentJsonContext.Default.AgentEvent)}\n\n"
+                )
+        );
+
+    private static Task WriteTrafficAsync(HttpContext context, Lookout lookout) =>
+        WriteStreamAsync(
+            context,
+            lookout
+                .TrafficAsync(context.RequestAborted)
+                .Select(traffic =>
+                    $"data: {JsonSerializer.Serialize(traffic, AgentJsonContext.Default.TrafficDocument)}\n\n"
+                )
+        );
+
+    /// <summary>Server-sent events (HTML, section 9.2), as they come. It begins with a comment, so that the client knows that it is heard.</summary>
+    private static async Task WriteStreamAsync(HttpContext context, IAsyncEnumerable<string> events)
     {
         context.Response.ContentType = "text/event-stream";
         context.Response.Headers.CacheControl = "no-store";
         try
         {
             await context.Response.WriteAsync(": listening\n\n", context.RequestAborted);
-            await foreach (var happened in state.ListenAsync(context.RequestAborted))
+            await foreach (var text in events)
             {
-                var data = JsonSerializer.Serialize(happened, AgentJsonContext.Default.AgentEvent);
-                await context.Response.WriteAsync(
-                    $"event: {happened.Kind}\ndata: {data}\n\n",
-                    context.RequestAborted
-                );
+                await context.Response.WriteAsync(text, context.RequestAborted);
             }
         }
-        catch (OperationCanceledException)
+        catch (Exception exception)
+            when (exception
+                    is OperationCanceledException
+                        or OvsdbException
+                        or ObjectDisposedException
+            )
         {
-            // Whoever listened has gone.
+            // Whoever listened has gone, or what it listened to: a browser comes again.
         }
     }
 }
@@ -260,7 +349,14 @@ internal sealed record AgentDocument(
 /// <summary>Something that failed and is tried again.</summary>
 internal sealed record RetryDocument(string Item, int Times, DateTimeOffset Until, string Reason);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UseStringEnumConverter = true,
+    Converters = [typeof(Reachability.AddressJson)]
+)]
 [JsonSerializable(typeof(AgentDocument))]
 [JsonSerializable(typeof(AgentEvent))]
+[JsonSerializable(typeof(OverlayDocument))]
+[JsonSerializable(typeof(ReachabilityDocument))]
+[JsonSerializable(typeof(TrafficDocument))]
 internal sealed partial class AgentJsonContext : JsonSerializerContext;

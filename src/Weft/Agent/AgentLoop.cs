@@ -332,6 +332,17 @@ internal sealed class AgentLoop(
             state.NoteFailures(restraint.Failures.Keys.DefaultIfEmpty("host"));
         }
         lastProblem = round.Problem;
+        state.Tell(
+            new AgentEvent(
+                clock.GetUtcNow(),
+                AgentEvent.Round,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{round.Done.Count} changes in {round.Elapsed.TotalMilliseconds:0} ms"
+                ),
+                why
+            )
+        );
         manager.Status(
             round.Problem is { } wrong ? wrong
             : state.Refused is not null ? $"{state.File} is refused; the one before is in force"

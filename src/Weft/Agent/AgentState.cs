@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Threading.Channels;
 using Weft.Core.Planning;
 
@@ -7,9 +8,12 @@ namespace Weft.Agent;
 internal sealed class AgentState
 {
     private const int MostUnreadEvents = 1000;
+    private const int MostRememberedEvents = 200;
 
     private readonly Lock gate = new();
-    private readonly List<Channel<AgentEvent>> listeners = [];
+    private readonly List<Channel<NumberedEvent>> listeners = [];
+    private readonly Queue<NumberedEvent> remembered = new();
+    private long told;
 
     /// <summary>When the agent started.</summary>
     public DateTimeOffset Started { get; } = TimeProvider.System.GetUtcNow();
@@ -81,24 +85,36 @@ internal sealed class AgentState
         }
     }
 
-    /// <summary>Tells whoever listens.</summary>
+    /// <summary>Tells whoever listens, and remembers what is more than that a round has ended.</summary>
     public void Tell(AgentEvent happened)
     {
         lock (gate)
         {
+            var numbered = new NumberedEvent(Started.ToUnixTimeMilliseconds(), ++told, happened);
+            if (happened.Kind != AgentEvent.Round)
+            {
+                remembered.Enqueue(numbered);
+                if (remembered.Count > MostRememberedEvents)
+                {
+                    remembered.Dequeue();
+                }
+            }
             foreach (var listener in listeners)
             {
-                listener.Writer.TryWrite(happened);
+                listener.Writer.TryWrite(numbered);
             }
         }
     }
 
     /// <summary>What happens from now on. A listener that does not keep up misses what is oldest.</summary>
-    public async IAsyncEnumerable<AgentEvent> ListenAsync(
+    /// <param name="after">The event that was heard last, to begin with those since that are remembered; null for none of them.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async IAsyncEnumerable<NumberedEvent> ListenAsync(
+        string? after,
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken
     )
     {
-        var channel = Channel.CreateBounded<AgentEvent>(
+        var channel = Channel.CreateBounded<NumberedEvent>(
             new BoundedChannelOptions(MostUnreadEvents)
             {
                 FullMode = BoundedChannelFullMode.DropOldest,
@@ -106,6 +122,13 @@ internal sealed class AgentState
         );
         lock (gate)
         {
+            if (after is not null)
+            {
+                foreach (var before in remembered.Where(before => before.IsAfter(after)))
+                {
+                    channel.Writer.TryWrite(before);
+                }
+            }
             listeners.Add(channel);
         }
         try
@@ -125,9 +148,30 @@ internal sealed class AgentState
     }
 }
 
+/// <summary>An event with the number by which a listener that was cut off says what it heard last.</summary>
+/// <param name="Agent">What no agent on this host before or after this one has.</param>
+/// <param name="Number">Which of this agent's events it is.</param>
+/// <param name="Event">The event.</param>
+internal sealed record NumberedEvent(long Agent, long Number, AgentEvent Event)
+{
+    /// <summary>The number as a listener is told it.</summary>
+    public string Id => string.Create(CultureInfo.InvariantCulture, $"{Agent}-{Number}");
+
+    /// <summary>Whether somebody who has heard another event last has not heard this one. What another agent told is no news of this one.</summary>
+    public bool IsAfter(string id) =>
+        id.Split('-') is not [var agent, var number]
+        || agent != Agent.ToString(CultureInfo.InvariantCulture)
+        || !long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var heard)
+        || Number > heard;
+}
+
 /// <summary>Something that the agent did or met.</summary>
 /// <param name="Time">When.</param>
-/// <param name="Kind"><c>change</c>, <c>problem</c> or <c>file</c>.</param>
+/// <param name="Kind"><c>change</c>, <c>problem</c>, <c>file</c> or <see cref="Round"/>.</param>
 /// <param name="Message">What, in one line.</param>
 /// <param name="Why">What led to it; null where it is known from the message.</param>
-internal sealed record AgentEvent(DateTimeOffset Time, string Kind, string Message, string? Why);
+internal sealed record AgentEvent(DateTimeOffset Time, string Kind, string Message, string? Why)
+{
+    /// <summary>The kind of an event which says that a round has ended: how the host stands may be different now.</summary>
+    public const string Round = "round";
+}

@@ -29,6 +29,12 @@ internal static class AgentCommand
         var certificate = FileOption("--tls-cert", "The agent's certificate (PEM).");
         var key = FileOption("--tls-key", "The key to it (PEM).");
         var authority = FileOption("--tls-ca", "The authority that vouches for clients (PEM).");
+        var page = new Option<string?>("--page")
+        {
+            Description =
+                "Show a page too: at a loopback address of this machine, or with 'socket' where the agent listens anyway.",
+            HelpName = "ADDRESS:PORT|socket",
+        };
         var command = new WeftCommand(
             "agent",
             "Keep this host as the overlay file says, whatever containers, links and daemons do. For weft-agent.service."
@@ -38,17 +44,26 @@ internal static class AgentCommand
             [
                 ("weft agent", "until it is ended; SIGHUP reads the file anew"),
                 ("curl --unix-socket /run/weft/agent.sock http://weft/metrics", "what it measures"),
+                ("weft agent --page 127.0.0.1:8080", "with a page for a browser on this machine"),
+                (
+                    "ssh -L 8080:/run/weft/agent.sock host1",
+                    "where host1's agent has `--page socket`: its page is at http://localhost:8080 here"
+                ),
             ],
         };
-        command.AddAll(options.With(socket, listen, certificate, key, authority));
+        command.AddAll(options.With(socket, listen, certificate, key, authority, page));
         command.SetAction(
             async (parsed, _, cancellationToken) =>
             {
-                var listener = Listener(
-                    parsed.GetValue(listen),
-                    parsed.GetValue(certificate),
-                    parsed.GetValue(key),
-                    parsed.GetValue(authority)
+                var listeners = new Listeners(
+                    parsed.GetValue(socket)!,
+                    Listener(
+                        parsed.GetValue(listen),
+                        parsed.GetValue(certificate),
+                        parsed.GetValue(key),
+                        parsed.GetValue(authority)
+                    ),
+                    PageListener.Parse(parsed.GetValue(page))
                 );
                 var state = new AgentState
                 {
@@ -63,9 +78,14 @@ internal static class AgentCommand
                     cancellationToken
                 );
                 await using var api = await AgentApi.StartAsync(
-                    parsed.GetValue(socket)!,
-                    listener,
+                    listeners,
                     state,
+                    new Lookout(
+                        state,
+                        host.WatchTrafficAsync,
+                        TimeProvider.System,
+                        cancellationToken
+                    ),
                     cancellationToken
                 );
                 journal.Write(

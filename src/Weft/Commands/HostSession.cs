@@ -66,8 +66,9 @@ internal sealed class HostSession : IAsyncDisposable
     public HostIntent Intend(HostObservation observation) => on.Intend(observation);
 
     /// <summary>Reads what the switch's interfaces have carried.</summary>
-    public Task<SwitchTraffic> ReadTrafficAsync(CancellationToken cancellationToken) =>
-        doors.ReadTrafficAsync(cancellationToken);
+    public Task<ImmutableDictionary<string, TrafficCounters>> ReadTrafficAsync(
+        CancellationToken cancellationToken
+    ) => doors.ReadTrafficAsync(cancellationToken);
 
     /// <summary>Makes the host match the intent that an observation leads to.</summary>
     public Task<ApplyResult> ApplyAsync(

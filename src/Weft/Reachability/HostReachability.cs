@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Weft.Core.Engines;
 using Weft.Core.Overlays;
 
@@ -20,14 +21,35 @@ internal static class HostReachability
         TimeSpan timeout,
         bool isOnce,
         CancellationToken cancellationToken
+    ) =>
+        new(
+            overlay.Name,
+            await AskAsync(
+                ReachabilityPlan.ProbesFrom(overlay, host, sizes),
+                await NamespacesAsync(overlay, host, cancellationToken),
+                timeout,
+                isOnce,
+                cancellationToken
+            )
+        );
+
+    /// <summary>Asks from this machine and from the namespaces of its containers.</summary>
+    /// <param name="probes">What to ask.</param>
+    /// <param name="namespaces">The network namespaces of the containers that run, by the containers' names.</param>
+    /// <param name="timeout">How long each answer is waited for.</param>
+    /// <param name="isOnce">Whether one packet is sent for each, so that what is lost can be counted.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public static async Task<ImmutableArray<ProbeResult>> AskAsync(
+        IEnumerable<Probe> probes,
+        IReadOnlyDictionary<string, string> namespaces,
+        TimeSpan timeout,
+        bool isOnce,
+        CancellationToken cancellationToken
     )
     {
-        var namespaces = await NamespacesAsync(overlay, host, cancellationToken);
-        var askable = ReachabilityPlan
-            .ProbesFrom(overlay, host, sizes)
-            .ToLookup(probe =>
-                probe.From.Container is null || namespaces.ContainsKey(probe.From.Container)
-            );
+        var askable = probes.ToLookup(probe =>
+            probe.From.Container is null || namespaces.ContainsKey(probe.From.Container)
+        );
         var asked = await new Prober(
             from => from.Container is { } container ? namespaces[container] : null,
             TimeProvider.System
@@ -37,7 +59,7 @@ internal static class HostReachability
         }.RunAsync(askable[true], timeout, cancellationToken);
         var unasked = askable[false]
             .Select(probe => ProbeResult.Of(probe, new Answer(Outcome.NotRunning)));
-        return new ReachabilityReport(overlay.Name, [.. asked, .. unasked]);
+        return [.. asked, .. unasked];
     }
 
     /// <summary>The network namespaces of the host's containers that run, by the containers' names.</summary>

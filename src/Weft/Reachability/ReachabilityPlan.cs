@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net.Sockets;
 using Weft.Core.Overlays;
 
@@ -48,6 +49,33 @@ internal static class ReachabilityPlan
         where Family(source) == Family(destination) && Owner(source) != Owner(destination)
         from size in sizes
         select new Probe(network.Name, source, destination, size);
+
+    /// <summary>No more than so many of the probes in each network to each host: of a large overlay, something of every part.</summary>
+    /// <returns>Those, in their order, and how many there are beside them.</returns>
+    public static (ImmutableArray<Probe> Taken, long Left) Sample(
+        IEnumerable<Probe> probes,
+        int mostToEachHost
+    )
+    {
+        var counts = new Dictionary<(string Network, string Host), int>();
+        var taken = ImmutableArray.CreateBuilder<Probe>();
+        var left = 0L;
+        foreach (var probe in probes)
+        {
+            var place = (probe.Network, probe.To.Host);
+            var count = counts.GetValueOrDefault(place);
+            if (count < mostToEachHost)
+            {
+                counts[place] = count + 1;
+                taken.Add(probe);
+            }
+            else
+            {
+                left++;
+            }
+        }
+        return (taken.ToImmutable(), left);
+    }
 
     private static AddressFamily Family(Endpoint endpoint) => endpoint.Address.AddressFamily;
 

@@ -26,14 +26,14 @@ internal sealed record TrafficSample(
         CancellationToken cancellationToken
     )
     {
-        var intent = session.Intend(await session.ObserveAsync(cancellationToken));
+        var observation = await session.ObserveAsync(cancellationToken);
         var ports = await session.ReadTrafficAsync(cancellationToken);
         var links = TrafficCounters.OfLinks();
         return new TrafficSample(
             session.Host,
             time.GetUtcNow(),
-            ports.Period.TotalSeconds,
-            [.. FlowsOf(intent, ports.Interfaces, links)]
+            SwitchTraffic.IntervalOf(observation.Switch).TotalSeconds,
+            [.. FlowsOf(session.Intend(observation), ports, links)]
         );
     }
 
