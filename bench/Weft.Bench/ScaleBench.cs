@@ -20,10 +20,7 @@ internal static class ScaleBench
         ("weft check", ["check"]),
         ("weft plan --bare --as host1", ["plan", "--bare", "--as", "host1", "--commands"]),
         ("weft diagram", ["diagram", "--out", "/dev/null"]),
-        (
-            "weft diagram --format mermaid",
-            ["diagram", "--format", "mermaid", "--out", "/dev/null"]
-        ),
+        ("weft diagram --format mermaid", ["diagram", "--format", "mermaid", "--out", "/dev/null"]),
     ];
 
     public static async Task RunAsync()

@@ -4,6 +4,7 @@ using Weft.Core.Intents;
 using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
+using Weft.Core.Planning;
 
 namespace Weft;
 
@@ -39,10 +40,12 @@ internal sealed class HostOverlay
     public IpsecCredentials? Credentials { get; }
 
     /// <summary>What the host must look like, which depends on what its kernel can do and which containers it has.</summary>
-    public HostIntent Intend(HostObservation observation)
+    /// <param name="observation">What it looks like.</param>
+    /// <param name="adopt">Whether what has a name and a place that the overlay needs, and is nobody's, is taken over.</param>
+    public HostIntent Intend(HostObservation observation, bool adopt = false)
     {
         var roster = RosterOf(observation);
-        return IntentBuilder.Build(
+        var intent = IntentBuilder.Build(
             Overlay,
             Host,
             observation.KernelDatapath,
@@ -51,6 +54,7 @@ internal sealed class HostOverlay
         {
             Notices = roster.Notices,
         };
+        return Adoption.Fit(intent, observation, adopt);
     }
 
     /// <summary>What was read of the host, with what was recorded there.</summary>

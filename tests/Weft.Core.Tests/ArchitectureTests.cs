@@ -37,10 +37,11 @@ public sealed class ArchitectureTests
         "Engines",
         "Intents",
         "Observation",
+        "Importing",
         "Planning",
         "Execution"
     )]
-    [InlineData("Pki", "Engines", "Intents", "Observation", "Planning", "Execution")]
+    [InlineData("Pki", "Engines", "Intents", "Observation", "Importing", "Planning", "Execution")]
     [InlineData(
         "Ipsec",
         "Overlays",
@@ -48,14 +49,25 @@ public sealed class ArchitectureTests
         "Engines",
         "Intents",
         "Observation",
+        "Importing",
         "Planning",
         "Execution"
     )]
-    [InlineData("Overlays", "Pki", "Engines", "Intents", "Observation", "Planning", "Execution")]
-    [InlineData("Engines", "Intents", "Observation", "Planning", "Execution")]
-    [InlineData("Intents", "Observation", "Planning", "Execution")]
-    [InlineData("Observation", "Planning", "Execution")]
-    [InlineData("Planning", "Execution")]
+    [InlineData(
+        "Overlays",
+        "Pki",
+        "Engines",
+        "Intents",
+        "Observation",
+        "Importing",
+        "Planning",
+        "Execution"
+    )]
+    [InlineData("Engines", "Intents", "Observation", "Importing", "Planning", "Execution")]
+    [InlineData("Intents", "Observation", "Importing", "Planning", "Execution")]
+    [InlineData("Observation", "Importing", "Planning", "Execution")]
+    [InlineData("Importing", "Planning", "Execution")]
+    [InlineData("Planning", "Importing", "Execution")]
     public void A_room_knows_no_later_one(string room, params string[] laterOnes)
     {
         var later = laterOnes.Select(one => $"{Core}.{one}").ToHashSet();
@@ -68,6 +80,7 @@ public sealed class ArchitectureTests
     [Theory]
     [InlineData("Addressing")]
     [InlineData("Intents")]
+    [InlineData("Importing")]
     [InlineData("Planning")]
     public void Knowledge_does_no_input_or_output_and_has_no_clock(string room)
     {
@@ -94,6 +107,7 @@ public sealed class ArchitectureTests
                 "Addressing",
                 "Engines",
                 "Execution",
+                "Importing",
                 "Intents",
                 "Ipsec",
                 "Linux",

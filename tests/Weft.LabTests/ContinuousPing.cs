@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
@@ -9,25 +10,26 @@ namespace Weft.LabTests;
 internal sealed partial class ContinuousPing : IAsyncDisposable
 {
     private readonly Process process;
-    private readonly Task<string> output;
+    private readonly ConcurrentQueue<string> lines = new();
+    private readonly Task read;
     private readonly Task<string> errors;
 
     private ContinuousPing(Process process)
     {
         this.process = process;
-        output = process.StandardOutput.ReadToEndAsync();
+        read = ReadAsync();
         errors = process.StandardError.ReadToEndAsync();
     }
 
     /// <summary>Begins to ping from one container to another.</summary>
     /// <param name="lab">The lab.</param>
     /// <param name="host">The container's host.</param>
-    /// <param name="container">The container.</param>
+    /// <param name="container">The container; null for the host itself.</param>
     /// <param name="address">Who is asked.</param>
     public static ContinuousPing Start(
         OverlayLab lab,
         string host,
-        string container,
+        string? container,
         string address
     ) =>
         new(
@@ -36,6 +38,13 @@ internal sealed partial class ContinuousPing : IAsyncDisposable
                 lab.Lab[host].Environment
             )
         );
+
+    /// <summary>Waits until a number of questions more were answered than before.</summary>
+    public Task AnsweredAsync(int more = 50)
+    {
+        var enough = lines.Count + more;
+        return Eventually.IsAsync(() => lines.Count >= enough);
+    }
 
     /// <summary>Stops it.</summary>
     /// <returns>
@@ -46,11 +55,13 @@ internal sealed partial class ContinuousPing : IAsyncDisposable
     {
         ProcessIdentity.Of(process.Id)?.Send(Libc.SigInt);
         await process.WaitForExitAsync(Needs.Cancellation);
+        await read;
+        var output = string.Join('\n', lines);
         var answers = Answer()
-            .Matches(await output)
+            .Matches(output)
             .Select(match => int.Parse(match.Groups["number"].Value, CultureInfo.InvariantCulture))
             .ToHashSet();
-        Assert.True(answers.Count > 0, await output + await errors);
+        Assert.True(answers.Count > 0, output + await errors);
         return (answers.Max(), answers.Count);
     }
 
@@ -60,6 +71,14 @@ internal sealed partial class ContinuousPing : IAsyncDisposable
         ProcessIdentity.Of(process.Id)?.Send(Libc.SigInt);
         await process.WaitForExitAsync();
         process.Dispose();
+    }
+
+    private async Task ReadAsync()
+    {
+        while (await process.StandardOutput.ReadLineAsync() is { } line)
+        {
+            lines.Enqueue(line);
+        }
     }
 
     [GeneratedRegex("bytes from .* icmp_seq=(?<number>\\d+)", RegexOptions.CultureInvariant, 1000)]

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Weft.Core.Linux;
 using Weft.Labs;
+using Weft.Rendering;
 
 namespace Weft.LabTests;
 

@@ -1,6 +1,7 @@
 using System.Net;
 using Weft.Core.Overlays;
 using Weft.Labs;
+using Weft.Rendering;
 
 namespace Weft.LabTests;
 

@@ -24,6 +24,7 @@ public sealed class CommandLineTests
     [InlineData("guard")]
     [InlineData("install")]
     [InlineData("uninstall")]
+    [InlineData("import")]
     [InlineData("export")]
     [InlineData("ping")]
     [InlineData("top")]

@@ -87,6 +87,12 @@ public sealed record NicDevice
     /// <summary>The VLAN of the port where the parent is a switch (<c>vlan</c>).</summary>
     public int? Vlan { get; init; }
 
-    /// <summary>The overlay whose device it is (<c>user.weft</c>); null for a device that is not Weft's.</summary>
+    /// <summary>The overlay whose device it is (<c>user.weft</c>, or <c>user.weft-adopted.DEVICE</c> of the container); null for a device that is not Weft's.</summary>
     public string? Mark { get; init; }
+
+    /// <summary>
+    /// Whether the overlay did not make the device, but took it over as it is: a device that is changed is taken from the
+    /// container and given anew, so the mark is in the container's own configuration.
+    /// </summary>
+    public bool IsAdopted { get; init; }
 }

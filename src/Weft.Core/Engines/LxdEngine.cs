@@ -151,9 +151,16 @@ public sealed class LxdEngine : IContainerEngine
             {
                 return;
             }
-            RefuseForeign(one, device, nic?.Mark);
-            var request = nic is null
-                ? Request(HttpMethod.Put, name, one.Without(device), answer.Tag)
+            RefuseForeign(one, device, nic?.Mark, adopts: nic is { IsAdopted: true });
+            var request =
+                nic is { IsAdopted: true, Mark: { } overlay }
+                    ? Request(
+                        HttpMethod.Patch,
+                        name,
+                        LxdChange.Adoption(device, overlay),
+                        answer.Tag
+                    )
+                : nic is null ? Request(HttpMethod.Put, name, one.Without(device), answer.Tag)
                 : Request(HttpMethod.Patch, name, LxdChange.Of(device, nic), answer.Tag);
             var changed =
                 await socket.AskAsync(request, cancellationToken) ?? throw socket.NotThere();
@@ -177,15 +184,15 @@ public sealed class LxdEngine : IContainerEngine
     }
 
     /// <summary>Refuses to touch what is somebody else's.</summary>
-    private void RefuseForeign(LxdInstance one, string device, string? mark)
+    private void RefuseForeign(LxdInstance one, string device, string? mark, bool adopts)
     {
         if (one.ExpandedDevices?.GetValueOrDefault(device) is not { } there)
         {
             return;
         }
-        var owner = LxdDevice.Mark(there);
+        var owner = LxdDevice.Mark(device, there, one.Config);
         var isOwn = one.Devices?.ContainsKey(device) == true;
-        if (isOwn && owner is not null && (mark is null || mark == owner))
+        if (isOwn && (owner is null ? adopts : mark is null || mark == owner))
         {
             return;
         }

@@ -72,7 +72,9 @@ internal sealed record LxdInstance : LxdChange
                 .Where(one => one.Key != device)
                 .ToDictionary(one => one.Key, one => one.Value),
             Architecture = Architecture,
-            Config = Config,
+            Config = (Config ?? [])
+                .Where(one => one.Key != LxdDevice.AdoptedKey(device))
+                .ToDictionary(one => one.Key, one => one.Value),
             Description = Description,
             Ephemeral = Ephemeral,
             Profiles = Profiles,
@@ -132,6 +134,10 @@ internal record LxdChange
     /// <summary>A patch that sets one device.</summary>
     public static LxdChange Of(string device, NicDevice nic) =>
         new() { Devices = new() { [device] = LxdDevice.Write(nic) } };
+
+    /// <summary>A patch that takes a device over as it is.</summary>
+    public static LxdChange Adoption(string device, string overlay) =>
+        new() { Config = new() { [LxdDevice.AdoptedKey(device)] = overlay } };
 }
 
 /// <summary>A NIC as LXD and Incus have it: keys and texts (reference/devices_nic.md, <c>nictype: bridged</c>).</summary>
@@ -140,9 +146,15 @@ internal static class LxdDevice
     // Any key below user. may be on a device; the engines pass it over.
     private const string MarkKey = "user.weft";
 
+    /// <summary>The key of a container's configuration that says which overlay took a device over.</summary>
+    public static string AdoptedKey(string device) => $"user.weft-adopted.{device}";
+
     /// <summary>Whose device it is; null where it is not Weft's.</summary>
-    public static string? Mark(Dictionary<string, string?> device) =>
-        device.GetValueOrDefault(MarkKey);
+    public static string? Mark(
+        string name,
+        Dictionary<string, string?> device,
+        Dictionary<string, string?>? config
+    ) => device.GetValueOrDefault(MarkKey) ?? config?.GetValueOrDefault(AdoptedKey(name));
 
     /// <summary>Reads it. What its user has left to the engine is where the engine keeps what it chose.</summary>
     public static NicDevice Read(
@@ -161,7 +173,8 @@ internal static class LxdDevice
             Mac = MacAddress.TryParse(Of("hwaddr") ?? "", out var mac) ? mac : default,
             Mtu = int.TryParse(Of("mtu"), out var mtu) ? mtu : 0,
             Vlan = int.TryParse(Of("vlan"), out var vlan) ? vlan : null,
-            Mark = Mark(device),
+            Mark = Mark(name, device, config),
+            IsAdopted = !device.ContainsKey(MarkKey) && config.ContainsKey(AdoptedKey(name)),
         };
     }
 

@@ -67,6 +67,9 @@ public sealed record SwitchIntent(string Name, bool Userspace, ImmutableArray<Po
     /// </summary>
     public ImmutableSortedDictionary<string, string>? CertificateSettings { get; init; }
 
+    /// <summary>Whether the bridge was there and is taken over.</summary>
+    public bool IsAdopted { get; init; }
+
     /// <summary>The value of <c>datapath_type</c> (ovs-vswitchd.conf.db(5), table Bridge); empty for the kernel's.</summary>
     public string DatapathType => Userspace ? "netdev" : "";
 }
@@ -110,6 +113,9 @@ public sealed record PortIntent
 
     /// <summary>Whether a container's engine makes the port too, unmarked: Weft marks what it finds.</summary>
     public bool IsMadeByEngine { get; init; }
+
+    /// <summary>Whether the port was there and is taken over: name and Ethernet address are those that it has.</summary>
+    public bool IsAdopted { get; init; }
 }
 
 /// <summary>A link that Weft makes on a host with iproute2.</summary>
@@ -130,6 +136,9 @@ public abstract record LinkIntent
 
     /// <summary>What the link is there for, in words.</summary>
     public required string Purpose { get; init; }
+
+    /// <summary>Whether the link was there and is taken over: names and Ethernet addresses are those that it has.</summary>
+    public bool IsAdopted { get; init; }
 }
 
 /// <summary>A container bridge.</summary>
@@ -242,6 +251,9 @@ public sealed record AttachmentIntent
 
     /// <summary>The container bridge that the host's end goes into; null if it is a port of the switch itself.</summary>
     public string? Bridge { get; init; }
+
+    /// <summary>Whether the veth pair was there and is taken over: the host's end keeps its name and Ethernet address.</summary>
+    public bool IsAdopted { get; init; }
 
     /// <summary>Whether the kernel must complete checksums as frames leave the container (userspace datapath without a veth uplink).</summary>
     public required bool ChecksumAtContainer { get; init; }

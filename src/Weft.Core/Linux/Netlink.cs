@@ -22,6 +22,7 @@ internal static class Netlink
     // linux/netlink.h.
     private const ushort Error = 2;
     private const ushort Done = 3;
+    private const ushort Request = 0x1;
     private const ushort RequestDump = 0x301;
     private const ushort DumpInterrupted = 0x10;
 
@@ -62,6 +63,28 @@ internal static class Netlink
         } while (!TryDump(protocol, asked, question, take));
     }
 
+    /// <summary>Asks the kernel a question that has one answer.</summary>
+    /// <param name="protocol">Which of the kernel's parts.</param>
+    /// <param name="asked">The kind of message that asks.</param>
+    /// <param name="question">Its body.</param>
+    /// <param name="take">Called with the answer.</param>
+    /// <exception cref="Win32Exception">The kernel has no such part, or the answer is an error.</exception>
+    public static void Ask(int protocol, ushort asked, ReadOnlySpan<byte> question, Take take)
+    {
+        using var socket = Open(protocol);
+        Send(socket, asked, Request, question);
+        Span<byte> buffer = stackalloc byte[BufferBytes];
+        var received = (int)Check(Libc.Receive(socket, buffer, BufferBytes, 0));
+        foreach (var message in new NetlinkMessages(buffer[..received]))
+        {
+            if (message.Kind == Error)
+            {
+                throw new Win32Exception(-MemoryMarshal.Read<int>(message.Body));
+            }
+            take(message.Kind, message.Body);
+        }
+    }
+
     /// <summary>Goes through the attributes behind a message's structure, or inside another attribute.</summary>
     public static void ForEachAttribute(ReadOnlySpan<byte> attributes, TakeAttribute take)
     {
@@ -93,12 +116,7 @@ internal static class Netlink
     private static bool TryDump(int protocol, ushort asked, ReadOnlySpan<byte> question, Take take)
     {
         using var socket = Open(protocol);
-        var request = new byte[HeaderBytes + question.Length];
-        MemoryMarshal.Write(request, (uint)request.Length);
-        MemoryMarshal.Write(request.AsSpan(4), asked);
-        MemoryMarshal.Write(request.AsSpan(6), RequestDump);
-        question.CopyTo(request.AsSpan(HeaderBytes));
-        Check(Libc.Send(socket, request, (nuint)request.Length, 0));
+        Send(socket, asked, RequestDump, question);
         Span<byte> buffer = stackalloc byte[BufferBytes];
         var isWhole = true;
         while (true)
@@ -123,6 +141,21 @@ internal static class Netlink
                 }
             }
         }
+    }
+
+    private static void Send(
+        SafeFileHandle socket,
+        ushort asked,
+        ushort flags,
+        ReadOnlySpan<byte> question
+    )
+    {
+        var request = new byte[HeaderBytes + question.Length];
+        MemoryMarshal.Write(request, (uint)request.Length);
+        MemoryMarshal.Write(request.AsSpan(4), asked);
+        MemoryMarshal.Write(request.AsSpan(6), flags);
+        question.CopyTo(request.AsSpan(HeaderBytes));
+        Check(Libc.Send(socket, request, (nuint)request.Length, 0));
     }
 
     /// <summary>The length of what stands in a field that is filled up to whole words (NLMSG_ALIGN).</summary>

@@ -36,11 +36,26 @@ public sealed class ContainerInterest
             .ToHashSet();
     }
 
+    private ContainerInterest()
+    {
+        named = [];
+        selections = [];
+        Engines = Enum.GetValues<Engine>().ToHashSet();
+        IsEverything = true;
+    }
+
+    /// <summary>Every container of every engine that runs.</summary>
+    public static ContainerInterest Everything { get; } = new();
+
+    /// <summary>Whether any container matters, of whichever engine there is.</summary>
+    public bool IsEverything { get; }
+
     /// <summary>The engines whose containers they are.</summary>
     public ISet<Engine> Engines { get; }
 
     /// <summary>Whether the overlay has a place for a container.</summary>
     public bool Includes(ContainerSighting container) =>
-        named.Contains(container.Key)
+        IsEverything
+        || named.Contains(container.Key)
         || Array.Exists(selections, selection => selection.Selects(container));
 }

@@ -10,7 +10,8 @@ namespace Weft.Core.Observation;
 /// <summary>Reads what a host proves who it is with.</summary>
 public static class CredentialsReader
 {
-    private const int LeastKeyBytes = 16;
+    /// <summary>How many bytes a key has at least.</summary>
+    public const int LeastKeyBytes = 16;
 
     /// <summary>Reads the credentials from where they are; what is wrong with them is in the result.</summary>
     /// <param name="credentials">Where they are, for this host.</param>

@@ -62,6 +62,12 @@ public sealed record HostObservation
     /// <summary>Whether the host's kernel speaks IPv6.</summary>
     public bool HasIpv6 { get; init; } = true;
 
+    /// <summary>The host's link that has an address, however it came by it; null where none has.</summary>
+    public Link? LinkWith(IPAddress address) =>
+        Links.Values.FirstOrDefault(link =>
+            link.Addresses.Concat(link.Leased).Any(one => one.Address.Equals(address))
+        );
+
     /// <summary>A host with Open vSwitch running and nothing configured.</summary>
     /// <param name="kernelDatapath">Whether its kernel has Open vSwitch's datapath.</param>
     /// <param name="namespaces">The network namespaces of its containers.</param>
@@ -175,6 +181,11 @@ public sealed record PortRow
             .Select(row => OwnershipMark.OfRow(row.ExternalIds))
             .FirstOrDefault(mark => mark is not null);
 
+    /// <summary>Whether the overlay whose mark the port carries did not make it, but took it over.</summary>
+    public bool IsAdopted =>
+        ExternalIds.ContainsKey(OwnershipMark.AdoptedKey)
+        || Interfaces.Any(row => row.ExternalIds.ContainsKey(OwnershipMark.AdoptedKey));
+
     /// <summary>The access VLAN.</summary>
     public int? Tag { get; init; }
 
@@ -263,6 +274,12 @@ public sealed record Link
     /// <summary>Whether the link is administratively up.</summary>
     public bool Up { get; init; }
 
+    /// <summary>Whether there is somebody at the other end of it (IFF_LOWER_UP): a cable, or a link that is up.</summary>
+    public bool HasCarrier { get; init; } = true;
+
+    /// <summary>What a bridge does with the frames of this port of its; null for a link that is no bridge's port.</summary>
+    public BridgePortState? PortState { get; init; }
+
     /// <summary>The bridge that the link is a port of.</summary>
     public string? Master { get; init; }
 
@@ -301,6 +318,25 @@ public sealed record Link
 
     /// <summary>Whether what leaves by this link may still lack its checksums; null where nobody asked.</summary>
     public bool? LeavesChecksumsUndone { get; init; }
+}
+
+/// <summary>What a bridge does with the frames of a port (IEEE 802.1D; linux/if_bridge.h, BR_STATE).</summary>
+public enum BridgePortState
+{
+    /// <summary>The port's link is down, or somebody has closed it.</summary>
+    Disabled,
+
+    /// <summary>The spanning tree looks for loops before it opens the port.</summary>
+    Listening,
+
+    /// <summary>The port is about to open; addresses are learned already.</summary>
+    Learning,
+
+    /// <summary>The port is open.</summary>
+    Forwarding,
+
+    /// <summary>The spanning tree keeps the port closed, because there is another way.</summary>
+    Blocking,
 }
 
 /// <summary>A route by a link as the kernel knows it.</summary>

@@ -34,6 +34,7 @@ public static class LinkReader
     private const int UsualMetric = 0;
     private const int UsualMetric6 = 1024;
     private const uint LinkIsUp = 1;
+    private const uint LinkHasCarrier = 0x10000;
     private const uint AddressIsPermanent = 0x80;
     private const byte ScopeLink = 253;
     private const ushort ExtendedMask = 29;
@@ -175,11 +176,13 @@ public static class LinkReader
     /// <summary>Reads a struct ifinfomsg and its attributes.</summary>
     private static Link ParseLink(ReadOnlySpan<byte> message)
     {
+        var flags = MemoryMarshal.Read<uint>(message[8..]);
         var link = new Link
         {
             Index = MemoryMarshal.Read<int>(message[4..]),
             Name = "",
-            Up = (MemoryMarshal.Read<uint>(message[8..]) & LinkIsUp) != 0,
+            Up = (flags & LinkIsUp) != 0,
+            HasCarrier = (flags & LinkHasCarrier) != 0,
         };
         Netlink.ForEachAttribute(
             message[LinkBytes..],
@@ -203,20 +206,42 @@ public static class LinkReader
         return link;
     }
 
-    /// <summary>Reads IFLA_LINKINFO: the link's kind, and a bridge's settings.</summary>
+    /// <summary>Reads IFLA_LINKINFO: the link's kind, a bridge's settings, and what a bridge does with a port of its.</summary>
     private static Link WithInformation(Link link, ReadOnlySpan<byte> information)
     {
+        var isBridgePort = false;
         Netlink.ForEachAttribute(
             information,
             (kind, value) =>
-                link = kind switch
+            {
+                switch (kind)
                 {
-                    1 => link with { Kind = Text(value) },
-                    2 when link.Kind == "bridge" => WithBridge(link, value),
-                    _ => link,
+                    case 1:
+                        link = link with { Kind = Text(value) };
+                        break;
+                    case 2 when link.Kind == "bridge":
+                        link = WithBridge(link, value);
+                        break;
+                    case 4:
+                        isBridgePort = Text(value) == "bridge";
+                        break;
+                    case 5 when isBridgePort:
+                        link = link with { PortState = PortState(value) };
+                        break;
                 }
+            }
         );
         return link;
+    }
+
+    private static BridgePortState? PortState(ReadOnlySpan<byte> settings)
+    {
+        BridgePortState? state = null;
+        Netlink.ForEachAttribute(
+            settings,
+            (kind, value) => state = kind == 1 ? (BridgePortState)value[0] : state
+        );
+        return state;
     }
 
     private static Link WithBridge(Link link, ReadOnlySpan<byte> settings)

@@ -30,7 +30,7 @@ public sealed record HostStatus(
     public static HostStatus Of(HostIntent intent, HostObservation observation)
     {
         var plan = Planner.Plan(intent, observation);
-        var ownership = new Ownership(intent.Overlay, intent.Host, observation.Switch);
+        var ownership = new Ownership(intent, observation.Switch);
         var certificate = intent.Ipsec is { Credentials: CertificateFiles }
             ? observation.Certificate
             : null;
@@ -100,6 +100,8 @@ public sealed record HostStatus(
         CertificateStanding? certificate
     )
     {
+        private readonly Standing standing = new(observation, plan);
+
         private readonly ILookup<string, Change> changes = plan.Changes.ToLookup(change =>
             change.Name
         );
@@ -277,52 +279,8 @@ public sealed record HostStatus(
                 );
         }
 
-        private StatusItem Item(string kind, string name, string intended, string[] parts)
-        {
-            var errors = parts
-                .Select(part => observation.Switch.Ports.GetValueOrDefault(part))
-                .OfType<PortRow>()
-                .SelectMany(port => port.Interfaces)
-                .Select(row => row.Problem)
-                .OfType<string>()
-                .ToList();
-            var pending = parts.SelectMany(part => changes[part]).ToList();
-            var conflicts = plan
-                .Conflicts.Where(conflict => parts.Contains(conflict.Name))
-                .Select(conflict => conflict.Message)
-                .ToList();
-            return conflicts.Count > 0
-                    ? new StatusItem(
-                        kind,
-                        name,
-                        intended,
-                        ItemState.Missing,
-                        string.Join("; ", conflicts)
-                    )
-                : pending.Exists(change => change.Action is ChangeAction.Add)
-                    ? new StatusItem(kind, name, intended, ItemState.Missing, Words(pending))
-                : errors.Count > 0
-                    ? new StatusItem(
-                        kind,
-                        name,
-                        intended,
-                        ItemState.Error,
-                        string.Join("; ", errors)
-                    )
-                : pending.Count > 0
-                    ? new StatusItem(kind, name, intended, ItemState.Differs, Words(pending))
-                : new StatusItem(kind, name, intended, ItemState.Ok, null);
-        }
-
-        private static string Words(List<Change> pending) =>
-            string.Join(
-                "; ",
-                pending.Select(change =>
-                    change.Action is ChangeAction.Add
-                        ? $"no {change.What} {change.Name}"
-                        : $"{change.What} {change.Name}: {change.Detail}"
-                )
-            );
+        private StatusItem Item(string kind, string name, string intended, string[] parts) =>
+            standing.Of(kind, name, intended, parts);
     }
 }
 

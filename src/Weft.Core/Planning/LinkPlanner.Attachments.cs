@@ -131,10 +131,10 @@ internal sealed partial class LinkPlanner
                     Line(
                         masterStage,
                         null,
-                        $"link set dev {hostEnd} alias {ownership.Alias} {silently}{master}up"
+                        $"link set dev {hostEnd} alias {ownership.Alias()} {silently}{master}up"
                     ),
                     .. AddAddresses(name, attachment.Addresses, space),
-                    After($"link set dev {name} alias {ownership.Alias} up", space),
+                    After($"link set dev {name} alias {ownership.Alias()} up", space),
                     .. SetRoutes(attachment, attachment.Routes, inside.Remove(name), space)
                         .SelectMany(step => step.Lines),
                 ]
@@ -147,7 +147,14 @@ internal sealed partial class LinkPlanner
                 hostEnd,
                 [
                     Master(hostEnd, attachment.Bridge, outer!),
-                    .. OnHost(hostEnd, attachment.HostEndMac, attachment.Mtu, [], outer!),
+                    .. OnHost(
+                        hostEnd,
+                        attachment.HostEndMac,
+                        attachment.Mtu,
+                        [],
+                        outer!,
+                        attachment.IsAdopted
+                    ),
                 ]
             );
             SetIfNeeded(
@@ -169,9 +176,16 @@ internal sealed partial class LinkPlanner
         );
     }
 
-    /// <summary>Whether what has an attachment's name inside a container is Weft's: as <see cref="Ownership.Owns(Link)"/> tells it on the host.</summary>
+    /// <summary>
+    /// Whether what has an attachment's name inside a container is Weft's: as <see cref="Ownership.Owns(Link)"/> tells it on
+    /// the host, where the address may be one that the file gives, and so anybody's.
+    /// </summary>
     private bool IsOurs(Link inner, AttachmentIntent attachment) =>
-        inner.Alias == ownership.Alias || inner.Alias is null && inner.Mac == attachment.Mac;
+        inner.Alias == ownership.Alias()
+        || inner.Alias is null
+            && inner.Mac == attachment.Mac
+            && LinkPairs.HostEndOf(inner, observation.Links) is { } outer
+            && ownership.Owns(outer);
 
     /// <summary>Plans who completes checksums; a link that is made, not <paramref name="actual"/> yet, leaves them undone.</summary>
     private void PlanChecksums(

@@ -15,10 +15,11 @@ internal sealed partial class LinkPlanner
         MacAddress mac,
         int mtu,
         ImmutableArray<InterfaceAddress> addresses,
-        Link actual
+        Link actual,
+        bool isAdopted
     ) =>
         [
-            .. Common(name, mac, mtu, actual, null),
+            .. Common(name, mac, mtu, actual, null, isAdopted),
             actual.LinkLocal.All(addresses.Contains)
                 ? null
                 : new Step(
@@ -34,15 +35,24 @@ internal sealed partial class LinkPlanner
         MacAddress mac,
         int mtu,
         Link actual,
-        string? container
+        string? container,
+        bool isAdopted = false
     ) =>
         [
-            actual.Alias == ownership.Alias
-                ? null
-                : new Step(
-                    "mark as Weft's",
-                    Before($"link set dev {name} alias {ownership.Alias}", container)
-                ),
+            actual.Alias == ownership.Alias(isAdopted) ? null
+            // A bridge's address that nobody set would change with its ports.
+            : isAdopted
+                ? new Step(
+                    "take over",
+                    Before(
+                        $"link set dev {name} alias {ownership.Alias(isAdopted)} address {mac}",
+                        container
+                    )
+                )
+            : new Step(
+                "mark as Weft's",
+                Before($"link set dev {name} alias {ownership.Alias()}", container)
+            ),
             Address(name, mac, actual, container),
             Mtu(name, mtu, actual, container),
         ];
@@ -89,7 +99,7 @@ internal sealed partial class LinkPlanner
     }
 
     private static Step? Up(string name, Link actual, string? container, string how = "") =>
-        actual.Up ? null : new Step("up", After($"link set dev {name} {how}up", container));
+        actual.Up ? null : new Step("down → up", After($"link set dev {name} {how}up", container));
 
     private static IEnumerable<Step?> Addresses(
         string name,

@@ -183,7 +183,7 @@ internal sealed partial class LinkPlanner(
                         stage,
                         null,
                         // An MTU that a bridge is made with does not stay: it follows the ports that come and go.
-                        $"link set dev {name} alias {ownership.Alias} mtu {bridge.Mtu} {silently}up"
+                        $"link set dev {name} alias {ownership.Alias()} mtu {bridge.Mtu} {silently}up"
                     ),
                     .. AddAddresses(name, addresses, null),
                 ]
@@ -214,7 +214,7 @@ internal sealed partial class LinkPlanner(
                         string.Join(", ", words),
                         Before($"link set dev {name} type bridge {string.Join(' ', attributes)}")
                     ),
-                .. OnHost(name, bridge.Mac, bridge.Mtu, addresses, actual),
+                .. OnHost(name, bridge.Mac, bridge.Mtu, addresses, actual, bridge.IsAdopted),
             ]
         );
     }
@@ -248,12 +248,12 @@ internal sealed partial class LinkPlanner(
                     Line(
                         stage,
                         null,
-                        $"link set dev {veth.Name} alias {ownership.Alias} {silently}up"
+                        $"link set dev {veth.Name} alias {ownership.Alias()} {silently}up"
                     ),
                     Line(
                         Later(stage, StageToEnslave(veth.Peer, veth.Bridge)),
                         null,
-                        $"link set dev {veth.Peer} alias {ownership.Alias} {silently}master {veth.Bridge} up"
+                        $"link set dev {veth.Peer} alias {ownership.Alias()} {silently}master {veth.Bridge} up"
                     ),
                 ]
             );
@@ -265,7 +265,7 @@ internal sealed partial class LinkPlanner(
                 veth.Name,
                 [
                     Master(veth.Name, null, atSwitch),
-                    .. OnHost(veth.Name, veth.Mac, veth.Mtu, [], atSwitch),
+                    .. OnHost(veth.Name, veth.Mac, veth.Mtu, [], atSwitch, veth.IsAdopted),
                 ]
             );
             SetIfNeeded(
@@ -273,7 +273,7 @@ internal sealed partial class LinkPlanner(
                 veth.Peer,
                 [
                     Master(veth.Peer, veth.Bridge, atBridge),
-                    .. OnHost(veth.Peer, veth.PeerMac, veth.Mtu, [], atBridge),
+                    .. OnHost(veth.Peer, veth.PeerMac, veth.Mtu, [], atBridge, veth.IsAdopted),
                 ]
             );
         }

@@ -103,6 +103,8 @@ internal sealed partial class MonitorPlanner(HostIntent intent, HostObservation 
     {
         var other = observation.Switch.Ports.Values.FirstOrDefault(other =>
             other.Mark != intent.Overlay
+            // What is taken over has this name.
+            && other.Name != port.Name
             && other.Interfaces.Any(row =>
                 row.Type == port.Type
                 && row.Options.GetValueOrDefault("remote_ip") == port.Options["remote_ip"]

@@ -31,14 +31,15 @@ public sealed record NicChange(
     public override IEnumerable<string> Commands =>
         [
             .. Action is ChangeAction.Remove || Replugs ? [Removal] : (string[])[],
-            .. Nic is null
-                ? []
-                : (string[])
-                    [
-                        Action is ChangeAction.Set && !Replugs
-                            ? $"{Program} config device set {Container.Name} {Device} {Settings(Nic)}"
-                            : $"{Program} config device add {Container.Name} {Device} nic nictype=bridged {Settings(Nic)}",
-                    ],
+            .. Nic is null ? []
+            : Nic.IsAdopted
+                ? [$"{Program} config set {Container.Name} user.weft-adopted.{Device} {Nic.Mark}"]
+            : (string[])
+                [
+                    Action is ChangeAction.Set && !Replugs
+                        ? $"{Program} config device set {Container.Name} {Device} {Settings(Nic)}"
+                        : $"{Program} config device add {Container.Name} {Device} nic nictype=bridged {Settings(Nic)}",
+                ],
         ];
 
     private static string Settings(NicDevice nic) =>

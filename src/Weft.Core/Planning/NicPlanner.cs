@@ -53,6 +53,10 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
         {
             Add(ChangeAction.Add, replugs: false, $"{nic.Interface} in {nic.Parent}");
         }
+        else if (there.Mark is null && nic.IsAdopted)
+        {
+            Add(ChangeAction.Set, replugs: false, "take over");
+        }
         else if (there.Mark != intent.Overlay)
         {
             Conflicts.Add(
@@ -105,6 +109,10 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
         Compare("address", there.Mac, nic.Mac);
         Compare("MTU", there.Mtu, nic.Mtu);
         Compare("VLAN", there.Vlan?.ToString() ?? "none", nic.Vlan?.ToString() ?? "none");
+        if (there.IsAdopted)
+        {
+            words.Add("Weft's from now on");
+        }
         return string.Join(", ", words);
 
         void Compare<T>(string what, T seen, T wanted)

@@ -3,22 +3,48 @@ using Weft.Core.Observation;
 
 namespace Weft.Core.Planning;
 
-/// <summary>Whose a thing on a host is. Weft touches only what carries the overlay's mark.</summary>
-internal sealed class Ownership(string overlay, string host, SwitchObservation seen)
+/// <summary>
+/// Whose a thing on a host is. Weft touches only what carries the overlay's mark, and what an intent takes over
+/// (<see cref="Adoption"/>).
+/// </summary>
+internal sealed class Ownership(HostIntent intent, SwitchObservation seen)
 {
-    /// <summary>The alias of every link that belongs to the overlay.</summary>
-    public string Alias { get; } = OwnershipMark.Alias(overlay);
+    private readonly HashSet<string> adoptedPorts =
+    [
+        .. (intent.Switch?.Ports ?? []).Where(port => port.IsAdopted).Select(port => port.Name),
+    ];
+
+    private readonly HashSet<string> adoptedLinks =
+    [
+        .. intent
+            .Links.Where(link => link.IsAdopted)
+            .SelectMany(link =>
+                link is VethIntent veth ? [veth.Name, veth.Peer] : (string[])[link.Name]
+            ),
+        .. intent
+            .Attachments.Where(attachment => attachment.IsAdopted)
+            .Select(attachment => attachment.HostEnd),
+    ];
+
+    /// <summary>The alias of a link of the overlay's, which it has made or taken over.</summary>
+    public string Alias(bool isAdopted = false) =>
+        isAdopted
+            ? OwnershipMark.AdoptedAlias(intent.Overlay)
+            : OwnershipMark.Alias(intent.Overlay);
 
     /// <summary>
     /// Whether a link is the overlay's: by its alias, or as the switch made it, or, where a run ended between making
     /// the link and naming its owner, by the Ethernet address that only this overlay would have given it.
     /// </summary>
     public bool Owns(Link link) =>
-        link.Alias == Alias
+        OwnershipMark.OfAlias(link.Alias) == intent.Overlay
         || IsOfSwitch(link)
         || link.Alias is null
-            && link.Mac is { } mac
-            && mac == IntentBuilder.LinkMac(overlay, host, link.Name);
+            && (
+                adoptedLinks.Contains(link.Name)
+                || link.Mac is { } mac
+                    && mac == IntentBuilder.LinkMac(intent.Overlay, intent.Host, link.Name)
+            );
 
     /// <summary>Whether the switch made the link, for an internal port of the overlay's: it comes and goes with that port.</summary>
     public bool IsOfSwitch(Link link) =>
@@ -28,17 +54,23 @@ internal sealed class Ownership(string overlay, string host, SwitchObservation s
         && Owns(port);
 
     /// <summary>Whether a bridge is the overlay's: it and its local port bear the mark for each other.</summary>
-    public bool Owns(BridgeRow bridge) => IsOurs(bridge.Mark ?? LocalPort(bridge)?.Mark);
+    public bool Owns(BridgeRow bridge) =>
+        (bridge.Mark ?? LocalPort(bridge)?.Mark) is { } mark
+            ? IsOurs(mark)
+            : intent.Switch is { IsAdopted: true } taken && taken.Name == bridge.Name;
 
     /// <summary>Whether a port is the overlay's.</summary>
     public bool Owns(PortRow port) =>
-        IsOurs(port.Mark ?? (port.Name == port.Bridge ? seen.Bridges[port.Bridge].Mark : null));
+        (port.Mark ?? (port.Name == port.Bridge ? seen.Bridges[port.Bridge].Mark : null))
+            is { } mark
+            ? IsOurs(mark)
+            : adoptedPorts.Contains(port.Name);
 
     /// <summary>Whose a marked thing is, in words.</summary>
     public static string Describe(string? mark) =>
         mark is null ? "which Weft did not make" : $"which belongs to overlay '{mark}'";
 
-    private bool IsOurs(string? mark) => mark == overlay;
+    private bool IsOurs(string? mark) => mark == intent.Overlay;
 
     private PortRow? LocalPort(BridgeRow bridge) =>
         seen.Ports.TryGetValue(bridge.Name, out var port) && port.Bridge == bridge.Name

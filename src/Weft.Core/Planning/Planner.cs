@@ -11,7 +11,7 @@ public static class Planner
     /// <summary>Works out what has to change on a host.</summary>
     public static Plan Plan(HostIntent intent, HostObservation observation)
     {
-        var ownership = new Ownership(intent.Overlay, intent.Host, observation.Switch);
+        var ownership = new Ownership(intent, observation.Switch);
         var guard = new GuardPlanner(intent, observation, ownership);
         guard.Plan();
         var ipsec = new IpsecPlanner(intent, observation);
@@ -76,7 +76,7 @@ public static class Planner
     public static Plan PlanGuard(HostIntent intent, GuardObservation seen)
     {
         var observation = HostObservation.Bare(kernelDatapath: true) with { Guard = seen };
-        var ownership = new Ownership(intent.Overlay, intent.Host, observation.Switch);
+        var ownership = new Ownership(intent, observation.Switch);
         var guard = new GuardPlanner(
             intent with
             {
@@ -116,22 +116,39 @@ public static class Planner
                 yield return $"{container} {why}";
             }
         }
+        foreach (var fault in UnderlayFaults(intent, observation))
+        {
+            yield return fault;
+        }
+    }
+
+    /// <summary>What of the host's own link to the others keeps tunnels from coming up, or packets from crossing whole.</summary>
+    public static IEnumerable<string> UnderlayFaults(HostIntent intent, HostObservation observation)
+    {
         if (observation.Links.IsEmpty || intent.Underlay is not { } underlay)
         {
             yield break;
         }
-        var carrier = observation.Links.Values.FirstOrDefault(link =>
-            link.Addresses.Concat(link.Leased).Any(address => address.Address.Equals(underlay))
-        );
-        if (carrier is null)
+        if (observation.LinkWith(underlay) is not { } carrier)
         {
             yield return $"underlay address {underlay} is on no link of this host: no tunnel can come up (is this host {intent.Host}?)";
             yield break;
         }
-        if (carrier.Mtu < intent.UnderlayMtu)
+        Link[] links = [carrier, .. LinksBelow(carrier, observation)];
+        var down = Array.Find(links, link => !link.Up);
+        var cut = Array.Find(links, link => link is { Up: true, HasCarrier: false });
+        if (down is not null)
         {
-            yield return $"{carrier.Name} carries underlay address {underlay} with MTU {carrier.Mtu}, but the file says {intent.UnderlayMtu}: "
-                + $"large packets would vanish; give host '{intent.Host}' `mtu: {carrier.Mtu}`";
+            yield return $"{down.Name} is down, by which underlay address {underlay} reaches the others: `ip link set {down.Name} up`";
+        }
+        else if (cut is not null)
+        {
+            yield return $"{cut.Name} has no carrier, by which underlay address {underlay} reaches the others: its cable is out, or what is at the other end is off";
+        }
+        if (links.MinBy(link => link.Mtu) is { } narrow && narrow.Mtu < intent.UnderlayMtu)
+        {
+            yield return $"{narrow.Name} carries underlay address {underlay} with MTU {narrow.Mtu}, but the file says {intent.UnderlayMtu}: "
+                + $"large packets would vanish; give host '{intent.Host}' `mtu: {narrow.Mtu}`";
         }
         if (
             intent.Switch is { Userspace: true }
@@ -142,4 +159,17 @@ public static class Planner
                 + "put that link into a bridge of its own (datapath_type=netdev) that carries the address";
         }
     }
+
+    /// <summary>The one link that a bridge or a bond leads to; where there are several, one may do for another.</summary>
+    private static IEnumerable<Link> LinksBelow(Link link, HostObservation observation) =>
+        observation
+            .Switch.Ports.Values.Where(port => port.Bridge == link.Name && port.Name != link.Name)
+            .Select(port => observation.Links.GetValueOrDefault(port.Name))
+            .OfType<Link>()
+            .Concat(observation.Links.Values.Where(port => port.Master == link.Name))
+            .Take(2)
+            .ToArray()
+            is [var only]
+            ? [only]
+            : [];
 }

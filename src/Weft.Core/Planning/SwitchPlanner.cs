@@ -172,10 +172,58 @@ internal sealed class SwitchPlanner(
             Datum.Empty,
             $"fail mode {bridge.FailMode} → standalone"
         );
-        columns.CompareMark(bridge.ExternalIds, intent.Overlay);
+        columns.CompareMark(bridge.ExternalIds, intent.Overlay, isAdopted: false);
         Set("switch", bridge.Name, columns);
         PlanPort(wanted.Name, wanted.Ports[0]);
+        if (wanted.IsAdopted)
+        {
+            FindLoops(wanted);
+        }
     }
+
+    /// <summary>
+    /// A switch that is taken over may have ports by which frames would come back another way: the tunnels that Weft makes
+    /// are kept apart from each other, and from no others.
+    /// </summary>
+    private void FindLoops(SwitchIntent wanted)
+    {
+        foreach (var port in wanted.Ports.Where(port => port.Peer is not null))
+        {
+            Conflicts.AddRange(
+                foreignPorts
+                    .Where(other =>
+                        other.Bridge == wanted.Name
+                        && other.Interfaces.Any(row =>
+                            row.Options.GetValueOrDefault("remote_ip") == port.Options["remote_ip"]
+                            && !IsTunnel(row, port)
+                        )
+                    )
+                    .Select(other => new Conflict(
+                        other.Name,
+                        $"port '{other.Name}' in bridge '{other.Bridge}' is a tunnel to {port.Peer} too, of another kind or key than the overlay's: "
+                            + $"two ways to one host are a loop; put its `type`, `key` and `port` under `tunnels`, or remove it with `ovs-vsctl del-port {other.Name}`"
+                    ))
+            );
+        }
+        foreach (var bridge in intent.Links.OfType<BridgeLinkIntent>())
+        {
+            Conflicts.AddRange(
+                foreignPorts
+                    .Where(other => other.Bridge == wanted.Name && Ties(other, bridge))
+                    .Select(other => new Conflict(
+                        other.Name,
+                        $"port '{other.Name}' ties bridge '{bridge.Name}' to '{other.Bridge}' otherwise than the file says, and two ways are a loop: "
+                            + $"make its `vlan` {other.Tag?.ToString() ?? "none"} and its `uplink` {(other.Name == bridge.Name ? "direct" : "veth")}, or remove it with `ovs-vsctl del-port {other.Name}`"
+                    ))
+            );
+        }
+    }
+
+    private bool Ties(PortRow port, BridgeLinkIntent bridge) =>
+        port.Name == bridge.Name
+        || observation.Links.TryGetValue(port.Name, out var link)
+            && link.Peer is { } peer
+            && observation.Links[peer].Master == bridge.Name;
 
     private void PlanPort(string bridge, PortIntent port)
     {
@@ -235,7 +283,7 @@ internal sealed class SwitchPlanner(
             port.Protected,
             port.Protected ? "protected" : "not protected"
         );
-        columns.CompareMark(row.ExternalIds, intent.Overlay);
+        columns.CompareMark(row.ExternalIds, intent.Overlay, port.IsAdopted);
         columns = columns.Of("Interface", @interface.Uuid);
         if (@interface.Type != port.Type)
         {
@@ -261,7 +309,7 @@ internal sealed class SwitchPlanner(
             Optional(port.Mac?.ToString()),
             $"address {@interface.Mac ?? "unset"} → {port.Mac?.ToString() ?? "unset"}"
         );
-        columns.CompareMark(@interface.ExternalIds, intent.Overlay);
+        columns.CompareMark(@interface.ExternalIds, intent.Overlay, port.IsAdopted);
         Set("port", port.Name, columns);
     }
 
@@ -270,7 +318,12 @@ internal sealed class SwitchPlanner(
         if (columns.Changes.Count > 0)
         {
             Changes.Add(
-                new SetColumns(what, name, string.Join(", ", columns.Words), [.. columns.Changes])
+                new SetColumns(
+                    what,
+                    name,
+                    string.Join(", ", columns.Words.Distinct()),
+                    [.. columns.Changes]
+                )
             );
         }
     }
@@ -367,7 +420,7 @@ internal sealed class SwitchPlanner(
         foreignPorts.Find(row => row.Interfaces.Any(other => IsTunnel(other, port)));
 
     /// <summary>Whether an interface is the tunnel that a port is to be, as far as Open vSwitch tells tunnels apart.</summary>
-    private static bool IsTunnel(InterfaceRow row, PortIntent port) =>
+    internal static bool IsTunnel(InterfaceRow row, PortIntent port) =>
         row.Type == port.Type
         && ((string[])["remote_ip", "key", "dst_port"]).All(option =>
             row.Options.GetValueOrDefault(option) == port.Options.GetValueOrDefault(option)
@@ -430,17 +483,18 @@ internal sealed class SwitchPlanner(
             }
         }
 
-        public void CompareMark(ImmutableSortedDictionary<string, string> seen, string overlay)
+        public void CompareMark(
+            ImmutableSortedDictionary<string, string> seen,
+            string overlay,
+            bool isAdopted
+        )
         {
-            if (seen.GetValueOrDefault(OwnershipMark.Key) != overlay)
+            var wanted = seen.SetItem(OwnershipMark.Key, overlay);
+            if (isAdopted)
             {
-                Compare(
-                    "external_ids",
-                    seen,
-                    seen.SetItem(OwnershipMark.Key, overlay),
-                    "mark as Weft's"
-                );
+                wanted = wanted.SetItem(OwnershipMark.AdoptedKey, OwnershipMark.AdoptedValue);
             }
+            Compare("external_ids", seen, wanted, isAdopted ? "take over" : "mark as Weft's");
         }
     }
 }

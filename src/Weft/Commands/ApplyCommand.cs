@@ -24,15 +24,18 @@ internal static class ApplyCommand
             Description =
                 "As weft.service does at boot: wait for Open vSwitch and strongSwan to be there, and do not ask.",
         };
+        var adopt = CommonOptions.Adopt();
         return Create(
             "apply",
             "Make this host match the overlay file: show the plan, ask, carry it out, read it back.",
             question: "Apply?",
-            session => session.Intend,
+            (session, adopts) => seen => session.Intend(seen, adopts),
             boot,
+            adopt,
             ("weft apply overlay.yaml", "show the plan and ask"),
             ("weft apply --yes overlay.yaml", "do not ask"),
             ("weft apply --as host1 overlay.yaml", "where the hostname is not the one in the file"),
+            ("weft apply --adopt overlay.yaml", "take over what was set up by hand"),
             ("weft apply --boot", "restore what a reboot took")
         );
     }
@@ -42,8 +45,9 @@ internal static class ApplyCommand
         string name,
         string description,
         string question,
-        Func<HostSession, Func<HostObservation, HostIntent>> intend,
+        Func<HostSession, bool, Func<HostObservation, HostIntent>> intend,
         Option<bool>? boot,
+        Option<bool>? adopt,
         params IReadOnlyList<(string Line, string Does)> examples
     )
     {
@@ -51,12 +55,13 @@ internal static class ApplyCommand
         var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask." };
         var timeout = CommonOptions.Timeout();
         var command = new WeftCommand(name, description) { Examples = examples };
-        command.AddAll(options.With([yes, .. boot is null ? [] : (Symbol[])[boot], timeout]));
+        command.AddAll(options.With([yes, .. new[] { adopt, boot }.OfType<Option>(), timeout]));
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
                 var patience = TimeSpan.FromSeconds(parsed.GetValue(timeout));
                 var isBoot = boot is not null && parsed.GetValue(boot);
+                var adopts = adopt is not null && parsed.GetValue(adopt);
                 await using var session = await options.OpenAsync(
                     parsed,
                     isBoot ? patience : TimeSpan.Zero,
@@ -68,13 +73,25 @@ internal static class ApplyCommand
                     await session.WaitUntilStartedAsync(patience, cancellationToken);
                 }
                 var observation = await session.ObserveAsync(cancellationToken);
-                var intentOf = intend(session);
+                var intentOf = intend(session, adopts);
                 var intent = intentOf(observation);
                 var plan = Planner.Plan(intent, observation);
                 PlanView.Write(terminal.Out, intent, plan);
                 PlanView.WriteRemarks(terminal, plan);
                 if (!plan.Conflicts.IsEmpty)
                 {
+                    if (
+                        adopt is not null
+                        && !adopts
+                        && Adoption.Advice(
+                            plan,
+                            Planner.Plan(intend(session, true)(observation), observation)
+                        )
+                            is { } advice
+                    )
+                    {
+                        terminal.Notice(advice);
+                    }
                     return ExitCode.Failed;
                 }
                 if (!plan.IsEmpty && !isBoot && !parsed.GetValue(yes))

@@ -78,6 +78,14 @@ internal static class CommonOptions
     /// <summary>The engine that the environment says stands in for all others.</summary>
     public static Engine? EngineOfEnvironment => FromEnvironment<Engine>("WEFT_ENGINE");
 
+    /// <summary>Whether what was set up by hand is taken over.</summary>
+    public static Option<bool> Adopt() =>
+        new("--adopt")
+        {
+            Description =
+                "Take over what nobody's mark is on and what has the kind and the place that the overlay needs, as it was set up by hand.",
+        };
+
     /// <summary>Whether to write JSON.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Write JSON." };
 

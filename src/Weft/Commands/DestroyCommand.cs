@@ -12,8 +12,9 @@ internal static class DestroyCommand
             "destroy",
             "Remove from this host what Weft made for the overlay, and nothing else.",
             question: "Remove?",
-            session => _ => HostIntent.Nothing(session.Overlay.Name, session.Host),
+            (session, _) => _ => HostIntent.Nothing(session.Overlay.Name, session.Host),
             boot: null,
+            adopt: null,
             ("weft destroy overlay.yaml", "show what goes and ask"),
             ("weft destroy --yes overlay.yaml", "do not ask")
         );

@@ -1,8 +1,11 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Spectre.Console;
+using Weft.Core;
 using Weft.Health;
+using Weft.Ovsdb;
 using Weft.Rendering;
 
 namespace Weft.Commands;
@@ -30,10 +33,9 @@ internal static class DoctorCommand
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
-                await using var session = await options.OpenAsync(parsed, cancellationToken);
                 var findings = await terminal.WhileAsync(
                     "Looking",
-                    _ => new Doctor(session, TimeProvider.System).ExamineAsync(cancellationToken)
+                    _ => ExamineAsync(options, parsed, cancellationToken)
                 );
                 if (parsed.GetValue(json))
                 {
@@ -51,6 +53,23 @@ internal static class DoctorCommand
             }
         );
         return command;
+    }
+
+    private static async Task<ImmutableArray<Finding>> ExamineAsync(
+        HostOptions options,
+        ParseResult parsed,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            await using var session = await options.OpenAsync(parsed, cancellationToken);
+            return await new Doctor(session, TimeProvider.System).ExamineAsync(cancellationToken);
+        }
+        catch (HostException exception) when (exception.InnerException is OvsdbConnectionException)
+        {
+            return [Finding.OfSilentSwitch(exception)];
+        }
     }
 
     private static void Write(Output terminal, IReadOnlyList<Finding> findings)

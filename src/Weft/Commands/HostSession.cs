@@ -62,6 +62,12 @@ internal sealed class HostSession : IAsyncDisposable
     public async Task<HostObservation> ObserveAsync(CancellationToken cancellationToken) =>
         on.WithRecords(await doors.ObserveAsync(on.Interest, on.Credentials, cancellationToken));
 
+    /// <summary>The same, where what was set up by hand may be taken over.</summary>
+    /// <param name="observation">What it looks like.</param>
+    /// <param name="adopt">Whether what is nobody's, and is as the overlay needs it, is taken over.</param>
+    public HostIntent Intend(HostObservation observation, bool adopt) =>
+        on.Intend(observation, adopt);
+
     /// <summary>What the host must look like, which depends on what its kernel can do.</summary>
     public HostIntent Intend(HostObservation observation) => on.Intend(observation);
 

@@ -29,12 +29,7 @@ internal static class PingCommand
         };
         var host = CommonOptions.As();
         var engine = CommonOptions.Engine();
-        var size = new Option<int?>("--size")
-        {
-            Description =
-                "The size of the IP packets in bytes, headers and all. Without it two sizes are tried: a small one and the overlay's MTU.",
-            HelpName = "BYTES",
-        };
+        var size = Size();
         var timeout = new Option<double?>("--timeout")
         {
             Description =
@@ -159,6 +154,15 @@ internal static class PingCommand
             cancellationToken: cancellationToken
         );
 
+    /// <summary>The size of the packets that are sent.</summary>
+    public static Option<int?> Size() =>
+        new("--size")
+        {
+            Description =
+                "The size of the IP packets in bytes, headers and all. Without it two sizes are tried: a small one and the overlay's MTU.",
+            HelpName = "BYTES",
+        };
+
     private static Task<ReachabilityReport> FromHereAsync(
         Overlay overlay,
         string? host,
@@ -176,7 +180,9 @@ internal static class PingCommand
             cancellationToken
         );
 
-    private static void Check(int? size, double seconds)
+    /// <summary>Refuses sizes and times that cannot be.</summary>
+    /// <exception cref="UsageException">One of them cannot be.</exception>
+    public static void Check(int? size, double seconds)
     {
         if (size is < SmallestSize or > LargestSize)
         {
@@ -209,8 +215,9 @@ internal static class PingCommand
         }
     }
 
-    // A host that is asked for one round of a watch is asked by one packet each.
-    private static string[] Options(int? size, double seconds, bool isOnce) =>
+    // A host that is asked for one round of a watch asks by one packet each.
+    /// <summary>Sizes and times as other hosts are asked for them.</summary>
+    public static string[] Options(int? size, double seconds, bool isOnce = false) =>
         [
             .. isOnce ? ["--watch", "--count", "1"] : Array.Empty<string>(),
             .. size is { } bytes ? ["--size", $"{bytes}"] : Array.Empty<string>(),

@@ -24,6 +24,7 @@ internal static class PlanCommand
         {
             Description = "Exit with 3 if there is anything to change.",
         };
+        var adopt = CommonOptions.Adopt();
         var bare = new Option<bool>("--bare")
         {
             Description =
@@ -38,11 +39,12 @@ internal static class PlanCommand
             [
                 ("weft plan overlay.yaml", "what would change here"),
                 ("weft plan --commands overlay.yaml", "the same as commands to read, or to type"),
+                ("weft plan --adopt overlay.yaml", "what would be taken over of a set-up by hand"),
                 ("weft plan --bare overlay.yaml", "what fresh hosts would get, on any machine"),
                 ("weft plan --exit-code overlay.yaml", "for scripts: 3 if there is anything to do"),
             ],
         };
-        command.AddAll(options.With(bare, commands, json, exitCode));
+        command.AddAll(options.With(adopt, bare, commands, json, exitCode));
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
@@ -50,6 +52,7 @@ internal static class PlanCommand
                 var named = parsed.GetValue(options.Host);
                 var here = OverlayLoader.FindHost(overlay, named);
                 var planned = new List<(HostIntent Intent, Plan Plan)>();
+                Plan? taking = null;
                 if (parsed.GetValue(bare) || here is null)
                 {
                     if (!parsed.GetValue(bare))
@@ -73,8 +76,16 @@ internal static class PlanCommand
                         cancellationToken
                     );
                     var observation = await session.ObserveAsync(cancellationToken);
-                    var intent = session.Intend(observation);
+                    var adopts = parsed.GetValue(adopt);
+                    var intent = session.Intend(observation, adopts);
                     planned.Add((intent, Planner.Plan(intent, observation)));
+                    if (!adopts && !planned[0].Plan.Conflicts.IsEmpty)
+                    {
+                        taking = Planner.Plan(
+                            session.Intend(observation, adopt: true),
+                            observation
+                        );
+                    }
                 }
                 if (parsed.GetValue(json))
                 {
@@ -83,6 +94,10 @@ internal static class PlanCommand
                 else
                 {
                     Show(terminal, planned, parsed.GetValue(commands));
+                }
+                if (taking is not null && Adoption.Advice(planned[0].Plan, taking) is { } advice)
+                {
+                    terminal.Notice(advice);
                 }
                 return planned.Exists(pair => !pair.Plan.Conflicts.IsEmpty) ? ExitCode.Failed
                     : parsed.GetValue(exitCode) && planned.Exists(pair => !pair.Plan.IsEmpty)

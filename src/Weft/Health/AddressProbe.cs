@@ -19,13 +19,20 @@ internal static class AddressProbe
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(300);
 
     /// <summary>Asks for all addresses at the same time, each on the link that has it.</summary>
+    /// <param name="intent">What the host must look like.</param>
+    /// <param name="seen">What it looks like.</param>
+    /// <param name="only">The one address to ask for; null for all.</param>
+    /// <param name="cancellationToken">Stops it.</param>
     public static async Task<IReadOnlyList<Finding>> AskAsync(
         HostIntent intent,
         HostObservation seen,
+        IPAddress? only,
         CancellationToken cancellationToken
     )
     {
-        var held = Held(intent, seen).ToList();
+        var held = Held(intent, seen)
+            .Where(one => only is null || one.Address.Equals(only))
+            .ToList();
         // A host answers by any of its links for the addresses of all.
         var own = seen.Links.Values.Select(link => link.Mac).OfType<MacAddress>().ToHashSet();
         var findings = (
@@ -47,9 +54,7 @@ internal static class AddressProbe
 
     private static IEnumerable<HeldAddress> Held(HostIntent intent, HostObservation seen)
     {
-        var underlay = seen.Links.Values.FirstOrDefault(link =>
-            link.Addresses.Concat(link.Leased).Any(one => one.Address.Equals(intent.Underlay))
-        );
+        var underlay = intent.Underlay is { } own ? seen.LinkWith(own) : null;
         var onHost = intent
             .InternalLinks.Select(link => (link.Name, link.Addresses))
             .Concat(

@@ -11,7 +11,8 @@ namespace Weft.Health;
 /// <summary>Looks for what kills an overlay in practice.</summary>
 internal sealed class Doctor(HostSession session, TimeProvider clock)
 {
-    private static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
+    /// <summary>How long hosts are given to agree on keys.</summary>
+    public static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
 
     /// <summary>Runs every check.</summary>
     public async Task<ImmutableArray<Finding>> ExamineAsync(CancellationToken cancellationToken)
@@ -21,23 +22,18 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
         var isKernels = intent.Switch is { Userspace: false };
         var daemon = isKernels ? await SwitchDaemon.ReadAsync(cancellationToken) : null;
         var findings = ImmutableArray.CreateBuilder<Finding>();
+        if (!isKernels && !SwitchDaemon.Runs)
+        {
+            findings.Add(SwitchDaemon.NotRunning);
+        }
         findings.AddRange(
             NeededModules.Judge(intent, KernelModules.StateOf, KernelModules.AreFixed)
         );
-        findings.AddRange(Standing(HostStatus.Of(intent, observation)));
+        findings.AddRange(Standing(intent, observation));
         findings.AddRange(StrangersInError(intent, observation));
-        findings.AddRange(await AddressProbe.AskAsync(intent, observation, cancellationToken));
-        findings.AddRange(
-            await new UnderlayProbe(
-                intent,
-                intent.Ipsec is { Credentials: CertificateFiles }
-                    ? observation.Credentials?.Certificate
-                    : null,
-                clock
-            ).AskAsync(
-                session.Overlay.Hosts.Where(host => host.Name != intent.Host),
-                cancellationToken
-            )
+        var asked = Task.WhenAll(
+            AddressProbe.AskAsync(intent, observation, only: null, cancellationToken),
+            AskUnderlayAsync(intent, observation, cancellationToken)
         );
         var down = await NegotiateAsync(intent, cancellationToken);
         observation = await session.ObserveAsync(cancellationToken);
@@ -45,19 +41,25 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
             .Of(intent, observation)
             .Items.Where(item => item.Kind == "encryption")
             .ToLookup(item => item.Name, StringComparer.Ordinal);
+        var answered = await new TunnelProbe(session.Overlay, intent, clock).AskAsync(
+            observation,
+            session.ObserveAsync,
+            session
+                .Overlay.Hosts.Select(host => host.Name)
+                .Where(host =>
+                    host != intent.Host && encryption[host].All(item => item.State is ItemState.Ok)
+                )
+                .ToHashSet(StringComparer.Ordinal),
+            cancellationToken
+        );
+        findings.AddRange((await asked).SelectMany(found => found));
         findings.AddRange(encryption.SelectMany(items => items).Select(item => Judge(item, down)));
+        findings.AddRange(answered);
         findings.AddRange(
-            await new TunnelProbe(session.Overlay, intent, clock).AskAsync(
-                observation,
-                session.ObserveAsync,
-                session
-                    .Overlay.Hosts.Select(host => host.Name)
-                    .Where(host =>
-                        host != intent.Host
-                        && encryption[host].All(item => item.State is ItemState.Ok)
-                    )
-                    .ToHashSet(StringComparer.Ordinal),
-                cancellationToken
+            (await Whereabouts.ReadAsync(intent, observation, cancellationToken)).Judge(
+                session.Overlay,
+                intent,
+                observation
             )
         );
         if (daemon is not null)
@@ -84,33 +86,44 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
             $"{row.Problem}. It is not Weft's: whoever made it can mend it, or `ovs-vsctl del-port {port.Name}`"
         );
 
-    private static IEnumerable<Finding> Standing(HostStatus status)
+    private static IEnumerable<Finding> Standing(HostIntent intent, HostObservation observation)
     {
+        var status = HostStatus.Of(intent, observation);
         foreach (var conflict in status.Conflicts)
         {
             yield return new Finding(conflict.Name, Verdict.Wrong, conflict.Message);
         }
-        foreach (var notice in status.Notices)
+        var faults = Planner.UnderlayFaults(intent, observation).ToList();
+        foreach (var fault in faults)
+        {
+            yield return new Finding("underlay", Verdict.Wrong, fault);
+        }
+        foreach (var notice in status.Notices.Except(faults))
         {
             yield return new Finding("host", Verdict.Doubtful, notice);
         }
         // What is negotiated is tried below, which says more.
         foreach (var item in status.Items.Where(item => item.Kind != "encryption"))
         {
-            yield return new Finding(
-                $"{item.Kind} {item.Name}",
-                item.State switch
-                {
-                    ItemState.Ok => Verdict.Well,
-                    ItemState.Waiting => Verdict.Doubtful,
-                    _ => Verdict.Wrong,
-                },
-                item.State is ItemState.Missing or ItemState.Differs
-                    ? $"{item.Detail}: `weft apply` mends it"
-                    : item.Detail ?? item.Intended
-            );
+            yield return Finding.Of(item);
         }
     }
+
+    private async Task<IReadOnlyList<Finding>> AskUnderlayAsync(
+        HostIntent intent,
+        HostObservation observation,
+        CancellationToken cancellationToken
+    ) =>
+        await new UnderlayProbe(
+            intent,
+            intent.Ipsec is { Credentials: CertificateFiles }
+                ? observation.Credentials?.Certificate
+                : null,
+            clock
+        ).AskAsync(
+            session.Overlay.Hosts.Where(host => host.Name != intent.Host),
+            cancellationToken
+        );
 
     private async Task<Dictionary<string, string>> NegotiateAsync(
         HostIntent intent,
@@ -122,8 +135,10 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
             StringComparer.Ordinal
         );
 
-    /// <summary>What refused to negotiate says more than what is left of it.</summary>
-    private static Finding Judge(StatusItem item, Dictionary<string, string> down) =>
+    /// <summary>How the encryption to a peer stands: what refused to negotiate says more than what is left of it.</summary>
+    /// <param name="item">How it looks.</param>
+    /// <param name="down">The peers that could not be negotiated with, and why.</param>
+    public static Finding Judge(StatusItem item, IReadOnlyDictionary<string, string> down) =>
         new(
             $"encryption {item.Name}",
             item.State is ItemState.Ok && !down.ContainsKey(item.Name)

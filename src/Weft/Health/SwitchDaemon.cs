@@ -11,20 +11,27 @@ namespace Weft.Health;
 /// <param name="Lost">How many of these it did not get.</param>
 internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Missed, long Lost)
 {
+    private const string What = "packets to ovs-vswitchd";
     private const string PidFile = "/run/openvswitch/ovs-vswitchd.pid";
 
     // sysconf(_SC_CLK_TCK), which is 100 on every Linux that .NET runs on.
     private const double TicksPerSecond = 100;
 
+    /// <summary>Whether the daemon of this host runs.</summary>
+    public static bool Runs => Started() is not null;
+
+    /// <summary>What it means that it does not.</summary>
+    public static Finding NotRunning { get; } =
+        new(
+            What,
+            Verdict.Wrong,
+            "ovs-vswitchd does not run: start it with `systemctl start openvswitch-switch`"
+        );
+
     /// <summary>Looks at the daemon of this host.</summary>
     public static async Task<SwitchDaemon> ReadAsync(CancellationToken cancellationToken)
     {
-        var seen = Tool.Find("ovs-appctl") is { } appctl
-            ? await Tool.RunAsync(
-                [appctl, "--timeout=5", "dpctl/show"],
-                cancellationToken: cancellationToken
-            )
-            : new ToolResult(1, "", "");
+        var seen = await SwitchControl.AskAsync(["dpctl/show"], cancellationToken);
         return new SwitchDaemon(
             Started(),
             Sum(MissedPattern().Matches(seen.Output)),
@@ -45,14 +52,9 @@ internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Mis
     /// <param name="before">How it was some packets ago: the counters stay when it is started again. Null where nobody looked.</param>
     public Finding Judge(SwitchDaemon? before = null)
     {
-        const string What = "packets to ovs-vswitchd";
         if (StartedAfterBoot is null)
         {
-            return new Finding(
-                What,
-                Verdict.Wrong,
-                "ovs-vswitchd does not run: start it with `systemctl start openvswitch-switch`"
-            );
+            return NotRunning;
         }
         var lately =
             before?.Missed < Missed

@@ -13,7 +13,7 @@ namespace Weft.Health;
 /// <summary>Sends packets through the tunnels, from an address that this host or one of its containers has in a network to one on each other host.</summary>
 internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvider clock)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     /// <summary>Asks through every tunnel at the same time.</summary>
     /// <param name="before">What the host looks like.</param>
@@ -42,28 +42,54 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
                         .First()
                 ),
         ];
+        return (await SendAsync(probes, Patience, before, observe, cancellationToken)).Findings;
+    }
+
+    /// <summary>Sends packets to other hosts.</summary>
+    /// <param name="probes">The packets, of two sizes between every two that are asked and asking; who sends them must be there.</param>
+    /// <param name="patience">How long to wait for answers.</param>
+    /// <param name="before">What the host looks like.</param>
+    /// <param name="observe">Reads the host again.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <returns>What became of them, and what that means for each host.</returns>
+    public async Task<(
+        ImmutableArray<ProbeResult> Results,
+        ImmutableArray<Finding> Findings
+    )> SendAsync(
+        IEnumerable<Probe> probes,
+        TimeSpan patience,
+        HostObservation before,
+        Func<CancellationToken, Task<HostObservation>> observe,
+        CancellationToken cancellationToken
+    )
+    {
         var results = await new Prober(
             endpoint => SightingOf(endpoint, before)?.Namespace,
             clock
-        ).RunAsync(probes, Patience, cancellationToken);
+        ).RunAsync(probes, patience, cancellationToken);
         if (results.IsEmpty)
         {
-            return [];
+            return ([], []);
         }
         var after = await observe(cancellationToken);
-        return
-        [
-            .. results
-                .GroupBy(result => result.To.Host)
-                .Select(pair =>
-                    Judge(
-                        pair.MinBy(result => result.Size)!,
-                        pair.MaxBy(result => result.Size)!,
-                        TrafficTo(pair.Key),
-                        Crossed(before, after, pair.Key)
-                    )
-                ),
-        ];
+        return (
+            results,
+            [
+                .. results
+                    .GroupBy(result => result.To.Host)
+                    .Select(pair =>
+                        Judge(
+                            pair.MinBy(result => result.Size)!,
+                            pair.MaxBy(result => result.Size)!,
+                            TrafficTo(pair.Key),
+                            Crossed(before, after, pair.Key)
+                        ) with
+                        {
+                            Beyond = true,
+                        }
+                    ),
+            ]
+        );
     }
 
     /// <summary>What it means.</summary>
@@ -131,7 +157,8 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
         );
     }
 
-    private bool CanAsk(Endpoint from, HostObservation seen) =>
+    /// <summary>Whether who is to send is there.</summary>
+    public bool CanAsk(Endpoint from, HostObservation seen) =>
         from.Container is null || SightingOf(from, seen) is { IsReady: true };
 
     private ContainerSighting? SightingOf(Endpoint endpoint, HostObservation seen) =>

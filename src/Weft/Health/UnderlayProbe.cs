@@ -69,11 +69,16 @@ internal sealed class UnderlayProbe(
         {
             return
             [
-                new Finding(
-                    $"underlay {host.Name}",
-                    Verdict.Doubtful,
-                    $"{host.Address} does not answer a ping: it is down, or something filters ICMP (then this check says nothing)"
-                ),
+                RouteReader.Find(host.Address, own) is null
+                    ? NoRoute(host)
+                    : new Finding(
+                        $"underlay {host.Name}",
+                        Verdict.Doubtful,
+                        $"{host.Address} does not answer a ping: it is down, or something filters ICMP (then this check says nothing)"
+                    )
+                    {
+                        Beyond = true,
+                    },
             ];
         }
         var large = await socket.AskAsync(host.Address, size, Patience, cancellationToken);
@@ -98,6 +103,14 @@ internal sealed class UnderlayProbe(
         ];
     }
 
+    /// <summary>What it means that the kernel knows no way to a host.</summary>
+    public static Finding NoRoute(Host host) =>
+        new(
+            $"underlay {host.Name}",
+            Verdict.Wrong,
+            $"there is no route to {host.Address}: `ip route get {host.Address}` says the same. Whatever configures this host's network has to give it one"
+        );
+
     private static Finding JudgeSize(Host host, int size, int passes) =>
         passes == size
             ? new Finding(
@@ -115,7 +128,10 @@ internal sealed class UnderlayProbe(
                     CultureInfo.InvariantCulture,
                     $"{host.Address} answers packets of up to {passes} bytes, and the file says {size}: larger ones vanish on the way. Give host '{host.Name}' `mtu: {passes}`, and apply on every host"
                 )
-            );
+            )
+            {
+                Beyond = true,
+            };
 
     /// <summary>What it means that two clocks are apart.</summary>
     /// <param name="host">The other host.</param>

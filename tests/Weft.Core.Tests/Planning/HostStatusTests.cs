@@ -67,7 +67,7 @@ public sealed class HostStatusTests
         "ip -n wallabag link set dev eth1 down",
         "wallabag",
         ItemState.Differs,
-        "interface eth1 in wallabag: up"
+        "interface eth1 in wallabag: down → up"
     )]
     [InlineData(
         "ip netns exec wallabag ethtool -K eth1 tx off",

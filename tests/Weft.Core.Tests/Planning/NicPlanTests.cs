@@ -118,6 +118,69 @@ public sealed class NicPlanTests
     }
 
     [Fact]
+    public void A_device_by_hand_is_taken_over_as_it_is_by_a_mark_that_no_interface_is_made_anew_for()
+    {
+        var seen = ByHand(Attachment.Nic! with { Mark = null, HostEnd = "veth1234", Mtu = 0 });
+        var adopting = Adoption.Fit(AtBridge, seen, adopt: true);
+
+        var change = Assert.Single(NicsOf(adopting, seen));
+
+        Assert.Equal("take over", change.Detail);
+        Assert.Equal(["lxc config set wallabag user.weft-adopted.eth1 homelab"], change.Commands);
+        // Marked, it stays as it is for as long as the container has it.
+        var marked = ByHand(
+            Attachment.Nic with
+            {
+                Mark = "homelab",
+                IsAdopted = true,
+                HostEnd = "veth1234",
+                Mtu = 0,
+            }
+        );
+        Assert.Empty(NicsOf(Adoption.Fit(AtBridge, marked, adopt: false), marked));
+        Assert.DoesNotContain(
+            Planner.Plan(Adoption.Fit(AtBridge, marked, adopt: false), marked).Commands,
+            command => command.Contains("wallabag-eth1")
+        );
+    }
+
+    [Fact]
+    public void A_device_that_was_taken_over_becomes_Wefts_own_while_the_container_does_not_run()
+    {
+        var nic = Attachment.Nic! with { IsAdopted = true, HostEnd = "", Mtu = 0 };
+        var seen = With(Holding(nic) with { Namespace = null });
+
+        var change = Assert.Single(NicsOf(Adoption.Fit(AtBridge, seen, adopt: false), seen));
+
+        Assert.Equal(
+            "lxc config device set wallabag eth1 parent=cont-mgmnt0 name=eth1 host_name=wallabag-eth1 "
+                + "hwaddr=02:18:e2:09:67:a1 mtu=1458 user.weft=homelab",
+            Assert.Single(change.Commands)
+        );
+        Assert.True(change.CanWait);
+    }
+
+    [Theory]
+    [InlineData("lxdbr0", "eth1")]
+    [InlineData("cont-mgmnt0", "eth9")]
+    public void A_device_elsewhere_is_not_taken_over(string parent, string name)
+    {
+        var seen = ByHand(
+            Attachment.Nic! with
+            {
+                Mark = null,
+                HostEnd = "veth1234",
+                Parent = parent,
+                Interface = name,
+            }
+        );
+
+        var plan = Planner.Plan(Adoption.Fit(AtBridge, seen, adopt: true), seen);
+
+        Assert.Contains(plan.Conflicts, conflict => conflict.Name == "eth1 of wallabag");
+    }
+
+    [Fact]
     public void What_the_container_has_lost_is_plugged_in_again()
     {
         var seen = With(Holding(Attachment.Nic!));
@@ -367,6 +430,18 @@ public sealed class NicPlanTests
                 Wallabag,
                 beside.Append(inner).ToImmutableDictionary(link => link.Name)
             ),
+        };
+    }
+
+    /// <summary>A running container with a device and the pair that its engine made of it, whose outer end has any name.</summary>
+    private static HostObservation ByHand(NicDevice nic)
+    {
+        var seen = Plugged(With(Holding(nic)));
+        return seen with
+        {
+            Links = seen
+                .Links.Remove("wallabag-eth1")
+                .Add(nic.HostEnd, seen.Links["wallabag-eth1"] with { Name = nic.HostEnd }),
         };
     }
 

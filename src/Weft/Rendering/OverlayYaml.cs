@@ -4,15 +4,23 @@ using System.Text.Json;
 using Weft.Core.Ipsec;
 using Weft.Core.Overlays;
 
-namespace Weft.Labs;
+namespace Weft.Rendering;
 
 /// <summary>Writes an overlay as a file that is read as that overlay.</summary>
 internal static class OverlayYaml
 {
+    private const int Width = 110;
+
     /// <summary>The overlay as YAML in UTF-8.</summary>
-    public static byte[] Write(Overlay overlay)
+    /// <param name="overlay">The overlay.</param>
+    /// <param name="remarks">What is written above it as comments, a paragraph each.</param>
+    public static byte[] Write(Overlay overlay, params IEnumerable<string> remarks)
     {
         var text = new StringBuilder();
+        foreach (var remark in remarks)
+        {
+            WriteRemark(text, remark);
+        }
         text.Append($"name: {overlay.Name}\nswitch: {overlay.Switch}\n");
         if (overlay.Datapath is not DatapathChoice.Auto)
         {
@@ -60,6 +68,21 @@ internal static class OverlayYaml
                 write(entry);
             }
         }
+    }
+
+    private static void WriteRemark(StringBuilder text, string remark)
+    {
+        var line = "#";
+        foreach (var word in remark.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (line.Length + 1 + word.Length > Width && line.Length > 1)
+            {
+                text.Append(line).Append('\n');
+                line = "#";
+            }
+            line += $" {word}";
+        }
+        text.Append(line).Append("\n\n");
     }
 
     private static string Ipsec(IpsecSettings settings)

@@ -1,0 +1,212 @@
+using System.CommandLine;
+using Spectre.Console;
+using Weft.Core;
+using Weft.Core.Execution;
+using Weft.Core.Importing;
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
+using Weft.Labs;
+using Weft.Rendering;
+
+namespace Weft.Commands;
+
+/// <summary><c>weft import</c>: the overlay file of hosts that were set up by hand.</summary>
+internal static class ImportCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var readings = new Argument<string[]>("READING")
+        {
+            Description =
+                "What hosts look like, as `weft import --json` printed it on each; if none is given: this host.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        var lab = new Option<string?>("--lab")
+        {
+            Description = "Read every host of this lab; of the only one where no name is given.",
+            HelpName = "NAME",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        lab.CompletionSources.Add(LabNames.Complete);
+        var into = new Option<string?>("--out", "-o")
+        {
+            Description = "Write the overlay file here, where none may be yet; else it is printed.",
+            HelpName = "FILE",
+        };
+        var name = new Option<string>("--name")
+        {
+            Description = "The name of the overlay.",
+            HelpName = "NAME",
+            DefaultValueFactory = _ => "imported",
+        };
+        var @switch = new Option<string?>("--switch")
+        {
+            Description =
+                "The Open vSwitch bridge to read; if not given: the one that the tunnels are in.",
+            HelpName = "NAME",
+        };
+        var json = new Option<bool>("--json")
+        {
+            Description = "Print what this host looks like as JSON, to be a READING elsewhere.",
+        };
+        var database = CommonOptions.Database();
+        var command = new WeftCommand(
+            "import",
+            "Read hosts that were set up by hand and write the overlay file that describes them. "
+                + $"Nothing is changed, but that a key that tunnels have (options:psk) is put into {OverlayImport.KeyFile}."
+        )
+        {
+            Examples =
+            [
+                (
+                    "weft import --out overlay.yaml",
+                    "this host alone; the others get names by their addresses"
+                ),
+                ("weft import --json > host1.json", "on each host, and then"),
+                ("weft import host1.json host2.json --out overlay.yaml", "all of them in one file"),
+                ("weft plan --adopt overlay.yaml", "what Weft would improve"),
+            ],
+        };
+        command.AddAll(readings, lab, into, name, @switch, json, database);
+        command.SetAction(
+            async (parsed, terminal, cancellationToken) =>
+            {
+                var files = parsed.GetValue(readings) ?? [];
+                var ofLab = parsed.GetResult(lab) is not null;
+                if (
+                    (files.Length > 0 ? 1 : 0) + (ofLab ? 1 : 0) + (parsed.GetValue(json) ? 1 : 0)
+                    > 1
+                )
+                {
+                    throw new UsageException(
+                        "a READING, --lab and --json exclude each other: --json prints what this host looks like"
+                    );
+                }
+                if (parsed.GetValue(json))
+                {
+                    Console.Out.WriteLine(
+                        ReadingJson.Write(
+                            await ReadHereAsync(
+                                terminal,
+                                parsed.GetValue(database)!,
+                                cancellationToken
+                            )
+                        )
+                    );
+                    return ExitCode.Done;
+                }
+                HostReading[] hosts =
+                    files.Length > 0
+                        ? [.. files.Select(file => ReadingJson.Read(file, File.ReadAllText(file)))]
+                    : ofLab ? await ReadLabAsync(Lab.Open(parsed.GetValue(lab)), cancellationToken)
+                    :
+                    [
+                        await ReadHereAsync(
+                            terminal,
+                            parsed.GetValue(database)!,
+                            cancellationToken
+                        ),
+                    ];
+                var import = OverlayImport.Of(
+                    [.. hosts],
+                    parsed.GetValue(name)!,
+                    parsed.GetValue(@switch)
+                );
+                return Write(terminal, import, parsed.GetValue(into));
+            }
+        );
+        return command;
+    }
+
+    private static int Write(Output terminal, OverlayImport import, string? into)
+    {
+        var bytes = OverlayYaml.Write(
+            import.Overlay,
+            [
+                "Written by `weft import`. Read it and its remarks, then see with `weft plan --adopt` on each host what Weft would change.",
+                .. import.Notes,
+            ]
+        );
+        if (into is null)
+        {
+            using var output = Console.OpenStandardOutput();
+            output.Write(bytes);
+        }
+        else
+        {
+            if (File.Exists(into))
+            {
+                throw new UsageException(
+                    $"{into} is there already: name another file, or remove it"
+                );
+            }
+            File.WriteAllBytes(into, bytes);
+            terminal.Out.WriteLine(into);
+        }
+        foreach (var note in import.Notes)
+        {
+            terminal.Notice(note);
+        }
+        var mistakes = OverlayFile.Parse(into ?? "overlay.yaml", bytes).Mistakes;
+        foreach (var mistake in mistakes)
+        {
+            terminal.Error.WriteLine($"{mistake}");
+        }
+        if (!mistakes.IsEmpty)
+        {
+            terminal.Fail("the file needs your hand before Weft can do anything with it");
+            return ExitCode.Usage;
+        }
+        return ExitCode.Done;
+    }
+
+    private static async Task<HostReading> ReadHereAsync(
+        Output terminal,
+        string database,
+        CancellationToken cancellationToken
+    )
+    {
+        if (!Environment.IsPrivilegedProcess)
+        {
+            throw new HostException(
+                "looking into a host's containers takes root's rights: use sudo"
+            );
+        }
+        await using var host = await LocalHost.ConnectAsync(database, cancellationToken);
+        var observation = await host.ObserveAsync(
+            ContainerInterest.Everything,
+            credentials: null,
+            cancellationToken
+        );
+        var (reading, isNew) = KeyMover.Move(
+            OverlayImport.KeyFile,
+            HostReading.Of(Environment.MachineName, observation),
+            observation.Switch
+        );
+        if (isNew)
+        {
+            terminal.Notice(
+                $"{reading.Name}: the key of its tunnels is in {OverlayImport.KeyFile} now, mode 0600"
+            );
+        }
+        return reading;
+    }
+
+    private static async Task<HostReading[]> ReadLabAsync(
+        Lab lab,
+        CancellationToken cancellationToken
+    ) =>
+        [
+            .. from run in await lab.RunEverywhereAsync(
+                [.. Self.Command, "import", "--json"],
+                null,
+                cancellationToken
+            )
+            select run.Result.ExitCode == 0
+                ? ReadingJson.Read($"the answer of host '{run.Host.Name}'", run.Result.Output)
+                : throw new HostException(
+                    $"host '{run.Host.Name}' could not be read: {run.Result.Errors.Trim()}"
+                ),
+        ];
+}

@@ -1,0 +1,36 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Weft.Core.Addressing;
+
+namespace Weft.Health;
+
+/// <summary>Behind which of its ports a switch believes an Ethernet address to be.</summary>
+/// <param name="Port">The port's OpenFlow number; null for the switch's own.</param>
+/// <param name="Vlan">In which VLAN.</param>
+/// <param name="Mac">The address.</param>
+/// <param name="IsStatic">Whether somebody has set it, so that nothing is learned of the address.</param>
+internal sealed record SwitchEntry(long? Port, int Vlan, MacAddress Mac, bool IsStatic)
+{
+    /// <summary>Reads what <c>ovs-appctl fdb/show</c> writes: a heading, and a line of port, VLAN, address and age each.</summary>
+    public static ImmutableArray<SwitchEntry> Parse(string table) =>
+        [
+            .. table
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                .Select(words =>
+                    words.Length == 4
+                    && int.TryParse(words[1], CultureInfo.InvariantCulture, out var vlan)
+                    && MacAddress.TryParse(words[2], out var mac)
+                        ? new SwitchEntry(
+                            long.TryParse(words[0], CultureInfo.InvariantCulture, out var port)
+                                ? port
+                                : null,
+                            vlan,
+                            mac,
+                            words[3] == "static"
+                        )
+                        : null
+                )
+                .OfType<SwitchEntry>(),
+        ];
+}

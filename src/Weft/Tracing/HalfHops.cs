@@ -1,0 +1,344 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Net;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
+using Weft.Core.Planning;
+using Weft.Health;
+using Weft.Reachability;
+
+namespace Weft.Tracing;
+
+/// <summary>What a host has found out about a way, beside what it looks like.</summary>
+internal sealed record HalfSeen
+{
+    /// <summary>Where the host believes everybody to be.</summary>
+    public required Whereabouts Whereabouts { get; init; }
+
+    /// <summary>Who else has the address.</summary>
+    public IReadOnlyList<Finding> Doubles { get; init; } = [];
+
+    /// <summary>What the other host answers by the underlay.</summary>
+    public IReadOnlyList<Finding> Underlay { get; init; } = [];
+
+    /// <summary>The peers that could not be negotiated with, and why.</summary>
+    public IReadOnlyDictionary<string, string> Down { get; init; } =
+        new Dictionary<string, string>(0, StringComparer.Ordinal);
+
+    /// <summary>The number of the link by which packets for the other leave; null where there is no way.</summary>
+    public int? Route { get; init; }
+
+    /// <summary>What the switch does with a packet for the other; null where nobody could ask.</summary>
+    public PacketTrace? Out { get; init; }
+
+    /// <summary>What it does with one from the other.</summary>
+    public PacketTrace? In { get; init; }
+
+    /// <summary>What became of the packets that were sent.</summary>
+    public ImmutableArray<ProbeResult> Answers { get; init; } = [];
+}
+
+/// <summary>The parts of a way that are on one host, from the one that lives there to the wire. Pure.</summary>
+/// <param name="overlay">The overlay.</param>
+/// <param name="intent">What the host must look like.</param>
+/// <param name="seen">What it looks like.</param>
+/// <param name="pair">Who lives here, and the other.</param>
+/// <param name="size">The largest packet in bytes.</param>
+/// <param name="found">What was found out beside.</param>
+internal sealed class HalfHops(
+    Overlay overlay,
+    HostIntent intent,
+    HostObservation seen,
+    TracePair pair,
+    int size,
+    HalfSeen found
+)
+{
+    private readonly Standing standing = new(seen, Planner.Plan(intent, seen));
+    private readonly AttachmentIntent? place = pair.From.AttachmentOn(intent);
+    private readonly SwitchIntent @switch = intent.Switch!;
+
+    private readonly BridgeLinkIntent? bridge = intent
+        .Links.OfType<BridgeLinkIntent>()
+        .FirstOrDefault(link => link.Network == pair.Network);
+
+    /// <summary>All of them.</summary>
+    public IEnumerable<TraceHop> All()
+    {
+        yield return Both(Home());
+        foreach (var other in found.Doubles.Where(other => other.Verdict is not Verdict.Well))
+        {
+            yield return Both(other);
+        }
+        yield return Out(Route());
+        if (found.Whereabouts.JudgeNeighbour(pair.From, pair.To, intent, seen) is { } neighbour)
+        {
+            yield return Out(neighbour);
+        }
+        if (place is not null)
+        {
+            yield return Both(
+                Of(
+                    "veth",
+                    place.HostEnd,
+                    place.Bridge is null
+                        ? $"up, port of {@switch.Name} with VLAN {Vlan}"
+                        : $"up, in bridge {place.Bridge}",
+                    place.HostEnd
+                )
+            );
+        }
+        if (bridge is not null && place is not { Bridge: null })
+        {
+            foreach (var hop in OnBridge(bridge))
+            {
+                yield return hop;
+            }
+            if (StaysOnBridge)
+            {
+                yield break;
+            }
+            yield return Both(Uplink(bridge));
+        }
+        foreach (var hop in OnSwitch())
+        {
+            yield return hop;
+        }
+        foreach (var hop in pair.IsOnOneHost ? [] : ToWire())
+        {
+            yield return hop;
+        }
+    }
+
+    private int Vlan => overlay.Networks.First(network => network.Name == pair.Network).Vlan;
+
+    private bool StaysOnBridge =>
+        pair.IsOnOneHost
+        && bridge is not null
+        && (pair.To.Container is null || pair.To.AttachmentOn(intent) is { Bridge: not null });
+
+    /// <summary>Who lives here, and its interface.</summary>
+    private Finding Home()
+    {
+        var mtu = intent.Mtu!.Bytes;
+        var why = place is null ? null : Planner.WhyNotReady(place.Key, seen);
+        var home = place is null
+            ? Of("network", pair.Network, $"{pair.From.Name} at {pair.FromAddress}", pair.Network)
+            : Of(
+                "container",
+                place.Container,
+                $"{place.Interface} with {string.Join(", ", place.Addresses)}, MTU {place.Mtu}",
+                $"{place.Interface} in {place.Container}",
+                $"{place.Interface} of {place.Container}"
+            );
+        return why is not null
+                ? home with
+                {
+                    Verdict = Verdict.Wrong,
+                    Words = $"{pair.From.Name} {why}",
+                }
+            : home.Verdict is Verdict.Well && size > mtu
+                ? home with
+                {
+                    Verdict = Verdict.Wrong,
+                    Words = string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"packets of {size} bytes are larger than its MTU of {mtu}, and cross in pieces or not at all: `weft plan` shows how the MTU comes about"
+                    ),
+                }
+            : home;
+    }
+
+    private Finding Route()
+    {
+        const string What = "route";
+        var link = place is null
+            ? seen.Links.GetValueOrDefault(pair.Network)
+            : seen.Inside.GetValueOrDefault(place.Key)?.GetValueOrDefault(place.Interface);
+        if (link is null)
+        {
+            return new Finding(What, Verdict.Doubtful, $"to {pair.ToAddress}: no interface");
+        }
+        if (found.Route == link.Index)
+        {
+            return new Finding(What, Verdict.Well, $"to {pair.ToAddress} by {link.Name}");
+        }
+        var isStanding = Home().Verdict is Verdict.Well;
+        return new Finding(
+            What,
+            isStanding ? Verdict.Wrong : Verdict.Doubtful,
+            found.Route is null
+                ? $"there is none to {pair.ToAddress}, though {link.Name} has an address beside it: `ip route get {pair.ToAddress}` there"
+                : $"packets for {pair.ToAddress} leave by another interface than {link.Name}: `ip route get {pair.ToAddress}` there says which, and another route has to go"
+        );
+    }
+
+    private IEnumerable<TraceHop> OnBridge(BridgeLinkIntent link)
+    {
+        var ports = new[]
+        {
+            place?.HostEnd,
+            StaysOnBridge ? pair.To.AttachmentOn(intent)?.HostEnd : UplinkOf(link)?.Peer,
+        };
+        var open = Whereabouts
+            .JudgePorts(link, intent, seen, [.. ports.OfType<string>()])
+            .OrderByDescending(port => port.Verdict)
+            .ToList();
+        var itself = Of(
+            "bridge",
+            link.Name,
+            open.Count > 0 ? string.Join(", ", open.Select(port => port.Words)) : "there, and up",
+            link.Name
+        );
+        yield return Both(
+            itself.Verdict is not Verdict.Wrong && open is [{ Verdict: not Verdict.Well } shut, ..]
+                ? shut
+                : itself
+        );
+        if (found.Whereabouts.JudgeBridge(pair.To, intent, seen) is { } towards)
+        {
+            yield return Out(towards);
+        }
+        if (found.Whereabouts.JudgeBridge(pair.From, intent, seen) is { } own)
+        {
+            yield return In(own);
+        }
+    }
+
+    private Finding Uplink(BridgeLinkIntent link)
+    {
+        var uplink = UplinkOf(link);
+        return uplink is null
+            ? Of("uplink", link.Name, $"port of {@switch.Name} with VLAN {Vlan}", link.Name)
+            : Of(
+                "uplink",
+                uplink.Name,
+                $"{uplink.Peer} in {link.Name}, {uplink.Name} port of {@switch.Name} with VLAN {Vlan}",
+                uplink.Peer,
+                uplink.Name
+            );
+    }
+
+    private IEnumerable<TraceHop> OnSwitch()
+    {
+        var state = Of(
+            "switch",
+            @switch.Name,
+            (seen.Switch.Version is { Length: > 0 } version ? $"Open vSwitch {version}, " : "")
+                + $"{(@switch.Userspace ? "userspace" : "kernel")} datapath",
+            @switch.Name
+        );
+        yield return Both(state);
+        var isExplained =
+            state.Verdict is not Verdict.Well
+            || (bridge is null ? Home() : Uplink(bridge)).Verdict is not Verdict.Well
+            || !pair.IsOnOneHost && Tunnel().Verdict is not Verdict.Well;
+        yield return Out(
+            Forwards(
+                pair.To,
+                found.Out,
+                pair.IsOnOneHost
+                    ? null
+                    : (pair.To.Host, IPAddress.Parse(TunnelPort.Options["remote_ip"])),
+                isExplained
+            )
+        );
+        yield return In(Forwards(pair.From, found.In, null, isExplained));
+    }
+
+    /// <summary>What the switch does with a packet for somebody, by what it has learned and by its rules.</summary>
+    private Finding Forwards(
+        Resident towards,
+        PacketTrace? trace,
+        (string, IPAddress)? tunnel,
+        bool isExplained
+    )
+    {
+        var learned = found.Whereabouts.JudgeSwitch(towards, overlay, intent, seen);
+        var judged =
+            trace?.Judge(@switch.Name, tunnel, isExplained || learned?.Verdict is Verdict.Wrong)
+            ?? new Finding(
+                $"switch {@switch.Name}",
+                Verdict.Doubtful,
+                $"has no port to ask about packets for {towards.Name}"
+            );
+        return learned is { Verdict: not Verdict.Well } && learned.Verdict >= judged.Verdict
+            ? learned
+            : judged with
+            {
+                Words =
+                    judged.Verdict is Verdict.Well && learned is not null
+                        ? $"{judged.Words}; {learned.Words}"
+                        : judged.Words,
+            };
+    }
+
+    private PortIntent TunnelPort => @switch.Ports.First(port => port.Peer == pair.To.Host);
+
+    private Finding Tunnel() =>
+        Of(
+            "tunnel",
+            pair.To.Host,
+            $"{TunnelPort.Type} {TunnelPort.Options["local_ip"]} → {TunnelPort.Options["remote_ip"]}, port {TunnelPort.Name}, protected",
+            TunnelPort.Name
+        );
+
+    private IEnumerable<TraceHop> ToWire()
+    {
+        yield return Both(Tunnel());
+        var faults = Planner.UnderlayFaults(intent, seen).ToList();
+        foreach (var fault in faults)
+        {
+            yield return Both(new Finding("underlay", Verdict.Wrong, fault));
+        }
+        // Where the host's own link is at fault, that it can do nothing follows from it.
+        foreach (var answer in found.Underlay.Where(one => faults.Count == 0 || one.Beyond))
+        {
+            // Who answers neither by the underlay nor by the tunnel is out of reach.
+            yield return Both(
+                answer is { Verdict: Verdict.Doubtful, Beyond: true }
+                && found.Answers.Any(one => one.Outcome is not Outcome.Reached)
+                    ? answer with
+                    {
+                        Verdict = Verdict.Wrong,
+                    }
+                    : answer
+            );
+        }
+        var status = HostStatus
+            .Of(intent, seen)
+            .Items.Where(item => item.Name == pair.To.Host)
+            .ToList();
+        foreach (var item in status.Where(item => item.Kind == "guard"))
+        {
+            yield return Both(Finding.Of(item));
+        }
+        foreach (var item in status.Where(item => item.Kind == "encryption"))
+        {
+            yield return Both(Doctor.Judge(item, found.Down) with { Beyond = KnowsOwnPart });
+        }
+    }
+
+    /// <summary>Whether this host has all that it takes to agree on keys, so that where it does not the other may know better.</summary>
+    private bool KnowsOwnPart =>
+        seen.StrongSwan.Problem is null
+        && seen.Credentials?.Problem is null
+        && seen.Certificate?.Fault is null
+        && PeerConnection
+            .AllOf(intent, seen.StrongSwan)
+            .Where(connection => connection.Peer.Name == pair.To.Host)
+            .All(connection => !connection.Children.IsEmpty);
+
+    private VethIntent? UplinkOf(BridgeLinkIntent link) =>
+        intent.Links.OfType<VethIntent>().FirstOrDefault(veth => veth.Bridge == link.Name);
+
+    private Finding Of(string kind, string name, string intended, params string[] parts) =>
+        Finding.Of(standing.Of(kind, name, intended, parts));
+
+    private TraceHop Both(Finding finding) => TraceHop.Of(intent.Host, Way.Both, finding);
+
+    private TraceHop Out(Finding finding) => TraceHop.Of(intent.Host, Way.Out, finding);
+
+    private TraceHop In(Finding finding) => TraceHop.Of(intent.Host, Way.In, finding);
+}

@@ -1,0 +1,130 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Weft.Health;
+using Weft.Reachability;
+
+namespace Weft.Tracing;
+
+/// <summary>The whole way between two, as far as the hosts that were asked know it.</summary>
+/// <param name="From">Who sends, by name.</param>
+/// <param name="To">Who answers, by name.</param>
+/// <param name="Network">The network that both are in; null where there is none.</param>
+/// <param name="There">From the one to the other.</param>
+/// <param name="Back">Of the way back, what is not the same.</param>
+/// <param name="Answers">What became of the packets that were sent.</param>
+/// <param name="Unasked">The hosts that told nothing, and why.</param>
+/// <param name="Wrong">The first thing that is wrong; null if nothing is.</param>
+internal sealed record TraceReport(
+    string From,
+    string To,
+    string? Network,
+    ImmutableArray<TraceHop> There,
+    ImmutableArray<TraceHop> Back,
+    ImmutableArray<ProbeResult> Answers,
+    ImmutableArray<UnaskedHost> Unasked,
+    TraceHop? Wrong
+)
+{
+    /// <summary>Two that share no network.</summary>
+    public static TraceReport OfStrangers(string from, string to, string why) =>
+        Of(
+            from,
+            to,
+            null,
+            [TraceHop.Of("any host", Way.Both, new Finding("overlay file", Verdict.Wrong, why))],
+            [],
+            [],
+            []
+        );
+
+    /// <summary>Puts the halves together. Pure.</summary>
+    /// <param name="pair">The two.</param>
+    /// <param name="halves">What the hosts of the two have told, of each at most one.</param>
+    /// <param name="unasked">The hosts that told nothing, and why.</param>
+    public static TraceReport Of(
+        TracePair pair,
+        IReadOnlyCollection<TraceHalf> halves,
+        IEnumerable<UnaskedHost> unasked
+    )
+    {
+        var (near, far) = (HalfOf(pair.From), HalfOf(pair.To));
+        return Of(
+            pair.From.Name,
+            pair.To.Name,
+            pair.Network,
+            [
+                // Of what both pass that live on one host, the nearer has told.
+                .. Leaving(near, own: false)
+                    .Concat(Arriving(far, own: false))
+                    .Concat(Told(near))
+                    .DistinctBy(hop => (hop.Host, hop.What, hop.Words)),
+            ],
+            [
+                .. Leaving(far, own: true)
+                    .Concat(Arriving(near, own: true))
+                    .Concat(Told(far))
+                    .DistinctBy(hop => (hop.Host, hop.What, hop.Words)),
+            ],
+            [.. (near?.Answers ?? []).Concat(far?.Answers ?? [])],
+            [.. unasked]
+        );
+
+        TraceHalf? HalfOf(Resident one) =>
+            halves.FirstOrDefault(half => half.Host == one.Host && half.Name == one.Name);
+    }
+
+    /// <summary>The report as JSON.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, TraceJson.Default.TraceReport);
+
+    private static TraceReport Of(
+        string from,
+        string to,
+        string? network,
+        ImmutableArray<TraceHop> there,
+        ImmutableArray<TraceHop> back,
+        ImmutableArray<ProbeResult> answers,
+        ImmutableArray<UnaskedHost> unasked
+    ) =>
+        new(
+            from,
+            to,
+            network,
+            there,
+            back,
+            answers,
+            unasked,
+            FirstWrong(
+                [.. there, .. back],
+                isLost: answers.Any(answer => answer.Outcome is not Outcome.Reached)
+            )
+        );
+
+    // What a host knows of itself is the cause of what another sees of it. Something doubtful is to blame only where
+    // packets are lost.
+    private static TraceHop? FirstWrong(TraceHop[] hops, bool isLost)
+    {
+        var wrong = Array.FindAll(hops, hop => hop.Verdict is Verdict.Wrong);
+        return Array.Find(wrong, hop => !hop.Beyond)
+            ?? (
+                isLost
+                    ? Array.Find(hops, hop => hop is { Verdict: Verdict.Doubtful, Beyond: false })
+                    : null
+            )
+            ?? wrong.FirstOrDefault()
+            ?? (isLost ? Array.Find(hops, hop => hop.Verdict is Verdict.Doubtful) : null);
+    }
+
+    private static IEnumerable<TraceHop> Leaving(TraceHalf? half, bool own) =>
+        (half?.Hops ?? []).Where(hop => hop.Way is Way.Out || !own && hop.Way is Way.Both);
+
+    private static IEnumerable<TraceHop> Arriving(TraceHalf? half, bool own) =>
+        (half?.Hops ?? []).Reverse().Where(hop => hop.Way is Way.In || !own && hop.Way is Way.Both);
+
+    private static IEnumerable<TraceHop> Told(TraceHalf? half) =>
+        half?.Told is { } told ? [told] : [];
+}
+
+/// <summary>A host that told nothing.</summary>
+/// <param name="Host">The host.</param>
+/// <param name="Why">Why, as a sentence.</param>
+internal sealed record UnaskedHost(string Host, string Why);

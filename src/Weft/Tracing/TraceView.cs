@@ -1,0 +1,67 @@
+using Spectre.Console;
+using Weft.Health;
+
+namespace Weft.Tracing;
+
+/// <summary>A trace as a person reads it: what is on the way, host by host, and what is wrong first.</summary>
+internal static class TraceView
+{
+    /// <summary>Writes it.</summary>
+    public static void Write(IAnsiConsole console, TraceReport report)
+    {
+        console.MarkupLine(
+            $"[bold]{report.From.EscapeMarkup()} → {report.To.EscapeMarkup()}[/]"
+                + (report.Network is { } network ? $" in network {network.EscapeMarkup()}" : "")
+        );
+        Write(console, "", report.There);
+        Write(console, "back, ", report.Back);
+        console.WriteLine();
+        foreach (var unasked in report.Unasked)
+        {
+            console.MarkupLineInterpolated(
+                $"[yellow]![/] {unasked.Host} was not asked, and its half of the way is not here: {unasked.Why}"
+            );
+        }
+        var times = report.Answers.Select(answer => answer.Milliseconds).OfType<double>().ToList();
+        if (report.Wrong is { } wrong)
+        {
+            console.MarkupLineInterpolated(
+                $"[red]✗[/] first wrong, on {wrong.Host}: {wrong.What}: {wrong.Words}"
+            );
+        }
+        else
+        {
+            console.MarkupLine(
+                report.Answers.IsEmpty
+                    ? "[green]nothing is wrong[/]"
+                    : $"[green]✓[/] nothing is wrong: {Sizes(report)} bytes are answered, the quickest in {FormattableString.Invariant($"{times.Min():0.00}")} ms"
+            );
+        }
+    }
+
+    private static void Write(IAnsiConsole console, string way, IReadOnlyList<TraceHop> hops)
+    {
+        var width = hops.Count == 0 ? 0 : hops.Max(hop => hop.What.Length);
+        string? host = null;
+        foreach (var hop in hops)
+        {
+            if (hop.Host != host)
+            {
+                host = hop.Host;
+                console.MarkupLineInterpolated($"[dim]{way}on {host}[/]");
+            }
+            var (sign, color) = hop.Verdict switch
+            {
+                Verdict.Well => ("✓", "green"),
+                Verdict.Doubtful => ("!", "yellow"),
+                _ => ("✗", "red"),
+            };
+            console.MarkupLine(
+                $"  [{color}]{sign}[/] {hop.What.PadRight(width).EscapeMarkup()}  {hop.Words.EscapeMarkup()}"
+            );
+        }
+    }
+
+    private static string Sizes(TraceReport report) =>
+        string.Join(" and ", report.Answers.Select(answer => answer.Size).Distinct().Order());
+}

@@ -1,0 +1,278 @@
+using CsCheck;
+using Weft.Core.Addressing;
+using Weft.Core.Intents;
+using Weft.Core.Planning;
+using Weft.Core.Tests.Planning.Model;
+using Weft.Ovsdb;
+
+namespace Weft.Core.Tests.Planning;
+
+/// <summary>What was set up by hand is taken over as it is, if it is as the overlay needs it and if that is asked for.</summary>
+public sealed class AdoptionTests
+{
+    /// <summary>What describes <see cref="ByHand.Host1"/>.</summary>
+    private static readonly string File = TwoHosts
+        .File.Replace("stp: true", "stp: true, forward_delay: 15, uplink: direct")
+        .Replace(
+            "cont-mgmnt0: 10.8.2.2 }",
+            $"cont-mgmnt0: {{ address: 10.8.2.2, mac: \"{MacAddress.Derive("random", "eth1")}\" }} }}"
+        );
+
+    [Fact]
+    public void Unless_it_is_asked_for_everything_stands_in_the_way()
+    {
+        var host = ByHand.Host1();
+
+        var plan = host.PlanFor(Fit(host, adopt: false));
+
+        Assert.Equal(
+            ["cont-mgmnt0", "eth1 in wallabag", "gre0", "host-mgmnt0", "ovsbr0"],
+            plan.Conflicts.Select(conflict =>
+                    conflict.Message.Split('\'')[1] is var named && named == "wallabag"
+                        ? "eth1 in wallabag"
+                        : named
+                )
+                .Distinct()
+                .Order(StringComparer.Ordinal)
+        );
+        Assert.Contains("weft plan --adopt", Adoption.Advice(plan, host.PlanFor(Fit(host, true))));
+    }
+
+    [Fact]
+    public void It_is_improved_and_nothing_of_it_is_made_or_goes()
+    {
+        var host = ByHand.Host1();
+
+        var plan = host.PlanFor(Fit(host, adopt: true));
+
+        Assert.Empty(plan.Conflicts);
+        Assert.All(plan.Changes, change => Assert.Equal(ChangeAction.Set, change.Action));
+        Assert.Equal(
+            [
+                "bridge cont-mgmnt0: take over, MTU 1500 → 1458",
+                "interface eth1 in wallabag: mark as Weft's, MTU 1500 → 1458",
+                "port cont-mgmnt0: take over",
+                "port gre0: protected, take over, options local_ip=192.0.2.1, remote_ip=192.0.2.2",
+                $"port host-mgmnt0: take over, MTU unset → 1458, address unset → {host.Find(null, "host-mgmnt0").Mac}",
+                "port ovsbr0: take over, MTU 1416 → 1458",
+                "switch ovsbr0: mark as Weft's",
+                "veth veth0: take over, MTU 1500 → 1458",
+            ],
+            plan.Changes.Select(change => $"{change.What} {change.Name}: {Settled(change.Detail)}")
+                .Order(StringComparer.Ordinal)
+        );
+    }
+
+    [Fact]
+    public void Names_and_Ethernet_addresses_stay_and_from_then_on_nothing_has_to_be_asked_for()
+    {
+        var host = ByHand.Host1();
+        var before = Identities(host);
+
+        host.Apply(Fit(host, adopt: true));
+
+        Assert.Equal(before, Identities(host));
+        var intent = Fit(host, adopt: false);
+        Assert.Empty(host.PlanFor(intent).Changes);
+        Assert.Empty(host.PlanFor(intent).Conflicts);
+        Assert.True(HostStatus.Of(intent, host.Observe()).IsHealthy);
+        Assert.Contains(
+            HostStatus.Of(intent, host.Observe()).Items,
+            item =>
+                item.Kind == "tunnel"
+                && item.Intended.EndsWith("port gre0", StringComparison.Ordinal)
+        );
+        // Asking once more takes nothing else.
+        Assert.Empty(host.PlanFor(Fit(host, adopt: true)).Changes);
+    }
+
+    [Fact]
+    public void What_was_taken_over_goes_as_what_was_made_does()
+    {
+        var host = ByHand.Host1();
+        host.Apply(Fit(host, adopt: true));
+
+        host.Apply(HostIntent.Nothing("homelab", "host1"));
+
+        var bare = new ModelHost(kernelDatapath: true, "wallabag");
+        bare.Put(host.Find(null, "eth0"));
+        Assert.Equal(bare.Describe(), host.Describe());
+    }
+
+    [Fact]
+    public void A_peer_that_leaves_takes_the_tunnel_with_it_and_another_kind_of_tunnel_takes_its_place()
+    {
+        var host = ByHand.Host1();
+        host.Apply(Fit(host, adopt: true));
+        var vxlan = File.Replace("type: gre", "type: vxlan");
+
+        host.Apply(Fit(host, adopt: false, vxlan));
+
+        Assert.Equal(
+            ["cont-mgmnt0", "host-mgmnt0", "ovsbr0", "tun-host2"],
+            host["Port"].Values.Select(row => row["name"].AsString()).Order(StringComparer.Ordinal)
+        );
+        Assert.Empty(host.PlanFor(Fit(host, adopt: false, vxlan)).Changes);
+    }
+
+    [Fact]
+    public void A_run_that_ends_at_any_instant_is_made_good_by_the_next()
+    {
+        var host = ByHand.Host1();
+        var whole = host.Clone();
+        whole.Apply(Fit(whole, adopt: true));
+        foreach (var step in host.Steps(host.PlanFor(Fit(host, adopt: true))))
+        {
+            var killed = host.Clone();
+            killed.Apply(Fit(killed, adopt: true));
+            Assert.Equal(whole.Describe(), killed.Describe());
+            step();
+        }
+        Assert.Equal(whole.Describe(), host.Describe());
+    }
+
+    [Theory]
+    [InlineData("ovs-vsctl set port host-mgmnt0 tag=101", "port 'host-mgmnt0'")]
+    [InlineData("ovs-vsctl set port cont-mgmnt0 tag=201", "port 'cont-mgmnt0'")]
+    [InlineData("ovs-vsctl set bridge ovsbr0 datapath_type=netdev", "bridge 'ovsbr0'")]
+    [InlineData("ovs-vsctl set bridge ovsbr0 external_ids:weft=other", "overlay 'other'")]
+    [InlineData("ip link set dev cont-mgmnt0 alias theirs", "link 'cont-mgmnt0'")]
+    [InlineData("ip link set dev veth0 nomaster", "container 'wallabag'")]
+    [InlineData("ovs-vsctl set interface gre0 options:key=5", "port 'gre0'")]
+    [InlineData("ovs-vsctl set interface gre0 type=vxlan", "port 'gre0'")]
+    public void What_is_of_another_kind_or_elsewhere_is_refused_in_words(
+        string command,
+        string named
+    )
+    {
+        var host = ByHand.Host1();
+        host.Shell(command);
+
+        var plan = host.PlanFor(Fit(host, adopt: true));
+
+        Assert.Contains(plan.Conflicts, conflict => conflict.Message.Contains(named));
+    }
+
+    [Fact]
+    public void A_bridge_that_is_tied_to_the_switch_otherwise_than_the_file_says_would_be_a_loop()
+    {
+        var host = ByHand.Host1();
+
+        var plan = host.PlanFor(
+            Fit(host, adopt: true, File.Replace("uplink: direct", "uplink: veth"))
+        );
+
+        Assert.Contains(
+            "port 'cont-mgmnt0' ties bridge 'cont-mgmnt0' to 'ovsbr0' otherwise than the file says, and two ways are a loop: "
+                + "make its `vlan` 200 and its `uplink` direct, or remove it with `ovs-vsctl del-port cont-mgmnt0`",
+            plan.Conflicts.Select(conflict => conflict.Message)
+        );
+    }
+
+    [Fact]
+    public void Whatever_lost_all_its_marks_names_and_addresses_is_taken_over_with_nothing_made_or_removed() =>
+        Gen.Select(Setting.Any, RandomOverlay.Overlay)
+            .Sample(
+                (setting, overlay) =>
+                {
+                    var host = setting.Bare();
+                    host.Apply(setting.Intend(overlay));
+                    TakeMarks(host);
+                    var intent = setting.Intend(overlay);
+
+                    var plan = host.PlanFor(Adoption.Fit(intent, host.Observe(), adopt: true));
+
+                    Assert.Empty(plan.Conflicts);
+                    Assert.All(
+                        plan.Changes,
+                        change => Assert.Equal(ChangeAction.Set, change.Action)
+                    );
+                    var before = Identities(host);
+                    host.Apply(Adoption.Fit(intent, host.Observe(), adopt: true));
+                    Assert.Equal(before, Identities(host));
+                    var after = host.PlanFor(Adoption.Fit(intent, host.Observe(), adopt: false));
+                    Assert.Empty(after.Changes);
+                    Assert.Empty(after.Conflicts);
+                    host.Apply(HostIntent.Nothing("home", RandomOverlay.Host));
+                    Assert.Equal(setting.Bare().Describe(), host.Describe());
+                },
+                iter: 200
+            );
+
+    [Fact]
+    public void Where_nothing_was_taken_over_an_intent_is_as_it_was() =>
+        Gen.Select(Setting.Any, Foreign.Things, RandomOverlay.Overlay)
+            .Sample(
+                (setting, things, overlay) =>
+                {
+                    var host = setting.Bare();
+                    Array.ForEach(things, add => add(host));
+                    var intent = setting.Intend(overlay);
+                    host.Apply(intent);
+                    Assert.Same(intent, Adoption.Fit(intent, host.Observe(), adopt: false));
+                    // Nothing is left to take.
+                    Assert.Empty(
+                        host.PlanFor(Adoption.Fit(intent, host.Observe(), adopt: true)).Changes
+                    );
+                },
+                iter: 100
+            );
+
+    private static HostIntent Fit(ModelHost host, bool adopt, string? file = null) =>
+        Adoption.Fit(TwoHosts.Intent(TwoHosts.Read(file ?? File)), host.Observe(), adopt);
+
+    /// <summary>Without what the kernel gives a link by itself, and names by its Ethernet address.</summary>
+    private static string Settled(string detail) =>
+        string.Join(
+            ", ",
+            detail
+                .Split(", ")
+                .Where(word =>
+                    word != "no link-local address of the kernel's"
+                    && !word.StartsWith("remove fe80", StringComparison.Ordinal)
+                )
+        );
+
+    /// <summary>What must not change for packets to pass throughout: which links and rows there are, and their addresses.</summary>
+    private static string Identities(ModelHost host) =>
+        string.Join(
+            '\n',
+            host.Links.Select(link => $"{link.Index} {link.Namespace}/{link.Name} {link.Mac}")
+                .Concat(
+                    from table in (string[])["Bridge", "Port", "Interface"]
+                    from row in host[table]
+                    select $"{table} {row.Key} {row.Value["name"]}"
+                )
+        );
+
+    private static void TakeMarks(ModelHost host)
+    {
+        foreach (var table in (string[])["Bridge", "Port", "Interface"])
+        {
+            foreach (var (uuid, _) in host[table])
+            {
+                host.SetByHand(table, uuid, "external_ids", Datum.EmptyMap);
+            }
+        }
+        foreach (var (uuid, row) in host["Interface"])
+        {
+            if (row["mac"].Count > 0)
+            {
+                host.SetByHand("Interface", uuid, "mac", Datum.Empty);
+            }
+        }
+        foreach (var link in host.Links.ToList())
+        {
+            host.Put(
+                link with
+                {
+                    Alias = null,
+                    // Inside containers the file says it, and the switch chooses its own; elsewhere it is as the kernel made it.
+                    Mac = link is { Namespace: null, MadeBy: null }
+                        ? MacAddress.Derive("by hand", link.Name)
+                        : link.Mac,
+                }
+            );
+        }
+    }
+}
