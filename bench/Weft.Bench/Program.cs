@@ -1,6 +1,6 @@
 using Weft.Bench;
 
-string[] known = ["agent", "apply", "attach", "encryption", "ovsdb"];
+string[] known = ["agent", "apply", "attach", "encryption", "ovsdb", "scale"];
 foreach (var name in args.Length == 0 ? known : args)
 {
     switch (name)
@@ -19,6 +19,9 @@ foreach (var name in args.Length == 0 ? known : args)
             break;
         case "ovsdb":
             OvsdbBench.Run();
+            break;
+        case "scale":
+            await ScaleBench.RunAsync();
             break;
         default:
             await Console.Error.WriteLineAsync(

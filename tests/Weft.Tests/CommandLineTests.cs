@@ -26,6 +26,10 @@ public sealed class CommandLineTests
     [InlineData("uninstall")]
     [InlineData("import")]
     [InlineData("export")]
+    [InlineData("ping")]
+    [InlineData("top")]
+    [InlineData("diagram")]
+    [InlineData("report")]
     [InlineData("completion")]
     [InlineData("agent")]
     public async Task Help_of_a_command_ends_with_examples_that_name_it(string command)
@@ -58,6 +62,9 @@ public sealed class CommandLineTests
     [InlineData("export netplan", "netplan")]
     [InlineData("guard --bot", "--bot")]
     [InlineData("destroy --boot", "--boot")]
+    [InlineData("diagram --format png", "png")]
+    [InlineData("ping --count 3", "--count")]
+    [InlineData("top --interval 0", "--interval")]
     public async Task Wrong_usage_names_the_word_and_exits_with_2(string line, string word)
     {
         var result = await WeftProgram.RunAsync(line.Split(' '));

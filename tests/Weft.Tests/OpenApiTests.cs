@@ -166,7 +166,7 @@ public sealed class OpenApiTests
                             TunnelTrafficDocument.Of(
                                 "host2",
                                 "tun-host2",
-                                new SwitchTraffic(1, 2, 3, 4)
+                                new TrafficCounters(1, 2, 3, 4, 0, 0)
                             ),
                         ]
                     ),
@@ -196,7 +196,10 @@ public sealed class OpenApiTests
                                     outcome,
                                     outcome is Outcome.Reached ? 0.5 : null,
                                     outcome is Outcome.Unreachable ? "no route" : null
-                                )),
+                                )
+                                {
+                                    Fits = outcome is Outcome.TooLong ? 80 : null,
+                                }),
                         ]
                     ),
                     AgentJsonContext.Default.ReachabilityDocument
@@ -466,7 +469,7 @@ public sealed class OpenApiTests
             state,
             _ =>
                 AsyncEnumerable.ToAsyncEnumerable([
-                    ImmutableDictionary<string, SwitchTraffic>.Empty,
+                    ImmutableDictionary<string, TrafficCounters>.Empty,
                 ]),
             TimeProvider.System,
             cancellationToken

@@ -89,7 +89,7 @@ public static class IntentBuilder
                 ? files.Of(host.Name)
                 : settings.Credentials,
             LocalAddress = OwnAddress(host),
-            LocalIdentity = IdentityOf(host),
+            LocalIdentity = IdentityOf(host, settings),
             Peers =
             [
                 .. overlay
@@ -97,16 +97,16 @@ public static class IntentBuilder
                     .Select(peer => new IpsecPeer(
                         peer.Name,
                         peer.Address,
-                        IdentityOf(peer),
+                        IdentityOf(peer, settings),
                         traffic,
                         NatTraversal: host.Local is not null || peer.Local is not null
                     )),
             ],
         };
-
-        string IdentityOf(Host one) =>
-            settings.Credentials is CertificateFiles ? one.Name : one.Address.ToString();
     }
+
+    private static string IdentityOf(Host host, IpsecSettings settings) =>
+        settings.Credentials is CertificateFiles ? host.Name : host.Address.ToString();
 
     private static IPAddress OwnAddress(Host host) => host.Local ?? host.Address;
 
@@ -288,7 +288,7 @@ public static class IntentBuilder
                 {
                     options = options.Add(
                         MonitorOptions.RemoteName,
-                        ipsec.Peers.First(one => one.Name == peer.Name).Identity
+                        IdentityOf(peer, overlay.Tunnels.Ipsec!)
                     );
                 }
             }

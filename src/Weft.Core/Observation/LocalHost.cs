@@ -217,7 +217,7 @@ public sealed class LocalHost : IAsyncDisposable
     /// </summary>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="OvsdbException">The database does not answer.</exception>
-    public async IAsyncEnumerable<ImmutableDictionary<string, SwitchTraffic>> WatchTrafficAsync(
+    public async IAsyncEnumerable<ImmutableDictionary<string, TrafficCounters>> WatchTrafficAsync(
         [EnumeratorCancellation] CancellationToken cancellationToken
     )
     {
@@ -321,6 +321,18 @@ public sealed class LocalHost : IAsyncDisposable
     /// <exception cref="HostException">Open vSwitch's database was never initialised.</exception>
     public async Task<SwitchObservation> ReadSwitchAsync() =>
         SwitchReader.Read((await replica).Snapshot);
+
+    /// <summary>Reads what the switch's interfaces have carried, as far as ovs-vswitchd has written it down.</summary>
+    public async Task<ImmutableDictionary<string, TrafficCounters>> ReadTrafficAsync(
+        CancellationToken cancellationToken
+    ) =>
+        SwitchTraffic.Read(
+            await client.TransactAsync(
+                SwitchReader.Database,
+                [SwitchTraffic.Question],
+                cancellationToken
+            )
+        );
 
     /// <summary>Waits until the switch meets a condition, or for some time.</summary>
     /// <param name="condition">What to wait for; it must be quick.</param>

@@ -4,17 +4,8 @@ using Weft.Ovsdb;
 
 namespace Weft.Core.Observation;
 
-/// <summary>What has crossed an interface of the switch since it was made.</summary>
-/// <param name="BytesIn">The bytes that came in by it.</param>
-/// <param name="BytesOut">The bytes that went out by it.</param>
-/// <param name="PacketsIn">The packets that came in by it.</param>
-/// <param name="PacketsOut">The packets that went out by it.</param>
-public readonly record struct SwitchTraffic(
-    long BytesIn,
-    long BytesOut,
-    long PacketsIn,
-    long PacketsOut
-)
+/// <summary>What ovs-vswitchd has last written down of what crossed its interfaces.</summary>
+public static class SwitchTraffic
 {
     // The shortest too, in milliseconds.
     private const int UsualInterval = 5000;
@@ -31,26 +22,22 @@ public readonly record struct SwitchTraffic(
             ? TimeSpan.FromMilliseconds(own)
             : TimeSpan.FromMilliseconds(UsualInterval);
 
+    /// <summary>The operation that reads them once.</summary>
+    internal static Operation Question { get; } =
+        new Select("Interface", []) { Columns = ["name", "statistics"] };
+
     /// <summary>Reads the counters of every interface (ovs-vswitchd.conf.db(5), table Interface), by its name.</summary>
-    public static ImmutableDictionary<string, SwitchTraffic> Read(Snapshot snapshot) =>
-        snapshot["Interface"]
-            .Values.ToImmutableDictionary(
-                row => row["name"].AsString(),
-                row =>
-                {
-                    var counters = row["statistics"]
-                        .Pairs.ToDictionary(
-                            pair => pair.Key.AsString(),
-                            pair => pair.Value.AsInteger(),
-                            StringComparer.Ordinal
-                        );
-                    return new SwitchTraffic(
-                        counters.GetValueOrDefault("rx_bytes"),
-                        counters.GetValueOrDefault("tx_bytes"),
-                        counters.GetValueOrDefault("rx_packets"),
-                        counters.GetValueOrDefault("tx_packets")
-                    );
-                },
-                StringComparer.Ordinal
-            );
+    public static ImmutableDictionary<string, TrafficCounters> Read(Snapshot snapshot) =>
+        Read(snapshot["Interface"].Values);
+
+    /// <summary>What <see cref="Question"/> has read.</summary>
+    internal static ImmutableDictionary<string, TrafficCounters> Read(TransactionResult result) =>
+        Read(result.Operations[0].Rows);
+
+    private static ImmutableDictionary<string, TrafficCounters> Read(IEnumerable<Row> interfaces) =>
+        interfaces.ToImmutableDictionary(
+            row => row["name"].AsString(),
+            row => TrafficCounters.OfSwitch(row["statistics"]),
+            StringComparer.Ordinal
+        );
 }

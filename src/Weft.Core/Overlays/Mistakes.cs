@@ -37,7 +37,7 @@ internal readonly record struct Marked<T>(T Value, Position At);
 /// <summary>Collects the mistakes of one file.</summary>
 internal sealed class Mistakes(string file)
 {
-    // A file of 4 MiB can hold millions; nobody reads them, and their text would fill the memory.
+    // A large file can hold millions; nobody reads them, and their text would fill the memory.
     private const int Most = 1000;
 
     private readonly List<(Position At, string Message)> found = [];

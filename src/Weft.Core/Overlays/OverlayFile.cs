@@ -3,8 +3,10 @@ namespace Weft.Core.Overlays;
 /// <summary>Reads the one file that describes an overlay, and finds every mistake in it in one run.</summary>
 public static class OverlayFile
 {
-    /// <summary>The largest file in bytes that is read; 1,000 hosts of 50 containers each need about as much.</summary>
-    public const int MaxBytes = 4 * 1024 * 1024;
+    /// <summary>The largest file in bytes that is read; 1,000 hosts of 50 containers each need a quarter to half of it.</summary>
+    public const int MaxBytes = 16 * 1024 * 1024;
+
+    private const int UsualBytes = 64 * 1024;
 
     /// <summary>Reads the file at <paramref name="path"/>; that it cannot be read is a mistake too.</summary>
     public static OverlayReadResult Read(string path)
@@ -39,9 +41,21 @@ public static class OverlayFile
     /// <exception cref="IOException">The stream cannot be read.</exception>
     public static OverlayReadResult Parse(string name, Stream stream)
     {
-        var bytes = new byte[MaxBytes + 1];
-        var length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        return Parse(name, bytes.AsSpan(0, length));
+        var bytes = new byte[UsualBytes];
+        var length = 0;
+        while (true)
+        {
+            length += stream.ReadAtLeast(
+                bytes.AsSpan(length),
+                bytes.Length - length,
+                throwOnEndOfStream: false
+            );
+            if (length < bytes.Length || length > MaxBytes)
+            {
+                return Parse(name, bytes.AsSpan(0, length));
+            }
+            Array.Resize(ref bytes, Math.Min(bytes.Length * 4, MaxBytes + 1));
+        }
     }
 
     /// <summary>Reads an overlay from bytes.</summary>
@@ -60,7 +74,7 @@ public static class OverlayFile
         {
             mistakes.Add(
                 Position.WholeFile,
-                "the file is larger than 4 MiB, which no overlay needs: is it the right file?"
+                "the file is larger than 16 MiB, which no overlay needs: is it the right file?"
             );
             return null;
         }

@@ -16,7 +16,7 @@ namespace Weft.Agent;
 /// <param name="ending">Ends with the agent.</param>
 internal sealed class Lookout(
     AgentState state,
-    Func<CancellationToken, IAsyncEnumerable<ImmutableDictionary<string, SwitchTraffic>>> count,
+    Func<CancellationToken, IAsyncEnumerable<ImmutableDictionary<string, TrafficCounters>>> count,
     TimeProvider clock,
     CancellationToken ending
 )
@@ -93,6 +93,7 @@ internal sealed class Lookout(
                     probes,
                     Namespaces(overlay, on.Host, observation),
                     Patience,
+                    isOnce: false,
                     ending
                 )
             );
@@ -139,7 +140,7 @@ internal sealed record TunnelTrafficDocument(
 )
 {
     /// <summary>Puts a tunnel and its counters together.</summary>
-    public static TunnelTrafficDocument Of(string peer, string port, SwitchTraffic counters) =>
+    public static TunnelTrafficDocument Of(string peer, string port, TrafficCounters counters) =>
         new(
             peer,
             port,

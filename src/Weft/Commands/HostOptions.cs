@@ -25,6 +25,17 @@ internal sealed class HostOptions
     /// <summary>Where the switch's database listens.</summary>
     public string DatabaseOf(ParseResult parsed) => parsed.GetValue(database)!;
 
+    /// <summary>What another command of weft that is about the same host is told: the file, and the options that were given.</summary>
+    /// <exception cref="UsageException">No file was named and no default one exists.</exception>
+    public IReadOnlyList<string> Again(ParseResult parsed) =>
+        [
+            Path.GetFullPath(FileOf(parsed)),
+            .. Said(Host.Name, parsed.GetValue(Host)),
+            .. Said(database.Name, parsed.GetValue(database)),
+            .. Said(engine.Name, parsed.GetValue(engine)?.ToString().ToLowerInvariant()),
+            .. Said(datapath.Name, parsed.GetValue(datapath)?.ToString().ToLowerInvariant()),
+        ];
+
     /// <summary>Reads the overlay.</summary>
     /// <inheritdoc cref="OverlayLoader.Load" path="/exception"/>
     public Overlay Load(ParseResult parsed) =>
@@ -71,4 +82,7 @@ internal sealed class HostOptions
             cancellationToken
         );
     }
+
+    private static IEnumerable<string> Said(string option, string? value) =>
+        value is null ? [] : [option, value];
 }

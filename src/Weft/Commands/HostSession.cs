@@ -71,6 +71,11 @@ internal sealed class HostSession : IAsyncDisposable
     /// <summary>What the host must look like, which depends on what its kernel can do.</summary>
     public HostIntent Intend(HostObservation observation) => on.Intend(observation);
 
+    /// <summary>Reads what the switch's interfaces have carried.</summary>
+    public Task<ImmutableDictionary<string, TrafficCounters>> ReadTrafficAsync(
+        CancellationToken cancellationToken
+    ) => doors.ReadTrafficAsync(cancellationToken);
+
     /// <summary>Makes the host match the intent that an observation leads to.</summary>
     public Task<ApplyResult> ApplyAsync(
         Func<HostObservation, HostIntent> intend,

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Weft.Core.Overlays;
 using Weft.Fleet;
 using Weft.Labs;
@@ -12,6 +13,8 @@ internal static class PingCommand
     private const int SmallestSize = 64;
     private const int LargestSize = 65_535;
     private const double DefaultTimeout = 6;
+    private const double WatchTimeout = 1;
+    private const double DefaultInterval = 1;
     private const double LongestTimeout = 3600;
 
     /// <summary>The command.</summary>
@@ -27,18 +30,33 @@ internal static class PingCommand
         var host = CommonOptions.As();
         var engine = CommonOptions.Engine();
         var size = Size();
-        var timeout = new Option<double>("--timeout")
+        var timeout = new Option<double?>("--timeout")
         {
             Description =
-                "Seconds that each answer is waited for; the question is repeated meanwhile.",
+                $"Seconds that each answer is waited for; the question is repeated meanwhile, but not with --watch. If not given: {DefaultTimeout}, with --watch {WatchTimeout}.",
             HelpName = "SECONDS",
-            DefaultValueFactory = _ => DefaultTimeout,
+        };
+        var watch = new Option<bool>("--watch")
+        {
+            Description =
+                "Ask again and again, by one packet of each size, and count what is lost, until Ctrl-C. On a terminal the matrix is live; else there is a line a round.",
+        };
+        var interval = new Option<double>("--interval")
+        {
+            Description = "With --watch: seconds from one round to the next.",
+            HelpName = "SECONDS",
+            DefaultValueFactory = _ => DefaultInterval,
+        };
+        var count = new Option<int?>("--count")
+        {
+            Description = "With --watch: how many rounds, instead of until Ctrl-C.",
+            HelpName = "ROUNDS",
         };
         var json = CommonOptions.Json();
         lab.CompletionSources.Add(LabNames.Complete);
         var command = new WeftCommand(
             "ping",
-            "Show who reaches whom within each network, with packets that may not be fragmented. Exits with 1 if somebody is not reached."
+            "Show who reaches whom within each network, with packets that may not be fragmented. Exits with 1 if somebody is not reached; with --watch, if any packet was lost."
         )
         {
             Examples =
@@ -46,35 +64,41 @@ internal static class PingCommand
                 ("weft ping", "from this host and its containers to everything"),
                 ("weft ping --lab", "between all hosts and containers of the lab"),
                 ("weft ping --size 1400", "with IP packets of 1400 bytes"),
+                ("weft ping --watch", "live, until Ctrl-C: loss, latency and MTU of each way"),
+                ("weft ping --watch --count 60 > log", "a line a round, for a minute"),
             ],
         };
-        command.AddAll(file, lab, host, size, timeout, engine, json);
+        command.AddAll(file, lab, host, size, timeout, watch, interval, count, engine, json);
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
-                var seconds = parsed.GetValue(timeout);
+                var isWatch = parsed.GetValue(watch);
+                var seconds = parsed.GetValue(timeout) ?? (isWatch ? WatchTimeout : DefaultTimeout);
                 Check(parsed.GetValue(size), seconds);
+                CheckRounds(
+                    isWatch,
+                    parsed.GetResult(interval),
+                    parsed.GetValue(interval),
+                    parsed.GetValue(count)
+                );
                 Machine.RequireRoot();
-                var (report, silent) = parsed.GetResult(lab) is not null
-                    ? await InLabAsync(
-                        Lab.Open(parsed.GetValue(lab)),
-                        Options(parsed.GetValue(size), seconds),
-                        cancellationToken
-                    )
-                    : (
-                        await FromHereAsync(
-                            OverlayLoader.Load(
-                                parsed.GetValue(file),
-                                parsed.GetValue(engine),
-                                datapath: null
-                            ),
-                            parsed.GetValue(host),
-                            parsed.GetValue(size),
-                            TimeSpan.FromSeconds(seconds),
-                            cancellationToken
-                        ),
-                        []
+                var overlay = parsed.GetResult(lab) is not null
+                    ? null
+                    : OverlayLoader.Load(
+                        parsed.GetValue(file),
+                        parsed.GetValue(engine),
+                        datapath: null
                     );
+                if (isWatch)
+                {
+                    return await new PingWatch(AskAsync, terminal, TimeProvider.System).RunAsync(
+                        TimeSpan.FromSeconds(parsed.GetValue(interval)),
+                        parsed.GetValue(count),
+                        parsed.GetValue(json),
+                        cancellationToken
+                    );
+                }
+                var (report, silent) = await AskAsync(cancellationToken);
                 if (parsed.GetValue(json))
                 {
                     Console.WriteLine(report.ToJson());
@@ -92,6 +116,27 @@ internal static class PingCommand
                     terminal.Fail(one);
                 }
                 return report.Reachable && silent.Count == 0 ? ExitCode.Done : ExitCode.Failed;
+
+                async Task<(ReachabilityReport, IReadOnlyList<string>)> AskAsync(
+                    CancellationToken token
+                ) =>
+                    overlay is null
+                        ? await InLabAsync(
+                            Lab.Open(parsed.GetValue(lab)),
+                            Options(parsed.GetValue(size), seconds, isWatch),
+                            token
+                        )
+                        : (
+                            await FromHereAsync(
+                                overlay,
+                                parsed.GetValue(host),
+                                parsed.GetValue(size),
+                                TimeSpan.FromSeconds(seconds),
+                                isWatch,
+                                token
+                            ),
+                            []
+                        );
             }
         );
         return command;
@@ -123,6 +168,7 @@ internal static class PingCommand
         string? host,
         int? size,
         TimeSpan timeout,
+        bool isOnce,
         CancellationToken cancellationToken
     ) =>
         HostReachability.AskAsync(
@@ -130,6 +176,7 @@ internal static class PingCommand
             OverlayLoader.RequireHost(overlay, host),
             size is { } one ? [one] : [ReachabilityPlan.SmallSize, OverlayMtu.Of(overlay).Bytes],
             timeout,
+            isOnce,
             cancellationToken
         );
 
@@ -149,9 +196,30 @@ internal static class PingCommand
         }
     }
 
+    private static void CheckRounds(
+        bool isWatch,
+        OptionResult? interval,
+        double seconds,
+        int? count
+    )
+    {
+        if (!isWatch && (count is not null || interval is { Implicit: false }))
+        {
+            throw new UsageException("--interval and --count are for --watch");
+        }
+        if (seconds is not (>= 0 and <= LongestTimeout) || count is < 1)
+        {
+            throw new UsageException(
+                $"--interval takes seconds, at most {LongestTimeout}, and --count a number from 1 on"
+            );
+        }
+    }
+
+    // A host that is asked for one round of a watch asks by one packet each.
     /// <summary>Sizes and times as other hosts are asked for them.</summary>
-    public static string[] Options(int? size, double seconds) =>
+    public static string[] Options(int? size, double seconds, bool isOnce = false) =>
         [
+            .. isOnce ? ["--watch", "--count", "1"] : Array.Empty<string>(),
             .. size is { } bytes ? ["--size", $"{bytes}"] : Array.Empty<string>(),
             "--timeout",
             $"{seconds}",

@@ -18,10 +18,8 @@ internal sealed class UnderlayProbe(
 )
 {
     private const int SmallPacket = 84;
-    private const int SizesAtOnce = 16;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan SizePatience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ClockPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan ClocksDiffer = TimeSpan.FromMinutes(1);
 
@@ -87,7 +85,7 @@ internal sealed class UnderlayProbe(
         var passes =
             large.Outcome is Outcome.Reached
                 ? size
-                : await LargestAsync(socket, host.Address, size, cancellationToken);
+                : await socket.LargestAsync(host.Address, SmallPacket, size, cancellationToken);
         var apart =
             own.AddressFamily is AddressFamily.InterNetwork
                 ? await ClockQuestion.AskAsync(
@@ -112,43 +110,6 @@ internal sealed class UnderlayProbe(
             Verdict.Wrong,
             $"there is no route to {host.Address}: `ip route get {host.Address}` says the same. Whatever configures this host's network has to give it one"
         );
-
-    /// <summary>The largest packet in bytes that gets there and back in one piece; several sizes are tried at a time.</summary>
-    private static async Task<int> LargestAsync(
-        EchoSocket socket,
-        IPAddress address,
-        int tooLarge,
-        CancellationToken cancellationToken
-    )
-    {
-        var passes = SmallPacket;
-        while (tooLarge - passes > 1)
-        {
-            var step = Math.Max(1, (tooLarge - passes) / SizesAtOnce);
-            int[] sizes =
-            [
-                .. Enumerable
-                    .Range(1, SizesAtOnce)
-                    .Select(number => passes + number * step)
-                    .TakeWhile(size => size < tooLarge),
-            ];
-            var answers = await Task.WhenAll(
-                sizes.Select(size =>
-                    socket.AskAsync(address, size, SizePatience, cancellationToken)
-                )
-            );
-            var reached = Array.FindLastIndex(answers, answer => answer.Outcome is Outcome.Reached);
-            if (reached + 1 < sizes.Length)
-            {
-                tooLarge = sizes[reached + 1];
-            }
-            if (reached >= 0)
-            {
-                passes = sizes[reached];
-            }
-        }
-        return passes;
-    }
 
     private static Finding JudgeSize(Host host, int size, int passes) =>
         passes == size

@@ -18,6 +18,9 @@ internal sealed class EchoSocket : IAsyncDisposable
     private const int Ipv6MtuDiscover = 23;
     private const int PathMtuDo = 2;
 
+    private const int SizesAtOnce = 16;
+
+    private static readonly TimeSpan SizePatience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
@@ -86,21 +89,84 @@ internal sealed class EchoSocket : IAsyncDisposable
         CancellationToken cancellationToken
     )
     {
-        var first = await AskUntilSettledAsync(destination, size, patience, cancellationToken);
+        var first = await AskUntilSettledAsync(
+            destination,
+            size,
+            FirstPause,
+            patience,
+            cancellationToken
+        );
         if (first.Outcome is not Outcome.Reached)
         {
             return first;
         }
         // The first packet has waited for its neighbour's address to be found, and for the switches to make up
         // their minds.
-        var second = await AskUntilSettledAsync(destination, size, FirstPause, cancellationToken);
+        var second = await AskUntilSettledAsync(
+            destination,
+            size,
+            FirstPause,
+            FirstPause,
+            cancellationToken
+        );
         return second.Milliseconds < first.Milliseconds ? second : first;
+    }
+
+    /// <summary>Sends one packet, whose loss is one.</summary>
+    /// <param name="destination">Who should answer.</param>
+    /// <param name="size">The size of the IP packet in bytes.</param>
+    /// <param name="patience">How long to wait for the answer.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public Task<Answer> AskOnceAsync(
+        IPAddress destination,
+        int size,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    ) => AskUntilSettledAsync(destination, size, patience, patience, cancellationToken);
+
+    /// <summary>The largest packet in bytes that gets there and back in one piece; several sizes are tried at a time.</summary>
+    /// <param name="destination">Who should answer.</param>
+    /// <param name="passes">A size that does.</param>
+    /// <param name="tooLarge">A larger one that does not.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async Task<int> LargestAsync(
+        IPAddress destination,
+        int passes,
+        int tooLarge,
+        CancellationToken cancellationToken
+    )
+    {
+        while (tooLarge - passes > 1)
+        {
+            var step = Math.Max(1, (tooLarge - passes) / SizesAtOnce);
+            int[] sizes =
+            [
+                .. Enumerable
+                    .Range(1, SizesAtOnce)
+                    .Select(number => passes + number * step)
+                    .TakeWhile(size => size < tooLarge),
+            ];
+            var answers = await Task.WhenAll(
+                sizes.Select(size => AskAsync(destination, size, SizePatience, cancellationToken))
+            );
+            var reached = Array.FindLastIndex(answers, answer => answer.Outcome is Outcome.Reached);
+            if (reached + 1 < sizes.Length)
+            {
+                tooLarge = sizes[reached + 1];
+            }
+            if (reached >= 0)
+            {
+                passes = sizes[reached];
+            }
+        }
+        return passes;
     }
 
     // Again and again, less and less often.
     private async Task<Answer> AskUntilSettledAsync(
         IPAddress destination,
         int size,
+        TimeSpan firstPause,
         TimeSpan patience,
         CancellationToken cancellationToken
     )
@@ -115,7 +181,7 @@ internal sealed class EchoSocket : IAsyncDisposable
         try
         {
             for (
-                var pause = FirstPause;
+                var pause = firstPause;
                 ;
                 pause = pause * 2 < LongestPause ? pause * 2 : LongestPause
             )

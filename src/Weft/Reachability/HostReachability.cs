@@ -12,12 +12,14 @@ internal static class HostReachability
     /// <param name="host">This host's name in it.</param>
     /// <param name="sizes">The sizes in bytes of the IP packets that are sent.</param>
     /// <param name="timeout">How long each answer is waited for.</param>
+    /// <param name="isOnce">Whether one packet is sent for each, so that what is lost can be counted.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public static async Task<ReachabilityReport> AskAsync(
         Overlay overlay,
         string host,
         IReadOnlyCollection<int> sizes,
         TimeSpan timeout,
+        bool isOnce,
         CancellationToken cancellationToken
     ) =>
         new(
@@ -26,6 +28,7 @@ internal static class HostReachability
                 ReachabilityPlan.ProbesFrom(overlay, host, sizes),
                 await NamespacesAsync(overlay, host, cancellationToken),
                 timeout,
+                isOnce,
                 cancellationToken
             )
         );
@@ -34,11 +37,13 @@ internal static class HostReachability
     /// <param name="probes">What to ask.</param>
     /// <param name="namespaces">The network namespaces of the containers that run, by the containers' names.</param>
     /// <param name="timeout">How long each answer is waited for.</param>
+    /// <param name="isOnce">Whether one packet is sent for each, so that what is lost can be counted.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public static async Task<ImmutableArray<ProbeResult>> AskAsync(
         IEnumerable<Probe> probes,
         IReadOnlyDictionary<string, string> namespaces,
         TimeSpan timeout,
+        bool isOnce,
         CancellationToken cancellationToken
     )
     {
@@ -48,7 +53,10 @@ internal static class HostReachability
         var asked = await new Prober(
             from => from.Container is { } container ? namespaces[container] : null,
             TimeProvider.System
-        ).RunAsync(askable[true], timeout, cancellationToken);
+        )
+        {
+            IsOnce = isOnce,
+        }.RunAsync(askable[true], timeout, cancellationToken);
         var unasked = askable[false]
             .Select(probe => ProbeResult.Of(probe, new Answer(Outcome.NotRunning)));
         return [.. asked, .. unasked];

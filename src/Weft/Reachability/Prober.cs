@@ -13,6 +13,9 @@ internal sealed class Prober(Func<Endpoint, string?> namespaceOf, TimeProvider t
     private const int MostAtOnce = 64;
     private static readonly TimeSpan AddressPause = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>Whether one packet is sent for each probe, so that what is lost can be counted.</summary>
+    public bool IsOnce { get; init; }
+
     /// <summary>Sends the probes and gathers the answers, in the order of the probes.</summary>
     /// <param name="probes">What to ask.</param>
     /// <param name="patience">How long to wait for each answer; probes are repeated until then.</param>
@@ -47,26 +50,81 @@ internal sealed class Prober(Func<Endpoint, string?> namespaceOf, TimeProvider t
             return [.. probes.Select(probe => ProbeResult.Of(probe, trouble!))];
         }
         await using var socket = opened;
-        return await Task.WhenAll(
-            probes.Select(async probe =>
-            {
-                await places.WaitAsync(cancellationToken);
-                try
-                {
-                    var answer = await socket.AskAsync(
-                        probe.To.Address,
-                        probe.Size,
-                        patience,
-                        cancellationToken
-                    );
-                    return ProbeResult.Of(probe, answer);
-                }
-                finally
-                {
-                    places.Release();
-                }
-            })
+        var results = await Task.WhenAll(
+            probes.Select(probe =>
+                InTurnAsync(
+                    async () =>
+                        ProbeResult.Of(
+                            probe,
+                            IsOnce
+                                ? await socket.AskOnceAsync(
+                                    probe.To.Address,
+                                    probe.Size,
+                                    patience,
+                                    cancellationToken
+                                )
+                                : await socket.AskAsync(
+                                    probe.To.Address,
+                                    probe.Size,
+                                    patience,
+                                    cancellationToken
+                                )
+                        ),
+                    places,
+                    cancellationToken
+                )
+            )
         );
+        var ways = results.ToLookup(result => (result.Network, result.To));
+        return await Task.WhenAll(
+            results.Select(result =>
+                SmallerOne([.. ways[(result.Network, result.To)]], result) is { } passes
+                    ? InTurnAsync(
+                        async () =>
+                            result with
+                            {
+                                Fits = await socket.LargestAsync(
+                                    result.To.Address,
+                                    passes,
+                                    result.Size,
+                                    cancellationToken
+                                ),
+                            },
+                        places,
+                        cancellationToken
+                    )
+                    : Task.FromResult(result)
+            )
+        );
+    }
+
+    /// <summary>The largest size that gets through where a larger one does not; null where that is not so.</summary>
+    private static int? SmallerOne(ProbeResult[] way, ProbeResult result)
+    {
+        var reached = way.Where(other =>
+                other.Outcome is Outcome.Reached && other.Size < result.Size
+            )
+            .ToArray();
+        return result.Outcome is Outcome.Lost or Outcome.TooLong && reached.Length > 0
+            ? reached.Max(other => other.Size)
+            : null;
+    }
+
+    private static async Task<ProbeResult> InTurnAsync(
+        Func<Task<ProbeResult>> ask,
+        SemaphoreSlim places,
+        CancellationToken cancellationToken
+    )
+    {
+        await places.WaitAsync(cancellationToken);
+        try
+        {
+            return await ask();
+        }
+        finally
+        {
+            places.Release();
+        }
     }
 
     // An IPv6 address that is still being checked for duplicates cannot be bound to: it is given the time too.

@@ -17,6 +17,10 @@ internal sealed record ReachabilityReport(string Overlay, ImmutableArray<ProbeRe
     public string ToJson() =>
         JsonSerializer.Serialize(this, ReachabilityJson.Default.ReachabilityReport);
 
+    /// <summary>The report as JSON on one line.</summary>
+    public string ToJsonLine() =>
+        JsonSerializer.Serialize(this, ReachabilityJson.OneLine.ReachabilityReport);
+
     /// <summary>Reads a report.</summary>
     /// <exception cref="JsonException">It is none.</exception>
     public static ReachabilityReport FromJson(string json) =>
@@ -35,6 +39,9 @@ internal sealed record ProbeResult(
     string? Detail
 )
 {
+    /// <summary>The size in bytes of the largest packet that does get through, where a smaller one does and this one does not.</summary>
+    public int? Fits { get; init; }
+
     /// <summary>Puts a probe and its answer together.</summary>
     public static ProbeResult Of(Probe probe, Answer answer) =>
         new(
@@ -57,7 +64,14 @@ internal sealed record ProbeResult(
     Converters = [typeof(AddressJson)]
 )]
 [JsonSerializable(typeof(ReachabilityReport))]
-internal sealed partial class ReachabilityJson : JsonSerializerContext;
+internal sealed partial class ReachabilityJson : JsonSerializerContext
+{
+    private static ReachabilityJson? oneLine;
+
+    /// <summary>The same without line breaks.</summary>
+    public static ReachabilityJson OneLine =>
+        oneLine ??= new(new JsonSerializerOptions(Default.Options) { WriteIndented = false });
+}
 
 /// <summary>An IP address as a JSON string.</summary>
 internal sealed class AddressJson : JsonConverter<IPAddress>

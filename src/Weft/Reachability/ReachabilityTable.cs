@@ -13,24 +13,38 @@ internal static class ReachabilityTable
     /// <summary>Writes the report. A table that the console is too narrow for has one sign for each pair.</summary>
     public static void Write(IAnsiConsole console, ReachabilityReport report)
     {
+        foreach (var line in Matrix(report, console.Profile.Width, Cell))
+        {
+            console.MarkupLine(line);
+        }
+        WriteVerdict(console, report);
+    }
+
+    /// <summary>The matrix of each network, as lines of markup.</summary>
+    /// <param name="report">What reached what.</param>
+    /// <param name="width">How many columns there are; a matrix that does not fit has one sign for each pair.</param>
+    /// <param name="cell">What to say of one way.</param>
+    public static IEnumerable<string> Matrix(
+        ReachabilityReport report,
+        int width,
+        Func<ProbeResult[], string> cell
+    )
+    {
         foreach (var network in report.Results.GroupBy(result => result.Network))
         {
             var results = network.ToArray();
-            console.MarkupLine(
-                $"[bold]{Markup.Escape(network.Key)}[/]  [dim]packets of {Sizes(results)} bytes, round trip in ms[/]"
-            );
-            var rows = Rows(results);
-            if (AlignedRows.Width(rows) <= console.Profile.Width)
+            yield return $"[bold]{Markup.Escape(network.Key)}[/]  [dim]packets of {Sizes(results)} bytes, round trip in ms[/]";
+            var rows = Rows(results, cell);
+            foreach (
+                var line in AlignedRows.Width(rows) <= width
+                    ? AlignedRows.Lines(rows)
+                    : Dense(results)
+            )
             {
-                AlignedRows.Write(console, rows);
+                yield return line;
             }
-            else
-            {
-                WriteDense(console, results);
-            }
-            console.WriteLine();
+            yield return "";
         }
-        WriteVerdict(console, report);
     }
 
     private static void WriteVerdict(IAnsiConsole console, ReachabilityReport report)
@@ -58,7 +72,7 @@ internal static class ReachabilityTable
         );
     }
 
-    private static List<string[]> Rows(ProbeResult[] results)
+    private static List<string[]> Rows(ProbeResult[] results, Func<ProbeResult[], string> cell)
     {
         var (rows, columns) = Axes(results);
         var cells = results.ToLookup(result => (Who(result.From), Who(result.To)));
@@ -67,14 +81,14 @@ internal static class ReachabilityTable
             ["", .. columns.Select(Name)],
             .. rows.Select(row =>
                 new[] { Name(row) }
-                    .Concat(columns.Select(column => Cell([.. cells[(row, column)]])))
+                    .Concat(columns.Select(column => cell([.. cells[(row, column)]])))
                     .ToArray()
             ),
         ];
     }
 
     // One sign a pair: the columns have the numbers of the rows, read from above.
-    private static void WriteDense(IAnsiConsole console, ProbeResult[] results)
+    private static IEnumerable<string> Dense(ProbeResult[] results)
     {
         var (rows, columns) = Axes(results);
         var all = rows.Union(columns).ToArray();
@@ -84,18 +98,14 @@ internal static class ReachabilityTable
         for (var digit = 0; digit < digits; digit++)
         {
             var heading = columns.Select(column => Number(column)[digit]);
-            console.MarkupLine(
-                $"[dim]{new string(' ', digits + name + 2)}{string.Concat(heading)}[/]"
-            );
+            yield return $"[dim]{new string(' ', digits + name + 2)}{string.Concat(heading)}[/]";
         }
         foreach (var row in all)
         {
             var signs = rows.Contains(row)
                 ? columns.Select(column => Sign([.. cells[(row, column)]]))
                 : [];
-            console.MarkupLine(
-                $"[dim]{Number(row)}[/] {Name(row).PadRight(name)} {string.Concat(signs)}".TrimEnd()
-            );
+            yield return $"[dim]{Number(row)}[/] {Name(row).PadRight(name)} {string.Concat(signs)}".TrimEnd();
         }
 
         string Number(Owner who) => $"{Array.IndexOf(all, who) + 1}".PadLeft(digits);
@@ -121,21 +131,26 @@ internal static class ReachabilityTable
             );
     }
 
-    private static string Sign(ProbeResult[] results) =>
+    /// <summary>How a way stands in one sign.</summary>
+    public static string Sign(ProbeResult[] results) =>
         results.Length == 0 ? "[dim]–[/]"
         : !Array.Exists(results, IsBroken) ? "[green]✓[/]"
         : Array.TrueForAll(results, IsBroken) ? "[red]✗[/]"
         : "[yellow]▲[/]";
 
     // What gets through is as telling as what does not: small packets alone mean an MTU that is too large somewhere.
-    private static string Sentence(ProbeResult[] way)
+    internal static string Sentence(ProbeResult[] way)
     {
         var (from, to) = (way[0].From, way[0].To);
         var broken = way.Where(IsBroken)
             .GroupBy(Words)
             .Select(same => $"{Sizes([.. same])} bytes: {same.Key}");
         var whole = way.Where(result => !IsBroken(result)).ToArray();
-        var said = whole.Length == 0 ? broken : broken.Append($"{Sizes(whole)} bytes get through");
+        var fits = way.Max(result => result.Fits);
+        var said =
+            whole.Length == 0 ? broken
+            : fits is { } most ? broken.Append($"up to {most} bytes get through")
+            : broken.Append($"{Sizes(whole)} bytes get through");
         return $"{from.Name} → {to.Name} ({from.Address} → {to.Address}), {string.Join("; ", said)}";
     }
 
@@ -163,7 +178,7 @@ internal static class ReachabilityTable
     private static string Sizes(ProbeResult[] results) =>
         string.Join(" and ", results.Select(result => result.Size).Distinct().Order());
 
-    private static bool IsBroken(ProbeResult result) => result.Outcome is not Outcome.Reached;
+    internal static bool IsBroken(ProbeResult result) => result.Outcome is not Outcome.Reached;
 
     private static Owner Who(Endpoint endpoint) => (endpoint.Host, endpoint.Container);
 

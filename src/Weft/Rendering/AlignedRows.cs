@@ -20,7 +20,8 @@ internal static class AlignedRows
     public static int Width(IReadOnlyList<string[]> rows) =>
         Lines(rows).Max(line => Markup.Remove(line).Length);
 
-    private static IEnumerable<string> Lines(IReadOnlyList<string[]> rows)
+    /// <summary>The rows as lines of markup.</summary>
+    public static IEnumerable<string> Lines(IReadOnlyList<string[]> rows)
     {
         var widths = rows[0].Select((_, column) => rows.Max(row => Length(row[column]))).ToArray();
         return rows.Select(

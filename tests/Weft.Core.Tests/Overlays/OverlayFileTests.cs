@@ -238,23 +238,23 @@ public sealed partial class OverlayFileTests
     }
 
     [Fact]
-    public void A_file_of_more_than_4_MiB_is_refused_without_being_read_whole()
+    public void A_file_of_more_than_16_MiB_is_refused_without_being_read_whole()
     {
         using var endless = new EndlessStream();
         var mistake = Assert.Single(OverlayFile.Parse("overlay.yaml", endless).Mistakes);
         Assert.Equal(
-            "overlay.yaml: the file is larger than 4 MiB, which no overlay needs: is it the right file?",
+            "overlay.yaml: the file is larger than 16 MiB, which no overlay needs: is it the right file?",
             mistake.ToString()
         );
         Assert.InRange(endless.Taken, OverlayFile.MaxBytes, OverlayFile.MaxBytes + 1);
         Assert.Equal(
             mistake,
-            Assert.Single(OverlayFile.Parse("overlay.yaml", new byte[10 << 20]).Mistakes)
+            Assert.Single(OverlayFile.Parse("overlay.yaml", new byte[20 << 20]).Mistakes)
         );
     }
 
     [Fact]
-    public void A_file_of_exactly_4_MiB_is_read()
+    public void A_file_of_exactly_16_MiB_is_read()
     {
         var padded = Least + new string('#', OverlayFile.MaxBytes - Least.Length);
         Assert.NotNull(OverlayFile.Parse("overlay.yaml", Encoding.UTF8.GetBytes(padded)).Overlay);
@@ -280,7 +280,7 @@ public sealed partial class OverlayFileTests
     [InlineData("\t\n")]
     public void Four_MiB_of_one_thing_end_in_mistakes_and_overflow_nothing(string thing)
     {
-        var text = string.Concat(Enumerable.Repeat(thing, OverlayFile.MaxBytes / thing.Length));
+        var text = string.Concat(Enumerable.Repeat(thing, (4 << 20) / thing.Length));
         Assert.NotEmpty(OverlayFile.Parse("overlay.yaml", Encoding.UTF8.GetBytes(text)).Mistakes);
     }
 

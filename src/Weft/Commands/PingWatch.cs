@@ -1,0 +1,125 @@
+using System.Globalization;
+using Spectre.Console;
+using Weft.Reachability;
+using Weft.Rendering;
+
+namespace Weft.Commands;
+
+/// <summary><c>weft ping --watch</c>: round after round, until it is stopped.</summary>
+/// <param name="ask">Asks everybody once, by one packet each; and tells who could not be asked, and why.</param>
+/// <param name="terminal">Where to show it.</param>
+/// <param name="time">The clock.</param>
+internal sealed class PingWatch(
+    Func<CancellationToken, Task<(ReachabilityReport Report, IReadOnlyList<string> Silent)>> ask,
+    Output terminal,
+    TimeProvider time
+)
+{
+    private readonly ReachabilityWatch watch = new();
+    private readonly DateTimeOffset since = time.GetLocalNow();
+
+    /// <summary>Watches.</summary>
+    /// <param name="interval">From the beginning of one round to that of the next, unless the round takes longer.</param>
+    /// <param name="rounds">How many rounds; null until it is stopped.</param>
+    /// <param name="isJson">Whether each round is a line of JSON.</param>
+    /// <param name="cancellationToken">Stops it, which is its end and no failure.</param>
+    /// <returns>The exit code: whether every packet was answered.</returns>
+    public async Task<int> RunAsync(
+        TimeSpan interval,
+        int? rounds,
+        bool isJson,
+        CancellationToken cancellationToken
+    )
+    {
+        var started = time.GetTimestamp();
+        if (!isJson && LiveView.IsWatched(terminal.Out))
+        {
+            await LiveView.RunAsync(
+                terminal.Out,
+                show =>
+                    RoundsAsync(
+                        interval,
+                        rounds,
+                        (_, silent) => show([.. Lines(interval, silent)]),
+                        cancellationToken
+                    )
+            );
+        }
+        else
+        {
+            await RoundsAsync(
+                interval,
+                rounds,
+                (report, silent) =>
+                {
+                    Console.Out.WriteLine(isJson ? report.ToJsonLine() : Line());
+                    foreach (var host in silent)
+                    {
+                        terminal.Notice(host);
+                    }
+                },
+                cancellationToken
+            );
+        }
+        if (!isJson)
+        {
+            Summarise(time.GetElapsedTime(started));
+        }
+        return watch.IsWhole ? ExitCode.Done : ExitCode.Failed;
+    }
+
+    private async Task RoundsAsync(
+        TimeSpan interval,
+        int? rounds,
+        Action<ReachabilityReport, IReadOnlyList<string>> show,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            while (rounds is not { } most || watch.Rounds < most)
+            {
+                var began = time.GetTimestamp();
+                var (report, silent) = await ask(cancellationToken);
+                cancellationToken.ThrowIfCancellationRequested();
+                watch.Add(report, silent);
+                show(report, silent);
+                var left = interval - time.GetElapsedTime(began);
+                if (left > TimeSpan.Zero && watch.Rounds != rounds)
+                {
+                    await Task.Delay(left, time, cancellationToken);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Ctrl-C is how a watch ends.
+        }
+    }
+
+    private string Line() =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{time.GetLocalNow():HH:mm:ss}  round {watch.Rounds}: {watch.Verdict()}"
+        );
+
+    private IEnumerable<string> Lines(TimeSpan interval, IReadOnlyList<string> silent) =>
+        [
+            .. watch.Matrix(terminal.Out.Profile.Width),
+            .. silent.Select(host => $"[red]✗[/] {Markup.Escape(host)}"),
+            Markup.Escape(Line()),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"[dim]one every {interval.TotalSeconds:0.#} s since {since:HH:mm:ss}; Ctrl-C ends it[/]"
+            ),
+        ];
+
+    private void Summarise(TimeSpan elapsed)
+    {
+        var (sign, color) = watch.IsWhole ? ("✓", "green") : ("✗", "red");
+        foreach (var line in watch.Summary(elapsed))
+        {
+            terminal.Out.MarkupLine($"[{color}]{sign}[/] {line}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using Weft.Core.Ipsec;
+
+namespace Weft.Reporting;
+
+/// <summary>
+/// Takes secrets out of text. What is known to hold one is taken out where it stands, and what is known to be one wherever it
+/// stands, however it is written.
+/// </summary>
+internal sealed partial class Redactor
+{
+    /// <summary>What stands where a secret was.</summary>
+    public const string Veil = "••••";
+
+    // So short a part of a text stands in it by accident.
+    private const int LeastLetters = 6;
+    private const int MatchMilliseconds = 60_000;
+
+    private readonly string[] forms;
+
+    /// <summary>Makes one.</summary>
+    /// <param name="secrets">What must not be told.</param>
+    public Redactor(IEnumerable<Secret> secrets) =>
+        forms = [
+            .. secrets
+                .SelectMany(Forms)
+                .Where(form => form.Length >= LeastLetters)
+                .Distinct(StringComparer.OrdinalIgnoreCase)
+                .OrderByDescending(form => form.Length),
+        ];
+
+    /// <summary>The text without secrets.</summary>
+    public string Clean(string text)
+    {
+        text = PrivateKey().Replace(text, Veil);
+        text = KernelKey().Replace(text, $"$1 {Veil}");
+        text = Option()
+            .Replace(
+                text,
+                found =>
+                    found.Groups[1].Value
+                    + (found.Groups[2].Value.StartsWith('"') ? $"\"{Veil}\"" : Veil)
+            );
+        foreach (var form in forms)
+        {
+            text = text.Replace(form, Veil, StringComparison.OrdinalIgnoreCase);
+        }
+        return text;
+    }
+
+    /// <summary>
+    /// An overlay file without its key. It may have mistakes, so that nobody knows where the key ends: all that can be of it
+    /// goes, and with it what may stand behind it on its line.
+    /// </summary>
+    /// <param name="yaml">The file.</param>
+    /// <param name="mayHoldKey">Whether the key may stand in it, and not only where it is to be found.</param>
+    public string CleanFile(string yaml, bool mayHoldKey)
+    {
+        if (!mayHoldKey)
+        {
+            return Clean(yaml);
+        }
+        var kept = new List<string>();
+        int? inside = null;
+        foreach (var line in yaml.Split('\n'))
+        {
+            var depth = line.Length - line.TrimStart().Length;
+            if (inside is { } outer && (depth > outer || line.Trim().Length == 0))
+            {
+                continue;
+            }
+            inside = null;
+            if (KeyInFile().Match(line) is { Success: true } found)
+            {
+                inside = depth;
+                kept.Add($"{line[..(found.Index + found.Length)]} {Veil}");
+            }
+            else
+            {
+                kept.Add(line);
+            }
+        }
+        return Clean(string.Join('\n', kept));
+    }
+
+    /// <summary>How bytes may be written: as they are, in hexadecimal, in base64.</summary>
+    private static IEnumerable<string> Forms(Secret secret)
+    {
+        var bytes = secret.Reveal().ToArray();
+        var hexadecimal = Convert.ToHexString(bytes);
+        yield return Encoding.UTF8.GetString(bytes);
+        yield return hexadecimal;
+        yield return string.Join(':', hexadecimal.Chunk(2).Select(pair => new string(pair)));
+        yield return string.Join(' ', hexadecimal.Chunk(2).Select(pair => new string(pair)));
+        // As a part of something longer, it may begin at any of three places.
+        yield return Convert.ToBase64String(bytes);
+        for (var skipped = 0; skipped < 3 && bytes.Length - skipped >= 3; skipped++)
+        {
+            var whole = (bytes.Length - skipped) / 3 * 3;
+            yield return Convert.ToBase64String(bytes, skipped, whole);
+        }
+    }
+
+    [GeneratedRegex(
+        "-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\\z)",
+        RegexOptions.Singleline,
+        MatchMilliseconds
+    )]
+    private static partial Regex PrivateKey();
+
+    // ip-xfrm(8): the algorithm and then its key.
+    [GeneratedRegex(
+        "\\b((?:enc|auth|auth-trunc|aead|comp) \\S+) 0x[0-9a-fA-F]+",
+        RegexOptions.None,
+        MatchMilliseconds
+    )]
+    private static partial Regex KernelKey();
+
+    // As ovs-vsctl, ovsdb-client and ovs-monitor-ipsec write options; a quoted value may hold anything.
+    [GeneratedRegex(
+        "(\\b(?:psk|password|passphrase|secret)\"?\\s*[=,:]\\s*)(\"(?:[^\"\\\\]|\\\\.)*\"|[^\\s,}\\])\"{]+)",
+        RegexOptions.IgnoreCase,
+        MatchMilliseconds
+    )]
+    private static partial Regex Option();
+
+    [GeneratedRegex("(?<![\\w-])[\"']?psk[\"']?\\s*:", RegexOptions.None, MatchMilliseconds)]
+    private static partial Regex KeyInFile();
+}
