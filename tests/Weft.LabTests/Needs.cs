@@ -6,6 +6,8 @@ namespace Weft.LabTests;
 /// <summary>Skips a test, with the reason, on a machine that cannot run it.</summary>
 internal static class Needs
 {
+    public const string BrowserProgram = "/usr/bin/chromium";
+
     public static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     /// <summary>Skips where no lab can be made of hosts of this kind.</summary>
@@ -26,8 +28,8 @@ internal static class Needs
     /// <summary>Skips where no browser is installed.</summary>
     public static void ABrowser() =>
         Assert.SkipUnless(
-            File.Exists(Browser.Program),
-            $"{Browser.Program} is missing: install the Debian package chromium"
+            File.Exists(BrowserProgram),
+            $"{BrowserProgram} is missing: install the Debian package chromium"
         );
 
     /// <summary>Skips where an engine of one of the overlay's containers is not installed.</summary>
