@@ -90,7 +90,7 @@ public sealed partial class TutorialTests
                 switch (place)
                 {
                     case "laptop" when commands.Trim() == "./build.sh deb":
-                        // `./build.sh test` has done just that, by the same function, before it ran this.
+                        // `./build.sh test` has made the same before it ran this.
                         var name = Path.GetFileName(package);
                         File.Copy(package, Path.Combine(laptop.FullName, "artifacts", name));
                         break;
