@@ -9,10 +9,12 @@ BINARY=artifacts/weft
 # Debian packages by what needs them. iproute2 and util-linux are on every Debian.
 RUN_PACKAGES=(openvswitch-switch iproute2 util-linux)
 # A lab of an encrypted overlay: kernels for its hosts, what negotiates keys, and what watches the wire.
-LAB_PACKAGES=(user-mode-linux strongswan-charon strongswan-swanctl libstrongswan-standard-plugins tcpdump kmod e2fsprogs bsdutils)
-BUILD_PACKAGES=(gcc libc6-dev zlib1g-dev git)
+LAB_PACKAGES=(strongswan-charon strongswan-swanctl libstrongswan-standard-plugins tcpdump kmod e2fsprogs bsdutils)
+# Debian has User Mode Linux for PCs alone: elsewhere the kernel must be able to do what the overlay wants.
+[ "$(uname -m)" != x86_64 ] || LAB_PACKAGES+=(user-mode-linux)
+BUILD_PACKAGES=(gcc libc6-dev git)
 TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping ethtool iperf3 procps
-  libcharon-extra-plugins nftables ansible-core openssh-client chromium)
+  libcharon-extra-plugins nftables ansible-core openssh-client chromium mandoc man-db)
 # Their services take this machine's strongSwan over, or open it to the network, as soon as they are installed: they are
 # installed only where no service is started then (invoke-rc.d(8)), and elsewhere the tests that need them are skipped.
 IDLE_PACKAGES=(openvswitch-ipsec openssh-server)
@@ -31,6 +33,8 @@ Usage: ./build.sh COMMAND
   bench [NAME...]              install what is missing, build, measure side by side (root)
   publish                      leave the binary at artifacts/weft
   install [PREFIX]             put the binary at PREFIX/bin/weft (default /usr/local)
+  deb [ARCHITECTURE...]        leave a Debian package at artifacts/weft_VERSION_ARCHITECTURE.deb (amd64, arm64;
+                               unless named, this machine's)
   format                       format the code
 TEXT
 }
@@ -41,6 +45,10 @@ fail() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
 # Installs the Debian packages that are not there yet, and says so before it does.
 need_packages() {
   local missing=() package
+  if ! command -v dpkg-query >/dev/null; then
+    say "this is no Debian, so what is needed is not looked for. Debian's packages would be: $*"
+    return 0
+  fi
   for package in "$@"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done
@@ -52,7 +60,7 @@ need_packages() {
   log=$(mktemp)
   if ! { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
-    fail "apt-get could not install them; its whole output is in $log"
+    fail "apt-get could not install them: is there a network, and a Debian mirror among the sources? Its whole output is in $log"
   fi
   rm -f "$log"
 }
@@ -66,7 +74,14 @@ keeps_idle() {
 }
 
 need_dotnet() {
-  command -v dotnet >/dev/null || fail "the .NET SDK 10 is missing: install the package dotnet-sdk-10.0 as Microsoft's page for your Debian says"
+  local place user_home
+  # sudo leaves a user's own PATH behind, in which the SDK may be.
+  user_home=$(getent passwd "${SUDO_USER:-}" | cut -d: -f6) || true
+  for place in "${DOTNET_ROOT:-}" "${user_home:-$HOME}/.dotnet" /usr/share/dotnet /usr/lib/dotnet; do
+    command -v dotnet >/dev/null || [ ! -x "$place/dotnet" ] || PATH=$PATH:$place
+  done
+  command -v dotnet >/dev/null || fail "the .NET SDK 10 is missing: install the package dotnet-sdk-10.0 as
+https://learn.microsoft.com/dotnet/core/install/linux-debian says, or into ~/.dotnet with https://dot.net/v1/dotnet-install.sh"
   local version
   version=$(dotnet --version 2>/dev/null) || fail "the .NET SDK is there, but none that global.json accepts: $(dotnet --list-sdks | tr '\n' ' ')"
   [ "${version%%.*}" -ge 10 ] || fail "the .NET SDK is $version: Weft needs 10"
@@ -81,6 +96,53 @@ publish() {
   dotnet publish src/Weft -c Release -v quiet --nologo
   install -m 0755 artifacts/publish/Weft/release/weft "$BINARY"
 }
+
+# cross_publish ARCHITECTURE: the binary for machines of another architecture, at artifacts/weft-ARCHITECTURE.
+cross_publish() {
+  local machine rid
+  case $1 in
+    arm64) machine=aarch64 rid=linux-arm64 ;;
+    amd64) machine=x86_64 rid=linux-x64 ;;
+    *) fail "no package can be made for the architecture '$1': name amd64 or arm64" ;;
+  esac
+  # shellcheck disable=SC2086
+  need_packages ${CROSS_PACKAGES[$1]}
+  say "building $BINARY-$1"
+  dotnet publish src/Weft -c Release -v quiet --nologo -r "$rid" --artifacts-path "artifacts/$1" \
+    -p:CppCompilerAndLinker=$machine-linux-gnu-gcc -p:ObjCopyName=$machine-linux-gnu-objcopy
+  install -m 0755 "artifacts/$1/publish/Weft/release_$rid/weft" "$BINARY-$1"
+  # It is run here, by emulation, on every example before anybody gets it.
+  local qemu=(qemu-$machine-static -L "/usr/$machine-linux-gnu" "$BINARY-$1") example
+  [ "$("${qemu[@]}" --version)" = "$("$BINARY" --version)" ] || fail "$BINARY-$1 does not say its version"
+  for example in examples/*.yaml; do
+    cmp <("${qemu[@]}" plan --bare --json "$example") <("$BINARY" plan --bare --json "$example") ||
+      fail "$BINARY-$1 does not plan $example as $BINARY does"
+  done
+}
+
+deb() {
+  need_packages dpkg binutils
+  command -v dpkg-deb >/dev/null || fail "a Debian package is made with dpkg-deb, which is not here"
+  local here architecture
+  here=$(dpkg --print-architecture)
+  publish
+  [ $# -gt 0 ] || set -- "$here"
+  for architecture in "$@"; do
+    if [ "$architecture" = "$here" ]; then
+      packaging/deb.sh "$BINARY" "$here"
+    else
+      cross_publish "$architecture"
+      packaging/deb.sh "$BINARY-$architecture" "$architecture" "$BINARY"
+    fi
+  done
+}
+
+# Who ran this with sudo gets what was built: the next run may be without.
+give_back() {
+  [ -z "${SUDO_UID:-}" ] || [ ! -d artifacts ] || [ "$(stat -c %u .)" != "$SUDO_UID" ] ||
+    chown -R "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" artifacts
+}
+trap give_back EXIT
 
 lab() {
   need_root lab
@@ -115,6 +177,10 @@ run_tests() {
   fi
   # Labs are tested with the very binary that is shipped.
   export WEFT_BINARY=$PWD/$BINARY
+  if command -v dpkg-deb >/dev/null; then
+    WEFT_PACKAGE=$PWD/$(packaging/deb.sh "$BINARY" "$(dpkg --print-architecture)")
+    export WEFT_PACKAGE
+  fi
   rm -rf artifacts/test-results
   mkdir -p artifacts/test-results
   for project in "${projects[@]}"; do
@@ -213,8 +279,10 @@ case $command in
     dotnet run -c Release --project bench/Weft.Bench -- "$@"
     ;;
   publish) publish ;;
+  deb) deb "$@" ;;
   install)
-    [ -x "$BINARY" ] || publish
+    # One that was built elsewhere and copied here does as well.
+    if [ ! -x "$BINARY" ] || command -v dotnet >/dev/null; then publish; fi
     install -D -m 0755 "$BINARY" "${1:-/usr/local}/bin/weft"
     say "${1:-/usr/local}/bin/weft is $("$BINARY" --version)"
     ;;

@@ -206,4 +206,36 @@ public sealed class CommandLineTests
         );
         Assert.Equal(0, check.ExitCode);
     }
+
+    [Theory]
+    [InlineData("fish", "source; complete --do-complete 'weft lab u'", "\nup\n")]
+    [InlineData("zsh", "compdef() { print \"$@\" }; . /dev/stdin", "\n_weft weft\n")]
+    public async Task The_other_shells_take_their_completions_too(
+        string shell,
+        string load,
+        string expected
+    )
+    {
+        if (Core.Linux.Tool.Find(shell) is null)
+        {
+            Assert.Skip($"this machine has no {shell}");
+        }
+        var script = await WeftProgram.RunAsync("completion", shell);
+        var names = Directory.CreateTempSubdirectory("weft-names-");
+        try
+        {
+            File.CreateSymbolicLink(Path.Combine(names.FullName, "weft"), WeftProgram.Path);
+            var loaded = await Core.Linux.Tool.RunAsync(
+                ["env", $"PATH={names.FullName}:/usr/bin:/bin", shell, "-c", load],
+                System.Text.Encoding.UTF8.GetBytes(script.Output),
+                cancellationToken: TestContext.Current.CancellationToken
+            );
+            Assert.True(loaded.ExitCode == 0, loaded.Errors);
+            Assert.Contains(expected, $"\n{loaded.Output}", StringComparison.Ordinal);
+        }
+        finally
+        {
+            names.Delete(recursive: true);
+        }
+    }
 }

@@ -48,6 +48,7 @@ internal static class Cli
             RotateCommand.Create(),
             LabCommand.Create(),
             CompletionCommand.Create(),
+            ManCommand.Create(),
         };
         HelpWithExamples.AddTo(root);
         return root;

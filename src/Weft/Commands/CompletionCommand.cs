@@ -22,11 +22,12 @@ internal static class CompletionCommand
           compadd -a words_
           _files
         }
-        compdef _weft weft
+        # Loaded by its name from fpath, this file is the function at its first call; else it is sourced.
+        if [ "$funcstack[1]" = _weft ]; then _weft "$@"; else compdef _weft weft; fi
         """;
 
     private const string Fish = """
-        complete -c weft -a '(weft "[suggest:"(commandline -C)"]" (commandline -b) 2>/dev/null | string match -v "/*")'
+        complete -c weft -a '(weft "[suggest:"(commandline -cp | string length)"]" (commandline -cp) 2>/dev/null | string match -v "/*")'
         """;
 
     /// <summary>The command.</summary>

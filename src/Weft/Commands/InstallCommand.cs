@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
 using Spectre.Console;
-using Weft.Core.Overlays;
 using Weft.Installation;
 using Weft.Labs;
 using Weft.Rendering;
@@ -25,7 +24,8 @@ internal static partial class InstallCommand
         var host = CommonOptions.As();
         var prefix = new Option<string>("--prefix")
         {
-            Description = "The program goes to DIRECTORY/bin/weft.",
+            Description =
+                "The program goes to DIRECTORY/bin/weft. The one of the Debian package stays where it is unless this is given.",
             HelpName = "DIRECTORY",
             DefaultValueFactory = _ => "/usr/local",
         };
@@ -70,9 +70,20 @@ internal static partial class InstallCommand
                 {
                     OverlayLoader.RequireHost(overlay, parsed.GetValue(host));
                 }
-                var binary = parsed.GetValue(inPlace) ? null : await BinaryAsync(cancellationToken);
+                // The package's program and services are kept by the package: only what depends on the overlay is put.
+                var isPackaged =
+                    parsed.GetResult(prefix) is not { Implicit: false }
+                    && HostFiles.ArePackaged(placement)
+                    && (!isThisMachine || Self.Command is [HostFiles.PackagedProgram]);
+                var binary =
+                    isPackaged || parsed.GetValue(inPlace)
+                        ? null
+                        : await BinaryAsync(cancellationToken);
                 var copy = $"{RootOf(Plain(parsed.GetValue(prefix)!)).TrimEnd('/')}/bin/weft";
-                var program = binary is null ? string.Join(' ', Self.Command.Select(Plain)) : copy;
+                var program =
+                    isPackaged ? HostFiles.PackagedProgram
+                    : binary is null ? string.Join(' ', Self.Command.Select(Plain))
+                    : copy;
                 if (
                     binary is null
                     && HomeDirectories
@@ -84,7 +95,15 @@ internal static partial class InstallCommand
                         $"the services may not look into home directories, where {program} is: move it"
                     );
                 }
-                Put(placement, program, binary, overlay, parsed.GetValue(host), path, terminal);
+                Put(
+                    placement,
+                    isPackaged
+                        ? HostFiles.BesidesThePackage(overlay, parsed.GetValue(host))
+                        : HostFiles.Of(program, binary, overlay, parsed.GetValue(host)),
+                    program,
+                    path,
+                    terminal
+                );
                 if (parsed.GetValue(noEnable) || !isThisMachine || !Systemd.Runs)
                 {
                     terminal.Out.WriteLine(
@@ -95,9 +114,10 @@ internal static partial class InstallCommand
                     return ExitCode.Done;
                 }
                 await Systemd.ControlAsync(cancellationToken, "daemon-reload");
+                // Not only `enable`: that stops at what is left of services that were elsewhere before.
                 await Systemd.ControlAsync(
                     cancellationToken,
-                    ["enable", "--quiet", .. HostFiles.Services]
+                    ["reenable", "--quiet", .. HostFiles.Services]
                 );
                 terminal.Out.WriteLine(
                     $"enabled: {string.Join(", ", HostFiles.Services)}; they run at the next boot, and `systemctl start weft-agent` makes the overlay now and keeps it"
@@ -131,10 +151,8 @@ internal static partial class InstallCommand
 
     private static void Put(
         Placement placement,
+        IEnumerable<HostFile> wanted,
         string program,
-        byte[]? binary,
-        Overlay overlay,
-        string? host,
         string path,
         Output terminal
     )
@@ -142,7 +160,7 @@ internal static partial class InstallCommand
         var own = placement.At(HostFiles.Overlay);
         HostFile[] files =
         [
-            .. HostFiles.Of(program, binary, overlay, host),
+            .. wanted,
             .. Path.GetFullPath(path) == own
                 ? (HostFile[])[]
                 : [HostFiles.OverlayFile(File.ReadAllBytes(path))],
@@ -162,13 +180,15 @@ internal static partial class InstallCommand
             Placement.Keep(own);
             Say(terminal, '=', own, "kept");
         }
-        if (
-            overlay.Tunnels.Ipsec is null
-            && placement.Placed.Contains(HostFiles.Hold)
-            && placement.Remove(HostFiles.Hold)
+        // What an earlier run put for an overlay that was encrypted, or elsewhere. What the services run stays.
+        foreach (
+            var stale in placement.Placed.Except([program, .. files.Select(file => file.Path)])
         )
         {
-            Say(terminal, '-', placement.At(HostFiles.Hold), "the overlay is not encrypted");
+            if (placement.Remove(stale))
+            {
+                Say(terminal, '-', placement.At(stale), "not needed any more");
+            }
         }
     }
 

@@ -18,7 +18,15 @@ internal static class HostFiles
     /// <summary>Where the overlay file is on a host.</summary>
     public const string Overlay = "/etc/weft/overlay.yaml";
 
+    /// <summary>Where the Debian package's own program is, which its services run.</summary>
+    public const string PackagedProgram = "/usr/bin/weft";
+
     private const string Units = "/etc/systemd/system";
+
+    private const string PackagedUnits = "/usr/lib/systemd/system";
+
+    private const string ProgramMark = "@PROGRAM@";
+    private const string HostMark = "@HOST@";
 
     private const UnixFileMode ReadByAll =
         UnixFileMode.UserRead
@@ -34,6 +42,11 @@ internal static class HostFiles
 
     /// <summary>Where the drop-in is that keeps the switch from starting without the guard.</summary>
     public const string Hold = $"{Units}/ovs-vswitchd.service.d/weft.conf";
+
+    /// <summary>Whether a host has the services from the Debian package, whose files they stay.</summary>
+    /// <param name="placement">The host's file system.</param>
+    public static bool ArePackaged(Placement placement) =>
+        File.Exists(placement.At($"{PackagedUnits}/{Services[0]}"));
 
     /// <summary>All of them but the overlay file.</summary>
     /// <param name="program">The program's path on the host.</param>
@@ -53,21 +66,55 @@ internal static class HostFiles
         }
         foreach (var service in Services)
         {
-            var text = Resource
-                .Text(service)
-                .Replace("@PROGRAM@", program, StringComparison.Ordinal)
-                .Replace("@HOST@", host is null ? "" : $" --as {host}", StringComparison.Ordinal);
-            yield return new($"{Units}/{service}", Encoding.UTF8.GetBytes(text), ReadByAll);
+            yield return Text($"{Units}/{service}", Filled(Resource.Text(service), program, host));
         }
-        if (overlay.Tunnels.Ipsec is not null)
+        foreach (var file in HoldOf(overlay))
         {
-            yield return new(
-                Hold,
-                Encoding.UTF8.GetBytes(Resource.Text("ovs-vswitchd.conf")),
-                ReadByAll
-            );
+            yield return file;
         }
     }
+
+    /// <summary>What a host that has the Debian package needs besides.</summary>
+    /// <param name="overlay">The overlay.</param>
+    /// <param name="host">Which of its hosts this is; null where the hostname says so.</param>
+    public static IEnumerable<HostFile> BesidesThePackage(Overlay overlay, string? host)
+    {
+        if (host is not null)
+        {
+            foreach (var service in Services)
+            {
+                yield return Text(
+                    $"{Units}/{service}.d/weft.conf",
+                    Filled(CommandsOf(Resource.Text(service)), PackagedProgram, host)
+                );
+            }
+        }
+        foreach (var file in HoldOf(overlay))
+        {
+            yield return file;
+        }
+    }
+
+    private static IEnumerable<HostFile> HoldOf(Overlay overlay) =>
+        overlay.Tunnels.Ipsec is null ? [] : [Text(Hold, Resource.Text("ovs-vswitchd.conf"))];
+
+    // A drop-in adds to a list of commands unless it empties it first (systemd.service(5)).
+    private static string CommandsOf(string unit) =>
+        "# Put here by `weft install`: which of the overlay's hosts this is.\n[Service]\n"
+        + string.Concat(
+            unit.Split('\n')
+                .Where(line => line.Contains(HostMark, StringComparison.Ordinal))
+                .Select(line =>
+                    $"{line[..(line.IndexOf('=', StringComparison.Ordinal) + 1)]}\n{line}\n"
+                )
+        );
+
+    private static string Filled(string unit, string program, string? host) =>
+        unit.Replace(ProgramMark, program, StringComparison.Ordinal)
+            .Replace(HostMark, host is null ? "" : $" --as {host}", StringComparison.Ordinal);
+
+    private static HostFile Text(string path, string text) =>
+        new(path, Encoding.UTF8.GetBytes(text), ReadByAll);
 
     /// <summary>The overlay file, which may hold a key.</summary>
     public static HostFile OverlayFile(ReadOnlyMemory<byte> content) =>

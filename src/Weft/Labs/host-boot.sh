@@ -20,15 +20,18 @@ ${gateway:+route add default via $gateway src $address}
 LINES
 }
 
-# What systemd does with a service that `weft install` has put in place. Where it has not, nothing is done.
+# What systemd does with a service that `weft install` has put in place, or left to the Debian package. Where it has not been
+# run, nothing is done.
 units=/etc/systemd/system
 start() {
-  [ -f "$units/$1" ] || return 0
+  unit=$units/$1
+  [ -f "$unit" ] || unit=/usr/lib/systemd/system/$1
+  [ -f "$unit" ] && [ -f /var/lib/weft/installed ] || return 0
   while IFS= read -r line; do
     case $line in
     ExecStart=*) ${line#ExecStart=} >>/var/log/weft.log 2>/run/weft.errors || { cat /run/weft.errors >&2; return 1; } ;;
     esac
-  done <"$units/$1"
+  done <"$unit"
 }
 
 ip link set eth0 addrgenmode none up
