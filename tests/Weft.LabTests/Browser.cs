@@ -6,7 +6,7 @@ namespace Weft.LabTests;
 /// <summary>A real browser in the network of a lab's host, as somebody sits there who looks at the agent's page.</summary>
 internal sealed class Browser : IAsyncDisposable
 {
-    public const string Program = Needs.BrowserProgram;
+    public const string Program = "/usr/bin/chromium";
 
     // A browser on a machine that is busy.
     private const float Patience = 60_000;
