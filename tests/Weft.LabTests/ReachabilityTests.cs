@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using Weft.Core.Overlays;
+using Weft.Fleet;
 using Weft.Labs;
 using Weft.Reachability;
 
@@ -32,12 +33,13 @@ public sealed class ReachabilityTests : IAsyncLifetime
     [Fact]
     public async Task All_that_is_well_is_reached_at_every_size_in_both_families()
     {
-        var report = await LabReachability.AskAsync(
-            lab.Lab,
-            [WeftProgram.Path],
+        var (report, silent) = await FleetReachability.AskAsync(
+            new LabRunner(lab.Lab, [WeftProgram.Path]),
+            lab.Lab.Record.Overlay,
             ["--timeout", "20"],
-            Needs.Cancellation
+            cancellationToken: Needs.Cancellation
         );
+        Assert.Empty(silent);
         Assert.True(report.Reachable, report.ToJson());
         // Two networks, two ways in each, two families, two sizes.
         Assert.Equal(16, report.Results.Length);

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Spectre.Console;
 using Weft.Core.Overlays;
+using Weft.Fleet;
 using Weft.Labs;
 using Weft.Reachability;
 using Weft.Rendering;
@@ -255,9 +256,15 @@ internal static class LabUpCommand
         CancellationToken cancellationToken
     )
     {
-        var report = await terminal.WhileAsync(
+        var (report, silent) = await terminal.WhileAsync(
             "Asking every container and host whom it reaches",
-            _ => LabReachability.AskAsync(lab, Self.Command, [], cancellationToken)
+            _ =>
+                FleetReachability.AskAsync(
+                    new LabRunner(lab),
+                    lab.Record.Overlay,
+                    [],
+                    cancellationToken: cancellationToken
+                )
         );
         terminal.Out.WriteLine();
         ReachabilityTable.Write(terminal.Out, report);
@@ -265,10 +272,14 @@ internal static class LabUpCommand
         {
             terminal.Notice(shortage);
         }
+        foreach (var one in silent)
+        {
+            terminal.Fail(one);
+        }
         var encrypted = tap is null || Prove(terminal, await tap.StopAsync());
         terminal.Out.WriteLine();
         SayWhatNext(terminal, lab);
-        return report.Reachable && encrypted ? ExitCode.Done : ExitCode.Failed;
+        return report.Reachable && silent.Count == 0 && encrypted ? ExitCode.Done : ExitCode.Failed;
     }
 
     /// <summary>Says what crossed between the hosts, as captured.</summary>

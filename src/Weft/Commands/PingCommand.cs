@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Weft.Core.Overlays;
+using Weft.Fleet;
 using Weft.Labs;
 using Weft.Reachability;
 
@@ -59,23 +60,25 @@ internal static class PingCommand
                 var seconds = parsed.GetValue(timeout);
                 Check(parsed.GetValue(size), seconds);
                 Machine.RequireRoot();
-                var report = parsed.GetResult(lab) is not null
-                    ? await LabReachability.AskAsync(
+                var (report, silent) = parsed.GetResult(lab) is not null
+                    ? await InLabAsync(
                         Lab.Open(parsed.GetValue(lab)),
-                        Self.Command,
                         Options(parsed.GetValue(size), seconds),
                         cancellationToken
                     )
-                    : await FromHereAsync(
-                        OverlayLoader.Load(
-                            parsed.GetValue(file),
-                            parsed.GetValue(engine),
-                            datapath: null
+                    : (
+                        await FromHereAsync(
+                            OverlayLoader.Load(
+                                parsed.GetValue(file),
+                                parsed.GetValue(engine),
+                                datapath: null
+                            ),
+                            parsed.GetValue(host),
+                            parsed.GetValue(size),
+                            TimeSpan.FromSeconds(seconds),
+                            cancellationToken
                         ),
-                        parsed.GetValue(host),
-                        parsed.GetValue(size),
-                        TimeSpan.FromSeconds(seconds),
-                        cancellationToken
+                        []
                     );
                 if (parsed.GetValue(json))
                 {
@@ -89,11 +92,27 @@ internal static class PingCommand
                         terminal.Notice(shortage);
                     }
                 }
-                return report.Reachable ? ExitCode.Done : ExitCode.Failed;
+                foreach (var one in silent)
+                {
+                    terminal.Fail(one);
+                }
+                return report.Reachable && silent.Count == 0 ? ExitCode.Done : ExitCode.Failed;
             }
         );
         return command;
     }
+
+    private static Task<(ReachabilityReport, IReadOnlyList<string>)> InLabAsync(
+        Lab lab,
+        string[] options,
+        CancellationToken cancellationToken
+    ) =>
+        FleetReachability.AskAsync(
+            new LabRunner(lab),
+            lab.Record.Overlay,
+            options,
+            cancellationToken: cancellationToken
+        );
 
     private static Task<ReachabilityReport> FromHereAsync(
         Overlay overlay,

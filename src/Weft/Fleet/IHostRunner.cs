@@ -1,0 +1,125 @@
+using Weft.Core;
+using Weft.Core.Linux;
+
+namespace Weft.Fleet;
+
+/// <summary>
+/// The hosts of one overlay, on each of which weft can be run: those of a lab, or real ones over SSH. Whatever is asked of
+/// several hosts goes through this door, and does not care which.
+/// </summary>
+internal interface IHostRunner
+{
+    /// <summary>The hosts' names, in the order of the overlay file.</summary>
+    IReadOnlyList<string> Hosts { get; }
+
+    /// <summary>Runs weft on a host to its end, as root.</summary>
+    /// <param name="host">One of <see cref="Hosts"/>.</param>
+    /// <param name="arguments">What follows <c>weft</c>: no secrets, which go by <paramref name="input"/>.</param>
+    /// <param name="input">What it reads.</param>
+    /// <param name="cancellationToken">Stops waiting; the host ends what it began.</param>
+    /// <exception cref="HostException">Weft could not be run there; what it says itself is in the result.</exception>
+    Task<ToolResult> RunAsync(
+        string host,
+        IReadOnlyList<string> arguments,
+        ReadOnlyMemory<byte> input = default,
+        CancellationToken cancellationToken = default
+    );
+}
+
+/// <summary>What came of running weft on one host.</summary>
+/// <param name="Host">The host.</param>
+/// <param name="Result">What weft left; null where it could not be run.</param>
+/// <param name="Unreached">Why it could not be run; null where it was.</param>
+internal sealed record HostAnswer(string Host, ToolResult? Result, string? Unreached)
+{
+    /// <summary>The exit code; that of failure where the host was not reached.</summary>
+    public int ExitCode => Result?.ExitCode ?? Weft.ExitCode.Failed;
+
+    /// <summary>What weft wrote; nothing where it could not be run.</summary>
+    public string Output => Result?.Output ?? "";
+
+    /// <summary>What went wrong, in the words of weft or of what kept it from being run.</summary>
+    public string Why => Unreached ?? Result!.Errors.Trim();
+}
+
+/// <summary>Asking several hosts at once.</summary>
+internal static class HostRunners
+{
+    /// <summary>How many hosts are asked at a time unless somebody says otherwise.</summary>
+    public const int DefaultJobs = 16;
+
+    /// <summary>Runs weft on every host; one that is not reached keeps no other from being asked.</summary>
+    /// <param name="runner">The hosts.</param>
+    /// <param name="arguments">What follows <c>weft</c> on a host.</param>
+    /// <param name="input">What each reads.</param>
+    /// <param name="jobs">How many hosts are asked at a time.</param>
+    /// <param name="answered">Called with each answer when it is there.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <returns>The answers, in the order of the hosts.</returns>
+    public static Task<IReadOnlyList<HostAnswer>> AskAllAsync(
+        this IHostRunner runner,
+        Func<string, IReadOnlyList<string>> arguments,
+        ReadOnlyMemory<byte> input = default,
+        int jobs = DefaultJobs,
+        Action<HostAnswer>? answered = null,
+        CancellationToken cancellationToken = default
+    ) =>
+        EachAsync(
+            runner.Hosts,
+            jobs,
+            (host, cancellation) => runner.AskAsync(host, arguments(host), input, cancellation),
+            answered,
+            cancellationToken
+        );
+
+    /// <summary>Runs weft on one host; that it is not reached is an answer too.</summary>
+    public static async Task<HostAnswer> AskAsync(
+        this IHostRunner runner,
+        string host,
+        IReadOnlyList<string> arguments,
+        ReadOnlyMemory<byte> input = default,
+        CancellationToken cancellationToken = default
+    )
+    {
+        try
+        {
+            return new HostAnswer(
+                host,
+                await runner.RunAsync(host, arguments, input, cancellationToken),
+                null
+            );
+        }
+        catch (HostException exception)
+        {
+            return new HostAnswer(host, null, exception.Message);
+        }
+    }
+
+    /// <summary>Does something for every host, for several at a time.</summary>
+    /// <returns>What came of each, in the order of the hosts.</returns>
+    public static async Task<IReadOnlyList<T>> EachAsync<T>(
+        IReadOnlyList<string> hosts,
+        int jobs,
+        Func<string, CancellationToken, Task<T>> work,
+        Action<T>? done,
+        CancellationToken cancellationToken
+    )
+    {
+        var results = new T[hosts.Count];
+        await Parallel.ForAsync(
+            0,
+            hosts.Count,
+            new ParallelOptions
+            {
+                MaxDegreeOfParallelism = jobs,
+                CancellationToken = cancellationToken,
+            },
+            async (index, cancellation) =>
+            {
+                results[index] = await work(hosts[index], cancellation);
+                done?.Invoke(results[index]);
+            }
+        );
+        return results;
+    }
+}
