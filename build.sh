@@ -12,7 +12,7 @@ RUN_PACKAGES=(openvswitch-switch iproute2 util-linux)
 LAB_PACKAGES=(user-mode-linux strongswan-charon strongswan-swanctl libstrongswan-standard-plugins tcpdump kmod e2fsprogs bsdutils)
 BUILD_PACKAGES=(gcc libc6-dev zlib1g-dev git)
 TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping ethtool iperf3 procps
-  libcharon-extra-plugins nftables ansible-core openssh-client chromium)
+  libcharon-extra-plugins nftables ansible-core openssh-client chromium sudo)
 # Their services take this machine's strongSwan over, or open it to the network, as soon as they are installed: they are
 # installed only where no service is started then (invoke-rc.d(8)), and elsewhere the tests that need them are skipped.
 IDLE_PACKAGES=(openvswitch-ipsec openssh-server)

@@ -37,6 +37,7 @@ internal static class Cli
             DestroyCommand.Create(),
             GuardCommand.Create(),
             InstallCommand.Create(),
+            UpgradeCommand.Create(),
             UninstallCommand.Create(),
             ExportCommand.Create(),
             PkiCommand.Create(),

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Spectre.Console;
+using Weft.Fleet;
 using Weft.Health;
 using Weft.Rendering;
 
@@ -15,21 +16,38 @@ internal static class DoctorCommand
     {
         var options = new HostOptions();
         var json = CommonOptions.Json();
+        var fleet = new FleetOptions();
         var command = new WeftCommand(
             "doctor",
-            "Look for what keeps the overlay from working on this host, and say what to do."
+            "Look for what keeps the overlay from working on this host, or on others, and say what to do."
         )
         {
             Examples =
             [
                 ("weft doctor", "exit code 1 if something is wrong"),
                 ("weft doctor --json", "for scripts"),
+                ("weft doctor --all", "on all hosts, over SSH"),
             ],
         };
-        command.AddAll(options.With(json));
+        command.AddAll(options.With([json, .. fleet.All]));
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
+                if (fleet.IsMeant(parsed, options.Host))
+                {
+                    await using var hosts = fleet.Open(
+                        parsed,
+                        options.Load(parsed),
+                        options.FileOf(parsed)
+                    );
+                    return await FleetAsk.DoctorAsync(
+                        terminal,
+                        hosts,
+                        options.Overrides(parsed),
+                        parsed.GetValue(json),
+                        cancellationToken
+                    );
+                }
                 await using var session = await options.OpenAsync(parsed, cancellationToken);
                 var findings = await terminal.WhileAsync(
                     "Looking",
@@ -53,9 +71,10 @@ internal static class DoctorCommand
         return command;
     }
 
-    private static void Write(Output terminal, IReadOnlyList<Finding> findings)
+    /// <summary>Writes findings under one another.</summary>
+    internal static void WriteLines(Output terminal, IReadOnlyCollection<Finding> findings)
     {
-        var width = findings.Max(finding => finding.What.Length);
+        var width = findings.Select(finding => finding.What.Length).DefaultIfEmpty().Max();
         foreach (var finding in findings)
         {
             var (sign, color) = finding.Verdict switch
@@ -68,6 +87,11 @@ internal static class DoctorCommand
                 $"[{color}]{sign}[/] {finding.What.PadRight(width).EscapeMarkup()}  {finding.Words.EscapeMarkup()}"
             );
         }
+    }
+
+    private static void Write(Output terminal, IReadOnlyList<Finding> findings)
+    {
+        WriteLines(terminal, findings);
         var wrong = findings.Count(finding => finding.Verdict is Verdict.Wrong);
         terminal.Out.WriteLine();
         terminal.Out.MarkupLine(

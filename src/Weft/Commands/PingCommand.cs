@@ -3,6 +3,7 @@ using Weft.Core.Overlays;
 using Weft.Fleet;
 using Weft.Labs;
 using Weft.Reachability;
+using Weft.Rendering;
 
 namespace Weft.Commands;
 
@@ -41,6 +42,7 @@ internal static class PingCommand
         };
         var json = CommonOptions.Json();
         lab.CompletionSources.Add(LabNames.Complete);
+        var fleet = new FleetOptions();
         var command = new WeftCommand(
             "ping",
             "Show who reaches whom within each network, with packets that may not be fragmented. Exits with 1 if somebody is not reached."
@@ -50,22 +52,32 @@ internal static class PingCommand
             [
                 ("weft ping", "from this host and its containers to everything"),
                 ("weft ping --lab", "between all hosts and containers of the lab"),
+                (
+                    "weft ping --all",
+                    "between all hosts and containers, by asking each host over SSH"
+                ),
                 ("weft ping --size 1400", "with IP packets of 1400 bytes"),
             ],
         };
-        command.AddAll(file, lab, host, size, timeout, engine, json);
+        command.AddAll([file, lab, host, size, timeout, engine, json, .. fleet.All]);
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
                 var seconds = parsed.GetValue(timeout);
                 Check(parsed.GetValue(size), seconds);
-                Machine.RequireRoot();
-                var (report, silent) = parsed.GetResult(lab) is not null
-                    ? await InLabAsync(
-                        Lab.Open(parsed.GetValue(lab)),
-                        Options(parsed.GetValue(size), seconds),
-                        cancellationToken
-                    )
+                var overSsh = fleet.IsMeant(parsed, host);
+                if (!overSsh)
+                {
+                    Machine.RequireRoot();
+                }
+                var (report, silent) =
+                    overSsh ? await OverSshAsync()
+                    : parsed.GetResult(lab) is not null
+                        ? await InLabAsync(
+                            Lab.Open(parsed.GetValue(lab)),
+                            Options(parsed.GetValue(size), seconds),
+                            cancellationToken
+                        )
                     : (
                         await FromHereAsync(
                             OverlayLoader.Load(
@@ -97,6 +109,38 @@ internal static class PingCommand
                     terminal.Fail(one);
                 }
                 return report.Reachable && silent.Count == 0 ? ExitCode.Done : ExitCode.Failed;
+
+                async Task<(ReachabilityReport, IReadOnlyList<string>)> OverSshAsync()
+                {
+                    var overlay = OverlayLoader.Load(
+                        parsed.GetValue(file),
+                        parsed.GetValue(engine),
+                        datapath: null
+                    );
+                    await using var hosts = fleet.Open(
+                        parsed,
+                        overlay,
+                        OverlayLoader.PathOf(parsed.GetValue(file))
+                    );
+                    return await terminal.WhileAsync(
+                        "Asking every host whom it reaches",
+                        _ =>
+                            FleetReachability.AskAsync(
+                                hosts.Runner,
+                                overlay.Name,
+                                [
+                                    "-",
+                                    .. Options(parsed.GetValue(size), seconds),
+                                    .. parsed.GetValue(engine) is { } standIn
+                                        ? ["--engine", standIn.ToString().ToLowerInvariant()]
+                                        : (string[])[],
+                                ],
+                                hosts.File,
+                                hosts.Jobs,
+                                cancellationToken
+                            )
+                    );
+                }
             }
         );
         return command;
