@@ -23,6 +23,7 @@ public sealed class CommandLineTests
     [InlineData("destroy")]
     [InlineData("guard")]
     [InlineData("install")]
+    [InlineData("upgrade")]
     [InlineData("uninstall")]
     [InlineData("import")]
     [InlineData("export")]

@@ -46,10 +46,16 @@ public static class CredentialsReader
     /// <summary>Reads the one key that a file holds.</summary>
     /// <exception cref="HostException">It is not there, others can read it, or it holds no key or several.</exception>
     public static Secret ReadKey(string path) =>
-        KeysOf(PrivateDirectory.ReadSecret(path), path, $"{path} is not there").SharedKeys
-            is [var key]
+        SharedKeyOf(PrivateDirectory.ReadSecret(path), path);
+
+    /// <summary>The one key that a text holds.</summary>
+    /// <param name="text">The text; null where there is none.</param>
+    /// <param name="where">Where it is from.</param>
+    /// <exception cref="HostException">It holds no key or several.</exception>
+    public static Secret SharedKeyOf(string? text, string where) =>
+        KeysOf(text, where, $"{where} is not there").SharedKeys is [var key]
             ? key
-            : throw new HostException($"{path} must hold one key, and holds several");
+            : throw new HostException($"{where} must hold one key, and holds several");
 
     private static CredentialsObservation KeysOf(string? text, string where, string absent)
     {

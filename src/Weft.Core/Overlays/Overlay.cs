@@ -56,6 +56,9 @@ public sealed record Host
 
     /// <summary>The MTU in bytes of the link that carries the underlay address.</summary>
     public int Mtu { get; init; } = DefaultMtu;
+
+    /// <summary>Where the administrator's SSH reaches the host; null where that is <see cref="Address"/>.</summary>
+    public SshTarget? Ssh { get; init; }
 }
 
 /// <summary>How the switches are joined: one tunnel between every two hosts.</summary>

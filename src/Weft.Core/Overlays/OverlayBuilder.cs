@@ -85,6 +85,7 @@ internal sealed partial class OverlayBuilder(Fields file, Mistakes mistakes)
             Address = host?.Get(Schema.Host.Address)?.Value ?? IPAddress.None,
             Local = host?.Get(Schema.Host.Local)?.Value,
             Mtu = (int)(host?.Get(Schema.Host.Mtu)?.Value ?? Host.DefaultMtu),
+            Ssh = host?.Get(Schema.Host.Ssh)?.Value,
         };
     }
 

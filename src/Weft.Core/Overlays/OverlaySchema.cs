@@ -150,11 +150,18 @@ public static class OverlaySchema
             "The address that the host itself has, where 'address' is translated into it one to one on the way, as for most machines in clouds. Like the others it is there once and outside every network's subnets."
         );
 
+        public static readonly Key<SshTarget> Ssh = new(
+            "ssh",
+            Texts.SshTarget,
+            "Where SSH reaches the host from the administrator's machine, if not at 'address': a name that SSH's own configuration knows will do. Hosts make nothing of it."
+        );
+
         public static readonly ObjectShape Shape = new(
             "{ address: 192.0.2.1, mtu: 9000 }",
             Address,
             Mtu,
-            Local
+            Local,
+            Ssh
         )
         {
             Shorthand = Address,

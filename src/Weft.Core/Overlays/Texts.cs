@@ -57,6 +57,13 @@ internal static class Texts
             IPText.TryReadAddress(text, out address!, out var wrong) ? null : wrong
     );
 
+    public static readonly TextShape<SshTarget> SshTarget = new(
+        "where SSH reaches a host, such as admin@host1.example:22",
+        Overlays.SshTarget.Pattern,
+        (text, out target) =>
+            Overlays.SshTarget.TryParse(text, out target, out var wrong) ? null : wrong
+    );
+
     public static readonly FamilyShape<IPAddress> Addresses = new(
         Address,
         "address",

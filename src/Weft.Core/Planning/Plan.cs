@@ -22,6 +22,12 @@ public sealed record Plan
     /// <summary>What the administrator should know, such as a container that is awaited; nothing is wrong with the plan.</summary>
     public ImmutableArray<string> Notices { get; init; } = [];
 
+    /// <summary>What is interrupted while the hosts change one after the other, though all goes well.</summary>
+    public ImmutableArray<string> Interruptions { get; init; } = [];
+
+    /// <summary>The MTU in bytes that the overlay has on the host before; null where it is not there yet.</summary>
+    public int? FormerMtu { get; init; }
+
     /// <summary>Whether there is nothing to do.</summary>
     public bool IsEmpty => Changes.IsEmpty;
 

@@ -37,24 +37,25 @@ public static class Planner
         var made = links.Changes.ToList();
         links.Changes.Clear();
         links.PlanInternalLinks(@switch.Made.Contains);
+        ImmutableArray<Change> changes =
+        [
+            .. guard.Additions,
+            .. ipsec.Additions,
+            .. monitor.Additions,
+            .. made,
+            .. @switch.Changes,
+            .. nics.Additions,
+            .. links.Changes,
+            .. nics.Removals,
+            .. ipsec.Removals,
+            .. monitor.Removals,
+            .. guard.Removals,
+        ];
         return new Plan
         {
             Overlay = intent.Overlay,
             Host = intent.Host,
-            Changes =
-            [
-                .. guard.Additions,
-                .. ipsec.Additions,
-                .. monitor.Additions,
-                .. made,
-                .. @switch.Changes,
-                .. nics.Additions,
-                .. links.Changes,
-                .. nics.Removals,
-                .. ipsec.Removals,
-                .. monitor.Removals,
-                .. guard.Removals,
-            ],
+            Changes = changes,
             Conflicts =
             [
                 .. guard
@@ -66,6 +67,8 @@ public static class Planner
                     .Distinct(),
             ],
             Notices = [.. intent.Notices, .. Notices(intent, observation), .. guard.Notices],
+            Interruptions = [.. Interruptions.Of(intent, observation, changes)],
+            FormerMtu = Interruptions.FormerMtu(intent, observation),
         };
     }
 

@@ -6,7 +6,9 @@ using Weft.Core.Execution;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
+using Weft.Fleet;
 using Weft.Health;
+using Weft.Installation;
 using Weft.Rendering;
 
 namespace Weft.Commands;
@@ -32,11 +34,13 @@ internal static class ApplyCommand
             (session, adopts) => seen => session.Intend(seen, adopts),
             boot,
             adopt,
+            destroys: false,
             ("weft apply overlay.yaml", "show the plan and ask"),
             ("weft apply --yes overlay.yaml", "do not ask"),
             ("weft apply --as host1 overlay.yaml", "where the hostname is not the one in the file"),
             ("weft apply --adopt overlay.yaml", "take over what was set up by hand"),
-            ("weft apply --boot", "restore what a reboot took")
+            ("weft apply --boot", "restore what a reboot took"),
+            ("weft apply --all overlay.yaml", "on all hosts, over SSH: one question for all")
         );
     }
 
@@ -48,17 +52,70 @@ internal static class ApplyCommand
         Func<HostSession, bool, Func<HostObservation, HostIntent>> intend,
         Option<bool>? boot,
         Option<bool>? adopt,
+        bool destroys,
         params IReadOnlyList<(string Line, string Does)> examples
     )
     {
         var options = new HostOptions();
         var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask." };
         var timeout = CommonOptions.Timeout();
+        var store = new Option<bool>("--store")
+        {
+            Description =
+                $"Keep the file as {HostFiles.Overlay}, where a boot and the agent find it.",
+        };
+        var json = new Option<bool>("--json")
+        {
+            Description = "With --host and --all: write what came of each as JSON; needs --yes.",
+        };
+        var fleet = new FleetOptions();
         var command = new WeftCommand(name, description) { Examples = examples };
-        command.AddAll(options.With([yes, .. new[] { adopt, boot }.OfType<Option>(), timeout]));
+        command.AddAll(
+            options.With([
+                yes,
+                .. new[] { adopt, boot }.OfType<Option>(),
+                .. destroys ? [] : (Symbol[])[store],
+                json,
+                timeout,
+                .. fleet.All,
+            ])
+        );
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
+                if (fleet.IsMeant(parsed, options.Host))
+                {
+                    if (boot is not null && parsed.GetValue(boot))
+                    {
+                        throw new UsageException(
+                            "--boot is for this machine, and --host and --all are for others: say one of them"
+                        );
+                    }
+                    await using var hosts = fleet.Open(
+                        parsed,
+                        options.Load(parsed),
+                        options.FileOf(parsed)
+                    );
+                    return await new FleetApply(terminal, hosts, name, destroys)
+                    {
+                        Question = question,
+                        Asks = !parsed.GetValue(yes),
+                        Json = parsed.GetValue(json),
+                        Options =
+                        [
+                            .. options.Overrides(parsed),
+                            timeout.Name,
+                            parsed.GetValue(timeout).ToString(CultureInfo.InvariantCulture),
+                        ],
+                        Overrides = [.. options.Overrides(parsed)],
+                    }.RunAsync(cancellationToken);
+                }
+                if (parsed.GetValue(json))
+                {
+                    throw new UsageException(
+                        "--json is for --host and --all: `weft plan --json` and `weft status --json` tell of this host"
+                    );
+                }
                 var patience = TimeSpan.FromSeconds(parsed.GetValue(timeout));
                 var isBoot = boot is not null && parsed.GetValue(boot);
                 var adopts = adopt is not null && parsed.GetValue(adopt);
@@ -107,6 +164,13 @@ internal static class ApplyCommand
                         terminal.Error.WriteLine("Nothing was changed.");
                         return ExitCode.Failed;
                     }
+                }
+                if (!destroys && parsed.GetValue(store))
+                {
+                    // Before the changes: the agent goes by this file, and would take them back.
+                    new Placement("/").Put(
+                        HostFiles.OverlayFile(OverlayLoader.Bytes(options.FileOf(parsed)))
+                    );
                 }
                 var (code, _) = await CarryOutAsync(
                     terminal,

@@ -41,6 +41,7 @@ internal static class Cli
             DestroyCommand.Create(),
             GuardCommand.Create(),
             InstallCommand.Create(),
+            UpgradeCommand.Create(),
             UninstallCommand.Create(),
             ImportCommand.Create(),
             ExportCommand.Create(),

@@ -16,7 +16,7 @@ internal static class CommonOptions
         var file = new Argument<string?>("FILE")
         {
             Description =
-                $"The overlay file; if not given: {string.Join(", else ", DefaultFiles)}.",
+                $"The overlay file, or - for standard input; if not given: {string.Join(", else ", DefaultFiles)}.",
             Arity = ArgumentArity.ZeroOrOne,
         };
         file.Validators.Add(result =>

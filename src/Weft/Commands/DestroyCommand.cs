@@ -15,7 +15,9 @@ internal static class DestroyCommand
             (session, _) => _ => HostIntent.Nothing(session.Overlay.Name, session.Host),
             boot: null,
             adopt: null,
+            destroys: true,
             ("weft destroy overlay.yaml", "show what goes and ask"),
-            ("weft destroy --yes overlay.yaml", "do not ask")
+            ("weft destroy --yes overlay.yaml", "do not ask"),
+            ("weft destroy --host host3 overlay.yaml", "from another host, over SSH")
         );
 }

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Spectre.Console;
 using Weft.Core;
+using Weft.Fleet;
 using Weft.Health;
 using Weft.Ovsdb;
 using Weft.Rendering;
@@ -18,21 +19,38 @@ internal static class DoctorCommand
     {
         var options = new HostOptions();
         var json = CommonOptions.Json();
+        var fleet = new FleetOptions();
         var command = new WeftCommand(
             "doctor",
-            "Look for what keeps the overlay from working on this host, and say what to do."
+            "Look for what keeps the overlay from working on this host, or on others, and say what to do."
         )
         {
             Examples =
             [
                 ("weft doctor", "exit code 1 if something is wrong"),
                 ("weft doctor --json", "for scripts"),
+                ("weft doctor --all", "on all hosts, over SSH"),
             ],
         };
-        command.AddAll(options.With(json));
+        command.AddAll(options.With([json, .. fleet.All]));
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
+                if (fleet.IsMeant(parsed, options.Host))
+                {
+                    await using var hosts = fleet.Open(
+                        parsed,
+                        options.Load(parsed),
+                        options.FileOf(parsed)
+                    );
+                    return await FleetAsk.DoctorAsync(
+                        terminal,
+                        hosts,
+                        options.Overrides(parsed),
+                        parsed.GetValue(json),
+                        cancellationToken
+                    );
+                }
                 var findings = await terminal.WhileAsync(
                     "Looking",
                     _ => ExamineAsync(options, parsed, cancellationToken)
@@ -72,9 +90,10 @@ internal static class DoctorCommand
         }
     }
 
-    private static void Write(Output terminal, IReadOnlyList<Finding> findings)
+    /// <summary>Writes findings under one another.</summary>
+    internal static void WriteLines(Output terminal, IReadOnlyCollection<Finding> findings)
     {
-        var width = findings.Max(finding => finding.What.Length);
+        var width = findings.Select(finding => finding.What.Length).DefaultIfEmpty().Max();
         foreach (var finding in findings)
         {
             var (sign, color) = finding.Verdict switch
@@ -87,6 +106,11 @@ internal static class DoctorCommand
                 $"[{color}]{sign}[/] {finding.What.PadRight(width).EscapeMarkup()}  {finding.Words.EscapeMarkup()}"
             );
         }
+    }
+
+    private static void Write(Output terminal, IReadOnlyList<Finding> findings)
+    {
+        WriteLines(terminal, findings);
         var wrong = findings.Count(finding => finding.Verdict is Verdict.Wrong);
         terminal.Out.WriteLine();
         terminal.Out.MarkupLine(

@@ -22,6 +22,14 @@ internal sealed class HostOptions
     /// <exception cref="UsageException">None was named and no default one exists.</exception>
     public string FileOf(ParseResult parsed) => OverlayLoader.PathOf(parsed.GetValue(file));
 
+    /// <summary>What was said in place of the file, to be said to weft on another host.</summary>
+    public IEnumerable<string> Overrides(ParseResult parsed) =>
+        [
+            .. Override(parsed, engine, value => value.ToString()!.ToLowerInvariant()),
+            .. Override(parsed, datapath, value => value.ToString()!.ToLowerInvariant()),
+            .. Override(parsed, database, value => value),
+        ];
+
     /// <summary>Where the switch's database listens.</summary>
     public string DatabaseOf(ParseResult parsed) => parsed.GetValue(database)!;
 
@@ -44,6 +52,15 @@ internal sealed class HostOptions
             parsed.GetValue(engine),
             parsed.GetValue(datapath)
         );
+
+    private static IEnumerable<string> Override<T>(
+        ParseResult parsed,
+        Option<T> option,
+        Func<T, string> words
+    ) =>
+        parsed.GetResult(option) is { Implicit: false }
+            ? [option.Name, words(parsed.GetValue(option)!)]
+            : [];
 
     /// <summary>Opens the doors to this machine as one of the overlay's hosts.</summary>
     public Task<HostSession> OpenAsync(

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
 using Spectre.Console;
+using Weft.Core.Overlays;
+using Weft.Fleet;
 using Weft.Installation;
 using Weft.Labs;
 using Weft.Rendering;
@@ -34,6 +36,7 @@ internal static partial class InstallCommand
             Description = "Leave the program where it is: the services run it from there.",
         };
         var root = RootOption();
+        var fleet = new FleetOptions();
         var noEnable = new Option<bool>("--no-enable")
         {
             Description = "Put the files in place and enable nothing.",
@@ -47,20 +50,51 @@ internal static partial class InstallCommand
             [
                 ("weft install overlay.yaml", "this host restores the overlay when it boots"),
                 ("weft install", "again, after an update of weft or of the file"),
+                ("weft install --all overlay.yaml", "on all hosts, over SSH"),
                 (
                     "weft install --root /tmp/image --as host1 overlay.yaml",
                     "into a file system that is not running"
                 ),
             ],
         };
-        command.AddAll(file, host, prefix, inPlace, noEnable, root);
+        command.AddAll([file, host, prefix, inPlace, noEnable, root, .. fleet.All]);
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
+                if (fleet.IsMeant(parsed, host))
+                {
+                    if (
+                        new Option[] { prefix, inPlace, root }.Any(option =>
+                            parsed.GetResult(option) is { Implicit: false }
+                        )
+                    )
+                    {
+                        throw new UsageException(
+                            "--prefix, --in-place and --root are for this machine: with --host and --all say with --installed where weft is on the hosts, or nothing"
+                        );
+                    }
+                    var overlayFile = OverlayLoader.PathOf(parsed.GetValue(file));
+                    await using var hosts = fleet.Open(
+                        parsed,
+                        OverlayLoader.Load(overlayFile, engine: null, datapath: null),
+                        overlayFile
+                    );
+                    return await FleetAsk.InstallAsync(
+                        terminal,
+                        hosts,
+                        fleet.IsInstalled(parsed),
+                        parsed.GetValue(noEnable),
+                        cancellationToken
+                    );
+                }
                 var placement = new Placement(RootOf(parsed.GetValue(root)));
                 var isThisMachine = parsed.GetValue(root) is null;
                 var path = parsed.GetValue(file) ?? placement.At(HostFiles.Overlay);
-                if (!File.Exists(path) && parsed.GetValue(file) is null)
+                if (
+                    path != OverlayLoader.StandardInput
+                    && !File.Exists(path)
+                    && parsed.GetValue(file) is null
+                )
                 {
                     throw new UsageException($"there is no {path}: name an overlay file");
                 }
@@ -163,7 +197,7 @@ internal static partial class InstallCommand
             .. wanted,
             .. Path.GetFullPath(path) == own
                 ? (HostFile[])[]
-                : [HostFiles.OverlayFile(File.ReadAllBytes(path))],
+                : [HostFiles.OverlayFile(OverlayLoader.Bytes(path))],
         ];
         foreach (var file in files)
         {

@@ -16,12 +16,30 @@ internal sealed class InvalidOverlayException(IReadOnlyList<Mistake> mistakes)
 /// <summary>Where commands get their overlay, and the host they are about, from.</summary>
 internal static class OverlayLoader
 {
+    /// <summary>What is named instead of a file that comes by standard input.</summary>
+    public const string StandardInput = "-";
+
+    // It can be read once.
+    private static readonly Lazy<byte[]> standardInput = new(() =>
+    {
+        using var stream = Console.OpenStandardInput();
+        var bytes = new byte[OverlayFile.MaxBytes + 1];
+        return bytes[..stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)];
+    });
+
+    /// <summary>The overlay file's bytes.</summary>
+    public static byte[] Bytes(string file) =>
+        file == StandardInput ? standardInput.Value : File.ReadAllBytes(file);
+
     /// <summary>Reads the overlay file that was named, or the first default one that exists.</summary>
     /// <exception cref="UsageException">None was named and no default one exists.</exception>
     /// <exception cref="InvalidOverlayException">The file has mistakes.</exception>
     public static Overlay Load(string? file, Engine? engine, DatapathChoice? datapath)
     {
-        var result = OverlayFile.Read(PathOf(file));
+        var result =
+            file == StandardInput
+                ? OverlayFile.Parse("standard input", standardInput.Value)
+                : OverlayFile.Read(PathOf(file));
         var overlay = result.Overlay ?? throw new InvalidOverlayException(result.Mistakes);
         return overlay with
         {

@@ -4,6 +4,7 @@ using Weft.Core.Overlays;
 using Weft.Fleet;
 using Weft.Labs;
 using Weft.Reachability;
+using Weft.Rendering;
 
 namespace Weft.Commands;
 
@@ -54,6 +55,7 @@ internal static class PingCommand
         };
         var json = CommonOptions.Json();
         lab.CompletionSources.Add(LabNames.Complete);
+        var fleet = new FleetOptions();
         var command = new WeftCommand(
             "ping",
             "Show who reaches whom within each network, with packets that may not be fragmented. Exits with 1 if somebody is not reached; with --watch, if any packet was lost."
@@ -63,12 +65,28 @@ internal static class PingCommand
             [
                 ("weft ping", "from this host and its containers to everything"),
                 ("weft ping --lab", "between all hosts and containers of the lab"),
+                (
+                    "weft ping --all",
+                    "between all hosts and containers, by asking each host over SSH"
+                ),
                 ("weft ping --size 1400", "with IP packets of 1400 bytes"),
                 ("weft ping --watch", "live, until Ctrl-C: loss, latency and MTU of each way"),
                 ("weft ping --watch --count 60 > log", "a line a round, for a minute"),
             ],
         };
-        command.AddAll(file, lab, host, size, timeout, watch, interval, count, engine, json);
+        command.AddAll([
+            file,
+            lab,
+            host,
+            size,
+            timeout,
+            watch,
+            interval,
+            count,
+            engine,
+            json,
+            .. fleet.All,
+        ]);
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
@@ -81,14 +99,28 @@ internal static class PingCommand
                     parsed.GetValue(interval),
                     parsed.GetValue(count)
                 );
-                Machine.RequireRoot();
-                var overlay = parsed.GetResult(lab) is not null
+                var isLab = parsed.GetResult(lab) is not null;
+                var overSsh = fleet.IsMeant(parsed, host);
+                if (isLab && overSsh)
+                {
+                    throw new UsageException(
+                        "--lab is for the hosts of a lab, and --host and --all are for others: say one of them"
+                    );
+                }
+                if (!overSsh)
+                {
+                    Machine.RequireRoot();
+                }
+                var overlay = isLab
                     ? null
                     : OverlayLoader.Load(
                         parsed.GetValue(file),
                         parsed.GetValue(engine),
                         datapath: null
                     );
+                await using var hosts = overSsh
+                    ? fleet.Open(parsed, overlay!, OverlayLoader.PathOf(parsed.GetValue(file)))
+                    : null;
                 if (isWatch)
                 {
                     return await new PingWatch(AskAsync, terminal, TimeProvider.System).RunAsync(
@@ -98,7 +130,12 @@ internal static class PingCommand
                         cancellationToken
                     );
                 }
-                var (report, silent) = await AskAsync(cancellationToken);
+                var (report, silent) = hosts is null
+                    ? await AskAsync(cancellationToken)
+                    : await terminal.WhileAsync(
+                        "Asking every host whom it reaches",
+                        _ => AskAsync(cancellationToken)
+                    );
                 if (parsed.GetValue(json))
                 {
                     Console.WriteLine(report.ToJson());
@@ -120,23 +157,38 @@ internal static class PingCommand
                 async Task<(ReachabilityReport, IReadOnlyList<string>)> AskAsync(
                     CancellationToken token
                 ) =>
-                    overlay is null
+                    hosts is not null
+                        ? await FleetReachability.AskAsync(
+                            hosts.Runner,
+                            overlay!.Name,
+                            [
+                                "-",
+                                .. Options(parsed.GetValue(size), seconds, isWatch),
+                                .. parsed.GetValue(engine) is { } standIn
+                                    ? ["--engine", standIn.ToString().ToLowerInvariant()]
+                                    : (string[])[],
+                            ],
+                            hosts.File,
+                            hosts.Jobs,
+                            token
+                        )
+                    : overlay is null
                         ? await InLabAsync(
                             Lab.Open(parsed.GetValue(lab)),
                             Options(parsed.GetValue(size), seconds, isWatch),
                             token
                         )
-                        : (
-                            await FromHereAsync(
-                                overlay,
-                                parsed.GetValue(host),
-                                parsed.GetValue(size),
-                                TimeSpan.FromSeconds(seconds),
-                                isWatch,
-                                token
-                            ),
-                            []
-                        );
+                    : (
+                        await FromHereAsync(
+                            overlay,
+                            parsed.GetValue(host),
+                            parsed.GetValue(size),
+                            TimeSpan.FromSeconds(seconds),
+                            isWatch,
+                            token
+                        ),
+                        []
+                    );
             }
         );
         return command;

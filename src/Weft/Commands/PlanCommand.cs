@@ -4,6 +4,7 @@ using Weft.Core.Intents;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
 using Weft.Core.Planning;
+using Weft.Fleet;
 using Weft.Rendering;
 
 namespace Weft.Commands;
@@ -30,9 +31,14 @@ internal static class PlanCommand
             Description =
                 "Plan for fresh hosts without reading this machine: all of the overlay's, or the one of --as.",
         };
+        var destroy = new Option<bool>("--destroy")
+        {
+            Description = "Show what destroy would change instead.",
+        };
+        var fleet = new FleetOptions();
         var command = new WeftCommand(
             "plan",
-            "Show what apply would change on this host, and change nothing."
+            "Show what apply would change on this host, or on others, and change nothing."
         )
         {
             Examples =
@@ -42,12 +48,42 @@ internal static class PlanCommand
                 ("weft plan --adopt overlay.yaml", "what would be taken over of a set-up by hand"),
                 ("weft plan --bare overlay.yaml", "what fresh hosts would get, on any machine"),
                 ("weft plan --exit-code overlay.yaml", "for scripts: 3 if there is anything to do"),
+                ("weft plan --all overlay.yaml", "of all hosts, over SSH"),
             ],
         };
-        command.AddAll(options.With(adopt, bare, commands, json, exitCode));
+        command.AddAll(
+            options.With([adopt, bare, destroy, commands, json, exitCode, .. fleet.All])
+        );
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
+                if (fleet.IsMeant(parsed, options.Host))
+                {
+                    if (parsed.GetValue(bare))
+                    {
+                        throw new UsageException(
+                            "--bare reads no host, and --host and --all name hosts to read: say one of them"
+                        );
+                    }
+                    await using var hosts = fleet.Open(
+                        parsed,
+                        options.Load(parsed),
+                        options.FileOf(parsed)
+                    );
+                    return await FleetPlan.ShowAsync(
+                        terminal,
+                        hosts,
+                        [
+                            .. options.Overrides(parsed),
+                            .. parsed.GetValue(destroy) ? ["--destroy"] : (string[])[],
+                        ],
+                        parsed.GetValue(json) ? PlanFormat.Json
+                            : parsed.GetValue(commands) ? PlanFormat.Commands
+                            : PlanFormat.Words,
+                        parsed.GetValue(exitCode),
+                        cancellationToken
+                    );
+                }
                 var overlay = options.Load(parsed);
                 var named = parsed.GetValue(options.Host);
                 var here = OverlayLoader.FindHost(overlay, named);
@@ -55,6 +91,12 @@ internal static class PlanCommand
                 Plan? taking = null;
                 if (parsed.GetValue(bare) || here is null)
                 {
+                    if (parsed.GetValue(destroy))
+                    {
+                        throw new UsageException(
+                            "--destroy plans what goes from a host, which must be read: say which with --as or --host"
+                        );
+                    }
                     if (!parsed.GetValue(bare))
                     {
                         terminal.Notice(
@@ -77,7 +119,9 @@ internal static class PlanCommand
                     );
                     var observation = await session.ObserveAsync(cancellationToken);
                     var adopts = parsed.GetValue(adopt);
-                    var intent = session.Intend(observation, adopts);
+                    var intent = parsed.GetValue(destroy)
+                        ? HostIntent.Nothing(overlay.Name, here)
+                        : session.Intend(observation, adopts);
                     planned.Add((intent, Planner.Plan(intent, observation)));
                     if (!adopts && !planned[0].Plan.Conflicts.IsEmpty)
                     {
@@ -141,7 +185,7 @@ internal static class PlanCommand
             first = false;
             if (commands)
             {
-                PlanView.WriteCommands(Console.Out, plan);
+                PlanView.WriteCommands(Console.Out, PlanJson.Of(intent, plan));
             }
             else
             {

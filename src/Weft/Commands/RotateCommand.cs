@@ -5,6 +5,8 @@ using Weft.Core.Execution;
 using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
+using Weft.Fleet;
+using Weft.Installation;
 using Weft.Rendering;
 
 namespace Weft.Commands;
@@ -24,6 +26,7 @@ internal static class RotateCommand
                 ("weft rotate accept new.psk", "1. on every host: accept the new key too"),
                 ("weft rotate use new.psk", "2. on every host: prove oneself with it"),
                 ("weft rotate finish new.psk", "3. on every host: accept the old key no more"),
+                ("weft rotate accept new.psk --all", "a step on all hosts, over SSH"),
             ],
             Subcommands =
             {
@@ -47,10 +50,11 @@ internal static class RotateCommand
         var key = new Argument<string>("NEW")
         {
             Description =
-                "A file that holds the new key, the same on every host; only root may read it.",
+                "A file that holds the new key, the same on every host, that only its owner may read; or - for standard input.",
         };
         var options = new HostOptions();
         var timeout = CommonOptions.Timeout();
+        var fleet = new FleetOptions();
         var command = new WeftCommand(name, description)
         {
             Examples =
@@ -59,10 +63,40 @@ internal static class RotateCommand
                 ($"weft rotate {name} new.psk overlay.yaml --as host1", "of this one"),
             ],
         };
-        command.AddAll([key, .. options.With(timeout)]);
+        command.AddAll([key, .. options.With([timeout, .. fleet.All])]);
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
+                if (fleet.IsMeant(parsed, options.Host))
+                {
+                    await using var hosts = fleet.Open(
+                        parsed,
+                        options.Load(parsed),
+                        options.FileOf(parsed)
+                    );
+                    return await FleetAsk.DoAsync(
+                        terminal,
+                        hosts,
+                        name,
+                        // By the file that each host has: the key takes standard input.
+                        host =>
+                            [
+                                "rotate",
+                                name,
+                                "-",
+                                HostFiles.Overlay,
+                                "--as",
+                                host,
+                                .. options.Overrides(parsed),
+                            ],
+                        KeyOf(parsed.GetValue(key)!).Reveal().ToArray(),
+                        next is null
+                            ? "The old key is of no use any more."
+                            : $"When every host has taken this step: {next} on every host.",
+                        withKeys: false,
+                        cancellationToken
+                    );
+                }
                 var overlay = options.Load(parsed);
                 if (overlay.Tunnels.Ipsec is { Manager: IpsecManager.OpenVSwitch })
                 {
@@ -83,11 +117,7 @@ internal static class RotateCommand
                     );
                 }
                 var keys = observation.Credentials!.SharedKeys;
-                var after = KeyRotation.After(
-                    step,
-                    keys,
-                    CredentialsReader.ReadKey(parsed.GetValue(key)!)
-                );
+                var after = KeyRotation.After(step, keys, KeyOf(parsed.GetValue(key)!));
                 if (!after.SequenceEqual(keys))
                 {
                     KeyFileWriter.Write(file, after);
@@ -119,6 +149,11 @@ internal static class RotateCommand
         );
         return command;
     }
+
+    private static Secret KeyOf(string file) =>
+        file == OverlayLoader.StandardInput
+            ? CredentialsReader.SharedKeyOf(Console.In.ReadToEnd(), "standard input")
+            : CredentialsReader.ReadKey(file);
 
     private static string FileOf(IpsecCredentials? credentials) =>
         credentials switch

@@ -3,6 +3,7 @@ using System.Globalization;
 using Spectre.Console;
 using Weft.Agent;
 using Weft.Core.Planning;
+using Weft.Fleet;
 using Weft.Rendering;
 
 namespace Weft.Commands;
@@ -15,21 +16,38 @@ internal static class StatusCommand
     {
         var options = new HostOptions();
         var json = CommonOptions.Json();
+        var fleet = new FleetOptions();
         var command = new WeftCommand(
             "status",
-            "Show how this host stands: what is intended, what is there, what drifted; and its agent."
+            "Show how this host stands, or others: what is intended, what is there, what drifted; and its agent."
         )
         {
             Examples =
             [
                 ("weft status", "exit code 1 if anything is not as intended"),
                 ("weft status --json | jq .drift", "for scripts"),
+                ("weft status --all", "of all hosts, over SSH: a line for each, and what drifted"),
             ],
         };
-        command.AddAll(options.With(json));
+        command.AddAll(options.With([json, .. fleet.All]));
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
+                if (fleet.IsMeant(parsed, options.Host))
+                {
+                    await using var hosts = fleet.Open(
+                        parsed,
+                        options.Load(parsed),
+                        options.FileOf(parsed)
+                    );
+                    return await FleetAsk.StatusAsync(
+                        terminal,
+                        hosts,
+                        options.Overrides(parsed),
+                        parsed.GetValue(json),
+                        cancellationToken
+                    );
+                }
                 var agent = await AgentClient.StatusAsync(
                     AgentApi.DefaultSocket,
                     cancellationToken

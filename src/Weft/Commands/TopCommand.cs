@@ -119,9 +119,7 @@ internal static class TopCommand
                 catch (JsonException)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
-                    throw new LabException(
-                        $"host '{answer.Host}' could not be asked what it carries: {answer.Why}"
-                    );
+                    throw new LabException(answer.Why("could not be asked what it carries"));
                 }
             }),
         ];

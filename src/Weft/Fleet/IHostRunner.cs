@@ -32,14 +32,32 @@ internal interface IHostRunner
 /// <param name="Unreached">Why it could not be run; null where it was.</param>
 internal sealed record HostAnswer(string Host, ToolResult? Result, string? Unreached)
 {
+    /// <summary>What there is to say besides, of what was done around it.</summary>
+    public string? Remark { get; init; }
+
     /// <summary>The exit code; that of failure where the host was not reached.</summary>
     public int ExitCode => Result?.ExitCode ?? Weft.ExitCode.Failed;
 
     /// <summary>What weft wrote; nothing where it could not be run.</summary>
     public string Output => Result?.Output ?? "";
 
-    /// <summary>What went wrong, in the words of weft or of what kept it from being run.</summary>
-    public string Why => Unreached ?? Result!.Errors.Trim();
+    /// <summary>What weft said beside it, without its own name before each line.</summary>
+    public IReadOnlyList<string> Remarks =>
+        [
+            .. (Result?.Errors ?? "")
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                .Select(line =>
+                    line.StartsWith("weft: ", StringComparison.Ordinal)
+                        ? line["weft: ".Length..]
+                        : line
+                ),
+        ];
+
+    /// <summary>What went wrong, as a sentence.</summary>
+    /// <param name="what">What the host then did not do, as in "has no plan".</param>
+    public string Why(string what) =>
+        Unreached
+        ?? $"host '{Host}' {what}: {string.Join("; ", Remarks.DefaultIfEmpty("weft says nothing"))}";
 }
 
 /// <summary>Asking several hosts at once.</summary>

@@ -7,12 +7,15 @@ namespace Weft.Installation;
 /// <summary>The files that make a host restore its overlay when it boots: what <c>weft install</c> puts in place.</summary>
 internal static class HostFiles
 {
+    /// <summary>The agent's service.</summary>
+    public const string Agent = "weft-agent.service";
+
     /// <summary>The services, in the order in which they start.</summary>
     public static readonly ImmutableArray<string> Services =
     [
         "weft-guard.service",
         "weft.service",
-        "weft-agent.service",
+        Agent,
     ];
 
     /// <summary>Where the overlay file is on a host.</summary>

@@ -39,9 +39,7 @@ internal static class FleetReachability
             }
             catch (JsonException)
             {
-                silent.Add(
-                    $"host '{answer.Host}' could not be asked whom it reaches: {answer.Why}"
-                );
+                silent.Add(answer.Why("could not be asked whom it reaches"));
             }
         }
         return (new ReachabilityReport(overlay, [.. results]), silent);

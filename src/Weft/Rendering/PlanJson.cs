@@ -12,13 +12,17 @@ internal static class PlanJson
     public static void Write(
         TextWriter writer,
         IEnumerable<(HostIntent Intent, Plan Plan)> planned
-    ) =>
-        writer.WriteLine(
-            JsonSerializer.Serialize(
-                [.. planned.Select(pair => Of(pair.Intent, pair.Plan))],
-                PlanJsonContext.Default.PlanDocumentArray
-            )
-        );
+    ) => writer.WriteLine(Text([.. planned.Select(pair => Of(pair.Intent, pair.Plan))]));
+
+    /// <summary>An array of plans.</summary>
+    public static string Text(PlanDocument[] plans) =>
+        JsonSerializer.Serialize(plans, PlanJsonContext.Default.PlanDocumentArray);
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <exception cref="JsonException">It is something else.</exception>
+    public static IReadOnlyList<PlanDocument> Read(string json) =>
+        JsonSerializer.Deserialize(json, PlanJsonContext.Default.PlanDocumentArray)
+        ?? throw new JsonException("null is no plan");
 
     /// <summary>One plan.</summary>
     public static PlanDocument Of(HostIntent intent, Plan plan) =>
@@ -28,6 +32,8 @@ internal static class PlanJson
             intent.Mtu is { } mtu
                 ? new MtuDocument(
                     mtu.Bytes,
+                    plan.FormerMtu,
+                    mtu.Explain(),
                     mtu.Underlay,
                     mtu.SmallestHost,
                     [
@@ -36,6 +42,11 @@ internal static class PlanJson
                             .Select(part => new HeaderDocument(part.What, part.Bytes)),
                     ]
                 )
+                : null,
+            intent.Switch is { } @switch
+                ? @switch.Userspace
+                    ? "userspace"
+                    : "kernel"
                 : null,
             [
                 .. plan.Changes.Select(change => new ChangeDocument(
@@ -47,7 +58,9 @@ internal static class PlanJson
                 )),
             ],
             [.. plan.Conflicts.Select(conflict => conflict.Message)],
-            plan.Notices
+            plan.Notices,
+            plan.Interruptions,
+            [.. plan.Commands]
         );
 }
 
@@ -55,13 +68,23 @@ internal sealed record PlanDocument(
     string Overlay,
     string Host,
     MtuDocument? Mtu,
+    string? Datapath,
     IReadOnlyList<ChangeDocument> Changes,
     IReadOnlyList<string> Conflicts,
-    IReadOnlyList<string> Notices
-);
+    IReadOnlyList<string> Notices,
+    IReadOnlyList<string> Interruptions,
+    IReadOnlyList<string> Commands
+)
+{
+    /// <summary>Whether the overlay's MTU on the host gets smaller.</summary>
+    [JsonIgnore]
+    public bool Shrinks => Mtu is { Before: { } before, Bytes: var after } && after < before;
+}
 
 internal sealed record MtuDocument(
     int Bytes,
+    int? Before,
+    string Words,
     int Underlay,
     string SmallestHost,
     IReadOnlyList<HeaderDocument> Headers

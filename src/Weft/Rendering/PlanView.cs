@@ -9,22 +9,18 @@ namespace Weft.Rendering;
 internal static class PlanView
 {
     /// <summary>Writes a plan for people.</summary>
-    public static void Write(IAnsiConsole console, HostIntent intent, Plan plan)
+    public static void Write(IAnsiConsole console, PlanDocument plan)
     {
-        console.MarkupLineInterpolated(
-            $"[bold]{plan.Host}[/] in overlay [bold]{plan.Overlay}[/]: {Summary(plan)}"
-        );
-        if (intent.Mtu is { } mtu)
+        WriteHeading(console, plan);
+        if (plan.Mtu is { } mtu)
         {
-            console.MarkupLineInterpolated($"  [grey]MTU {mtu.Explain()}[/]");
+            console.MarkupLineInterpolated($"  [grey]MTU {mtu.Words}[/]");
         }
-        if (intent.Switch is { } @switch)
+        if (plan.Datapath is { } datapath)
         {
-            console.MarkupLineInterpolated(
-                $"  [grey]{(@switch.Userspace ? "userspace" : "kernel")} datapath[/]"
-            );
+            console.MarkupLineInterpolated($"  [grey]{datapath} datapath[/]");
         }
-        if (!plan.IsEmpty)
+        if (plan.Changes.Count > 0)
         {
             console.WriteLine();
         }
@@ -34,8 +30,8 @@ internal static class PlanView
         {
             var (sign, color) = change.Action switch
             {
-                ChangeAction.Add => ("+", "green"),
-                ChangeAction.Set => ("~", "yellow"),
+                "add" => ("+", "green"),
+                "set" => ("~", "yellow"),
                 _ => ("-", "red"),
             };
             var name = change.Detail.Length == 0 ? change.Name : change.Name.PadRight(nameWidth);
@@ -46,47 +42,69 @@ internal static class PlanView
         }
     }
 
+    /// <summary>Writes how much a plan changes.</summary>
+    public static void WriteHeading(IAnsiConsole console, PlanDocument plan) =>
+        console.MarkupLineInterpolated(
+            $"[bold]{plan.Host}[/] in overlay [bold]{plan.Overlay}[/]: {Summary(plan)}"
+        );
+
+    /// <summary>Writes a plan for people.</summary>
+    public static void Write(IAnsiConsole console, HostIntent intent, Plan plan) =>
+        Write(console, PlanJson.Of(intent, plan));
+
     /// <summary>Writes what stands in the way of a plan, and what its reader should know.</summary>
-    public static void WriteRemarks(Output terminal, Plan plan)
+    public static void WriteRemarks(Output terminal, Plan plan) =>
+        WriteRemarks(
+            terminal,
+            [.. plan.Notices, .. plan.Interruptions],
+            plan.Conflicts.Select(conflict => conflict.Message)
+        );
+
+    /// <summary>Writes notices and conflicts.</summary>
+    public static void WriteRemarks(
+        Output terminal,
+        IEnumerable<string> notices,
+        IEnumerable<string> conflicts
+    )
     {
-        foreach (var notice in plan.Notices)
+        foreach (var notice in notices)
         {
             terminal.Notice(notice);
         }
-        foreach (var conflict in plan.Conflicts)
+        foreach (var conflict in conflicts)
         {
-            terminal.Fail(conflict.Message);
+            terminal.Fail(conflict);
         }
     }
 
     /// <summary>Writes the commands that an administrator would type.</summary>
-    public static void WriteCommands(TextWriter writer, Plan plan)
+    public static void WriteCommands(TextWriter writer, PlanDocument plan)
     {
         writer.WriteLine($"# {plan.Host} ({plan.Overlay})");
         foreach (var command in plan.Commands)
         {
             writer.WriteLine(command);
         }
-        foreach (var notice in plan.Notices)
+        foreach (var notice in plan.Notices.Concat(plan.Interruptions))
         {
             writer.WriteLine($"# {notice}");
         }
     }
 
     /// <summary>How many of each.</summary>
-    public static string Summary(Plan plan)
+    public static string Summary(PlanDocument plan)
     {
-        if (!plan.Conflicts.IsEmpty)
+        if (plan.Conflicts.Count > 0)
         {
-            return plan.Conflicts.Length == 1
+            return plan.Conflicts.Count == 1
                 ? "1 conflict"
-                : string.Create(CultureInfo.InvariantCulture, $"{plan.Conflicts.Length} conflicts");
+                : string.Create(CultureInfo.InvariantCulture, $"{plan.Conflicts.Count} conflicts");
         }
-        if (plan.IsEmpty)
+        if (plan.Changes.Count == 0)
         {
             return "as intended, nothing to change";
         }
-        int Count(ChangeAction action) => plan.Changes.Count(change => change.Action == action);
-        return $"{Count(ChangeAction.Add)} to add, {Count(ChangeAction.Set)} to change, {Count(ChangeAction.Remove)} to remove";
+        int Count(string action) => plan.Changes.Count(change => change.Action == action);
+        return $"{Count("add")} to add, {Count("set")} to change, {Count("remove")} to remove";
     }
 }

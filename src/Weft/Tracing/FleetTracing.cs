@@ -64,7 +64,7 @@ internal static class FleetTracing
         }
         catch (JsonException)
         {
-            return ([], new UnaskedHost(answer.Host, answer.Why));
+            return ([], new UnaskedHost(answer.Host, answer.Why("could not be asked")));
         }
     }
 }

@@ -122,6 +122,16 @@ internal static class OverlayGen
                                     random.Next(3) == 0
                                         ? random.Next(1400, 65536)
                                         : Host.DefaultMtu,
+                                Ssh =
+                                    random.Next(4) != 0
+                                        ? null
+                                        : new SshTarget(
+                                            random.Next(2) == 0 ? null : "admin",
+                                            isIpv6
+                                                ? $"2001:db8::{index + 1:x}"
+                                                : $"h{index}.example",
+                                            random.Next(2) == 0 ? null : random.Next(1, 65536)
+                                        ),
                             }
                     ),
                 ],

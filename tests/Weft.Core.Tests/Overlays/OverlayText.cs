@@ -71,13 +71,14 @@ internal sealed class OverlayText(Overlay overlay, TextStyle style)
     }
 
     private object? Host(Host host) =>
-        style.Short && host is { Mtu: Core.Overlays.Host.DefaultMtu, Local: null }
+        style.Short && host is { Mtu: Core.Overlays.Host.DefaultMtu, Local: null, Ssh: null }
             ? Text(host.Address)
             : new List<(string, object?)>
             {
                 ("address", Text(host.Address)),
                 ("mtu", Number(host.Mtu)),
                 ("local", host.Local is null ? null : Text(host.Local)),
+                ("ssh", host.Ssh is null ? null : Text(host.Ssh)),
             };
 
     private List<(string, object?)>? Ipsec(IpsecSettings? settings) =>
@@ -236,13 +237,18 @@ internal sealed class OverlayText(Overlay overlay, TextStyle style)
     private static string Word<T>(T value)
         where T : struct, Enum => value.ToString().ToLowerInvariant();
 
-    /// <summary>A text as a value; one that begins or ends with a colon is only safe in quotes.</summary>
+    /// <summary>A text as a value; one with a bracket, or that begins or ends with a colon, is only safe in quotes.</summary>
     private string Text<T>(T value)
     {
         var text = value is IPNetwork or IPAddress ? value.ToString()! : $"{value}";
         var quote =
             style.Quote.Length == 0
-            && (text.StartsWith(':') || text.EndsWith(':') || text.Contains(": "))
+            && (
+                text.Contains('[')
+                || text.StartsWith(':')
+                || text.EndsWith(':')
+                || text.Contains(": ")
+            )
                 ? "'"
                 : style.Quote;
         return quote + text + quote;

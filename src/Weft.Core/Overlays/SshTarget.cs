@@ -1,0 +1,57 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Weft.Core.Overlays;
+
+/// <summary>Where SSH reaches a host; what is null is for the administrator's own SSH configuration to say.</summary>
+/// <param name="User">Whom to log in as.</param>
+/// <param name="Name">A name that SSH's configuration or the resolver knows, or an address.</param>
+/// <param name="Port">The TCP port.</param>
+public sealed partial record SshTarget(string? User, string Name, int? Port)
+{
+    /// <summary>What <see cref="TryParse"/> takes, for editors.</summary>
+    internal const string Pattern =
+        @"^([A-Za-z0-9_][A-Za-z0-9._-]*@)?([A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$";
+
+    /// <summary>Reads <c>[USER@]NAME[:PORT]</c>; an IPv6 address stands in brackets, as in a URL.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="target">The target.</param>
+    /// <param name="wrong">What is wrong with it otherwise, as the end of a sentence.</param>
+    internal static bool TryParse(string text, out SshTarget target, out string? wrong)
+    {
+        target = null!;
+        var match = Form().Match(text);
+        if (!match.Success)
+        {
+            wrong =
+                text.Count(letter => letter == ':') > 1 && !text.Contains('[')
+                    ? "has an IPv6 address that stands alone: write it in brackets, as in admin@[2001:db8::1]:22"
+                    : "is not where SSH reaches a host: write it as in admin@host1.example:22, of which user and port may be left out";
+            return false;
+        }
+        var port = match.Groups[3].ValueSpan is [':', .. var digits]
+            ? int.Parse(digits, CultureInfo.InvariantCulture)
+            : (int?)null;
+        if (port is 0 or > ushort.MaxValue)
+        {
+            wrong = $"has port {port}: ports are 1 to {ushort.MaxValue}";
+            return false;
+        }
+        wrong = null;
+        target = new SshTarget(
+            match.Groups[1].Success ? match.Groups[1].Value.TrimEnd('@') : null,
+            match.Groups[2].Value.Trim('[', ']'),
+            port
+        );
+        return true;
+    }
+
+    /// <summary>The target as it is written in the overlay file.</summary>
+    public override string ToString() =>
+        (User is null ? "" : $"{User}@")
+        + (Name.Contains(':') ? $"[{Name}]" : Name)
+        + (Port is { } port ? string.Create(CultureInfo.InvariantCulture, $":{port}") : "");
+
+    [GeneratedRegex(Pattern, RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex Form();
+}

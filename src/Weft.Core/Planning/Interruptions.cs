@@ -1,0 +1,135 @@
+using System.Net;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+
+namespace Weft.Core.Planning;
+
+/// <summary>
+/// What a plan interrupts though all goes well: what hosts would have to change in one moment, and change one after the other.
+/// </summary>
+internal static class Interruptions
+{
+    public static IEnumerable<string> Of(
+        HostIntent intent,
+        HostObservation observation,
+        IEnumerable<Change> changes
+    ) =>
+        [
+            .. Tunnels(intent, observation),
+            .. Encryption(intent, changes),
+            .. Tags(intent, observation),
+            .. Mtu(intent, observation),
+            .. Addresses(changes),
+        ];
+
+    /// <summary>The MTU that the overlay has on a host now, in bytes; null where it is not there yet.</summary>
+    public static int? FormerMtu(HostIntent intent, HostObservation observation) =>
+        intent.Switch is { } @switch
+        && observation.Switch.Ports.GetValueOrDefault(@switch.Name)
+            is { Interfaces: [var own], Mark: var mark }
+        && mark == intent.Overlay
+            ? own.MtuRequest
+            : null;
+
+    private static IEnumerable<string> Tunnels(HostIntent intent, HostObservation observation) =>
+        (
+            from port in intent.Switch?.Ports ?? []
+            where port.Peer is not null
+            from row in observation.Switch.Ports.Values
+            where row.Mark == intent.Overlay && row.Interfaces.Length == 1
+            let there = row.Interfaces[0]
+            // Its name may change with it.
+            where there.Options.GetValueOrDefault("remote_ip") == port.Options["remote_ip"]
+            select (
+                port.Peer,
+                Before: Kind(there.Type, there.Options),
+                After: Kind(port.Type, port.Options)
+            )
+        )
+            .Where(tunnel => tunnel.Before != tunnel.After)
+            .GroupBy(tunnel => (tunnel.Before, tunnel.After), tunnel => tunnel.Peer)
+            .Select(alike =>
+                $"{alike.Key.Before} becomes {alike.Key.After}: nothing crosses to {string.Join(", ", alike)} before the same is so there"
+            );
+
+    private static IEnumerable<string> Encryption(HostIntent intent, IEnumerable<Change> changes)
+    {
+        var guards = changes.OfType<GuardChange>().ToList();
+        string[] begins =
+        [
+            .. Peers(guards.Where(guard => guard.Action is ChangeAction.Add && guard.IsOverdue)),
+        ];
+        string[] ends = [.. Peers(guards.Where(guard => guard.Action is ChangeAction.Remove))];
+        if (begins.Length > 0)
+        {
+            yield return $"nothing crosses in plaintext any more to {string.Join(", ", begins)}: nothing does at all before it is encrypted there too";
+        }
+        if (ends.Length > 0)
+        {
+            yield return $"what crosses to {string.Join(", ", ends)} is encrypted no more: nothing crosses before the same is so there";
+        }
+
+        IEnumerable<string> Peers(IEnumerable<GuardChange> changed) =>
+            from guard in changed
+            from port in intent.Switch?.Ports ?? []
+            where port.Peer is not null && port.Options["remote_ip"] == guard.Name
+            select port.Peer;
+    }
+
+    private static IEnumerable<string> Tags(HostIntent intent, HostObservation observation) =>
+        (
+            from port in intent.Switch?.Ports ?? []
+            let row = observation.Switch.Ports.GetValueOrDefault(port.Name)
+            where row is not null && row.Mark == intent.Overlay && row.Bridge == intent.Switch!.Name
+            where port.Tag is not null && row.Tag is not null && row.Tag != port.Tag
+            select (Before: row.Tag, After: port.Tag, port.Purpose)
+        )
+            .GroupBy(port => (port.Before, port.After), port => port.Purpose)
+            .Select(alike =>
+                $"VLAN {alike.Key.Before} → {alike.Key.After} ({string.Join(", ", alike)}): cut off from other hosts until they have VLAN {alike.Key.After} there too"
+            );
+
+    private static IEnumerable<string> Mtu(HostIntent intent, HostObservation observation) =>
+        FormerMtu(intent, observation) is { } before
+        && intent.Mtu is { Bytes: var after }
+        && before != after
+            ?
+            [
+                $"MTU {before} → {after}: until all hosts have it, packets of more than {int.Min(before, after)} bytes are lost between those that have and those that have not",
+            ]
+            : [];
+
+    private static IEnumerable<string> Addresses(IEnumerable<Change> changes)
+    {
+        var lines = changes
+            .OfType<LinkChange>()
+            .Where(change => change.Action is ChangeAction.Set)
+            .SelectMany(change => change.Lines)
+            .Select(line => (line.Namespace, Words: line.Line.Split(' ')))
+            .Where(line => line.Words is ["addr", _, _, ..])
+            .ToList();
+        var stay = lines
+            .Where(line => line.Words[1] != "del")
+            .Select(line => (line.Namespace, AddressOf(line.Words[2])))
+            .ToHashSet();
+        string[] go =
+        [
+            .. lines
+                .Where(line => line.Words[1] == "del")
+                .Select(line => (line.Namespace, Address: AddressOf(line.Words[2])))
+                .Where(line => !stay.Contains(line))
+                .Select(line => $"{line.Address}"),
+        ];
+        return go.Length == 0
+            ? []
+            :
+            [
+                $"{string.Join(", ", go)} {(go.Length == 1 ? "goes" : "go")}: what is connected there is cut off",
+            ];
+    }
+
+    private static IPAddress AddressOf(string prefix) => IPAddress.Parse(prefix.Split('/')[0]);
+
+    private static string Kind(string type, IReadOnlyDictionary<string, string> options) =>
+        $"{type}{(options.GetValueOrDefault("key") is { } key ? $" with key {key}" : "")}{(options.GetValueOrDefault("dst_port") is { } port ? $" on port {port}" : "")}";
+}

@@ -1,0 +1,130 @@
+using System.CommandLine;
+using Spectre.Console;
+using Weft.Fleet;
+using Weft.Installation;
+using Weft.Rendering;
+
+namespace Weft.Commands;
+
+/// <summary><c>weft upgrade</c>: puts this weft on hosts in place of the one that is there.</summary>
+internal static class UpgradeCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var file = CommonOptions.File();
+        var refresh = new Option<bool>("--refresh") { Hidden = true };
+        var fleet = new FleetOptions();
+        var command = new WeftCommand(
+            "upgrade",
+            "Put this weft on hosts in place of the one that is there, and have their agents go on with it. Traffic is not touched."
+        )
+        {
+            Examples =
+            [
+                ("weft upgrade --all overlay.yaml", "all hosts of the overlay"),
+                (
+                    "weft upgrade --all --binary weft-arm64 overlay.yaml",
+                    "where some are of another kind than this machine"
+                ),
+            ],
+        };
+        command.AddAll([file, refresh, .. fleet.All]);
+        command.SetAction(
+            async (parsed, terminal, cancellationToken) =>
+            {
+                if (parsed.GetValue(refresh))
+                {
+                    return await RefreshAsync(terminal, cancellationToken);
+                }
+                if (!fleet.IsMeant(parsed))
+                {
+                    throw new UsageException(
+                        "upgrade puts this weft on other machines: say on which with --host or --all (on this one `weft install` does)"
+                    );
+                }
+                if (fleet.IsInstalled(parsed))
+                {
+                    throw new UsageException(
+                        "--installed leaves weft on the hosts as it is, which is no upgrade"
+                    );
+                }
+                var path = OverlayLoader.PathOf(parsed.GetValue(file));
+                await using var hosts = fleet.Open(
+                    parsed,
+                    OverlayLoader.Load(path, engine: null, datapath: null),
+                    path
+                );
+                return await UpgradeAsync(terminal, hosts, cancellationToken);
+            }
+        );
+        return command;
+    }
+
+    private static async Task<int> UpgradeAsync(
+        Output terminal,
+        FleetSession fleet,
+        CancellationToken cancellationToken
+    )
+    {
+        var put = new HashSet<string>(StringComparer.Ordinal);
+        var answers = await FleetBoard.ShowAsync(
+            terminal,
+            fleet.Hosts,
+            terminal.Out,
+            board =>
+                fleet.EachAsync(
+                    board,
+                    fleet.Hosts,
+                    async (host, cancellation) =>
+                    {
+                        if (await fleet.WasPutAsync(host, cancellation))
+                        {
+                            lock (put)
+                            {
+                                put.Add(host);
+                            }
+                        }
+                        board.Step(host, "restarting the agent, if there is one");
+                        return await fleet.AskAsync(
+                            host,
+                            ["upgrade", "--refresh"],
+                            default,
+                            cancellation
+                        );
+                    },
+                    answer =>
+                        answer.ExitCode == ExitCode.Done
+                            ? (true, $"{WordsOf(answer.Host)}; {answer.Output.Trim()}")
+                            : (false, answer.Remarks.LastOrDefault() ?? "failed"),
+                    cancellationToken
+                )
+        );
+        return FleetAsk.Conclude(terminal, answers, null);
+
+        string WordsOf(string host)
+        {
+            lock (put)
+            {
+                return put.Contains(host) ? "replaced" : "the same already";
+            }
+        }
+    }
+
+    /// <summary>On the host itself: has an agent that is of another weft go on with this one. What it made stays meanwhile.</summary>
+    private static async Task<int> RefreshAsync(
+        Output terminal,
+        CancellationToken cancellationToken
+    )
+    {
+        var unit = $"/etc/systemd/system/{HostFiles.Agent}";
+        if (!Systemd.Runs || !File.Exists(unit))
+        {
+            terminal.Out.WriteLine("no agent is installed");
+            return ExitCode.Done;
+        }
+        await Systemd.ControlAsync(cancellationToken, "try-restart", HostFiles.Agent);
+        terminal.Out.WriteLine("its agent goes on with it, if it runs");
+        return ExitCode.Done;
+    }
+}

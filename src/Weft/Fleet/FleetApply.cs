@@ -1,0 +1,185 @@
+using System.Diagnostics;
+using System.Globalization;
+using Spectre.Console;
+using Weft.Commands;
+using Weft.Rendering;
+
+namespace Weft.Fleet;
+
+/// <summary><c>weft apply</c> and <c>weft destroy</c> on many hosts: all plans are shown, one question is asked, all are carried out.</summary>
+/// <param name="terminal">Where to write.</param>
+/// <param name="fleet">The hosts.</param>
+/// <param name="name">What the command is called.</param>
+/// <param name="destroys">Whether the overlay is taken off the hosts.</param>
+internal sealed class FleetApply(Output terminal, FleetSession fleet, string name, bool destroys)
+{
+    /// <summary>What is asked.</summary>
+    public required string Question { get; init; }
+
+    /// <summary>Whether it is asked at all.</summary>
+    public required bool Asks { get; init; }
+
+    /// <summary>Whether what came of it is for programs.</summary>
+    public required bool Json { get; init; }
+
+    /// <summary>What the command on each host takes besides.</summary>
+    public required IReadOnlyList<string> Options { get; init; }
+
+    /// <summary>What <c>weft plan</c> on each host takes besides.</summary>
+    public required IReadOnlyList<string> Overrides { get; init; }
+
+    /// <summary>Does it.</summary>
+    public async Task<int> RunAsync(CancellationToken cancellationToken)
+    {
+        if (Asks && (Json || !Output.CanAsk))
+        {
+            throw new UsageException(
+                Json
+                    ? "--json is for programs, which are asked nothing: add --yes"
+                    : $"{name} asks before it changes anything, and there is no terminal to ask on: add --yes"
+            );
+        }
+        var planned = await FleetBoard.ShowAsync(
+            terminal,
+            fleet.Hosts,
+            lines: null,
+            board =>
+                FleetPlan.AskAsync(
+                    fleet,
+                    board,
+                    [.. Overrides, .. destroys ? ["--destroy"] : (string[])[]],
+                    withKeys: !destroys,
+                    cancellationToken
+                )
+        );
+        if (!Json)
+        {
+            FleetPlan.Write(terminal, planned);
+        }
+        HostPlan[] able = [.. planned.Where(one => one.Plan is { Conflicts.Count: 0 })];
+        foreach (var one in planned.Where(one => one.Plan is null))
+        {
+            terminal.Fail(one.Why!);
+        }
+        var isChange = able.Any(one => one.Plan!.Changes.Count > 0);
+        if (Asks && isChange && !await terminal.ConfirmAsync(QuestionOf(able), cancellationToken))
+        {
+            terminal.Error.WriteLine("Nothing was changed.");
+            return ExitCode.Failed;
+        }
+        var started = Stopwatch.GetTimestamp();
+        var answers = await CarryOutAsync(able, cancellationToken);
+        foreach (var answer in answers)
+        {
+            foreach (var remark in answer.Remarks.Except(RemarksOf(planned, answer.Host)))
+            {
+                terminal.Notice($"{answer.Host}: {remark.TrimStart('!', ' ')}");
+            }
+        }
+        var done = answers.Count(answer => answer.ExitCode == ExitCode.Done);
+        if (Json)
+        {
+            FleetJson.Write(Console.Out, planned, answers);
+        }
+        else
+        {
+            var isAll = done == planned.Count;
+            var left = isAll
+                ? ""
+                : $"; the same command again mends the rest: {Left(planned, answers)}";
+            terminal.Out.MarkupLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{(isAll ? "[green]✓[/]" : "[red]✗[/]")} {done} of {planned.Count} {(planned.Count == 1 ? "host" : "hosts")} as intended, in {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s{left.EscapeMarkup()}"
+                )
+            );
+        }
+        return done == planned.Count ? ExitCode.Done : ExitCode.Failed;
+    }
+
+    /// <summary>
+    /// The hosts by when their plans are carried out: MTUs shrink everywhere before one grows anywhere, so that nobody
+    /// sends more than a host still takes that is yet to change.
+    /// </summary>
+    internal static IEnumerable<string[]> Phases(IEnumerable<HostPlan> able) =>
+        able.GroupBy(one => one.Plan!.Shrinks)
+            .OrderByDescending(phase => phase.Key)
+            .Select(phase => phase.Select(one => one.Host).ToArray());
+
+    private async Task<IReadOnlyList<HostAnswer>> CarryOutAsync(
+        IReadOnlyList<HostPlan> able,
+        CancellationToken cancellationToken
+    )
+    {
+        if (able.Count == 0)
+        {
+            return [];
+        }
+        return await FleetBoard.ShowAsync(
+            terminal,
+            [.. able.Select(one => one.Host)],
+            Json ? terminal.Error : terminal.Out,
+            async board =>
+            {
+                var answers = new List<HostAnswer>();
+                foreach (var phase in Phases(able))
+                {
+                    answers.AddRange(
+                        await fleet.AskAsync(
+                            board,
+                            phase,
+                            destroys ? "removing" : "applying",
+                            host =>
+                                [
+                                    name,
+                                    "-",
+                                    "--as",
+                                    host,
+                                    "--yes",
+                                    .. destroys ? [] : (string[])["--store"],
+                                    .. Options,
+                                ],
+                            fleet.File,
+                            answer => (answer.ExitCode == ExitCode.Done, Words(answer)),
+                            cancellationToken
+                        )
+                    );
+                }
+                return answers;
+            }
+        );
+    }
+
+    private string QuestionOf(IReadOnlyList<HostPlan> able) =>
+        $"{Question.TrimEnd('?')} on {(able.Count == 1 ? able[0].Host : $"{able.Count} hosts")}?";
+
+    /// <summary>What was said of a host with its plan already.</summary>
+    private static IEnumerable<string> RemarksOf(IReadOnlyList<HostPlan> planned, string host) =>
+        planned.First(one => one.Host == host).Plan is { } plan
+            ? plan.Notices.Concat(plan.Interruptions).Select(notice => $"! {notice}")
+            : [];
+
+    private static string Words(HostAnswer answer) =>
+        answer.ExitCode != ExitCode.Done
+            ? answer.Remarks.LastOrDefault() ?? "failed"
+            : answer
+                .Output.Split('\n')
+                .FirstOrDefault(line => line.StartsWith("✓ done", StringComparison.Ordinal))
+                ?[2..]
+                ?? "nothing to change";
+
+    private static string Left(
+        IReadOnlyList<HostPlan> planned,
+        IReadOnlyList<HostAnswer> answers
+    ) =>
+        string.Join(
+            ", ",
+            planned
+                .Select(one => one.Host)
+                .Except(
+                    answers
+                        .Where(answer => answer.ExitCode == ExitCode.Done)
+                        .Select(answer => answer.Host)
+                )
+        );
+}

@@ -1,0 +1,174 @@
+using System.ComponentModel;
+using Weft.Core;
+using Weft.Core.Linux;
+using Weft.Core.Overlays;
+using Weft.Core.Planning;
+
+namespace Weft.Fleet;
+
+/// <summary>The way to one host by the system's own <c>ssh</c>: one connection, which all commands share.</summary>
+internal sealed class SshConnection : IAsyncDisposable
+{
+    private const int ExitOfSsh = 255;
+
+    private static readonly string[] Always =
+    [
+        // Nobody is there to answer: no password, no passphrase, no question about a key.
+        "-o",
+        "BatchMode=yes",
+        // Whatever the user's configuration says.
+        "-o",
+        "StrictHostKeyChecking=yes",
+        "-o",
+        "ConnectTimeout=10",
+        "-o",
+        "ServerAliveInterval=10",
+        "-o",
+        "ServerAliveCountMax=3",
+        "-T",
+    ];
+
+    private readonly string host;
+    private readonly SshTarget target;
+    private readonly string[] sharing;
+
+    private SshConnection(string host, SshTarget target, string[] sharing)
+    {
+        this.host = host;
+        this.target = target;
+        this.sharing = sharing;
+    }
+
+    /// <summary>Finds out how the user's configuration has this host reached; nothing is sent yet.</summary>
+    /// <param name="host">The host's name in the overlay.</param>
+    /// <param name="target">Where SSH reaches it.</param>
+    /// <param name="directory">Where sockets of shared connections may be; nobody else may look into it.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="HostException">There is no ssh, or the user's configuration has a mistake.</exception>
+    public static async Task<SshConnection> PrepareAsync(
+        string host,
+        SshTarget target,
+        string directory,
+        CancellationToken cancellationToken
+    )
+    {
+        var asked = await StartAsync(
+            ["ssh", "-G", .. LoginOf(target)],
+            ReadOnlyMemory<byte>.Empty,
+            cancellationToken
+        );
+        if (asked.ExitCode != 0)
+        {
+            throw new HostException(
+                $"host '{host}': ssh cannot make anything of its configuration: {asked.Errors.Trim()}"
+            );
+        }
+        // Who shares connections already goes on doing so: a key that wants to be touched is touched once a day.
+        var isShared = asked
+            .Output.Split('\n')
+            .Any(line =>
+                line.StartsWith("controlpath ", StringComparison.Ordinal)
+                && line != "controlpath none"
+            );
+        return new SshConnection(
+            host,
+            target,
+            isShared
+                ? []
+                :
+                [
+                    "-o",
+                    "ControlMaster=auto",
+                    "-o",
+                    $"ControlPath={directory}/%C",
+                    // In case that nobody is left to end it.
+                    "-o",
+                    "ControlPersist=60",
+                ]
+        );
+    }
+
+    /// <summary>Runs a command on the host to its end.</summary>
+    /// <exception cref="HostException">The host was not reached.</exception>
+    public async Task<ToolResult> RunAsync(
+        IEnumerable<string> command,
+        ReadOnlyMemory<byte> input,
+        CancellationToken cancellationToken
+    )
+    {
+        var result = await StartAsync(
+            // The host's shell reads the words again.
+            ["ssh", .. Always, .. sharing, .. LoginOf(target), .. command.Select(ShellWord.Quote)],
+            input,
+            cancellationToken
+        );
+        return result.ExitCode == ExitOfSsh ? throw Failure(result.Errors) : result;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (sharing.Length > 0)
+        {
+            await StartAsync(
+                ["ssh", "-O", "exit", .. sharing, .. LoginOf(target)],
+                ReadOnlyMemory<byte>.Empty,
+                CancellationToken.None
+            );
+        }
+    }
+
+    private static IEnumerable<string> LoginOf(SshTarget target) =>
+        [
+            .. target.Port is { } port ? ["-p", $"{port}"] : (string[])[],
+            target.User is { } user ? $"{user}@{target.Name}" : target.Name,
+        ];
+
+    private static async Task<ToolResult> StartAsync(
+        IReadOnlyList<string> command,
+        ReadOnlyMemory<byte> input,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            return await Tool.RunAsync(command, input, cancellationToken: cancellationToken);
+        }
+        catch (Win32Exception exception)
+        {
+            throw new HostException(
+                $"ssh cannot be run: {exception.Message}: apt install openssh-client",
+                exception
+            );
+        }
+    }
+
+    /// <summary>What ssh's own words mean here, and what to do.</summary>
+    private HostException Failure(string errors)
+    {
+        var login = string.Join(' ', LoginOf(target).Select(ShellWord.Quote));
+        var words = errors
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Where(line => !line.StartsWith('@'))
+            .ToArray();
+        return new HostException(
+            errors switch
+            {
+                _ when errors.Contains("IDENTIFICATION HAS CHANGED", StringComparison.Ordinal) =>
+                    $"host '{host}' shows another key than the one that is known: it was set up anew, or somebody stands in between. "
+                        + $"If it was set up anew: `ssh-keygen -R {KnownName}`, and then `ssh -o StrictHostKeyChecking=ask {login} true`",
+                _ when errors.Contains("Host key verification failed", StringComparison.Ordinal) =>
+                    $"host '{host}' is not known yet: compare the fingerprint that it shows with the host's own, and accept it, by `ssh -o StrictHostKeyChecking=ask {login} true`",
+                _ when errors.Contains("Permission denied", StringComparison.Ordinal) =>
+                    $"host '{host}' takes none of your keys ({words.LastOrDefault()}): `ssh-copy-id {login}`, or load the right key with `ssh-add`",
+                _ =>
+                    $"host '{host}' was not reached: {words.LastOrDefault() ?? "ssh says nothing more"}",
+            }
+        );
+    }
+
+    private string KnownName =>
+        ShellWord.Quote(
+            target.Port is { } port && port != 22 ? $"[{target.Name}]:{port}" : target.Name
+        );
+}

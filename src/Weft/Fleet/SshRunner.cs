@@ -1,0 +1,257 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Weft.Core;
+using Weft.Core.Linux;
+using Weft.Core.Overlays;
+
+namespace Weft.Fleet;
+
+/// <summary>The hosts of an overlay over SSH, each with the right weft put in place first.</summary>
+/// <param name="hosts">The hosts.</param>
+/// <param name="binaries">The weft that belongs on each kind of machine; only the first of a kind counts.</param>
+/// <param name="installed">Where weft is on the hosts already, to be left as it is; null where it is put in place.</param>
+internal sealed class SshRunner(
+    IReadOnlyList<Host> hosts,
+    Lazy<IReadOnlyList<WeftBinary>> binaries,
+    string? installed
+) : IHostRunner, IAsyncDisposable
+{
+    /// <summary>Where weft is put on a host, as <c>weft install</c> does.</summary>
+    public const string Program = "/usr/local/bin/weft";
+
+    private const string Greet = "id -u; uname -m; sha256sum -- \"$1\" 2>/dev/null || echo none";
+
+    // The size, where the hash of a secret would be seen in the list of processes.
+    private const string PutFile = """
+        set -e
+        umask 077
+        mkdir -p -m 755 -- "$(dirname "$1")"
+        new="$1.new.$$"
+        trap 'rm -f "$new"' EXIT
+        cat >"$new"
+        [ "$(wc -c <"$new")" -eq "$3" ]
+        [ "$4" = - ] || echo "$4  $new" | sha256sum --check --status
+        chmod "$2" "$new"
+        sync "$new"
+        mv -f "$new" "$1"
+        """;
+
+    private readonly string sockets = Directory.CreateTempSubdirectory("weft-ssh-").FullName;
+    private readonly ConcurrentDictionary<string, Lazy<Task<Door>>> doors = new(
+        StringComparer.Ordinal
+    );
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Hosts { get; } = [.. hosts.Select(host => host.Name)];
+
+    /// <summary>Reaches a host, and puts weft in place if it is not there or another one is.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="step">Told what is being done.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <returns>Whether weft was put in place.</returns>
+    /// <exception cref="HostException">The host is not reached, or weft cannot be run there.</exception>
+    public async Task<bool> ConnectAsync(
+        string host,
+        Action<string>? step,
+        CancellationToken cancellationToken
+    ) => (await DoorAsync(host, step, cancellationToken)).WasPut;
+
+    /// <inheritdoc/>
+    public async Task<ToolResult> RunAsync(
+        string host,
+        IReadOnlyList<string> arguments,
+        ReadOnlyMemory<byte> input = default,
+        CancellationToken cancellationToken = default
+    )
+    {
+        var door = await DoorAsync(host, null, cancellationToken);
+        var program = installed ?? Program;
+        var result = await door.RunAsync([program, .. arguments], input, cancellationToken);
+        return result.ExitCode is NotThere or NotRunnable
+            ? throw new HostException($"host '{host}' cannot run {program}: {result.Errors.Trim()}")
+            : result;
+    }
+
+    /// <summary>Puts a file with a secret on a host, in one step for all who look.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="path">Where.</param>
+    /// <param name="content">What it holds.</param>
+    /// <param name="replaces">Whether it takes the place of another that is there.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <returns>Whether another is there and stays.</returns>
+    /// <exception cref="HostException">The host is not reached, or the file cannot be put there.</exception>
+    public async Task<bool> PutSecretAsync(
+        string host,
+        string path,
+        ReadOnlyMemory<byte> content,
+        bool replaces,
+        CancellationToken cancellationToken
+    )
+    {
+        var door = await DoorAsync(host, null, cancellationToken);
+        // Standard input again, for the same reason.
+        var there = await door.RunAsync(
+            ["sh", "-c", "[ -e \"$1\" ] || exit 3; cmp -s -- \"$1\" -", "weft", path],
+            content,
+            cancellationToken
+        );
+        if (there.ExitCode == 0)
+        {
+            return false;
+        }
+        if (there.ExitCode == 1 && !replaces)
+        {
+            return true;
+        }
+        await door.PutAsync(path, "600", content, hash: null, cancellationToken);
+        return false;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await Parallel.ForEachAsync(
+            doors.Values.Where(door => door.IsValueCreated),
+            async (door, _) =>
+            {
+                try
+                {
+                    await (await door.Value).Connection.DisposeAsync();
+                }
+                catch (Exception exception)
+                    when (exception is HostException or OperationCanceledException)
+                {
+                    // There was none.
+                }
+            }
+        );
+        Directory.Delete(sockets, recursive: true);
+    }
+
+    private const int NotRunnable = 126;
+    private const int NotThere = 127;
+
+    private Task<Door> DoorAsync(
+        string host,
+        Action<string>? step,
+        CancellationToken cancellationToken
+    ) =>
+        doors
+            .GetOrAdd(
+                host,
+                _ => new Lazy<Task<Door>>(() => OpenAsync(host, step, cancellationToken))
+            )
+            .Value;
+
+    private async Task<Door> OpenAsync(
+        string name,
+        Action<string>? step,
+        CancellationToken cancellationToken
+    )
+    {
+        step?.Invoke("connecting");
+        var host = hosts.First(one => one.Name == name);
+        var connection = await SshConnection.PrepareAsync(
+            name,
+            host.Ssh ?? new SshTarget(null, host.Address.ToString(), null),
+            sockets,
+            cancellationToken
+        );
+        var door = new Door(name, connection, NeedsSudo: false, WasPut: false);
+        var greeting = await door.RunAsync(
+            ["sh", "-c", Greet, "weft", installed ?? Program],
+            default,
+            cancellationToken
+        );
+        // A shell that says something to everybody says it before.
+        if (
+            greeting.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            is not [.., var user, var machine, var hash]
+        )
+        {
+            throw new HostException(
+                $"host '{name}' does not answer as a Linux host with a shell does: {(greeting.Output + greeting.Errors).Trim()}"
+            );
+        }
+        if (user != "0")
+        {
+            door = door with { NeedsSudo = true };
+            var allowed = await door.RunAsync(["true"], default, cancellationToken);
+            if (allowed.ExitCode != 0)
+            {
+                throw new HostException(
+                    $"host '{name}' does not let you become root without a password ({allowed.Errors.Trim()}): log in as root there, or give the user `NOPASSWD: ALL` in a file in /etc/sudoers.d"
+                );
+            }
+        }
+        if (installed is not null)
+        {
+            return door;
+        }
+        var binary =
+            binaries.Value.FirstOrDefault(binary => binary.Machine == machine)
+            ?? throw new HostException(
+                $"host '{name}' is {machine}, and there is no weft for it here ({Have()}): name one with --binary, or with --installed the one that is on the hosts"
+            );
+        if (hash.Split(' ')[0] == binary.Hash)
+        {
+            return door;
+        }
+        step?.Invoke("putting weft in place");
+        await door.PutAsync(Program, "755", binary.Content, binary.Hash, cancellationToken);
+        return door with { WasPut = true };
+    }
+
+    private string Have() =>
+        binaries.Value.Count == 0
+            ? "this one is a build for development, which is more than one file"
+            : string.Join(
+                ", ",
+                binaries.Value.Select(binary => $"{binary.Path} is for {binary.Machine}")
+            );
+
+    /// <summary>A host that is reached.</summary>
+    private sealed record Door(string Host, SshConnection Connection, bool NeedsSudo, bool WasPut)
+    {
+        public Task<ToolResult> RunAsync(
+            IEnumerable<string> command,
+            ReadOnlyMemory<byte> input,
+            CancellationToken cancellationToken
+        ) =>
+            Connection.RunAsync(
+                NeedsSudo ? ["sudo", "-n", "--", .. command] : command,
+                input,
+                cancellationToken
+            );
+
+        public async Task PutAsync(
+            string path,
+            string mode,
+            ReadOnlyMemory<byte> content,
+            string? hash,
+            CancellationToken cancellationToken
+        )
+        {
+            var put = await RunAsync(
+                [
+                    "sh",
+                    "-c",
+                    PutFile,
+                    "weft",
+                    path,
+                    mode,
+                    content.Length.ToString(CultureInfo.InvariantCulture),
+                    hash ?? "-",
+                ],
+                content,
+                cancellationToken
+            );
+            if (put.ExitCode != 0)
+            {
+                throw new HostException(
+                    $"host '{Host}': {path} could not be put in place: {(put.Errors.Trim() is { Length: > 0 } words ? words : "what arrived is not what was sent")}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using Weft.Core;
+using Weft.Labs;
+
+namespace Weft.Fleet;
+
+/// <summary>A weft that can be put on a host.</summary>
+/// <param name="Path">Where it is on this machine.</param>
+/// <param name="Machine">Which machines can run it, as their <c>uname -m</c> says.</param>
+/// <param name="Content">The program itself.</param>
+/// <param name="Hash">Its SHA-256, in hexadecimal digits.</param>
+internal sealed record WeftBinary(
+    string Path,
+    string Machine,
+    ReadOnlyMemory<byte> Content,
+    string Hash
+)
+{
+    // System V ABI, chapter 4: e_ident is 16 bytes, e_type 2, then comes e_machine, in the file's own byte order.
+    private const int MachineAt = 18;
+    private const ushort X64 = 62;
+    private const ushort Arm64 = 183;
+
+    /// <summary>Reads one.</summary>
+    /// <exception cref="HostException">It is not there, or no program for a machine that weft runs on.</exception>
+    public static WeftBinary Read(string path)
+    {
+        var content = System.IO.File.Exists(path)
+            ? System.IO.File.ReadAllBytes(path)
+            : throw new HostException($"there is no file {path}: name a weft with --binary");
+        var machine =
+            content.AsSpan().StartsWith("\u007fELF"u8) && content.Length > MachineAt + 2
+                ? BinaryPrimitives.ReadUInt16LittleEndian(content.AsSpan(MachineAt)) switch
+                {
+                    X64 => "x86_64",
+                    Arm64 => "aarch64",
+                    _ => null,
+                }
+                : null;
+        return new WeftBinary(
+            path,
+            machine
+                ?? throw new HostException(
+                    $"{path} is no program for x86_64 or aarch64: name the binary that `./build.sh publish` makes"
+                ),
+            content,
+            Convert.ToHexStringLower(SHA256.HashData(content))
+        );
+    }
+
+    /// <summary>This very program; null where it is a build for development, which is more than one file.</summary>
+    public static WeftBinary? OfSelf() =>
+        Self.Command is [var program] && !System.IO.File.Exists($"{program}.dll")
+            ? Read(program)
+            : null;
+}

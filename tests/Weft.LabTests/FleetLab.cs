@@ -1,0 +1,148 @@
+using System.Text;
+using Weft.Core.Linux;
+
+namespace Weft.LabTests;
+
+/// <summary>Hosts with an SSH server each, and a machine that is none of them and has the overlay file and a key.</summary>
+internal sealed class FleetLab : IAsyncDisposable
+{
+    public const string Laptop = "laptop";
+
+    private const string File = "/run/home/overlay.yaml";
+
+    private readonly OverlayLab lab;
+
+    private FleetLab(OverlayLab lab) => this.lab = lab;
+
+    /// <summary>The lab, of which the last host is the laptop.</summary>
+    public OverlayLab Lab => lab;
+
+    /// <summary>Whether the program is one file, as it is published, which can be put on hosts.</summary>
+    public static bool IsPublished => !System.IO.File.Exists($"{WeftProgram.Path}.dll");
+
+    /// <summary>Which weft the hosts run.</summary>
+    public static string[] Program => IsPublished ? [] : ["--installed", WeftProgram.Path];
+
+    /// <summary>Makes the hosts of the overlay, and the laptop; nothing is applied.</summary>
+    /// <param name="overlay">The overlay file, in which the laptop is a host named last.</param>
+    public static async Task<FleetLab> UpAsync(string overlay)
+    {
+        Needs.ALab();
+        foreach (var program in new[] { "sshd", "ssh", "ssh-keygen", "ssh-keyscan" })
+        {
+            Assert.SkipWhen(
+                Tool.Find(program) is null,
+                $"there is no {program}: apt install openssh-server openssh-client"
+            );
+        }
+        var fleet = new FleetLab(await OverlayLab.BareAsync(overlay));
+        try
+        {
+            // SSH goes by the password file, not by $HOME; a host's /etc is its own.
+            await fleet.lab.RunAsync(
+                Laptop,
+                """
+                mkdir -p -m 700 /run/home/.ssh
+                sed -i 's|^\(root:[^:]*:[^:]*:[^:]*:[^:]*\):[^:]*:|\1:/run/home:|' /etc/passwd
+                ssh-keygen -q -t ed25519 -N '' -f /run/home/.ssh/id_ed25519
+                """
+            );
+            var key = await fleet.lab.RunAsync(Laptop, "cat /run/home/.ssh/id_ed25519.pub");
+            await Task.WhenAll(fleet.Hosts.Select(host => fleet.ServeAsync(host, key)));
+            return fleet;
+        }
+        catch
+        {
+            await fleet.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The hosts, without the laptop.</summary>
+    public IEnumerable<string> Hosts =>
+        lab.Hosts.Select(host => host.Name).Where(host => host != Laptop);
+
+    /// <summary>Has the laptop know hosts by the keys that they show.</summary>
+    public Task TrustAsync(params IEnumerable<string> hosts) =>
+        lab.RunAsync(
+            Laptop,
+            $"ssh-keyscan -T 30 {string.Join(' ', hosts.Select(host => lab.Lab[host].Address))} 2>/dev/null >>/run/home/.ssh/known_hosts"
+        );
+
+    /// <summary>Gives the laptop an overlay file.</summary>
+    public async Task WriteFileAsync(string overlay)
+    {
+        var result = await lab.Lab[Laptop]
+            .RunAsync(
+                ["sh", "-c", $"cat >{File}"],
+                Encoding.UTF8.GetBytes(overlay),
+                Needs.Cancellation
+            );
+        Assert.Equal(0, result.ExitCode);
+    }
+
+    /// <summary>Runs weft on the laptop, with its overlay file.</summary>
+    public Task<ToolResult> WeftAsync(string command, params IEnumerable<string> arguments) =>
+        lab.WeftAsync(Laptop, [.. command.Split(' '), File, .. arguments, .. Program]);
+
+    /// <summary>Runs weft on the laptop; it must not fail.</summary>
+    public async Task<string> WeftDoneAsync(string command, params IEnumerable<string> arguments)
+    {
+        var result = await WeftAsync(command, arguments);
+        Assert.True(
+            result.ExitCode == 0,
+            $"{command}: {result.ExitCode}\n{result.Output}{result.Errors}"
+        );
+        return result.Output + result.Errors;
+    }
+
+    /// <summary>Starts a host's SSH server; it listens then.</summary>
+    public async Task StartServerAsync(string host)
+    {
+        var environment = string.Join(
+            ' ',
+            lab.Lab[host]
+                .Environment.Where(one => one.Key.StartsWith("WEFT_", StringComparison.Ordinal))
+                .Select(one => $"{one.Key}={one.Value}")
+        );
+        await lab.RunAsync(
+            host,
+            $"""
+            {Tool.Find(
+                "sshd"
+            )} -f /dev/null -h /run/hostkey -o AuthorizedKeysFile=/run/authorized -o StrictModes=no \
+              -o PermitRootLogin=yes -o UsePAM=no -o PidFile=/run/sshd.pid -o MaxStartups=100 \
+              -o "SetEnv={environment}" </dev/null >/dev/null 2>&1
+            """
+        );
+        // It is written once it listens (sshd(8)), which is after it has gone into the background.
+        await Eventually.IsAsync(async () =>
+            (await lab.TryAsync(host, "test -s /run/sshd.pid")).ExitCode == 0
+        );
+    }
+
+    /// <summary>Ends a host's SSH server.</summary>
+    public async Task StopServerAsync(string host)
+    {
+        await lab.RunAsync(host, "kill $(cat /run/sshd.pid)");
+        await Eventually.IsAsync(async () =>
+            (await lab.TryAsync(host, "test -e /run/sshd.pid")).ExitCode != 0
+        );
+    }
+
+    public ValueTask DisposeAsync() => lab.DisposeAsync();
+
+    private async Task ServeAsync(string host, string key)
+    {
+        await lab.RunAsync(
+            host,
+            $"""
+            mount -t tmpfs tmpfs /usr/local/bin
+            mkdir -p /run/sshd
+            ssh-keygen -q -t ed25519 -N '' -f /run/hostkey
+            printf '%s' '{key}' >/run/authorized
+            """
+        );
+        await StartServerAsync(host);
+    }
+}

@@ -1,0 +1,403 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Weft.Core.Linux;
+
+namespace Weft.LabTests;
+
+/// <summary>All hosts from one machine that is none of them, by real SSH.</summary>
+public sealed partial class FleetTests
+{
+    [Fact]
+    public async Task Five_hosts_are_made_changed_and_mended_from_one_machine()
+    {
+        await using var fleet = await FleetLab.UpAsync(Overlay(5, laptop: true));
+        await fleet.TrustAsync(fleet.Hosts);
+        await fleet.WriteFileAsync(Overlay(5));
+
+        var differs = await fleet.WeftAsync("plan", "--all", "--exit-code");
+        Assert.True(differs.ExitCode == 3, differs.Output + differs.Errors);
+        var made = await fleet.WeftDoneAsync("apply", "--all", "--yes");
+        Assert.Contains("✓ 5 of 5 hosts as intended", made, StringComparison.Ordinal);
+        Assert.Contains("all 50 ways are open", await PingedAsync(fleet), StringComparison.Ordinal);
+        Assert.Equal(Overlay(5), await fleet.Lab.RunAsync("host3", "cat /etc/weft/overlay.yaml"));
+        await fleet.WeftDoneAsync("plan", "--all", "--exit-code");
+        Assert.Contains(
+            "5 hosts: all well",
+            await fleet.WeftDoneAsync("status", "--all"),
+            StringComparison.Ordinal
+        );
+
+        await using (var ping = ContinuousPing.Start(fleet.Lab, "host1", "a1", "10.8.2.2"))
+        {
+            // A host that leaves the file is removed from the others, and comes back.
+            await fleet.WriteFileAsync(Overlay(4));
+            await fleet.WeftDoneAsync("apply", "--all", "--yes");
+            Assert.DoesNotContain(
+                "tun-host5",
+                await fleet.Lab.RunAsync("host1", "ovs-vsctl list-ports ovsbr0"),
+                StringComparison.Ordinal
+            );
+            await fleet.WriteFileAsync(Overlay(5));
+            var again = await fleet.WeftAsync("apply", "--all", "--yes", "--json");
+            Assert.True(again.ExitCode == 0, again.Output + again.Errors);
+            Assert.Equal(
+                [0, 0, 0, 0, 0],
+                JsonDocument
+                    .Parse(again.Output)
+                    .RootElement.EnumerateArray()
+                    .Select(host => host.GetProperty("exitCode").GetInt32())
+            );
+
+            // One host is not there: the others go on.
+            await fleet.StopServerAsync("host4");
+            await fleet.WriteFileAsync(Overlay(5, vlan: 30));
+            var partly = await fleet.WeftAsync("apply", "--all", "--yes");
+            Assert.Equal(1, partly.ExitCode);
+            Assert.Contains(
+                "host 'host4' was not reached",
+                partly.Errors,
+                StringComparison.Ordinal
+            );
+            Assert.Contains("4 of 5 hosts as intended", partly.Output, StringComparison.Ordinal);
+            Assert.Matches("VLAN 20 → 30 .*cut off", partly.Errors);
+            await fleet.Lab.ReachesAsync("host1", "b1", "10.8.3.2", 100);
+            var status = await fleet.WeftAsync("status", "--all", "--json");
+            Assert.Equal(1, status.ExitCode);
+            Assert.Equal(
+                ["host4"],
+                JsonDocument
+                    .Parse(status.Output)
+                    .RootElement.EnumerateArray()
+                    .Where(host => host.GetProperty("exitCode").GetInt32() != 0)
+                    .Select(host => host.GetProperty("host").GetString())
+            );
+            await fleet.StartServerAsync("host4");
+            await fleet.WeftDoneAsync("apply", "--all", "--yes");
+            await fleet.Lab.ReachesAsync("host1", "b1", "10.8.3.4", 100);
+
+            // The other network lost nothing by all of this.
+            var (sent, answered) = await ping.StopAsync();
+            Assert.True(sent > 100, $"{sent} sent");
+            Assert.Equal(sent, answered);
+        }
+        Assert.Contains("all 50 ways are open", await PingedAsync(fleet), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Another_tunnel_or_subnet_interrupts_what_the_plan_says_and_nothing_else()
+    {
+        await using var fleet = await FleetLab.UpAsync(Overlay(3, laptop: true));
+        await fleet.TrustAsync(fleet.Hosts);
+        await fleet.WriteFileAsync(Overlay(3));
+        await fleet.WeftDoneAsync("apply", "--all", "--yes");
+        await fleet.Lab.ReachesAsync("host1", "a1", "10.8.2.2", 100);
+
+        var former = "gre";
+        foreach (var type in new[] { "vxlan", "geneve", "gre" })
+        {
+            // Within a host nothing is lost, whatever becomes of the tunnels.
+            await using var inside = ContinuousPing.Start(fleet.Lab, "host1", "a1", "10.8.2.101");
+            await using var across = ContinuousPing.Start(fleet.Lab, "host1", "a1", "10.8.2.2");
+            await fleet.WriteFileAsync(Overlay(3, type: type));
+            var plan = await fleet.WeftDoneAsync("plan", "--all");
+            Assert.Contains(
+                $"{former} becomes {type}: nothing crosses to ",
+                plan,
+                StringComparison.Ordinal
+            );
+            await fleet.WeftDoneAsync("apply", "--all", "--yes");
+            await fleet.Lab.ReachesAsync("host1", "a1", "10.8.2.2", 100);
+            var (sent, answered) = await inside.StopAsync();
+            Assert.Equal(sent, answered);
+            // Across hosts it went on afterwards.
+            (sent, answered) = await across.StopAsync();
+            TestContext.Current.TestOutputHelper!.WriteLine(
+                $"{former} → {type}: {sent - answered} of {sent} pings of 10 ms lost between hosts"
+            );
+            former = type;
+        }
+
+        // Another subnet in one network: its former addresses go, as said; the other network loses nothing.
+        await using (var other = ContinuousPing.Start(fleet.Lab, "host1", "b1", "10.8.3.2"))
+        {
+            await fleet.WriteFileAsync(Overlay(3, subnet: "10.9.2"));
+            Assert.Matches(
+                "host2: 10.8.2.2 goes: what is connected there is cut off",
+                await fleet.WeftDoneAsync("plan", "--all")
+            );
+            await fleet.WeftDoneAsync("apply", "--all", "--yes");
+            await fleet.Lab.ReachesAsync("host1", "a1", "10.9.2.2", 100);
+            var (sent, answered) = await other.StopAsync();
+            Assert.Equal(sent, answered);
+        }
+
+        await fleet.WeftDoneAsync("destroy", "--all", "--yes");
+        Assert.Equal(
+            "",
+            (await fleet.Lab.RunAsync("host2", "ovs-vsctl list-br | grep -v br-phy || true")).Trim()
+        );
+    }
+
+    [Fact]
+    public async Task A_host_that_is_not_known_or_lets_nobody_in_is_refused_with_what_to_do()
+    {
+        await using var fleet = await FleetLab.UpAsync(Overlay(2, laptop: true));
+        await fleet.WriteFileAsync(Overlay(2));
+        await fleet.TrustAsync("host2");
+
+        var unknown = await fleet.WeftAsync("plan", "--all");
+        Assert.Equal(1, unknown.ExitCode);
+        Assert.Contains("host2 in overlay", unknown.Output, StringComparison.Ordinal);
+        Assert.Contains("host 'host1' is not known yet", unknown.Errors, StringComparison.Ordinal);
+        // What the message says to type, and a yes to ssh's own question.
+        var command = Command().Match(unknown.Errors).Groups[1].Value;
+        Assert.StartsWith("ssh ", command);
+        await fleet.Lab.RunAsync(
+            FleetLab.Laptop,
+            $"""
+            printf '#!/bin/sh\necho yes\n' >/run/yes
+            chmod +x /run/yes
+            SSH_ASKPASS=/run/yes SSH_ASKPASS_REQUIRE=force {command}
+            """
+        );
+        await fleet.WeftDoneAsync("plan", "--all");
+
+        // Another key than the one that is known.
+        await fleet.StopServerAsync("host2");
+        await fleet.Lab.RunAsync(
+            "host2",
+            "rm /run/hostkey && ssh-keygen -q -t ed25519 -N '' -f /run/hostkey"
+        );
+        await fleet.StartServerAsync("host2");
+        var other = await fleet.WeftAsync("plan", "--host", "host2");
+        Assert.Equal(1, other.ExitCode);
+        Assert.Contains("host 'host2' shows another key", other.Errors, StringComparison.Ordinal);
+
+        // No key of ours.
+        await fleet.Lab.RunAsync("host1", ": >/run/authorized");
+        var nobody = await fleet.WeftAsync("plan", "--host", "host1");
+        Assert.Equal(1, nobody.ExitCode);
+        Assert.Contains("takes none of your keys", nobody.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Who_is_not_root_goes_by_sudo_and_weft_and_the_key_file_are_put_in_place()
+    {
+        Assert.SkipWhen(Tool.Find("sudo") is null, "there is no sudo: apt install sudo");
+        await using var fleet = await FleetLab.UpAsync(Overlay(1, laptop: true));
+        await fleet.TrustAsync(fleet.Hosts);
+        await fleet.WriteFileAsync(
+            Overlay(1)
+                .Replace(
+                    "host1: { address: 192.0.2.1 }",
+                    "host1: { address: 192.0.2.1, ssh: ann@192.0.2.1:22 }",
+                    StringComparison.Ordinal
+                )
+        );
+        await fleet.Lab.RunAsync(
+            "host1",
+            "useradd --create-home --home /run/ann -p '*' -s /bin/sh ann"
+        );
+        var refused = await fleet.WeftAsync("plan", "--all");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("does not let you become root", refused.Errors, StringComparison.Ordinal);
+
+        await fleet.Lab.RunAsync(
+            "host1",
+            "printf 'Defaults env_keep += \"WEFT_ENGINE WEFT_DATAPATH\"\\nann ALL=(ALL) NOPASSWD: ALL\\n' >/etc/sudoers.d/ann"
+        );
+        await fleet.WeftDoneAsync("apply", "--all", "--yes");
+        Assert.Contains(
+            "1 host: all well",
+            await fleet.WeftDoneAsync("status", "--all"),
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            "600 root",
+            (await fleet.Lab.RunAsync("host1", "stat -c '%a %U' /etc/weft/overlay.yaml")).Trim()
+        );
+
+        // A key beside the overlay file goes where the file says, and takes no other's place. That this datapath encrypts
+        // nothing is found afterwards.
+        await fleet.WriteFileAsync(
+            Overlay(1)
+                .Replace(
+                    "type: gre",
+                    "type: gre, ipsec: { psk: { file: /etc/weft/psk } }",
+                    StringComparison.Ordinal
+                )
+        );
+        await fleet.Lab.RunAsync(
+            FleetLab.Laptop,
+            "umask 077; echo the-first-key-of-this-overlay >/run/home/psk"
+        );
+        await fleet.WeftAsync("apply", "--host", "host1", "--yes");
+        Assert.Equal(
+            "600 root the-first-key-of-this-overlay",
+            (await fleet.Lab.RunAsync("host1", "stat -c '%a %U' /etc/weft/psk; cat /etc/weft/psk"))
+                .ReplaceLineEndings(" ")
+                .Trim()
+        );
+        await fleet.Lab.RunAsync(
+            FleetLab.Laptop,
+            "echo another-key-of-this-overlay >/run/home/psk"
+        );
+        var kept = await fleet.WeftAsync("apply", "--all", "--yes");
+        Assert.Contains("`weft rotate`", kept.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("another-key", kept.Output + kept.Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "the-first-key",
+            await fleet.Lab.RunAsync("host1", "cat /etc/weft/psk"),
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public async Task Another_weft_takes_the_place_of_the_one_there_whole_and_the_agent_goes_on_with_it()
+    {
+        Assert.SkipUnless(
+            FleetLab.IsPublished,
+            "the build for development is more than one file: publish, and name the binary with WEFT_BINARY"
+        );
+        await using var fleet = await FleetLab.UpAsync(Overlay(1, laptop: true));
+        await fleet.TrustAsync(fleet.Hosts);
+        await fleet.WriteFileAsync(Overlay(1));
+        // A service manager that writes down what it is told: namespaces have none of their own.
+        await fleet.Lab.RunAsync(
+            "host1",
+            """
+            printf '#!/bin/sh\necho "$@" >>/run/told\n' >/usr/local/bin/systemctl
+            printf '#!/bin/sh\necho old\n' >/usr/local/bin/weft
+            chmod +x /usr/local/bin/systemctl /usr/local/bin/weft
+            mkdir -p /run/systemd/system /etc/systemd/system
+            touch /etc/systemd/system/weft-agent.service
+            """
+        );
+        Assert.Contains(
+            "replaced; its agent goes on",
+            await fleet.WeftDoneAsync("upgrade", "--all"),
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            "try-restart weft-agent.service",
+            (await fleet.Lab.RunAsync("host1", "cat /run/told")).Trim()
+        );
+        Assert.Equal(
+            await fleet.Lab.RunAsync("host1", $"sha256sum <{WeftProgram.Path}"),
+            await fleet.Lab.RunAsync("host1", "sha256sum </usr/local/bin/weft")
+        );
+        Assert.Equal(
+            "755 systemctl weft",
+            (await fleet.Lab.RunAsync("host1", "stat -c %a /usr/local/bin/weft; ls /usr/local/bin"))
+                .ReplaceLineEndings(" ")
+                .Trim()
+        );
+        Assert.Contains(
+            "the same already",
+            await fleet.WeftDoneAsync("upgrade", "--all"),
+            StringComparison.Ordinal
+        );
+
+        // A machine of another kind is given no program that it cannot run.
+        await fleet.Lab.RunAsync(
+            "host1",
+            "printf '#!/bin/sh\\necho aarch64\\n' >/usr/local/bin/uname; chmod +x /usr/local/bin/uname"
+        );
+        var foreign = await fleet.WeftAsync("plan", "--all");
+        Assert.Equal(1, foreign.ExitCode);
+        Assert.Contains("host 'host1' is aarch64", foreign.Errors, StringComparison.Ordinal);
+        Assert.Contains("--binary", foreign.Errors, StringComparison.Ordinal);
+    }
+
+    /// <summary>For figures: how long many hosts at once take, and how much memory.</summary>
+    [Fact(Explicit = true)]
+    public async Task Fifty_hosts_at_once()
+    {
+        const int Hosts = 50;
+        await using var fleet = await FleetLab.UpAsync(Overlay(Hosts, laptop: true));
+        await fleet.TrustAsync(fleet.Hosts);
+        await fleet.WriteFileAsync(Overlay(Hosts));
+        foreach (var round in new[] { "fresh", "again" })
+        {
+            var (before, least) = (Available(), long.MaxValue);
+            var started = Stopwatch.StartNew();
+            var applying = fleet.WeftDoneAsync("apply", "--all", "--yes");
+            while (!applying.IsCompleted)
+            {
+                least = long.Min(least, Available());
+                await Task.WhenAny(applying, Task.Delay(100, Needs.Cancellation));
+            }
+            var said = (await applying).Split('\n').Last(line => line.StartsWith('✓'));
+            TestContext.Current.TestOutputHelper!.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{round}: {started.Elapsed.TotalSeconds:0.0} s, at most {(before - least) / 1024} MB more in use; {said}"
+                )
+            );
+        }
+
+        static long Available() =>
+            long.Parse(
+                Digits()
+                    .Match(
+                        File.ReadLines("/proc/meminfo")
+                            .First(line =>
+                                line.StartsWith("MemAvailable", StringComparison.Ordinal)
+                            )
+                    )
+                    .Value,
+                CultureInfo.InvariantCulture
+            );
+    }
+
+    private static async Task<string> PingedAsync(FleetLab fleet)
+    {
+        var ping = await fleet.WeftAsync("ping", "--all", "--timeout", "30");
+        Assert.True(ping.ExitCode == 0, ping.Output + ping.Errors);
+        return ping.Output;
+    }
+
+    /// <summary>Hosts with containers a1, a101, b1 on host1 and so on, in two networks.</summary>
+    private static string Overlay(
+        int hosts,
+        string type = "gre",
+        int vlan = 20,
+        string subnet = "10.8.2",
+        bool laptop = false
+    )
+    {
+        var text = new StringBuilder("name: fleet\nhosts:\n");
+        Each(host => $"  host{host}: {{ address: 192.0.2.{host} }}\n");
+        text.Append(laptop ? $"  {FleetLab.Laptop}: {{ address: 192.0.2.250 }}\n" : "");
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"tunnels: {{ type: {type} }}\nnetworks:\n  first: {{ vlan: 10, subnet: {subnet}.0/24, bridge: true }}\n  second: {{ vlan: {vlan}, subnet: 10.8.3.0/24 }}\ncontainers:\n"
+        );
+        Each(host =>
+            $"  a{host}: {{ host: host{host}, engine: netns, networks: {{ first: {subnet}.{host} }} }}\n"
+            + $"  b{host}: {{ host: host{host}, engine: netns, networks: {{ second: 10.8.3.{host} }} }}\n"
+        );
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"  a101: {{ host: host1, engine: netns, networks: {{ first: {subnet}.101 }} }}\n"
+        );
+        return text.ToString();
+
+        void Each(Func<int, string> lines)
+        {
+            foreach (var host in Enumerable.Range(1, hosts))
+            {
+                text.Append(lines(host));
+            }
+        }
+    }
+
+    [GeneratedRegex("`(ssh [^`]*)`", RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex Command();
+
+    [GeneratedRegex("[0-9]+", RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex Digits();
+}
