@@ -59,6 +59,6 @@ find "$root" -type d -exec chmod 0755 {} +
 
 mkdir -p artifacts
 package=artifacts/weft_${version}_$architecture.deb
-dpkg-deb --root-owner-group -Zxz --build "$root" "$package.new" >/dev/null
+dpkg-deb --root-owner-group -Zxz -z3 --build "$root" "$package.new" >/dev/null
 mv "$package.new" "$package"
 echo "$package"
