@@ -22,6 +22,12 @@ internal sealed class HostOptions
     /// <exception cref="UsageException">None was named and no default one exists.</exception>
     public string FileOf(ParseResult parsed) => OverlayLoader.PathOf(parsed.GetValue(file));
 
+    /// <summary>The engine that stands in for all others; null where each is itself.</summary>
+    public Engine? EngineOf(ParseResult parsed) => parsed.GetValue(engine);
+
+    /// <summary>The datapath in place of the file's; null where the file decides.</summary>
+    public DatapathChoice? DatapathOf(ParseResult parsed) => parsed.GetValue(datapath);
+
     /// <summary>Where the switch's database listens.</summary>
     public string DatabaseOf(ParseResult parsed) => parsed.GetValue(database)!;
 
@@ -41,6 +47,15 @@ internal sealed class HostOptions
     public Overlay Load(ParseResult parsed) =>
         OverlayLoader.Load(
             parsed.GetValue(file),
+            parsed.GetValue(engine),
+            parsed.GetValue(datapath)
+        );
+
+    /// <summary>Reads the overlay, and keeps what was read.</summary>
+    /// <inheritdoc cref="OverlayLoader.Load" path="/exception"/>
+    public LoadedFile Read(ParseResult parsed) =>
+        OverlayLoader.Read(
+            OverlayLoader.InForce(parsed.GetValue(file)),
             parsed.GetValue(engine),
             parsed.GetValue(datapath)
         );
@@ -67,20 +82,22 @@ internal sealed class HostOptions
 
     /// <summary>The same, with patience for an Open vSwitch that is being started.</summary>
     /// <exception cref="UsageException">It is none of the overlay's hosts.</exception>
-    public Task<HostSession> OpenAsync(
+    public async Task<HostSession> OpenAsync(
         ParseResult parsed,
         TimeSpan patience,
         CancellationToken cancellationToken
     )
     {
-        var overlay = Load(parsed);
-        return HostSession.OpenAsync(
-            overlay,
-            OverlayLoader.RequireHost(overlay, parsed.GetValue(Host)),
+        var read = Read(parsed);
+        var session = await HostSession.OpenAsync(
+            read.Overlay,
+            OverlayLoader.RequireHost(read.Overlay, parsed.GetValue(Host)),
             parsed.GetValue(database)!,
             patience,
             cancellationToken
         );
+        session.Source = read.Bytes;
+        return session;
     }
 
     private static IEnumerable<string> Said(string option, string? value) =>
