@@ -132,6 +132,10 @@ public sealed class ArchitectureTests
             .Types.Where(type => type.Namespace?.FullName == $"{Core}.{room}")
             .ToList();
         Assert.NotEmpty(types);
-        return types.SelectMany(type => type.Dependencies).Select(dependency => dependency.Target);
+        return types
+            .SelectMany(type => type.Dependencies)
+            .Select(dependency => dependency.Target)
+            // Methods that the JSON generator writes into every context have parameters of one name, which are taken for one.
+            .Where(target => target is not GenericParameter);
     }
 }

@@ -26,7 +26,10 @@ public sealed class RebootTests(TwoHosts hosts) : TwoHostsTests(hosts)
         const string Tag = "ovs-vsctl get port cont-mgmnt0-sw tag";
         var lab = await LabAsync();
         await lab.WeftDoneAsync("host2", "install", "--in-place");
-        await lab.RunAsync("host2", "sed 's/vlan: 200/vlan: 201/' /etc/weft/overlay.yaml >/run/new.yaml");
+        await lab.RunAsync(
+            "host2",
+            "sed 's/vlan: 200/vlan: 201/' /etc/weft/overlay.yaml >/run/new.yaml"
+        );
         await lab.WeftDoneAsync(
             "host2",
             "try",

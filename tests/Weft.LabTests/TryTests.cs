@@ -13,7 +13,7 @@ public sealed class TryTests
     /// <summary>Types the keys that are written into /run/keys on a terminal in which a try runs.</summary>
     private const string OnATerminal = """
         rm -f /run/keys; mkfifo /run/keys
-        sleep 1d >/run/keys & echo $! >/run/keys.pid
+        sleep 1d >/run/keys 2>/dev/null & echo $! >/run/keys.pid
         SHELL=/bin/sh setsid script --quiet --flush --command "$WEFT try --yes $OPTIONS /run/new.yaml" /run/typescript </run/keys >/dev/null 2>&1 & echo $! >/run/script.pid
         """;
 
@@ -100,7 +100,7 @@ public sealed class TryTests
         await RetaggedAsync(lab);
         var host = lab.Hosts[0];
         var random = new Random(11);
-        for (var killed = 0; killed < 5; )
+        for (var killed = 0; killed < 3; )
         {
             var entries = await EntriesAsync(lab);
             using var process = Tool.Start(
@@ -139,20 +139,34 @@ public sealed class TryTests
         await using var lab = await UpAsync();
         await RetaggedAsync(lab);
         await using var agent = hasAgent ? await RunningAgent.StartAsync(lab, "host1") : null;
-        await OnATerminalAsync(lab, "--within 8s");
+        await OnATerminalAsync(lab, hasAgent ? "--within 6s" : "--within 1h");
+        // The one that watches; then the one that asks, with its terminal.
+        await Eventually.IsAsync(
+            async () =>
+                (await lab.TryAsync("host1", "kill -KILL $(pgrep -f 'watch-tr[y] homelab')")).ExitCode
+                == 0,
+            () => Typescript(lab)
+        );
         await Eventually.IsAsync(async () => await IsAppliedAsync(lab), () => Typescript(lab));
-        // The one that asks, the terminal, and the one that watches.
         await lab.RunAsync(
             "host1",
-            "kill -KILL $(cat /run/script.pid) $(pgrep -f 'weft try --yes') $(pgrep -f 'watch-try homelab'); kill $(cat /run/keys.pid)"
+            """
+            kill $(cat /run/keys.pid)
+            kill -KILL $(cat /run/script.pid)
+            for pid in $(pgrep -f 'weft tr[y] --yes'); do kill -KILL $pid || :; done
+            """
         );
-        Assert.Equal("201", (await lab.RunAsync("host1", Tag)).Trim());
         if (!hasAgent)
         {
-            await Eventually.IsAsync(async () =>
-                (await lab.WeftAsync("host1", "confirm")) is { ExitCode: 1 } late
-                && late.Errors.Contains("time is over", StringComparison.Ordinal)
+            Assert.Equal("201", (await lab.RunAsync("host1", Tag)).Trim());
+            // An hour goes by.
+            await lab.RunAsync(
+                "host1",
+                "sed -i 's/\"deadline\": \"2/\"deadline\": \"1/' /var/lib/weft/homelab/history/history.json"
             );
+            var late = await lab.WeftAsync("host1", "confirm");
+            Assert.Equal(1, late.ExitCode);
+            Assert.Contains("time is over", late.Errors, StringComparison.Ordinal);
             var applied = await lab.WeftAsync("host1", "apply", "--yes");
             Assert.True(applied.ExitCode == 0, applied.Errors);
             Assert.Contains("is over", applied.Errors, StringComparison.Ordinal);
@@ -203,7 +217,7 @@ public sealed class TryTests
         Assert.Equal("201", (await lab.RunAsync("host1", Tag)).Trim());
         await lab.WeftDoneAsync("host1", "plan", "--exit-code");
         await Eventually.IsAsync(async () =>
-            (await lab.TryAsync("host1", "pgrep -f 'watch-try homelab'")).ExitCode == 1
+            (await lab.TryAsync("host1", "pgrep -f 'watch-tr[y] homelab'")).ExitCode == 1
         );
         Assert.Equal(1, (await lab.WeftAsync("host1", "confirm")).ExitCode);
 

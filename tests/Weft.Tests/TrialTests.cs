@@ -114,7 +114,11 @@ public sealed class TrialTests
                 .Of(
                     Parse(Yaml),
                     Parse(
-                        Yaml.Replace("host1: 10.8.3.1,", "host1: 10.8.3.9,", StringComparison.Ordinal)
+                        Yaml.Replace(
+                            "host1: 10.8.3.1,",
+                            "host1: 10.8.3.9,",
+                            StringComparison.Ordinal
+                        )
                     ),
                     "host1",
                     null

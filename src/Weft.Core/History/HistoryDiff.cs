@@ -33,8 +33,9 @@ internal static class HistoryDiff
         return former == later
             ? ""
             : UnidiffRenderer.GenerateUnidiff(
-                former,
-                later,
+                // The end of the last line is no line of its own.
+                former.TrimEnd('\n'),
+                later.TrimEnd('\n'),
                 before is null ? Nothing : beforeName,
                 after is null ? Nothing : afterName,
                 ignoreWhitespace: false,

@@ -54,7 +54,7 @@ internal sealed class TrialWatch(
         using var process = session.StartApart([
             "sh",
             "-c",
-            "exec \"$@\" </dev/null 2>>\"$0\"",
+            "exec \"$@\" </dev/null 2>\"$0\"",
             store.LogPath,
             .. Apart(Systemd.Runs && Tool.Find("systemd-run") is not null, store.Overlay, number),
             .. Self.Command,
@@ -134,7 +134,12 @@ internal sealed class TrialWatch(
         }
         if (!trial.IsApplied)
         {
-            return trial.Process.IsAlive ? null : "weft ended before it had carried it out";
+            // Read again: what it wrote down last it may have written since.
+            return
+                trial.Process.IsAlive
+                || store.Read()[number] is not { IsOpen: true, Trial.IsApplied: false }
+                ? null
+                : "weft ended before it had carried it out";
         }
         var answering = await Lifelines.AnsweringAsync(
             trial.Lifelines,

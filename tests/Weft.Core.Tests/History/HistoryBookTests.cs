@@ -49,9 +49,7 @@ public sealed class HistoryBookTests
         Assert.True(HistoryBook.IsOn(entry, Noon.AddSeconds(59), "boot"));
         Assert.False(HistoryBook.IsOn(entry, Noon.AddSeconds(60), "boot"));
         Assert.False(HistoryBook.IsOn(entry, Noon, "another boot"));
-        Assert.False(
-            HistoryBook.IsOn(entry with { State = EntryState.Reverting }, Noon, "boot")
-        );
+        Assert.False(HistoryBook.IsOn(entry with { State = EntryState.Reverting }, Noon, "boot"));
     }
 
     [Fact]

@@ -7,9 +7,7 @@ public sealed class HistoryStoreTests : IDisposable
     private static readonly byte[] File1 = "name: one\n"u8.ToArray();
     private static readonly byte[] File2 = "name: two\n"u8.ToArray();
 
-    private readonly string directory = Directory
-        .CreateTempSubdirectory("weft-history-")
-        .FullName;
+    private readonly string directory = Directory.CreateTempSubdirectory("weft-history-").FullName;
 
     [Fact]
     public void What_was_written_is_read_again_and_only_its_owner_may_read_it()

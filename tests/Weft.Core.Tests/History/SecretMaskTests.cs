@@ -11,11 +11,17 @@ public sealed class SecretMaskTests
     [InlineData("tunnels: { ipsec: { psk: \"a secret, 0123456789\" } }")]
     [InlineData("tunnels:\n  ipsec:\n    psk: 'a secret, 0123456789' # the key\n")]
     [InlineData("tunnels: { ipsec: { psk: { key: \"a secret, 0123456789\" } } }")]
-    [InlineData("tunnels:\n  ipsec:\n    psk:\n      key: >-\n        a secret,\n        0123456789\nname: x\n")]
+    [InlineData(
+        "tunnels:\n  ipsec:\n    psk:\n      key: >-\n        a secret,\n        0123456789\nname: x\n"
+    )]
     [InlineData("tunnels:\n  ipsec:\n    psk: |-\n      a secret, 0123456789\nname: x\n")]
     [InlineData("tunnels: { ipsec: { psk: \"a secret\\x2c 0123456789\" } }")]
-    [InlineData("# psk: a secret, 0123456789\ntunnels: { ipsec: { psk: { file: /etc/weft/psk } } }")]
-    [InlineData("tunnels: { ipsec: { psk: 'a secret, 0123456789' } } # was a secret, 0123456789 once")]
+    [InlineData(
+        "# psk: a secret, 0123456789\ntunnels: { ipsec: { psk: { file: /etc/weft/psk } } }"
+    )]
+    [InlineData(
+        "tunnels: { ipsec: { psk: 'a secret, 0123456789' } } # was a secret, 0123456789 once"
+    )]
     [InlineData("psk: { key: 'a secret, 0123456789', file: /x }\nbroken: [")]
     [InlineData("é: 'ü' # ß\ntunnels: { ipsec: { psk: 'a secret, 0123456789' } }")]
     public void Nothing_of_a_key_is_left(string text)
