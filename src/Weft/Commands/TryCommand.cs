@@ -6,7 +6,9 @@ using Weft.Agent;
 using Weft.Core;
 using Weft.Core.History;
 using Weft.Core.Linux;
+using Weft.Core.Observation;
 using Weft.Core.Overlays;
+using Weft.Core.Planning;
 using Weft.Installation;
 using Weft.Ovsdb;
 using Weft.Rendering;
@@ -71,12 +73,17 @@ internal static class TryCommand
                 var clock = TimeProvider.System;
                 var store = new HistoryStore(read.Overlay.Name);
                 var run = new TrialRun(store, clock);
-                HistoryEntry? entry = null;
-                var isApplied = false;
                 var patience = TimeSpan.FromSeconds(parsed.GetValue(timeout));
-                try
+                HistoryEntry entry;
+                await using (
+                    var session = await options.OpenAsync(
+                        parsed,
+                        read.Overlay,
+                        OverlayLoader.RequireHost(read.Overlay, parsed.GetValue(options.Host)),
+                        cancellationToken
+                    )
+                )
                 {
-                    await using var session = await options.OpenAsync(parsed, cancellationToken);
                     await session.LockAsync(patience, new Notices(terminal), cancellationToken);
                     var settled = store.Read().Settled;
                     var (before, isRecorded) = TrialRun.GoesBackTo(read, settled, own);
@@ -145,44 +152,22 @@ internal static class TryCommand
                             Datapath = options.DatapathOf(parsed),
                         }
                     );
-                    await TrialWatch.StartAsync(session, store, entry.Number, cancellationToken);
-                    Tell(terminal, lifelines, connection);
-                    var (code, _) = await ApplyCommand.CarryOutAsync(
-                        terminal,
-                        session,
-                        session.Intend,
-                        observation,
-                        plan,
-                        patience,
-                        cancellationToken
-                    );
-                    if (code == ExitCode.Done)
+                    if (await IsCarriedOutAsync(session, observation, plan, entry.Number))
                     {
+                        Tell(terminal, lifelines, connection);
                         entry = run.Applied();
-                        isApplied = true;
+                    }
+                    else
+                    {
+                        run.GiveUp("it could not be carried out");
                     }
                 }
-                catch (Exception exception)
-                    when (entry is not null
-                        && exception
-                            is HostException
-                                or OvsdbException
-                                or ViciException
-                                or IOException
-                                or UnauthorizedAccessException
-                                or OperationCanceledException
-                    )
-                {
-                    terminal.Fail(
-                        exception is OperationCanceledException ? "interrupted" : exception.Message
-                    );
-                }
-                if (!isApplied)
+                if (!entry.Trial!.IsApplied)
                 {
                     return Say(
                         terminal,
                         await run.RevertAsync(
-                            entry!.Number,
+                            entry.Number,
                             "it could not be carried out",
                             terminal,
                             CancellationToken.None
@@ -192,11 +177,51 @@ internal static class TryCommand
                 if (!Output.CanAsk)
                 {
                     terminal.Notice(
-                        $"{TrialGate.Words(entry!)}, and goes back otherwise: `weft confirm` keeps it, `weft rollback` ends it"
+                        $"{TrialGate.Words(entry)}, and goes back otherwise: `weft confirm` keeps it, `weft rollback` ends it"
                     );
                     return ExitCode.Done;
                 }
-                return await WaitAsync(terminal, run, store, entry!, clock, cancellationToken);
+                return await WaitAsync(terminal, run, store, entry, clock, cancellationToken);
+
+                async Task<bool> IsCarriedOutAsync(
+                    HostSession session,
+                    HostObservation observation,
+                    Plan plan,
+                    int number
+                )
+                {
+                    try
+                    {
+                        await TrialWatch.StartAsync(session, store, number, cancellationToken);
+                        var (code, _) = await ApplyCommand.CarryOutAsync(
+                            terminal,
+                            session,
+                            session.Intend,
+                            observation,
+                            plan,
+                            patience,
+                            cancellationToken
+                        );
+                        return code == ExitCode.Done;
+                    }
+                    catch (Exception exception)
+                        when (exception
+                                is HostException
+                                    or OvsdbException
+                                    or ViciException
+                                    or IOException
+                                    or UnauthorizedAccessException
+                                    or OperationCanceledException
+                        )
+                    {
+                        terminal.Fail(
+                            exception is OperationCanceledException
+                                ? "interrupted"
+                                : exception.Message
+                        );
+                        return false;
+                    }
+                }
             }
         );
         return command;

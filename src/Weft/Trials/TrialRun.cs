@@ -113,6 +113,10 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
         return entry;
     }
 
+    /// <summary>Writes down that it goes back, so that from now on nobody keeps to the tried file. The host's lock must be held.</summary>
+    public void GiveUp(string reason) =>
+        store.Write(store.Read().Settle(EntryState.Reverting, clock.GetUtcNow(), reason));
+
     /// <summary>Has a try stay.</summary>
     /// <param name="number">Its number.</param>
     /// <param name="progress">Is told what is waited for.</param>
