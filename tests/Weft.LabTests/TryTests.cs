@@ -380,7 +380,8 @@ public sealed class TryTests
         await Eventually.IsAsync(
             async () =>
                 (await lab.WeftDoneAsync("host1", "history"))
-                    .Split('\n')[1]
+                    .Split('\n')
+                    .First(line => line.Contains("  try  ", StringComparison.Ordinal))
                     .Contains($"went back: {reason}", StringComparison.Ordinal),
             () =>
                 lab.WeftAsync("host1", "history").Result.Output
