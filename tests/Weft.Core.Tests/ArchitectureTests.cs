@@ -63,11 +63,12 @@ public sealed class ArchitectureTests
         "Planning",
         "Execution"
     )]
-    [InlineData("Engines", "Intents", "Observation", "Importing", "Planning", "Execution")]
+    [InlineData("Engines", "History", "Intents", "Observation", "Importing", "Planning", "Execution")]
     [InlineData("Intents", "Observation", "Importing", "Planning", "Execution")]
     [InlineData("Observation", "Importing", "Planning", "Execution")]
     [InlineData("Importing", "Planning", "Execution")]
     [InlineData("Planning", "Importing", "Execution")]
+    [InlineData("History", "Intents", "Observation", "Importing", "Planning", "Execution")]
     public void A_room_knows_no_later_one(string room, params string[] laterOnes)
     {
         var later = laterOnes.Select(one => $"{Core}.{one}").ToHashSet();
@@ -107,6 +108,7 @@ public sealed class ArchitectureTests
                 "Addressing",
                 "Engines",
                 "Execution",
+                "History",
                 "Importing",
                 "Intents",
                 "Ipsec",
@@ -130,6 +132,10 @@ public sealed class ArchitectureTests
             .Types.Where(type => type.Namespace?.FullName == $"{Core}.{room}")
             .ToList();
         Assert.NotEmpty(types);
-        return types.SelectMany(type => type.Dependencies).Select(dependency => dependency.Target);
+        return types
+            .SelectMany(type => type.Dependencies)
+            .Select(dependency => dependency.Target)
+            // Methods that the JSON generator writes into every context have parameters of one name, which are taken for one.
+            .Where(target => target is not GenericParameter);
     }
 }

@@ -18,4 +18,40 @@ public sealed class RebootTests(TwoHosts hosts) : TwoHostsTests(hosts)
         await lab.WeftDoneAsync("host2", "apply", "--yes");
         await Wire.StaysEncryptedAsync(lab, lab.AllReachAllAsync);
     }
+
+    /// <summary>What the switch's database holds survives, as it was tried: what restores the host goes by the file of before.</summary>
+    [Fact]
+    public async Task In_the_middle_of_a_try_it_comes_back_as_it_was_before()
+    {
+        const string Tag = "ovs-vsctl get port cont-mgmnt0-sw tag";
+        var lab = await LabAsync();
+        await lab.WeftDoneAsync("host2", "install", "--in-place");
+        await lab.RunAsync(
+            "host2",
+            "sed 's/vlan: 200/vlan: 201/' /etc/weft/overlay.yaml >/run/new.yaml"
+        );
+        await lab.WeftDoneAsync(
+            "host2",
+            "try",
+            "--yes",
+            "--until-deadline",
+            "--within",
+            "1h",
+            "/run/new.yaml"
+        );
+        Assert.Equal("201", (await lab.RunAsync("host2", Tag)).Trim());
+
+        await lab.RebootAsync("host2", cut: true);
+
+        Assert.Equal("200", (await lab.RunAsync("host2", Tag)).Trim());
+        await lab.WeftDoneAsync("host2", "plan", "--exit-code");
+        Assert.Contains(
+            "went back: the machine was started anew",
+            await lab.WeftDoneAsync("host2", "history"),
+            StringComparison.Ordinal
+        );
+        Assert.Equal(1, (await lab.WeftAsync("host2", "confirm")).ExitCode);
+        await Wire.StaysEncryptedAsync(lab, lab.AllReachAllAsync);
+        await lab.WeftDoneAsync("host2", "uninstall");
+    }
 }

@@ -18,6 +18,11 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("plan")]
     [InlineData("apply")]
+    [InlineData("try")]
+    [InlineData("confirm")]
+    [InlineData("history")]
+    [InlineData("history show")]
+    [InlineData("rollback")]
     [InlineData("check")]
     [InlineData("status")]
     [InlineData("destroy")]
@@ -35,7 +40,7 @@ public sealed class CommandLineTests
     [InlineData("agent")]
     public async Task Help_of_a_command_ends_with_examples_that_name_it(string command)
     {
-        var result = await WeftProgram.RunAsync(command, "--help");
+        var result = await WeftProgram.RunAsync([.. command.Split(' '), "--help"]);
         Assert.Equal(ExitCode.Done, result.ExitCode);
         var examples = result.Output.Split("Examples:")[1];
         Assert.Contains($"weft {command}", examples, StringComparison.Ordinal);
@@ -58,6 +63,9 @@ public sealed class CommandLineTests
     [InlineData("plan --hots north", "--hots")]
     [InlineData("plan --hots", "--hots")]
     [InlineData("apply --timeout soon", "soon")]
+    [InlineData("try --within soon", "soon")]
+    [InlineData("rollback one", "one")]
+    [InlineData("history show", "N")]
     [InlineData("lab up", "--hosts")]
     [InlineData("completion tcsh", "tcsh")]
     [InlineData("export netplan", "netplan")]
@@ -79,6 +87,7 @@ public sealed class CommandLineTests
     [InlineData("check")]
     [InlineData("plan")]
     [InlineData("apply")]
+    [InlineData("try")]
     [InlineData("status")]
     [InlineData("destroy")]
     [InlineData("guard")]

@@ -424,7 +424,7 @@ public sealed record OverlayImport(Overlay Overlay, ImmutableArray<string> Notes
             return (found.Link, found.Link is null ? null : found.Address.Address);
         }
 
-        private Place? PlaceOf(HostReading reading, PortReading port, int vlan)
+        private static Place? PlaceOf(HostReading reading, PortReading port, int vlan)
         {
             if (port.Type == "internal")
             {

@@ -7,20 +7,20 @@ namespace Weft.Core.Linux;
 /// <summary>A file that is the old one or the new one at every moment, also when the power fails.</summary>
 internal static class DurableFile
 {
-    private const UnixFileMode Mode =
+    private const UnixFileMode ReadByAll =
         UnixFileMode.UserRead
         | UnixFileMode.UserWrite
         | UnixFileMode.GroupRead
         | UnixFileMode.OtherRead;
 
     /// <summary>
-    /// Puts bytes into a file that others may read, and makes its directory if that is not there. They are on the disk
-    /// before the file gets its name (rename(2)), and the name is when this returns. Two at once would write into one
-    /// another's: the caller keeps them apart.
+    /// Puts bytes into a file that others may read unless told otherwise, and makes its directory if that is not there.
+    /// They are on the disk before the file gets its name (rename(2)), and the name is when this returns. Two at once would
+    /// write into one another's: the caller keeps them apart.
     /// </summary>
     /// <exception cref="IOException">It cannot be written; the old one stands.</exception>
     /// <exception cref="UnauthorizedAccessException">Rights are missing; the old one stands.</exception>
-    public static void Replace(string path, ReadOnlySpan<byte> bytes)
+    public static void Replace(string path, ReadOnlySpan<byte> bytes, UnixFileMode mode = ReadByAll)
     {
         var directory = Path.GetDirectoryName(path)!;
         Directory.CreateDirectory(directory);
@@ -32,7 +32,7 @@ internal static class DurableFile
                 {
                     Mode = FileMode.Create,
                     Access = FileAccess.Write,
-                    UnixCreateMode = Mode,
+                    UnixCreateMode = mode,
                 }
             )
         )

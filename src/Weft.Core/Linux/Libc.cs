@@ -19,6 +19,9 @@ internal static partial class Libc
     /// <summary>F_SETFD of fcntl.h.</summary>
     public const int SetFlags = 2;
 
+    /// <summary>FD_CLOEXEC of fcntl.h.</summary>
+    public const int CloseOnExec = 1;
+
     /// <summary>O_RDONLY and O_CLOEXEC of fcntl.h, the same on x86 and ARM.</summary>
     public const int OpenToRead = 0x8_0000;
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 using Weft.Core.Engines;
@@ -169,6 +170,32 @@ public sealed class LocalHost : IAsyncDisposable
             cancellationToken
         );
         await WaitForSwitchAsync(SwitchReader.NextConfig(asked), patience, cancellationToken);
+    }
+
+    /// <summary>Starts a program that goes on after this one, and so has no part in its lock.</summary>
+    internal Process StartApart(IReadOnlyList<string> command)
+    {
+        SetInherited(false);
+        try
+        {
+            return Tool.Start(command);
+        }
+        finally
+        {
+            SetInherited(true);
+        }
+
+        void SetInherited(bool isInherited)
+        {
+            if (linksLock is { } held)
+            {
+                _ = Libc.SetDescriptorFlags(
+                    held,
+                    Libc.SetFlags,
+                    isInherited ? 0 : Libc.CloseOnExec
+                );
+            }
+        }
     }
 
     /// <summary>Lets others change this host again.</summary>

@@ -35,7 +35,7 @@ public sealed record TrafficCounters(
 
     /// <summary>What all links of this host have carried, by name.</summary>
     /// <exception cref="HostException">The kernel did not say.</exception>
-    public static Dictionary<string, TrafficCounters> OfLinks()
+    public static IReadOnlyDictionary<string, TrafficCounters> OfLinks()
     {
         var links = new Dictionary<string, TrafficCounters>(StringComparer.Ordinal);
         try

@@ -9,8 +9,14 @@ public static class OverlayFile
     private const int UsualBytes = 64 * 1024;
 
     /// <summary>Reads the file at <paramref name="path"/>; that it cannot be read is a mistake too.</summary>
-    public static OverlayReadResult Read(string path)
+    public static OverlayReadResult Read(string path) => Read(path, out _);
+
+    /// <summary>Reads the file at <paramref name="path"/>; that it cannot be read is a mistake too.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="bytes">What was read.</param>
+    public static OverlayReadResult Read(string path, out ReadOnlyMemory<byte> bytes)
     {
+        bytes = default;
         try
         {
             if (Directory.Exists(path))
@@ -18,7 +24,8 @@ public static class OverlayFile
                 return Unreadable(path, "this is a directory: name the overlay file in it");
             }
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-            return Parse(path, stream);
+            bytes = ReadBytes(stream);
+            return Parse(path, bytes.Span);
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -39,24 +46,8 @@ public static class OverlayFile
     /// <param name="name">What mistakes call the file.</param>
     /// <param name="stream">The file's bytes; it is not closed.</param>
     /// <exception cref="IOException">The stream cannot be read.</exception>
-    public static OverlayReadResult Parse(string name, Stream stream)
-    {
-        var bytes = new byte[UsualBytes];
-        var length = 0;
-        while (true)
-        {
-            length += stream.ReadAtLeast(
-                bytes.AsSpan(length),
-                bytes.Length - length,
-                throwOnEndOfStream: false
-            );
-            if (length < bytes.Length || length > MaxBytes)
-            {
-                return Parse(name, bytes.AsSpan(0, length));
-            }
-            Array.Resize(ref bytes, Math.Min(bytes.Length * 4, MaxBytes + 1));
-        }
-    }
+    public static OverlayReadResult Parse(string name, Stream stream) =>
+        Parse(name, ReadBytes(stream).Span);
 
     /// <summary>Reads an overlay from bytes.</summary>
     /// <param name="name">What mistakes call the file.</param>
@@ -96,6 +87,25 @@ public static class OverlayFile
         }
         var fields = OverlaySchema.Overlay.Shape.Read(root, Place.Root(root.At), mistakes);
         return fields is { } read ? new OverlayBuilder(read.Value, mistakes).Build() : null;
+    }
+
+    private static ReadOnlyMemory<byte> ReadBytes(Stream stream)
+    {
+        var bytes = new byte[UsualBytes];
+        var length = 0;
+        while (true)
+        {
+            length += stream.ReadAtLeast(
+                bytes.AsSpan(length),
+                bytes.Length - length,
+                throwOnEndOfStream: false
+            );
+            if (length < bytes.Length || length > MaxBytes)
+            {
+                return bytes.AsMemory(0, length);
+            }
+            Array.Resize(ref bytes, Math.Min(bytes.Length * 4, MaxBytes + 1));
+        }
     }
 
     private static OverlayReadResult Unreadable(string path, string message) =>

@@ -52,6 +52,8 @@ public sealed partial record SshTarget(string? User, string Name, int? Port)
         + (Name.Contains(':') ? $"[{Name}]" : Name)
         + (Port is { } port ? string.Create(CultureInfo.InvariantCulture, $":{port}") : "");
 
+#pragma warning disable MA0023 // The pattern is the JSON Schema's too, whose groups have no names.
     [GeneratedRegex(Pattern, RegexOptions.CultureInvariant, 1000)]
     private static partial Regex Form();
+#pragma warning restore MA0023
 }

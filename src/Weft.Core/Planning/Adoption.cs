@@ -128,7 +128,7 @@ public static class Adoption
                 _ => link,
             };
 
-        private LinkIntent FitBridge(BridgeLinkIntent bridge) =>
+        private BridgeLinkIntent FitBridge(BridgeLinkIntent bridge) =>
             observation.Links.TryGetValue(bridge.Name, out var link)
             && link.Kind == "bridge"
             && (IsTaken(link) || IsNobodys(link) && IsTiedAsIntended(bridge.Name))

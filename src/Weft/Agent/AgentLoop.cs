@@ -3,9 +3,12 @@ using System.Runtime.InteropServices;
 using Weft.Commands;
 using Weft.Core;
 using Weft.Core.Execution;
+using Weft.Core.History;
+using Weft.Core.Linux;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
 using Weft.Core.Planning;
+using Weft.Trials;
 using Weft.Vici;
 
 namespace Weft.Agent;
@@ -15,13 +18,13 @@ namespace Weft.Agent;
 /// nothing seems to have.
 /// </summary>
 /// <param name="host">The doors to the host.</param>
-/// <param name="load">Reads the overlay file: the overlay, or throws <see cref="InvalidOverlayException"/> or <see cref="UsageException"/>.</param>
+/// <param name="load">Reads an overlay file, by its path: the overlay, or throws <see cref="InvalidOverlayException"/> or <see cref="UsageException"/>.</param>
 /// <param name="state">What others may know.</param>
 /// <param name="measures">What is counted.</param>
 /// <param name="journal">The log.</param>
 internal sealed class AgentLoop(
     LocalHost host,
-    Func<HostOverlay> load,
+    Func<string, (HostOverlay On, LoadedFile Read)> load,
     AgentState state,
     AgentMeasures measures,
     Journal journal
@@ -42,6 +45,9 @@ internal sealed class AgentLoop(
     private Task negotiation = Task.CompletedTask;
     private DateTimeOffset nextNegotiation;
     private string? lastProblem;
+    private FileInForce inForce = new(state.File);
+    private byte[] seen = [];
+    private bool isRecorded;
 
     /// <summary>Runs until it is told to end.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -56,7 +62,10 @@ internal sealed class AgentLoop(
                 FileChanged("SIGHUP");
             }
         );
+        inForce = FileInForce.Of(state.File, clock);
+        seen = Content(inForce.Path) ?? [];
         using var watcher = WatchFile();
+        using var trials = WatchTrials();
         LinkWatch.Start(moved =>
         {
             mirror.LinksChanged(moved);
@@ -80,14 +89,23 @@ internal sealed class AgentLoop(
             {
                 await switchWatch;
             }
+            if (inForce.Until <= clock.GetUtcNow())
+            {
+                FileChanged("the time to confirm a try is over");
+            }
             var isNewFile = Interlocked.Exchange(ref isFileNew, 0) != 0 && Reload();
             WatchEngines(cancellationToken);
             var round = await reconciler.RunAsync(
                 state.On!,
                 isNewFile || !isReady,
+                IsOutdated,
                 cancellationToken
             );
             Note(round, restraint, woken?.Why ?? "time passed", woken?.Since);
+            if (round.Problem is null && !isRecorded)
+            {
+                isRecorded = await RecordAsync(cancellationToken);
+            }
             Negotiate(round, cancellationToken);
             if (!isReady)
             {
@@ -99,7 +117,14 @@ internal sealed class AgentLoop(
 
     private TimeSpan Pause(Restraint restraint)
     {
-        var pause = restraint.Due is { } due ? due - clock.GetUtcNow() : Resync;
+        var pause = (restraint.Due, inForce.Until) switch
+        {
+            ({ } due, { } until) => due < until ? due : until,
+            var (due, until) => due ?? until,
+        }
+            is { } next
+            ? next - clock.GetUtcNow()
+            : Resync;
         return pause < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1)
             : pause < Resync ? pause
             : Resync;
@@ -123,13 +148,96 @@ internal sealed class AgentLoop(
         return watcher;
     }
 
+    /// <summary>Watches for tries that begin or end.</summary>
+    private FileSystemWatcher WatchTrials()
+    {
+        var store = new HistoryStore(state.On!.Overlay.Name);
+        store.Make();
+        var watcher = new FileSystemWatcher(
+            Path.GetDirectoryName(store.Path)!,
+            Path.GetFileName(store.Path)
+        );
+        watcher.Renamed += (_, _) =>
+        {
+            var now = FileInForce.Of(state.File, clock);
+            if (now.Path != inForce.Path)
+            {
+                FileChanged("a try began or ended");
+            }
+            else if (now != inForce)
+            {
+                inForce = now;
+                wakeups.Wake("the time to confirm a try began");
+            }
+        };
+        watcher.EnableRaisingEvents = true;
+        return watcher;
+    }
+
+    private bool IsOutdated() =>
+        Content(FileInForce.Of(state.File, clock).Path) is { } now
+        && !now.AsSpan().SequenceEqual(seen);
+
+    private static byte[]? Content(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Writes down that the file in force is applied, and that a try is over which nobody else has ended.</summary>
+    /// <returns>Whether there is nothing more to write down of this file.</returns>
+    private async Task<bool> RecordAsync(CancellationToken cancellationToken)
+    {
+        if (IsOutdated() || state.Read is not { } read)
+        {
+            return false;
+        }
+        try
+        {
+            var store = new HistoryStore(read.Overlay.Name);
+            using var only = await HostLock.TakeAsync(() => { }, cancellationToken);
+            var book = store.Read();
+            if (book.Open is { } open && HistoryBook.IsOn(open, clock.GetUtcNow(), Boot.Id))
+            {
+                return true;
+            }
+            TrialGate.Pass(store, progress: null, mayPass: true, clock);
+            Remembering.Add(
+                store,
+                new HistoryEntry
+                {
+                    Time = clock.GetUtcNow(),
+                    Did = "agent",
+                    Host = state.On!.Host,
+                    File = HistoryStore.NameOf(read.Bytes.Span),
+                },
+                read.Bytes,
+                hasChanged: false
+            );
+        }
+        catch (Exception exception) when (exception is HostException or InvalidOverlayException)
+        {
+            Say(Severity.Warning, "file", $"not written down: {exception.Message}", null);
+        }
+        return true;
+    }
+
     /// <summary>Reads the overlay file anew. One with mistakes is refused, and the one before stays in force.</summary>
     private bool Reload()
     {
         manager.Reloading();
         try
         {
-            var next = load();
+            isRecorded = false;
+            inForce = FileInForce.Of(state.File, clock);
+            seen = Content(inForce.Path) ?? [];
+            var (next, read) = load(inForce.Path);
             if (state.On is { } on && on.Overlay.Name != next.Overlay.Name)
             {
                 throw new UsageException(
@@ -137,9 +245,10 @@ internal sealed class AgentLoop(
                 );
             }
             state.On = next;
+            state.Read = read;
             state.Refused = null;
             mirror.Everything();
-            Say(Severity.Info, "file", $"{state.File}: in force now", null);
+            Say(Severity.Info, "file", $"{inForce.Path}: in force now", null);
             return true;
         }
         catch (InvalidOverlayException exception)

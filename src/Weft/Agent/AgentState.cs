@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Threading.Channels;
+using Weft.Commands;
 using Weft.Core.Planning;
 
 namespace Weft.Agent;
@@ -23,6 +24,9 @@ internal sealed class AgentState
 
     /// <summary>The overlay in force.</summary>
     public volatile HostOverlay? On;
+
+    /// <summary>The file that the overlay in force was read from; another than <see cref="File"/> while something is tried.</summary>
+    public volatile LoadedFile? Read;
 
     /// <summary>What is wrong with the file as it is now, so that the one before stays in force; null if nothing is.</summary>
     public volatile IReadOnlyList<string>? Refused;

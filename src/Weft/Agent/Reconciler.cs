@@ -25,11 +25,13 @@ internal sealed class Reconciler(
     /// <summary>Makes the host match.</summary>
     /// <param name="on">The overlay.</param>
     /// <param name="isNewFile">Whether the overlay file has just changed.</param>
+    /// <param name="isOutdated">Whether another file is in force than the one that the overlay was read from.</param>
     /// <param name="cancellationToken">Stops between two steps.</param>
     /// <returns>What was found and done; never throws for what the host may do.</returns>
     public async Task<Round> RunAsync(
         HostOverlay on,
         bool isNewFile,
+        Func<bool> isOutdated,
         CancellationToken cancellationToken
     )
     {
@@ -49,6 +51,17 @@ internal sealed class Reconciler(
                 await host.LockAsync(Patience, null, cancellationToken);
                 try
                 {
+                    if (isOutdated())
+                    {
+                        // Whoever had the lock put another file in force: the next round is by that one.
+                        return new Round(
+                            observation,
+                            on.Intend(observation),
+                            done,
+                            Elapsed(),
+                            Problem: null
+                        );
+                    }
                     // Whoever had the lock may have changed the links a moment ago.
                     mirror.LinksChanged(default);
                     observation = await mirror.ObserveAsync(on, cancellationToken);

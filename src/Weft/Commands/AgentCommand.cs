@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using Weft.Agent;
 using Weft.Core.Observation;
+using Weft.Trials;
 
 namespace Weft.Commands;
 
@@ -65,11 +66,9 @@ internal static class AgentCommand
                     ),
                     PageListener.Parse(parsed.GetValue(page))
                 );
-                var state = new AgentState
-                {
-                    File = Path.GetFullPath(options.FileOf(parsed)),
-                    On = Load(),
-                };
+                var file = Path.GetFullPath(options.FileOf(parsed));
+                var state = new AgentState { File = file };
+                (state.On, state.Read) = Load(FileInForce.Of(file, TimeProvider.System).Path);
                 using var journal = new Journal();
                 using var measures = new AgentMeasures(state);
                 await using var host = await LocalHost.ConnectAsync(
@@ -105,12 +104,19 @@ internal static class AgentCommand
                 }
                 return ExitCode.Done;
 
-                HostOverlay Load()
+                (HostOverlay, LoadedFile) Load(string path)
                 {
-                    var overlay = options.Load(parsed);
-                    return new HostOverlay(
-                        overlay,
-                        OverlayLoader.RequireHost(overlay, parsed.GetValue(options.Host))
+                    var read = OverlayLoader.Read(
+                        path,
+                        options.EngineOf(parsed),
+                        options.DatapathOf(parsed)
+                    );
+                    return (
+                        new HostOverlay(
+                            read.Overlay,
+                            OverlayLoader.RequireHost(read.Overlay, parsed.GetValue(options.Host))
+                        ),
+                        read
                     );
                 }
             }

@@ -10,6 +10,7 @@ using Weft.Fleet;
 using Weft.Health;
 using Weft.Installation;
 using Weft.Rendering;
+using Weft.Trials;
 
 namespace Weft.Commands;
 
@@ -32,6 +33,7 @@ internal static class ApplyCommand
             "Make this host match the overlay file: show the plan, ask, carry it out, read it back.",
             question: "Apply?",
             (session, adopts) => seen => session.Intend(seen, adopts),
+            session => session.Source,
             boot,
             adopt,
             destroys: false,
@@ -50,6 +52,7 @@ internal static class ApplyCommand
         string description,
         string question,
         Func<HostSession, bool, Func<HostObservation, HostIntent>> intend,
+        Func<HostSession, ReadOnlyMemory<byte>?> source,
         Option<bool>? boot,
         Option<bool>? adopt,
         bool destroys,
@@ -124,46 +127,30 @@ internal static class ApplyCommand
                     isBoot ? patience : TimeSpan.Zero,
                     cancellationToken
                 );
-                await session.LockAsync(patience, new Notices(terminal), cancellationToken);
+                await session.LockAsync(
+                    patience,
+                    new Notices(terminal),
+                    cancellationToken,
+                    keepsTrial: isBoot
+                );
                 if (isBoot)
                 {
                     await session.WaitUntilStartedAsync(patience, cancellationToken);
                 }
-                var observation = await session.ObserveAsync(cancellationToken);
                 var intentOf = intend(session, adopts);
-                var intent = intentOf(observation);
-                var plan = Planner.Plan(intent, observation);
-                PlanView.Write(terminal.Out, intent, plan);
-                PlanView.WriteRemarks(terminal, plan);
-                if (!plan.Conflicts.IsEmpty)
-                {
-                    if (
-                        adopt is not null
-                        && !adopts
-                        && Adoption.Advice(
-                            plan,
-                            Planner.Plan(intend(session, true)(observation), observation)
-                        )
-                            is { } advice
+                if (
+                    await ProposeAsync(
+                        terminal,
+                        session,
+                        intentOf,
+                        isBoot || parsed.GetValue(yes) ? null : (name, question),
+                        cancellationToken,
+                        Advise
                     )
-                    {
-                        terminal.Notice(advice);
-                    }
-                    return ExitCode.Failed;
-                }
-                if (!plan.IsEmpty && !isBoot && !parsed.GetValue(yes))
+                    is not var (observation, plan)
+                )
                 {
-                    if (!Output.CanAsk)
-                    {
-                        throw new UsageException(
-                            $"{name} asks before it changes anything, and there is no terminal to ask on: add --yes"
-                        );
-                    }
-                    if (!await terminal.ConfirmAsync(question, cancellationToken))
-                    {
-                        terminal.Error.WriteLine("Nothing was changed.");
-                        return ExitCode.Failed;
-                    }
+                    return ExitCode.Failed;
                 }
                 if (!destroys && parsed.GetValue(store))
                 {
@@ -181,10 +168,81 @@ internal static class ApplyCommand
                     patience,
                     cancellationToken
                 );
+                if (code == ExitCode.Done)
+                {
+                    Remembering.Note(
+                        terminal,
+                        session,
+                        name,
+                        source(session),
+                        !plan.IsEmpty && !isBoot
+                    );
+                }
                 return code;
+
+                void Advise(HostObservation seen, Plan refused)
+                {
+                    if (
+                        adopt is not null
+                        && !adopts
+                        && Adoption.Advice(
+                            refused,
+                            Planner.Plan(intend(session, true)(seen), seen)
+                        )
+                            is { } advice
+                    )
+                    {
+                        terminal.Notice(advice);
+                    }
+                }
             }
         );
         return command;
+    }
+
+    /// <summary>Shows what would be changed, and asks whether to.</summary>
+    /// <param name="terminal">Where.</param>
+    /// <param name="session">The host, locked.</param>
+    /// <param name="intentOf">Observation → intent.</param>
+    /// <param name="asking">The command that asks, and its question; null where nobody is to be asked.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <param name="whatIsInTheWay">Called where something is, after that was said.</param>
+    /// <returns>What the host looks like and what to do; null if that must or shall not be done.</returns>
+    /// <exception cref="UsageException">There is nobody to ask.</exception>
+    internal static async Task<(HostObservation Observation, Plan Plan)?> ProposeAsync(
+        Output terminal,
+        HostSession session,
+        Func<HostObservation, HostIntent> intentOf,
+        (string Command, string Question)? asking,
+        CancellationToken cancellationToken,
+        Action<HostObservation, Plan>? whatIsInTheWay = null
+    )
+    {
+        var observation = await session.ObserveAsync(cancellationToken);
+        var intent = intentOf(observation);
+        var plan = Planner.Plan(intent, observation);
+        PlanView.Write(terminal.Out, intent, plan);
+        PlanView.WriteRemarks(terminal, plan);
+        if (!plan.Conflicts.IsEmpty)
+        {
+            whatIsInTheWay?.Invoke(observation, plan);
+            return null;
+        }
+        if (!plan.IsEmpty && asking is var (command, question))
+        {
+            if (!Output.CanAsk)
+            {
+                throw new UsageException(
+                    $"{command} asks before it changes anything, and there is no terminal to ask on: add --yes"
+                );
+            }
+            if (!await terminal.ConfirmAsync(question, cancellationToken))
+            {
+                terminal.Error.WriteLine("Nothing was changed.");
+                return null;
+            }
+        }
+        return (observation, plan);
     }
 
     /// <summary>Makes the host match, and has peers negotiated with; says what came of both.</summary>

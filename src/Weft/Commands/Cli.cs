@@ -28,6 +28,10 @@ internal static class Cli
             CheckCommand.Create(),
             PlanCommand.Create(),
             ApplyCommand.Create(),
+            TryCommand.Create(),
+            ConfirmCommand.Create(),
+            HistoryCommand.Create(),
+            RollbackCommand.Create(),
             AgentCommand.Create(),
             StatusCommand.Create(),
             DoctorCommand.Create(),
@@ -50,6 +54,7 @@ internal static class Cli
             LabCommand.Create(),
             CompletionCommand.Create(),
             ManCommand.Create(),
+            WatchTryCommand.Create(),
         };
         HelpWithExamples.AddTo(root);
         return root;

@@ -13,6 +13,7 @@ internal static class DestroyCommand
             "Remove from this host what Weft made for the overlay, and nothing else.",
             question: "Remove?",
             (session, _) => _ => HostIntent.Nothing(session.Overlay.Name, session.Host),
+            source: _ => null,
             boot: null,
             adopt: null,
             destroys: true,

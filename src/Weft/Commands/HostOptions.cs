@@ -30,6 +30,12 @@ internal sealed class HostOptions
             .. Override(parsed, database, value => value),
         ];
 
+    /// <summary>The engine that stands in for all others; null where each is itself.</summary>
+    public Engine? EngineOf(ParseResult parsed) => parsed.GetValue(engine);
+
+    /// <summary>The datapath in place of the file's; null where the file decides.</summary>
+    public DatapathChoice? DatapathOf(ParseResult parsed) => parsed.GetValue(datapath);
+
     /// <summary>Where the switch's database listens.</summary>
     public string DatabaseOf(ParseResult parsed) => parsed.GetValue(database)!;
 
@@ -38,10 +44,8 @@ internal sealed class HostOptions
     public IReadOnlyList<string> Again(ParseResult parsed) =>
         [
             Path.GetFullPath(FileOf(parsed)),
-            .. Said(Host.Name, parsed.GetValue(Host)),
-            .. Said(database.Name, parsed.GetValue(database)),
-            .. Said(engine.Name, parsed.GetValue(engine)?.ToString().ToLowerInvariant()),
-            .. Said(datapath.Name, parsed.GetValue(datapath)?.ToString().ToLowerInvariant()),
+            .. Override(parsed, Host, value => value!),
+            .. Overrides(parsed),
         ];
 
     /// <summary>Reads the overlay.</summary>
@@ -61,6 +65,15 @@ internal sealed class HostOptions
         parsed.GetResult(option) is { Implicit: false }
             ? [option.Name, words(parsed.GetValue(option)!)]
             : [];
+
+    /// <summary>Reads the overlay, and keeps what was read.</summary>
+    /// <inheritdoc cref="OverlayLoader.Load" path="/exception"/>
+    public LoadedFile Read(ParseResult parsed) =>
+        OverlayLoader.Read(
+            OverlayLoader.InForce(parsed.GetValue(file)),
+            parsed.GetValue(engine),
+            parsed.GetValue(datapath)
+        );
 
     /// <summary>Opens the doors to this machine as one of the overlay's hosts.</summary>
     public Task<HostSession> OpenAsync(
@@ -84,22 +97,21 @@ internal sealed class HostOptions
 
     /// <summary>The same, with patience for an Open vSwitch that is being started.</summary>
     /// <exception cref="UsageException">It is none of the overlay's hosts.</exception>
-    public Task<HostSession> OpenAsync(
+    public async Task<HostSession> OpenAsync(
         ParseResult parsed,
         TimeSpan patience,
         CancellationToken cancellationToken
     )
     {
-        var overlay = Load(parsed);
-        return HostSession.OpenAsync(
-            overlay,
-            OverlayLoader.RequireHost(overlay, parsed.GetValue(Host)),
+        var read = Read(parsed);
+        var session = await HostSession.OpenAsync(
+            read.Overlay,
+            OverlayLoader.RequireHost(read.Overlay, parsed.GetValue(Host)),
             parsed.GetValue(database)!,
             patience,
             cancellationToken
         );
+        session.Source = read.Bytes;
+        return session;
     }
-
-    private static IEnumerable<string> Said(string option, string? value) =>
-        value is null ? [] : [option, value];
 }

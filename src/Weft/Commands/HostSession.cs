@@ -1,10 +1,13 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using Weft.Core;
 using Weft.Core.Execution;
+using Weft.Core.History;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
 using Weft.Core.Planning;
+using Weft.Trials;
 
 namespace Weft.Commands;
 
@@ -18,6 +21,7 @@ internal sealed class HostSession : IAsyncDisposable
     {
         this.on = on;
         this.doors = doors;
+        History = new HistoryStore(on.Overlay.Name);
     }
 
     /// <summary>The overlay.</summary>
@@ -25,6 +29,12 @@ internal sealed class HostSession : IAsyncDisposable
 
     /// <summary>The host's name.</summary>
     public string Host => on.Host;
+
+    /// <summary>What the overlay was read from; null where that is not to be written down.</summary>
+    public ReadOnlyMemory<byte>? Source { get; set; }
+
+    /// <summary>What was applied of the overlay on this host.</summary>
+    public HistoryStore History { get; }
 
     /// <summary>Opens the doors to this machine as one of the overlay's hosts.</summary>
     /// <exception cref="HostException">Open vSwitch does not answer.</exception>
@@ -52,11 +62,29 @@ internal sealed class HostSession : IAsyncDisposable
     }
 
     /// <summary>Keeps every other Weft from changing this host until this process ends, and waits until its switch is at rest.</summary>
-    public Task LockAsync(
+    /// <param name="patience">How long the switch may take.</param>
+    /// <param name="progress">Is told what is waited for.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="keepsTrial">Whether who asks keeps to the file that is in force, so that a try is not in the way.</param>
+    /// <param name="isPartOfTrial">Whether who asks is about to end a try.</param>
+    /// <exception cref="HostException">A try waits for its confirmation.</exception>
+    public async Task LockAsync(
         TimeSpan patience,
         IProgress<string>? progress,
-        CancellationToken cancellationToken
-    ) => doors.LockAsync(patience, progress, cancellationToken);
+        CancellationToken cancellationToken,
+        bool keepsTrial = false,
+        bool isPartOfTrial = false
+    )
+    {
+        await doors.LockAsync(patience, progress, cancellationToken);
+        if (!isPartOfTrial)
+        {
+            TrialGate.Pass(History, progress, keepsTrial, TimeProvider.System);
+        }
+    }
+
+    /// <summary>Starts a program that goes on after this session, and so has no part in its lock.</summary>
+    public Process StartApart(IReadOnlyList<string> command) => doors.StartApart(command);
 
     /// <summary>Reads the host.</summary>
     public async Task<HostObservation> ObserveAsync(CancellationToken cancellationToken) =>

@@ -1,11 +1,13 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
 using Spectre.Console;
+using Weft.Core.History;
 using Weft.Core.Overlays;
 using Weft.Fleet;
 using Weft.Installation;
 using Weft.Labs;
 using Weft.Rendering;
+using Weft.Trials;
 
 namespace Weft.Commands;
 
@@ -99,6 +101,16 @@ internal static partial class InstallCommand
                     throw new UsageException($"there is no {path}: name an overlay file");
                 }
                 var overlay = OverlayLoader.Load(path, engine: null, datapath: null);
+                if (isThisMachine && Path.GetFullPath(path) != HostFiles.Overlay)
+                {
+                    // What a try goes back to must not change under it.
+                    TrialGate.Pass(
+                        new HistoryStore(overlay.Name),
+                        new Notices(terminal),
+                        mayPass: false,
+                        TimeProvider.System
+                    );
+                }
                 // An image may be for any host: its own hostname decides when it boots.
                 if (isThisMachine || parsed.GetValue(host) is not null)
                 {

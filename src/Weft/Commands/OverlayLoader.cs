@@ -1,4 +1,6 @@
 using Weft.Core.Overlays;
+using Weft.Installation;
+using Weft.Trials;
 
 namespace Weft.Commands;
 
@@ -12,6 +14,12 @@ internal sealed class InvalidOverlayException(IReadOnlyList<Mistake> mistakes)
     /// <summary>All of them.</summary>
     public IReadOnlyList<Mistake> Mistakes { get; } = mistakes;
 }
+
+/// <summary>An overlay file that was read.</summary>
+/// <param name="Path">Where it is.</param>
+/// <param name="Bytes">What is in it.</param>
+/// <param name="Overlay">What that says.</param>
+internal sealed record LoadedFile(string Path, ReadOnlyMemory<byte> Bytes, Overlay Overlay);
 
 /// <summary>Where commands get their overlay, and the host they are about, from.</summary>
 internal static class OverlayLoader
@@ -34,14 +42,45 @@ internal static class OverlayLoader
     /// <summary>Reads the overlay file that was named, or the first default one that exists.</summary>
     /// <exception cref="UsageException">None was named and no default one exists.</exception>
     /// <exception cref="InvalidOverlayException">The file has mistakes.</exception>
-    public static Overlay Load(string? file, Engine? engine, DatapathChoice? datapath)
+    public static Overlay Load(string? file, Engine? engine, DatapathChoice? datapath) =>
+        Read(InForce(file), engine, datapath).Overlay;
+
+    /// <summary>Reads an overlay file.</summary>
+    /// <exception cref="InvalidOverlayException">The file has mistakes.</exception>
+    public static LoadedFile Read(string path, Engine? engine, DatapathChoice? datapath) =>
+        path == StandardInput
+            ? Of("standard input", standardInput.Value, engine, datapath)
+            : Of(OverlayFile.Read(path, out var bytes), path, bytes, engine, datapath);
+
+    /// <summary>An overlay file of which the bytes are known.</summary>
+    /// <exception cref="InvalidOverlayException">The file has mistakes.</exception>
+    public static LoadedFile Of(
+        string path,
+        ReadOnlyMemory<byte> bytes,
+        Engine? engine,
+        DatapathChoice? datapath
+    ) => Of(OverlayFile.Parse(path, bytes.Span), path, bytes, engine, datapath);
+
+    /// <summary>
+    /// The overlay file to read: the one that was named, or the first default one that exists; where that is the host's own,
+    /// what stands for it while something else is tried.
+    /// </summary>
+    /// <exception cref="UsageException">None was named and no default one exists.</exception>
+    public static string InForce(string? file) =>
+        PathOf(file) is var path && file is null && path == HostFiles.Overlay
+            ? FileInForce.Of(path, TimeProvider.System).Path
+            : path;
+
+    private static LoadedFile Of(
+        OverlayReadResult result,
+        string path,
+        ReadOnlyMemory<byte> bytes,
+        Engine? engine,
+        DatapathChoice? datapath
+    )
     {
-        var result =
-            file == StandardInput
-                ? OverlayFile.Parse("standard input", standardInput.Value)
-                : OverlayFile.Read(PathOf(file));
         var overlay = result.Overlay ?? throw new InvalidOverlayException(result.Mistakes);
-        return overlay with
+        overlay = overlay with
         {
             Datapath = datapath ?? overlay.Datapath,
             Containers = engine is { } standIn
@@ -59,6 +98,7 @@ internal static class OverlayLoader
                 ]
                 : overlay.Selections,
         };
+        return new LoadedFile(path, bytes, overlay);
     }
 
     /// <summary>The overlay file that was named, or the first default one that exists.</summary>

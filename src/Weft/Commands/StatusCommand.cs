@@ -5,6 +5,7 @@ using Weft.Agent;
 using Weft.Core.Planning;
 using Weft.Fleet;
 using Weft.Rendering;
+using Weft.Trials;
 
 namespace Weft.Commands;
 
@@ -60,6 +61,7 @@ internal static class StatusCommand
                     var status = HostStatus.Of(intent, observation);
                     Write(StatusView.Document(intent, observation, status), intent.Mtu!.Explain());
                     StatusView.WarnOfPlaintext(terminal, status);
+                    TrialGate.Tell(session.History, terminal);
                     return status.IsHealthy && agent is not { Refused.Count: > 0 }
                         ? ExitCode.Done
                         : ExitCode.Failed;

@@ -1,0 +1,49 @@
+using System.Text;
+using DiffPlex.Renderer;
+
+namespace Weft.Core.History;
+
+/// <summary>What one overlay file has that another has not, as <c>diff -u</c> shows it, with every key left out.</summary>
+internal static class HistoryDiff
+{
+    private const int Context = 3;
+    private const string Nothing = "/dev/null";
+
+    /// <summary>The difference; empty where there is none that may be shown.</summary>
+    /// <param name="before">The former file; null where there was none.</param>
+    /// <param name="beforeName">What it is called.</param>
+    /// <param name="after">The later file; null where there is none.</param>
+    /// <param name="afterName">What it is called.</param>
+    public static string Of(byte[]? before, string beforeName, byte[]? after, string afterName)
+    {
+        var (former, formerSecrets) = Masked(before);
+        var (later, laterSecrets) = Masked(after);
+        if (
+            formerSecrets.Count > 0
+            && laterSecrets.Count > 0
+            && !formerSecrets.SequenceEqual(laterSecrets)
+        )
+        {
+            later = later.Replace(
+                SecretMask.Mask,
+                $"{SecretMask.Mask} (another one)",
+                StringComparison.Ordinal
+            );
+        }
+        return former == later
+            ? ""
+            : UnidiffRenderer.GenerateUnidiff(
+                // The end of the last line is no line of its own.
+                former.TrimEnd('\n'),
+                later.TrimEnd('\n'),
+                before is null ? Nothing : beforeName,
+                after is null ? Nothing : afterName,
+                ignoreWhitespace: false,
+                ignoreCase: false,
+                Context
+            );
+    }
+
+    private static (string Text, IReadOnlyList<string> Secrets) Masked(byte[]? file) =>
+        file is null ? ("", []) : SecretMask.Of(Encoding.UTF8.GetString(file));
+}

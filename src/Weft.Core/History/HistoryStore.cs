@@ -1,0 +1,186 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Weft.Core.Engines;
+using Weft.Core.Linux;
+
+namespace Weft.Core.History;
+
+/// <summary>
+/// Where a host keeps what was applied: a directory for each overlay that root alone may read, with a list and, each under
+/// its hash, the overlay files. Who changes it has the host's lock; reading needs none, as the list is the old one or the
+/// new one at every moment, and the files that it names are there before it is.
+/// </summary>
+internal sealed class HistoryStore
+{
+    private const int Version = 1;
+    private const string Name = "history";
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    private readonly string directory;
+
+    /// <summary>The store of an overlay.</summary>
+    /// <param name="overlay">The overlay's name.</param>
+    /// <param name="root">The directory in which each overlay has its own.</param>
+    public HistoryStore(string overlay, string root = AddressStore.DefaultDirectory)
+    {
+        Overlay = overlay;
+        directory = System.IO.Path.Combine(root, overlay, Name);
+    }
+
+    /// <summary>The overlay's name.</summary>
+    public string Overlay { get; }
+
+    /// <summary>The list.</summary>
+    public string Path => System.IO.Path.Combine(directory, $"{Name}.json");
+
+    /// <summary>What a try that is carried out and watched writes down of itself.</summary>
+    public string LogPath => System.IO.Path.Combine(directory, "try.log");
+
+    /// <summary>The stores of all overlays that this host has or had.</summary>
+    public static IEnumerable<HistoryStore> All(string root = AddressStore.DefaultDirectory)
+    {
+        try
+        {
+            return
+            [
+                .. Directory
+                    .GetDirectories(root)
+                    .Select(path => new HistoryStore(System.IO.Path.GetFileName(path), root))
+                    .Where(store => File.Exists(store.Path))
+                    .OrderBy(store => store.Overlay, StringComparer.Ordinal),
+            ];
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>What a file is stored as.</summary>
+    public static string NameOf(ReadOnlySpan<byte> file) =>
+        Convert.ToHexStringLower(SHA256.HashData(file));
+
+    /// <summary>Makes the directory where it is not there.</summary>
+    /// <exception cref="HostException">It cannot be made.</exception>
+    public void Make() => PrivateDirectory.Make(directory);
+
+    /// <summary>Where a stored file is.</summary>
+    public string PathOf(string name) => System.IO.Path.Combine(directory, $"{name}.yaml");
+
+    /// <summary>A stored file.</summary>
+    /// <exception cref="HostException">It is not there, or is not what it was.</exception>
+    public byte[] FileOf(string name)
+    {
+        var bytes =
+            ReadBytes(PathOf(name))
+            ?? throw new HostException($"{PathOf(name)} is gone: somebody has removed it");
+        return NameOf(bytes) == name
+            ? bytes
+            : throw new HostException($"{PathOf(name)} is not what was applied any more");
+    }
+
+    /// <summary>The list.</summary>
+    /// <exception cref="HostException">It cannot be read, is damaged, or is of a later Weft.</exception>
+    public HistoryBook Read()
+    {
+        if (ReadBytes(Path) is not { } bytes)
+        {
+            return HistoryBook.Empty;
+        }
+        HistoryDocument document;
+        try
+        {
+            document =
+                JsonSerializer.Deserialize(bytes, HistoryJson.Default.HistoryDocument)
+                ?? throw new JsonException("it holds nothing");
+        }
+        catch (JsonException exception)
+        {
+            throw new HostException(
+                $"{Path} is damaged: {exception.Message.TrimEnd('.')}. It says what was applied: move it away, and it begins anew",
+                exception
+            );
+        }
+        return document.Version == Version
+            ? new HistoryBook(document.Entries)
+            : throw new HostException(
+                $"{Path} is of version {document.Version}, and this weft knows version {Version}: install the weft that wrote it, or a later one"
+            );
+    }
+
+    /// <summary>Puts a list in place of the one that is there, and removes the files that it does not name. It is on the disk when this returns.</summary>
+    /// <param name="book">The list.</param>
+    /// <param name="files">Files that it names and that are not stored yet.</param>
+    /// <exception cref="HostException">It cannot be written.</exception>
+    public void Write(HistoryBook book, params IEnumerable<ReadOnlyMemory<byte>> files)
+    {
+        Make();
+        try
+        {
+            foreach (var file in files)
+            {
+                DurableFile.Replace(PathOf(NameOf(file.Span)), file.Span, OwnerOnly);
+            }
+            DurableFile.Replace(
+                Path,
+                JsonSerializer.SerializeToUtf8Bytes(
+                    new HistoryDocument(Version, book.Entries),
+                    HistoryJson.Default.HistoryDocument
+                ),
+                OwnerOnly
+            );
+            var named = book.Files.Select(PathOf).ToHashSet(StringComparer.Ordinal);
+            foreach (var path in Directory.GetFiles(directory, "*.yaml"))
+            {
+                if (!named.Contains(path))
+                {
+                    File.Delete(path);
+                }
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new HostException(
+                $"what is applied cannot be written down in {directory}: {exception.Message}",
+                exception
+            );
+        }
+    }
+
+    private static byte[]? ReadBytes(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception exception)
+            when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new HostException(
+                exception is UnauthorizedAccessException
+                    ? $"{path} cannot be read: permission denied: run weft as root"
+                    : $"{path} cannot be read: {exception.Message}",
+                exception
+            );
+        }
+    }
+}
+
+internal sealed record HistoryDocument(int Version, ImmutableArray<HistoryEntry> Entries);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
+    UseStringEnumConverter = true,
+    WriteIndented = true
+)]
+[JsonSerializable(typeof(HistoryDocument))]
+internal sealed partial class HistoryJson : JsonSerializerContext;

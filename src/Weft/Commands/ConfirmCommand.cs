@@ -1,0 +1,62 @@
+using System.CommandLine;
+using Weft.Core;
+using Weft.Core.History;
+using Weft.Rendering;
+using Weft.Trials;
+
+namespace Weft.Commands;
+
+/// <summary><c>weft confirm</c>: what is tried stays.</summary>
+internal static class ConfirmCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var command = new WeftCommand(
+            "confirm",
+            "Keep what `weft try` has made of this host. It fails where that has gone back already."
+        )
+        {
+            Examples =
+            [
+                ("weft confirm", "what is tried stays, and is what a reboot restores"),
+                (
+                    "weft try --yes overlay.yaml && ./check && weft confirm",
+                    "in a script: what the check finds wrong goes back by itself"
+                ),
+            ],
+        };
+        command.SetAction(
+            async (_, terminal, cancellationToken) =>
+            {
+                var tried = (
+                    from store in HistoryStore.All()
+                    let last = store.Read().Entries.LastOrDefault(entry => entry.Trial is not null)
+                    where last is not null
+                    orderby last.IsOpen, last.Time
+                    select (Store: store, Entry: last)
+                ).ToList();
+                if (tried is [])
+                {
+                    throw new HostException("nothing was tried on this host, as root sees it");
+                }
+                var (of, entry) = tried[^1];
+                if (entry is { State: EntryState.Confirmed })
+                {
+                    throw new HostException(
+                        $"nothing is being tried: try {entry.Number} was confirmed already"
+                    );
+                }
+                return TryCommand.Say(
+                    terminal,
+                    await new TrialRun(of, TimeProvider.System).ConfirmAsync(
+                        entry.Number,
+                        new Notices(terminal),
+                        cancellationToken
+                    )
+                );
+            }
+        );
+        return command;
+    }
+}

@@ -1,0 +1,150 @@
+using System.CommandLine;
+using System.Globalization;
+using Spectre.Console;
+using Weft.Core.History;
+using Weft.Installation;
+using Weft.Rendering;
+using Weft.Trials;
+
+namespace Weft.Commands;
+
+/// <summary><c>weft rollback</c>: goes back to a file that was applied before.</summary>
+internal static class RollbackCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var number = new Argument<int?>("N")
+        {
+            Description =
+                "The entry of `weft history` whose file to go back to; if not given: the one before the file in force. While something is tried, that is what goes back.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var overlay = HistoryOptions.Overlay();
+        var host = CommonOptions.As();
+        var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask." };
+        var timeout = CommonOptions.Timeout();
+        var database = CommonOptions.Database();
+        var engine = CommonOptions.Engine();
+        var datapath = CommonOptions.Datapath();
+        var command = new WeftCommand(
+            "rollback",
+            "Go back to an overlay file that was applied on this host before: show the plan, ask, carry it out."
+        )
+        {
+            Examples =
+            [
+                ("weft rollback", "to the file before the one in force; ends a try at once"),
+                ("weft rollback 3", "to the file of entry 3 of `weft history`"),
+                ("weft rollback --yes 3", "do not ask"),
+            ],
+        };
+        command.AddAll(number, overlay, host, yes, timeout, database, engine, datapath);
+        command.SetAction(
+            async (parsed, terminal, cancellationToken) =>
+            {
+                var store = HistoryOptions.Choose(parsed.GetValue(overlay));
+                var book = store.Read();
+                var wanted = parsed.GetValue(number);
+                if (wanted is null && book.Open is { } open)
+                {
+                    var ended = await new TrialRun(store, TimeProvider.System).RevertAsync(
+                        open.Number,
+                        $"{Administrator.Current.User} ended it",
+                        terminal,
+                        cancellationToken
+                    );
+                    terminal.Out.MarkupLineInterpolated(
+                        $"[green]✓[/] try {ended.Number} has gone back"
+                    );
+                    return ExitCode.Done;
+                }
+                var entry = wanted is { } one
+                    ? HistoryOptions.Entry(book, one)
+                    : book.Former
+                        ?? throw new UsageException(
+                            "no other file was applied on this host before: there is nothing to go back to"
+                        );
+                if (entry.File is not { } file)
+                {
+                    throw new UsageException(
+                        $"entry {entry.Number} took the overlay off this host: `weft destroy` does that again"
+                    );
+                }
+                var former = OverlayLoader.Of(
+                    store.PathOf(file),
+                    store.FileOf(file),
+                    parsed.GetValue(engine),
+                    parsed.GetValue(datapath)
+                );
+                var patience = TimeSpan.FromSeconds(parsed.GetValue(timeout));
+                await using var session = await HostSession.OpenAsync(
+                    former.Overlay,
+                    OverlayLoader.RequireHost(former.Overlay, parsed.GetValue(host) ?? entry.Host),
+                    parsed.GetValue(database)!,
+                    TimeSpan.Zero,
+                    cancellationToken
+                );
+                await session.LockAsync(patience, new Notices(terminal), cancellationToken);
+                if (
+                    await ApplyCommand.ProposeAsync(
+                        terminal,
+                        session,
+                        session.Intend,
+                        parsed.GetValue(yes)
+                            ? null
+                            : ("rollback", $"Go back to entry {entry.Number}?"),
+                        cancellationToken
+                    )
+                    is not var (observation, plan)
+                )
+                {
+                    return ExitCode.Failed;
+                }
+                var (code, _) = await ApplyCommand.CarryOutAsync(
+                    terminal,
+                    session,
+                    session.Intend,
+                    observation,
+                    plan,
+                    patience,
+                    cancellationToken
+                );
+                if (code != ExitCode.Done)
+                {
+                    return code;
+                }
+                if (IsOwn(store.Overlay))
+                {
+                    // Still under the lock, for which an agent waits that has the other file in mind.
+                    TrialGate.PutOwn(HostFiles.Overlay, former.Bytes.ToArray());
+                    terminal.Out.WriteLine(
+                        $"{HostFiles.Overlay} is the file of entry {entry.Number} now"
+                    );
+                }
+                Remembering.Note(
+                    terminal,
+                    session,
+                    string.Create(CultureInfo.InvariantCulture, $"rollback {entry.Number}"),
+                    former.Bytes,
+                    !plan.IsEmpty
+                );
+                return ExitCode.Done;
+            }
+        );
+        return command;
+    }
+
+    /// <summary>Whether the host's own copy is of this overlay; one with mistakes is of no use to anybody, and goes.</summary>
+    private static bool IsOwn(string overlay)
+    {
+        try
+        {
+            return TrialRun.OwnFileOf(overlay) is not null;
+        }
+        catch (InvalidOverlayException)
+        {
+            return true;
+        }
+    }
+}

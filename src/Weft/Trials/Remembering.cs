@@ -1,0 +1,87 @@
+using Weft.Commands;
+using Weft.Core;
+using Weft.Core.History;
+using Weft.Rendering;
+
+namespace Weft.Trials;
+
+/// <summary>Writes down what was applied to stay.</summary>
+internal static class Remembering
+{
+    /// <summary>What an entry says that was in force before anybody wrote down what is applied.</summary>
+    public const string Found = "found";
+
+    /// <summary>Writes down what a command has applied. That this fails is no failure of the command's: it is said.</summary>
+    /// <param name="terminal">Where to say it.</param>
+    /// <param name="session">The host, locked.</param>
+    /// <param name="did">The command.</param>
+    /// <param name="file">The file; null where the overlay was taken off the host.</param>
+    /// <param name="hasChanged">Whether the host was changed, so that it is worth an entry though the file is the same.</param>
+    public static void Note(
+        Output terminal,
+        HostSession session,
+        string did,
+        ReadOnlyMemory<byte>? file,
+        bool hasChanged
+    )
+    {
+        try
+        {
+            Add(
+                session.History,
+                Administrator.Current.Entry(
+                    did,
+                    session.Host,
+                    file,
+                    TimeProvider.System.GetUtcNow()
+                ),
+                file,
+                hasChanged
+            );
+        }
+        catch (Exception exception)
+            when (exception is HostException or InvalidOverlayException or IOException)
+        {
+            terminal.Notice($"not written down for `weft history`: {exception.Message}");
+        }
+    }
+
+    /// <summary>Adds an entry where it says something new. The host's lock must be held.</summary>
+    /// <exception cref="HostException">It cannot be written.</exception>
+    public static void Add(
+        HistoryStore store,
+        HistoryEntry entry,
+        ReadOnlyMemory<byte>? file,
+        bool hasChanged
+    )
+    {
+        var book = store.Read();
+        if (
+            book.Open is not null
+            || book.Settled is { } settled && settled.File == entry.File && !hasChanged
+        )
+        {
+            return;
+        }
+        List<ReadOnlyMemory<byte>> files = file is { } bytes ? [bytes] : [];
+        if (
+            book.Settled is null
+            && TrialRun.OwnFileOf(store.Overlay) is { } own
+            && HistoryStore.NameOf(own.Bytes.Span) is var name
+            && name != entry.File
+        )
+        {
+            book = book.Add(
+                new HistoryEntry
+                {
+                    Time = File.GetLastWriteTimeUtc(own.Path),
+                    Did = Found,
+                    Host = entry.Host,
+                    File = name,
+                }
+            );
+            files.Add(own.Bytes);
+        }
+        store.Write(book.Add(entry), files);
+    }
+}

@@ -1,0 +1,225 @@
+using Weft.Commands;
+using Weft.Core;
+using Weft.Core.History;
+using Weft.Core.Intents;
+using Weft.Core.Linux;
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
+using Weft.Core.Planning;
+using Weft.Installation;
+using Weft.Rendering;
+
+namespace Weft.Trials;
+
+/// <summary>The steps of a try, each of which may be the last that its process does.</summary>
+/// <param name="store">What was applied of the overlay.</param>
+/// <param name="clock">The clock.</param>
+internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    /// <summary>What a try of a file goes back to.</summary>
+    /// <param name="tried">The file.</param>
+    /// <param name="settled">What was applied last to stay.</param>
+    /// <param name="own">The host's own copy of the overlay file; null where it has none, or one of another overlay.</param>
+    /// <returns>Null stands for no overlay at all; <c>IsRecorded</c> says that it is to be had from what was applied last.</returns>
+    /// <exception cref="UsageException">What is in force is not known for certain.</exception>
+    public static (ReadOnlyMemory<byte>? Before, bool IsRecorded) GoesBackTo(
+        LoadedFile tried,
+        HistoryEntry? settled,
+        LoadedFile? own
+    )
+    {
+        var isOwn = own is not null && Path.GetFullPath(tried.Path) == own.Path;
+        if (settled is { File: null })
+        {
+            return (null, false);
+        }
+        if (settled is null)
+        {
+            return isOwn
+                ? throw new UsageException(
+                    $"what {tried.Path} was before is not known here: write the new file beside it, and try that"
+                )
+                : (own?.Bytes, false);
+        }
+        if (own is not null && !isOwn && HistoryStore.NameOf(own.Bytes.Span) != settled.File)
+        {
+            throw new UsageException(
+                $"{own.Path} is not what was applied last (`weft history`), and a reboot would apply it: apply it first, or `weft rollback {settled.Number}`"
+            );
+        }
+        if (HistoryStore.NameOf(tried.Bytes.Span) == settled.File)
+        {
+            throw new UsageException(
+                $"{tried.Path} is what is in force already, and there is nothing else to go back to: `weft apply` mends what drifted"
+            );
+        }
+        return (null, true);
+    }
+
+    /// <summary>The host's own copy of the overlay file; null where it has none, or one of another overlay.</summary>
+    /// <exception cref="InvalidOverlayException">It has mistakes, so that a reboot would restore nothing.</exception>
+    public static LoadedFile? OwnFileOf(string overlay) =>
+        File.Exists(HostFiles.Overlay)
+        && OverlayLoader.Read(HostFiles.Overlay, null, null) is var own
+        && own.Overlay.Name == overlay
+            ? own
+            : null;
+
+    /// <summary>Writes a try down, before anything is changed.</summary>
+    /// <returns>Its entry.</returns>
+    public HistoryEntry Begin(
+        Administrator who,
+        string host,
+        ReadOnlyMemory<byte> tried,
+        ReadOnlyMemory<byte>? before,
+        Trial trial
+    )
+    {
+        var book = store
+            .Read()
+            .Add(
+                who.Entry("try", host, tried, clock.GetUtcNow()) with
+                {
+                    State = EntryState.Trying,
+                    Trial = trial,
+                }
+            );
+        store.Write(book, [tried, .. before is { } bytes ? [bytes] : (ReadOnlyMemory<byte>[])[]]);
+        if (trial is { Kept: { } path, Before: not null })
+        {
+            // Where the host's own copy was edited itself: it is the former file until the new one is confirmed.
+            TrialGate.PutBack(store, trial);
+        }
+        return book.Open!;
+    }
+
+    /// <summary>Writes down that it is carried out: its time begins.</summary>
+    /// <returns>The entry.</returns>
+    public HistoryEntry Applied()
+    {
+        var book = store.Read();
+        var entry = book.Open!;
+        entry = entry with
+        {
+            Trial = entry.Trial! with
+            {
+                IsApplied = true,
+                Deadline = clock.GetUtcNow() + entry.Trial!.Within,
+            },
+        };
+        store.Write(book.With(entry));
+        return entry;
+    }
+
+    /// <summary>Writes down that it goes back, so that from now on nobody keeps to the tried file. The host's lock must be held.</summary>
+    public void GiveUp(string reason) =>
+        store.Write(store.Read().Settle(EntryState.Reverting, clock.GetUtcNow(), reason));
+
+    /// <summary>Has a try stay.</summary>
+    /// <param name="number">Its number.</param>
+    /// <param name="progress">Is told what is waited for.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Its entry as it is then, which may say that it was too late.</returns>
+    /// <exception cref="HostException">Its file cannot be put in place.</exception>
+    public async Task<HistoryEntry> ConfirmAsync(
+        int number,
+        IProgress<string>? progress,
+        CancellationToken cancellationToken
+    )
+    {
+        using var only = await HostLock.TakeAsync(
+            () => progress?.Report("another weft is changing this host: waiting for it"),
+            cancellationToken
+        );
+        var book = store.Read();
+        if (
+            book[number] is not { Trial: { } trial } entry
+            || !HistoryBook.IsOn(entry, clock.GetUtcNow(), Boot.Id)
+            || !trial.IsApplied
+        )
+        {
+            return book[number]!;
+        }
+        if (trial.Kept is { } path)
+        {
+            // First: should this be cut short, the try is not confirmed, and what goes back takes the file with it.
+            TrialGate.PutOwn(path, store.FileOf(entry.File!));
+        }
+        store.Write(book.Settle(EntryState.Confirmed, clock.GetUtcNow()));
+        return store.Read()[number]!;
+    }
+
+    /// <summary>Makes the host what it was before a try, whoever else has begun to or is about to.</summary>
+    /// <param name="number">The try's number.</param>
+    /// <param name="reason">Why.</param>
+    /// <param name="terminal">Where to tell it.</param>
+    /// <param name="cancellationToken">Stops between two steps.</param>
+    /// <returns>The entry as it ended.</returns>
+    /// <exception cref="HostException">The host is not what it was; it is worth another try.</exception>
+    public async Task<HistoryEntry> RevertAsync(
+        int number,
+        string reason,
+        Output terminal,
+        CancellationToken cancellationToken
+    )
+    {
+        if (store.Read()[number] is not { IsOpen: true, Trial: { } trial } entry)
+        {
+            return store.Read()[number]!;
+        }
+        var before = trial.Before is null ? null : Load(trial.Before, trial).Overlay;
+        var isNothing = before?.Hosts.All(host => host.Name != entry.Host) ?? true;
+        await using var session = await HostSession.OpenAsync(
+            isNothing ? Load(entry.File!, trial).Overlay : before!,
+            entry.Host,
+            trial.Database,
+            Patience,
+            cancellationToken
+        );
+        await session.LockAsync(
+            Patience,
+            new Notices(terminal),
+            cancellationToken,
+            isPartOfTrial: true
+        );
+        var book = store.Read();
+        if (book[number] is not { IsOpen: true })
+        {
+            return book[number]!;
+        }
+        // From here on it cannot be confirmed any more, and the agent keeps the former file.
+        store.Write(book.Settle(EntryState.Reverting, clock.GetUtcNow(), reason));
+        TrialGate.PutBack(store, trial);
+        Func<HostObservation, HostIntent> intentOf = isNothing
+            ? _ => HostIntent.Nothing(session.Overlay.Name, session.Host)
+            : session.Intend;
+        var observation = await session.ObserveAsync(cancellationToken);
+        var plan = Planner.Plan(intentOf(observation), observation);
+        PlanView.Write(terminal.Out, intentOf(observation), plan);
+        PlanView.WriteRemarks(terminal, plan);
+        var isDone =
+            plan.Conflicts.IsEmpty
+            && (
+                await ApplyCommand.CarryOutAsync(
+                    terminal,
+                    session,
+                    intentOf,
+                    observation,
+                    plan,
+                    Patience,
+                    cancellationToken
+                )
+            ).Code == ExitCode.Done;
+        if (!isDone)
+        {
+            throw new HostException("the host is not yet as it was before the try");
+        }
+        store.Write(store.Read().Settle(EntryState.Reverted, clock.GetUtcNow()));
+        return store.Read()[number]!;
+    }
+
+    private LoadedFile Load(string file, Trial trial) =>
+        OverlayLoader.Of(store.PathOf(file), store.FileOf(file), trial.Engine, trial.Datapath);
+}

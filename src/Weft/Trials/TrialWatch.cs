@@ -1,0 +1,211 @@
+using System.Globalization;
+using Weft.Commands;
+using Weft.Core;
+using Weft.Core.History;
+using Weft.Core.Linux;
+using Weft.Installation;
+using Weft.Labs;
+using Weft.Ovsdb;
+using Weft.Rendering;
+using Weft.Vici;
+
+namespace Weft.Trials;
+
+/// <summary>
+/// Waits beside a try, in a process of its own, and makes the host what it was: when nobody confirms it in time, when what
+/// must answer falls silent, when who carries it out is gone too soon.
+/// </summary>
+/// <param name="store">What was applied of the overlay.</param>
+/// <param name="number">The try's number.</param>
+/// <param name="terminal">Where to tell what is done.</param>
+/// <param name="clock">The clock.</param>
+internal sealed class TrialWatch(
+    HistoryStore store,
+    int number,
+    Output terminal,
+    TimeProvider clock
+)
+{
+    /// <summary>The hidden command that runs it.</summary>
+    public const string Command = "watch-try";
+
+    /// <summary>What it says once it watches.</summary>
+    public const string Ready = "ready";
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
+
+    private readonly Silence silence = new(clock);
+    private DateTimeOffset deadline;
+    private long deadlineSeen;
+    private TimeSpan leftThen;
+
+    /// <summary>Starts the process, which ends with neither this one nor its session, and waits until it watches.</summary>
+    /// <exception cref="HostException">It does not start; nothing may be tried then.</exception>
+    public static async Task StartAsync(
+        HostSession session,
+        HistoryStore store,
+        int number,
+        CancellationToken cancellationToken
+    )
+    {
+        using var process = session.StartApart([
+            "sh",
+            "-c",
+            "exec \"$@\" </dev/null 2>\"$0\"",
+            store.LogPath,
+            .. Apart(Systemd.Runs && Tool.Find("systemd-run") is not null, store.Overlay, number),
+            .. Self.Command,
+            Command,
+            store.Overlay,
+            number.ToString(CultureInfo.InvariantCulture),
+        ]);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(StartPatience);
+        try
+        {
+            if (await process.StandardOutput.ReadLineAsync(patience.Token) is Ready)
+            {
+                return;
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Said below.
+        }
+        throw new HostException(
+            $"nothing watches over the try, so nothing was changed: {store.LogPath} says why"
+        );
+    }
+
+    /// <summary>
+    /// What a process is started by that is to outlive this session: a session of its own (setsid(2)), and where systemd
+    /// runs a scope of its own, as the one of a login is ended with the login.
+    /// </summary>
+    internal static IReadOnlyList<string> Apart(bool hasSystemd, string overlay, int number) =>
+        hasSystemd
+            ?
+            [
+                "setsid",
+                "systemd-run",
+                "--scope",
+                "--quiet",
+                "--collect",
+                string.Create(CultureInfo.InvariantCulture, $"--unit=weft-try-{overlay}-{number}"),
+                "--description=Weft: a try that goes back unless it is confirmed",
+                "--",
+            ]
+            : ["setsid"];
+
+    /// <summary>Watches until the try has come to its end.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        while (store.Read()[number] is { IsOpen: true, Trial: { } trial } entry)
+        {
+            var pause = Pause;
+            if (await ReasonAsync(entry, trial, cancellationToken) is { } reason)
+            {
+                if (await HasRevertedAsync(reason, cancellationToken))
+                {
+                    return;
+                }
+                pause = RetryPause;
+            }
+            await Task.Delay(pause, clock, cancellationToken);
+        }
+    }
+
+    /// <summary>Why the try must go back now; null while it need not.</summary>
+    private async Task<string?> ReasonAsync(
+        HistoryEntry entry,
+        Trial trial,
+        CancellationToken cancellationToken
+    )
+    {
+        if (entry.State is EntryState.Reverting)
+        {
+            return trial.Reason!;
+        }
+        if (IsOver(trial.Deadline))
+        {
+            return TrialGate.TooLate;
+        }
+        if (!trial.IsApplied)
+        {
+            // Read again: what it wrote down last it may have written since.
+            return
+                trial.Process.IsAlive
+                || store.Read()[number] is not { IsOpen: true, Trial.IsApplied: false }
+                ? null
+                : "weft ended before it had carried it out";
+        }
+        var answering = await Lifelines.AnsweringAsync(
+            trial.Lifelines,
+            AnswerPatience,
+            clock,
+            cancellationToken
+        );
+        foreach (var line in trial.Lifelines)
+        {
+            if (silence.Note(line.Name + line.To, answering.Contains(line)) > trial.Grace)
+            {
+                return Silent(line.Name, line.To);
+            }
+        }
+        return
+            SshConnection.Parse(trial.Connection) is { } connection
+            && silence.Note(
+                Lifelines.Administrator,
+                await Lifelines.IsHeardAsync(connection, cancellationToken)
+            ) > trial.Grace
+            ? Silent(Lifelines.Administrator, connection.Client.ToString())
+            : null;
+
+        string Silent(string name, string address) =>
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{name} {address}, was reached before, and not for {trial.Grace.TotalSeconds:0.#} s"
+            );
+    }
+
+    /// <summary>Whether a deadline has passed: by the wall clock, or by the time since it was set where that clock was moved.</summary>
+    private bool IsOver(DateTimeOffset until)
+    {
+        var left = until - clock.GetUtcNow();
+        if (deadline != until)
+        {
+            (deadline, deadlineSeen, leftThen) = (until, clock.GetTimestamp(), left);
+        }
+        return left <= TimeSpan.Zero || clock.GetElapsedTime(deadlineSeen) >= leftThen;
+    }
+
+    private async Task<bool> HasRevertedAsync(string reason, CancellationToken cancellationToken)
+    {
+        try
+        {
+            terminal.Notice($"{clock.GetUtcNow():u} try {number} goes back: {reason}");
+            await new TrialRun(store, clock).RevertAsync(
+                number,
+                reason,
+                terminal,
+                cancellationToken
+            );
+            return true;
+        }
+        catch (Exception exception)
+            when (exception
+                    is HostException
+                        or OvsdbException
+                        or ViciException
+                        or IOException
+                        or UnauthorizedAccessException
+                        or InvalidOverlayException
+            )
+        {
+            terminal.Fail(exception.Message);
+            return false;
+        }
+    }
+}

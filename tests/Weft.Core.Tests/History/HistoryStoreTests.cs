@@ -1,0 +1,104 @@
+using Weft.Core.History;
+
+namespace Weft.Core.Tests.History;
+
+public sealed class HistoryStoreTests : IDisposable
+{
+    private static readonly byte[] File1 = "name: one\n"u8.ToArray();
+    private static readonly byte[] File2 = "name: two\n"u8.ToArray();
+
+    private readonly string directory = Directory.CreateTempSubdirectory("weft-history-").FullName;
+
+    [Fact]
+    public void What_was_written_is_read_again_and_only_its_owner_may_read_it()
+    {
+        var store = new HistoryStore("home", directory);
+        Assert.Empty(store.Read().Entries);
+        Assert.Empty(HistoryStore.All(directory));
+        var book = HistoryBook
+            .Empty.Add(HistoryBookTests.Entry(HistoryStore.NameOf(File1)))
+            .Add(HistoryBookTests.Tried(HistoryStore.NameOf(File2)));
+        store.Write(book, File1, File2);
+
+        var read = Assert.Single(HistoryStore.All(directory)).Read();
+        Assert.Equal(book.Entries[0], read.Entries[0]);
+        Assert.Equal(
+            book.Entries[1].Trial! with
+            {
+                Lifelines = [],
+            },
+            read.Entries[1].Trial! with
+            {
+                Lifelines = [],
+            }
+        );
+        Assert.Equal(book.Entries[1].Trial!.Lifelines, read.Entries[1].Trial!.Lifelines);
+        Assert.Equal(File2, store.FileOf(read.Open!.File!));
+        foreach (var path in Directory.GetFiles(Path.GetDirectoryName(store.Path)!))
+        {
+            Assert.Equal(
+                UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                File.GetUnixFileMode(path)
+            );
+        }
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+            File.GetUnixFileMode(Path.GetDirectoryName(store.Path)!)
+        );
+    }
+
+    [Fact]
+    public void Files_that_no_entry_names_any_more_go()
+    {
+        var store = new HistoryStore("home", directory);
+        store.Write(
+            HistoryBook.Empty.Add(HistoryBookTests.Entry(HistoryStore.NameOf(File1))),
+            File1
+        );
+        store.Write(
+            HistoryBook.Empty.Add(HistoryBookTests.Entry(HistoryStore.NameOf(File2))),
+            File2
+        );
+        Assert.Equal(
+            [store.PathOf(HistoryStore.NameOf(File2))],
+            Directory.GetFiles(Path.GetDirectoryName(store.Path)!, "*.yaml")
+        );
+    }
+
+    [Fact]
+    public void A_file_that_is_gone_or_is_not_what_was_applied_is_refused_by_name()
+    {
+        var store = new HistoryStore("home", directory);
+        var name = HistoryStore.NameOf(File1);
+        Assert.Contains(
+            store.PathOf(name),
+            Assert.Throws<HostException>(() => store.FileOf(name)).Message,
+            StringComparison.Ordinal
+        );
+        store.Write(HistoryBook.Empty.Add(HistoryBookTests.Entry(name)), File1);
+        File.WriteAllBytes(store.PathOf(name), File2);
+        Assert.Contains(
+            "not what was applied",
+            Assert.Throws<HostException>(() => store.FileOf(name)).Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("null")]
+    [InlineData("{\"version\":1}")]
+    [InlineData("{\"version\":2,\"entries\":[]}")]
+    [InlineData("{\"version\":1,\"entries\":[{\"number\":1}]}")]
+    public void A_list_that_cannot_be_read_is_named_with_what_to_do(string text)
+    {
+        var store = new HistoryStore("home", directory);
+        store.Make();
+        File.WriteAllText(store.Path, text);
+        var message = Assert.Throws<HostException>(store.Read).Message;
+        Assert.Contains(store.Path, message, StringComparison.Ordinal);
+        Assert.Matches("move it away|install the weft", message);
+    }
+
+    public void Dispose() => Directory.Delete(directory, recursive: true);
+}

@@ -1,0 +1,231 @@
+using System.Net;
+using System.Text;
+using Microsoft.Extensions.Time.Testing;
+using Weft.Commands;
+using Weft.Core.History;
+using Weft.Core.Overlays;
+using Weft.Trials;
+
+namespace Weft.Tests;
+
+/// <summary>What a try goes back to, and what it must not cut off.</summary>
+public sealed class TrialTests
+{
+    private const string Yaml = """
+        name: homelab
+        hosts: { host1: 192.0.2.1, host2: 192.0.2.2, host3: 192.0.2.3 }
+        networks:
+          host-mgmnt0: { vlan: 100, subnet: 10.8.3.0/24, hosts: { host1: 10.8.3.1, host2: 10.8.3.2 } }
+        """;
+
+    private const string Own = "/etc/weft/overlay.yaml";
+
+    private static readonly SshConnection Login = SshConnection.Parse(
+        "203.0.113.7 52044 192.0.2.1 22"
+    )!;
+
+    [Theory]
+    [InlineData("90s", 90)]
+    [InlineData("2m", 120)]
+    [InlineData("1.5h", 5400)]
+    [InlineData("24h", 86400)]
+    [InlineData("45", 45)]
+    public void Times_are_written_as_people_do(string text, double seconds)
+    {
+        Assert.True(Durations.TryParse(text, out var span));
+        Assert.Equal(seconds, span.TotalSeconds);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("m")]
+    [InlineData("0s")]
+    [InlineData("-5m")]
+    [InlineData("25h")]
+    [InlineData("two")]
+    [InlineData("2d")]
+    [InlineData("1e3s")]
+    public void Other_times_are_refused(string text) =>
+        Assert.False(Durations.TryParse(text, out _));
+
+    [Theory]
+    [InlineData("203.0.113.7 52044 192.0.2.1 22", "203.0.113.7")]
+    [InlineData("2001:db8::7 52044 2001:db8::1 22", "2001:db8::7")]
+    [InlineData("fe80::7%eth0 52044 fe80::1%eth0 22", "fe80::7")]
+    public void An_SSH_connection_says_who_is_at_its_other_end(string text, string client) =>
+        Assert.StartsWith(
+            client,
+            SshConnection.Parse(text)?.Client.ToString(),
+            StringComparison.Ordinal
+        );
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("203.0.113.7 52044 192.0.2.1")]
+    [InlineData("host 52044 192.0.2.1 22")]
+    [InlineData("203.0.113.7 99999 192.0.2.1 22")]
+    public void What_is_no_SSH_connection_is_none(string? text) =>
+        Assert.Null(SshConnection.Parse(text));
+
+    [Fact]
+    public void The_other_hosts_and_the_administrator_must_stay_in_reach() =>
+        Assert.Equal(
+            [
+                new Lifeline("host host2", "192.0.2.1", "192.0.2.2"),
+                new Lifeline("host host3", "192.0.2.1", "192.0.2.3"),
+                new Lifeline("host host2 in host-mgmnt0", "10.8.3.1", "10.8.3.2"),
+                new Lifeline(Lifelines.Administrator, "192.0.2.1", "203.0.113.7"),
+            ],
+            LinesOf(Yaml, Yaml, Login)
+        );
+
+    [Fact]
+    public void What_the_new_file_says_is_elsewhere_is_not_missed()
+    {
+        Assert.Equal(
+            [
+                new Lifeline("host host2", "192.0.2.1", "192.0.2.2"),
+                new Lifeline("host host2 in host-mgmnt0", "10.8.3.9", "10.8.3.2"),
+            ],
+            LinesOf(
+                Yaml,
+                Yaml.Replace("host1: 10.8.3.1,", "host1: 10.8.3.9,", StringComparison.Ordinal)
+                    .Replace(", host3: 192.0.2.3", "", StringComparison.Ordinal),
+                null
+            )
+        );
+        Assert.Equal(
+            ["host host3"],
+            LinesOf(
+                    Yaml,
+                    Yaml.Replace("10.8.3.", "10.8.4.", StringComparison.Ordinal)
+                        .Replace("192.0.2.2", "192.0.2.4", StringComparison.Ordinal),
+                    null
+                )
+                .Select(line => line.Name)
+        );
+        // What a host had no part in before, it had reached nobody by.
+        Assert.Empty(LinesOf(null, Yaml, SshConnection.Parse("127.0.0.1 1 127.0.0.1 22")));
+        // An address that moved is asked from where it was, before.
+        Assert.Equal(
+            IPAddress.Parse("10.8.3.1"),
+            Lifelines
+                .Of(
+                    Parse(Yaml),
+                    Parse(
+                        Yaml.Replace(
+                            "host1: 10.8.3.1,",
+                            "host1: 10.8.3.9,",
+                            StringComparison.Ordinal
+                        )
+                    ),
+                    "host1",
+                    null
+                )
+                .Last()
+                .From
+        );
+    }
+
+    [Fact]
+    public void Who_is_heard_again_was_not_silent()
+    {
+        var clock = new FakeTimeProvider();
+        var silence = new Silence(clock);
+        Assert.Equal(TimeSpan.Zero, silence.Note("you", isHeard: false));
+        clock.Advance(TimeSpan.FromSeconds(9));
+        Assert.Equal(TimeSpan.FromSeconds(9), silence.Note("you", isHeard: false));
+        Assert.Equal(TimeSpan.Zero, silence.Note("you", isHeard: true));
+        clock.Advance(TimeSpan.FromSeconds(4));
+        Assert.Equal(TimeSpan.Zero, silence.Note("host2", isHeard: false));
+        Assert.Equal(TimeSpan.FromSeconds(4), silence.Note("you", isHeard: false));
+    }
+
+    [Theory]
+    [InlineData(
+        "ESTAB 0 36 192.0.2.1:22 203.0.113.7:52044 cubic wscale:7,7 rto:201 rtt:0.2/0.1 unacked:1 lastsnd:4",
+        false
+    )]
+    [InlineData(
+        "ESTAB 0 144 192.0.2.1:22 203.0.113.7:52044 cubic wscale:7,7 rto:3216 backoff:4 rtt:0.2/0.1 unacked:1 retrans:1/4 lost:1",
+        true
+    )]
+    [InlineData("", false)]
+    public void A_connection_that_is_sent_by_again_and_again_is_not_heard(
+        string socket,
+        bool isUnheard
+    ) => Assert.Equal(isUnheard, Lifelines.IsUnheard(socket));
+
+    [Fact]
+    public void What_was_applied_last_is_what_a_try_goes_back_to()
+    {
+        var (tried, own) = (File("new.yaml", "a"), File(Own, "b"));
+        Assert.Equal((null, true), TrialRun.GoesBackTo(tried, Entry("b"), own));
+        Assert.Equal((null, true), TrialRun.GoesBackTo(tried, Entry("b"), null));
+        // The host's own copy, edited itself: its former content is known.
+        Assert.Equal((null, true), TrialRun.GoesBackTo(File(Own, "a"), Entry("b"), File(Own, "a")));
+        // Nobody has written anything down yet: the host's own copy is what is in force.
+        Assert.Equal(
+            (own.Bytes, false),
+            TrialRun.GoesBackTo(tried, null, own) is var (before, isRecorded)
+                ? (before!.Value, isRecorded)
+                : default
+        );
+        // No overlay at all.
+        Assert.Equal((null, false), TrialRun.GoesBackTo(tried, null, null));
+        Assert.Equal((null, false), TrialRun.GoesBackTo(tried, Entry(null), own));
+    }
+
+    [Fact]
+    public void What_is_not_known_for_certain_is_not_gone_back_to()
+    {
+        var twoFiles = Assert.Throws<UsageException>(() =>
+            TrialRun.GoesBackTo(File("new.yaml", "a"), Entry("b"), File(Own, "c"))
+        );
+        Assert.Contains(Own, twoFiles.Message, StringComparison.Ordinal);
+        var unknown = Assert.Throws<UsageException>(() =>
+            TrialRun.GoesBackTo(File(Own, "a"), null, File(Own, "a"))
+        );
+        Assert.Contains("beside it", unknown.Message, StringComparison.Ordinal);
+        var same = Assert.Throws<UsageException>(() =>
+            TrialRun.GoesBackTo(File("new.yaml", "b"), Entry("b"), null)
+        );
+        Assert.Contains("weft apply", same.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Whoever_watches_has_a_session_of_its_own_and_under_systemd_a_scope_of_its_own()
+    {
+        Assert.Equal(["setsid"], TrialWatch.Apart(hasSystemd: false, "homelab", 7));
+        var words = TrialWatch.Apart(hasSystemd: true, "homelab", 7);
+        Assert.Equal(["setsid", "systemd-run", "--scope"], words.Take(3));
+        Assert.Contains("--unit=weft-try-homelab-7", words);
+        Assert.Equal("--", words[^1]);
+    }
+
+    private static IEnumerable<Lifeline> LinesOf(
+        string? before,
+        string tried,
+        SshConnection? connection
+    ) =>
+        Lifelines
+            .Of(before is null ? null : Parse(before), Parse(tried), "host1", connection)
+            .Select(line => line.After);
+
+    private static LoadedFile File(string path, string content) =>
+        new(path, Encoding.UTF8.GetBytes(content), Parse(Yaml));
+
+    private static HistoryEntry Entry(string? content) =>
+        new()
+        {
+            Number = 3,
+            Time = default,
+            Did = "apply",
+            Host = "host1",
+            File = content is null ? null : HistoryStore.NameOf(Encoding.UTF8.GetBytes(content)),
+        };
+
+    private static Overlay Parse(string yaml) =>
+        OverlayFile.Parse("overlay.yaml", Encoding.UTF8.GetBytes(yaml)).Overlay!;
+}
