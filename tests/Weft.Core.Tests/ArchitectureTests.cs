@@ -63,7 +63,15 @@ public sealed class ArchitectureTests
         "Planning",
         "Execution"
     )]
-    [InlineData("Engines", "History", "Intents", "Observation", "Importing", "Planning", "Execution")]
+    [InlineData(
+        "Engines",
+        "History",
+        "Intents",
+        "Observation",
+        "Importing",
+        "Planning",
+        "Execution"
+    )]
     [InlineData("Intents", "Observation", "Importing", "Planning", "Execution")]
     [InlineData("Observation", "Importing", "Planning", "Execution")]
     [InlineData("Importing", "Planning", "Execution")]

@@ -44,8 +44,8 @@ internal sealed class Browser : IAsyncDisposable
         BrowserNewPageOptions? options = null
     )
     {
-        var directory = Directory.CreateTempSubdirectory("weft-browser-").FullName;
-        var program = Path.Combine(directory, "chromium");
+        var place = Directory.CreateTempSubdirectory("weft-browser-").FullName;
+        var program = Path.Combine(place, "chromium");
         var pid = lab.Hosts.First(one => one.Name == host).Pid;
         await File.WriteAllTextAsync(
             program,
@@ -55,8 +55,8 @@ internal sealed class Browser : IAsyncDisposable
             program,
             UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         );
-        var driver = await Playwright.CreateAsync();
-        var browser = await driver.Chromium.LaunchAsync(
+        var playwright = await Playwright.CreateAsync();
+        var chromium = await playwright.Chromium.LaunchAsync(
             new BrowserTypeLaunchOptions
             {
                 ExecutablePath = program,
@@ -74,8 +74,8 @@ internal sealed class Browser : IAsyncDisposable
                 ],
             }
         );
-        var opened = new Browser(directory, driver, browser);
-        var page = await browser.NewPageAsync(options);
+        var opened = new Browser(place, playwright, chromium);
+        var page = await chromium.NewPageAsync(options);
         page.SetDefaultTimeout(Patience);
         page.Console += (_, message) =>
         {

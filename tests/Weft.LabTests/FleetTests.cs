@@ -153,7 +153,7 @@ public sealed partial class FleetTests
         Assert.Contains("host2 in overlay", unknown.Output, StringComparison.Ordinal);
         Assert.Contains("host 'host1' is not known yet", unknown.Errors, StringComparison.Ordinal);
         // What the message says to type, and a yes to ssh's own question.
-        var command = Command().Match(unknown.Errors).Groups[1].Value;
+        var command = Command().Match(unknown.Errors).Groups["command"].Value;
         Assert.StartsWith("ssh ", command);
         await fleet.Lab.RunAsync(
             FleetLab.Laptop,
@@ -395,7 +395,7 @@ public sealed partial class FleetTests
         }
     }
 
-    [GeneratedRegex("`(ssh [^`]*)`", RegexOptions.CultureInvariant, 1000)]
+    [GeneratedRegex("`(?<command>ssh [^`]*)`", RegexOptions.CultureInvariant, 1000)]
     private static partial Regex Command();
 
     [GeneratedRegex("[0-9]+", RegexOptions.CultureInvariant, 1000)]

@@ -44,7 +44,7 @@ internal static partial class SecretMask
             masked.Replace(secret, Mask);
         }
         return (
-            KeyInComment().Replace(masked.ToString(), $"$1{Mask}"),
+            KeyInComment().Replace(masked.ToString(), $"${{name}}{Mask}"),
             [.. found.Select(one => one.Secret)]
         );
     }
@@ -96,7 +96,7 @@ internal static partial class SecretMask
     }
 
     [GeneratedRegex(
-        """(#.*\bpsk["']?\s*:\s*)\S.*""",
+        """(?<name>#.*\bpsk["']?\s*:\s*)\S.*""",
         RegexOptions.CultureInvariant | RegexOptions.IgnoreCase,
         1000
     )]

@@ -185,10 +185,7 @@ internal static class ApplyCommand
                     if (
                         adopt is not null
                         && !adopts
-                        && Adoption.Advice(
-                            refused,
-                            Planner.Plan(intend(session, true)(seen), seen)
-                        )
+                        && Adoption.Advice(refused, Planner.Plan(intend(session, true)(seen), seen))
                             is { } advice
                     )
                     {

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text.RegularExpressions;
 using Spectre.Console;
 using Weft.Core.History;
-using Weft.Core.Overlays;
 using Weft.Fleet;
 using Weft.Installation;
 using Weft.Labs;

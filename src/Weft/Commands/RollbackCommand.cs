@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using Spectre.Console;
-using Weft.Core.History;
 using Weft.Installation;
 using Weft.Rendering;
 using Weft.Trials;

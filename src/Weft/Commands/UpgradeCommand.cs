@@ -96,7 +96,7 @@ internal static class UpgradeCommand
                     answer =>
                         answer.ExitCode == ExitCode.Done
                             ? (true, $"{WordsOf(answer.Host)}; {answer.Output.Trim()}")
-                            : (false, answer.Remarks.LastOrDefault() ?? "failed"),
+                            : (false, answer.LastRemark ?? "failed"),
                     cancellationToken
                 )
         );

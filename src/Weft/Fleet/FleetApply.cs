@@ -107,11 +107,11 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
             .Select(phase => phase.Select(one => one.Host).ToArray());
 
     private async Task<IReadOnlyList<HostAnswer>> CarryOutAsync(
-        IReadOnlyList<HostPlan> able,
+        HostPlan[] able,
         CancellationToken cancellationToken
     )
     {
-        if (able.Count == 0)
+        if (able.Length == 0)
         {
             return [];
         }
@@ -150,8 +150,8 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
         );
     }
 
-    private string QuestionOf(IReadOnlyList<HostPlan> able) =>
-        $"{Question.TrimEnd('?')} on {(able.Count == 1 ? able[0].Host : $"{able.Count} hosts")}?";
+    private string QuestionOf(HostPlan[] able) =>
+        $"{Question.TrimEnd('?')} on {(able is [var only] ? only.Host : $"{able.Length} hosts")}?";
 
     /// <summary>What was said of a host with its plan already.</summary>
     private static IEnumerable<string> RemarksOf(IReadOnlyList<HostPlan> planned, string host) =>
@@ -161,7 +161,7 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
 
     private static string Words(HostAnswer answer) =>
         answer.ExitCode != ExitCode.Done
-            ? answer.Remarks.LastOrDefault() ?? "failed"
+            ? answer.LastRemark ?? "failed"
             : answer
                 .Output.Split('\n')
                 .FirstOrDefault(line => line.StartsWith("✓ done", StringComparison.Ordinal))

@@ -53,7 +53,7 @@ internal static class FleetAsk
                     answer =>
                         answer.ExitCode == ExitCode.Done
                             ? (true, "done")
-                            : (false, answer.Remarks.LastOrDefault() ?? "failed"),
+                            : (false, answer.LastRemark ?? "failed"),
                     cancellationToken
                 )
         );

@@ -94,7 +94,7 @@ internal static class FleetPlan
             answer =>
                 Read(answer) is { } plan
                     ? (plan.Conflicts.Count == 0, PlanView.Summary(plan))
-                    : (false, answer.Remarks.LastOrDefault() ?? "no plan"),
+                    : (false, answer.LastRemark ?? "no plan"),
             cancellationToken
         );
         return

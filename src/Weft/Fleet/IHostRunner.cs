@@ -53,6 +53,9 @@ internal sealed record HostAnswer(string Host, ToolResult? Result, string? Unrea
                 ),
         ];
 
+    /// <summary>The last of it, which tells most; null where nothing was said.</summary>
+    public string? LastRemark => Remarks is [.., var last] ? last : null;
+
     /// <summary>What went wrong, as a sentence.</summary>
     /// <param name="what">What the host then did not do, as in "has no plan".</param>
     public string Why(string what) =>

@@ -42,15 +42,15 @@ internal sealed class FleetBoard
         {
             return work(board);
         }
-        var table = new Table().Border(TableBorder.None).HideHeaders();
-        table.AddColumns("", "", "");
+        var shown = new Table().Border(TableBorder.None).HideHeaders();
+        shown.AddColumns("", "", "");
         foreach (var host in hosts)
         {
-            table.AddRow("[grey]…[/]", host.EscapeMarkup(), "");
+            shown.AddRow("[grey]…[/]", host.EscapeMarkup(), "");
         }
-        board.table = table;
+        board.table = shown;
         return terminal
-            .Error.Live(table)
+            .Error.Live(shown)
             // What is said afterwards takes the table's place.
             .AutoClear(lines is null)
             .StartAsync(context =>

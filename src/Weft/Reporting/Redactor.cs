@@ -34,13 +34,13 @@ internal sealed partial class Redactor
     public string Clean(string text)
     {
         text = PrivateKey().Replace(text, Veil);
-        text = KernelKey().Replace(text, $"$1 {Veil}");
+        text = KernelKey().Replace(text, $"${{algorithm}} {Veil}");
         text = Option()
             .Replace(
                 text,
                 found =>
-                    found.Groups[1].Value
-                    + (found.Groups[2].Value.StartsWith('"') ? $"\"{Veil}\"" : Veil)
+                    found.Groups["name"].Value
+                    + (found.Groups["value"].Value.StartsWith('"') ? $"\"{Veil}\"" : Veil)
             );
         foreach (var form in forms)
         {
@@ -103,7 +103,7 @@ internal sealed partial class Redactor
     }
 
     [GeneratedRegex(
-        "-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\\z)",
+        "-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\\z)",
         RegexOptions.Singleline,
         MatchMilliseconds
     )]
@@ -111,7 +111,7 @@ internal sealed partial class Redactor
 
     // ip-xfrm(8): the algorithm and then its key.
     [GeneratedRegex(
-        "\\b((?:enc|auth|auth-trunc|aead|comp) \\S+) 0x[0-9a-fA-F]+",
+        "\\b(?<algorithm>(?:enc|auth|auth-trunc|aead|comp) \\S+) 0x[0-9a-fA-F]+",
         RegexOptions.None,
         MatchMilliseconds
     )]
@@ -119,7 +119,7 @@ internal sealed partial class Redactor
 
     // As ovs-vsctl, ovsdb-client and ovs-monitor-ipsec write options; a quoted value may hold anything.
     [GeneratedRegex(
-        "(\\b(?:psk|password|passphrase|secret)\"?\\s*[=,:]\\s*)(\"(?:[^\"\\\\]|\\\\.)*\"|[^\\s,}\\])\"{]+)",
+        "(?<name>\\b(?:psk|password|passphrase|secret)\"?\\s*[=,:]\\s*)(?<value>\"(?:[^\"\\\\]|\\\\.)*\"|[^\\s,}\\])\"{]+)",
         RegexOptions.IgnoreCase,
         MatchMilliseconds
     )]

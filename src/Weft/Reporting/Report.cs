@@ -1,7 +1,7 @@
+using System.Collections.Immutable;
 using System.ComponentModel;
 using System.Text;
 using System.Text.Json;
-using Weft.Core;
 using Weft.Core.Engines;
 using Weft.Core.Ipsec;
 using Weft.Core.Linux;
@@ -106,7 +106,7 @@ internal sealed class Report(
         }
     }
 
-    private IEnumerable<Secret> SecretsOf()
+    private ImmutableArray<Secret> SecretsOf()
     {
         if (overlay?.Tunnels.Ipsec?.Credentials is not { } credentials)
         {
@@ -382,7 +382,7 @@ internal sealed class Report(
             atom.Kind is AtomKind.String ? atom.AsString() : atom.ToString();
     }
 
-    private Source Program(string name, params IReadOnlyList<string> command) =>
+    private static Source Program(string name, params IReadOnlyList<string> command) =>
         new(
             name,
             command[0] == Self.Command[0]

@@ -188,10 +188,10 @@ internal sealed class Silence(TimeProvider clock)
     /// <returns>How long nothing was heard of them; of who was never, since they were first asked for.</returns>
     public TimeSpan Note(string who, bool isHeard)
     {
-        if (isHeard || !heard.ContainsKey(who))
+        if (isHeard || !heard.TryGetValue(who, out var last))
         {
-            heard[who] = clock.GetTimestamp();
+            heard[who] = last = clock.GetTimestamp();
         }
-        return clock.GetElapsedTime(heard[who]);
+        return clock.GetElapsedTime(last);
     }
 }

@@ -74,7 +74,7 @@ internal static class Remembering
             book = book.Add(
                 new HistoryEntry
                 {
-                    Time = File.GetLastWriteTimeUtc(own.Path),
+                    Time = new DateTimeOffset(File.GetLastWriteTimeUtc(own.Path)),
                     Did = Found,
                     Host = entry.Host,
                     File = name,

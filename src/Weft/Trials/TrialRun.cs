@@ -4,7 +4,6 @@ using Weft.Core.History;
 using Weft.Core.Intents;
 using Weft.Core.Linux;
 using Weft.Core.Observation;
-using Weft.Core.Overlays;
 using Weft.Core.Planning;
 using Weft.Installation;
 using Weft.Rendering;

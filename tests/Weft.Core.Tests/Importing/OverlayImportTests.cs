@@ -3,8 +3,6 @@ using System.Net;
 using CsCheck;
 using Weft.Core.Addressing;
 using Weft.Core.Importing;
-using Weft.Core.Intents;
-using Weft.Core.Observation;
 using Weft.Core.Overlays;
 using Weft.Core.Tests.Planning.Model;
 
