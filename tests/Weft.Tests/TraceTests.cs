@@ -166,7 +166,7 @@ public sealed class TraceTests
             new HostAnswer("host2", new(1, "", "weft: no such thing\n"), null)
         );
         Assert.Empty(halves);
-        Assert.Equal(new UnaskedHost("host2", "weft: no such thing"), unasked);
+        Assert.Equal(new UnaskedHost("host2", "no such thing"), unasked);
     }
 
     [Theory]

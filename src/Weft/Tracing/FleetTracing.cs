@@ -64,7 +64,7 @@ internal static class FleetTracing
         }
         catch (JsonException)
         {
-            return ([], new UnaskedHost(answer.Host, answer.Why("could not be asked")));
+            return ([], new UnaskedHost(answer.Host, answer.Unreached ?? answer.LastRemark ?? "weft says nothing"));
         }
     }
 }
