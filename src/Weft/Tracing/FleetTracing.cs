@@ -64,7 +64,13 @@ internal static class FleetTracing
         }
         catch (JsonException)
         {
-            return ([], new UnaskedHost(answer.Host, answer.Unreached ?? answer.LastRemark ?? "weft says nothing"));
+            return (
+                [],
+                new UnaskedHost(
+                    answer.Host,
+                    answer.Unreached ?? answer.LastRemark ?? "weft says nothing"
+                )
+            );
         }
     }
 }
