@@ -20,8 +20,8 @@ internal sealed class HostOverlay
     {
         Overlay = overlay;
         Host = host;
-        Interest = new ContainerInterest(overlay, host);
         store = new AddressStore(overlay.Name);
+        Interest = new ContainerInterest(overlay, host, store.HasAnyOf);
         Credentials = overlay.Tunnels.Ipsec?.Credentials is CertificateFiles files
             ? files.Of(host)
             : overlay.Tunnels.Ipsec?.Credentials;

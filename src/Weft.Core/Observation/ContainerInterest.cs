@@ -8,12 +8,15 @@ public sealed class ContainerInterest
 {
     private readonly HashSet<ContainerKey> named;
     private readonly Selection[] selections;
+    private readonly Func<Engine, bool> hasRecords;
 
     /// <summary>Which of a host's containers an overlay has to do with.</summary>
     /// <param name="overlay">The overlay.</param>
     /// <param name="host">The host's name.</param>
-    public ContainerInterest(Overlay overlay, string host)
+    /// <param name="hasRecords">Whether a container of an engine has an address of the overlay's by this host's records.</param>
+    public ContainerInterest(Overlay overlay, string host, Func<Engine, bool> hasRecords)
     {
+        this.hasRecords = hasRecords;
         named =
         [
             .. overlay
@@ -40,6 +43,7 @@ public sealed class ContainerInterest
     {
         named = [];
         selections = [];
+        hasRecords = _ => false;
         Engines = Enum.GetValues<Engine>().ToHashSet();
         IsEverything = true;
     }
@@ -52,6 +56,18 @@ public sealed class ContainerInterest
 
     /// <summary>The engines whose containers they are.</summary>
     public ISet<Engine> Engines { get; }
+
+    /// <summary>
+    /// Whether it matters that an engine does not run: the overlay names it, or a container of it has an address. One that
+    /// could only have containers with the right labels, and never had any, has none.
+    /// </summary>
+    public bool Misses(Engine engine) =>
+        !IsEverything
+        && (
+            named.Any(container => container.Engine == engine)
+            || Array.Exists(selections, selection => selection.Engine == engine)
+            || Engines.Contains(engine) && hasRecords(engine)
+        );
 
     /// <summary>Whether the overlay has a place for a container.</summary>
     public bool Includes(ContainerSighting container) =>

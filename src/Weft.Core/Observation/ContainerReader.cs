@@ -72,9 +72,7 @@ public static class ContainerReader
                 return new EngineAnswer(
                     engine.Engine,
                     containers,
-                    containers is null
-                    && !interest.IsEverything
-                    && interest.Engines.Contains(engine.Engine)
+                    containers is null && interest.Misses(engine.Engine)
                         ? $"{engine.Engine.ToString().ToLowerInvariant()} does not run on this host"
                         : null
                 );

@@ -36,7 +36,7 @@ internal static class AddressesCommand
             {
                 var (overlay, host, store) = options.Load(parsed);
                 var records = store.Read();
-                var seen = await ReadAsync(overlay, host, cancellationToken);
+                var seen = await ReadAsync(overlay, host, store, cancellationToken);
                 var rows = AddressRows.Of(overlay, host, records, seen);
                 if (parsed.GetValue(json))
                 {
@@ -69,13 +69,13 @@ internal static class AddressesCommand
             {
                 var (overlay, host, store) = options.Load(parsed);
                 var records = store.Read();
-                var seen = await ReadAsync(overlay, host, cancellationToken);
+                var seen = await ReadAsync(overlay, host, store, cancellationToken);
                 var faults = AddressAudit.Find(
                     overlay,
                     host,
                     records,
                     [.. seen.Sightings.Values],
-                    Answered(overlay, host, seen),
+                    Answered(overlay, host, store, seen),
                     seen.Links.ToDictionary(
                         container => container.Key,
                         container =>
@@ -134,7 +134,7 @@ internal static class AddressesCommand
             {
                 var (overlay, host, store) = options.Load(parsed);
                 var container = parsed.GetValue(name)!;
-                var seen = await ReadAsync(overlay, host, cancellationToken);
+                var seen = await ReadAsync(overlay, host, store, cancellationToken);
                 if (
                     seen.Sightings.Values.FirstOrDefault(sighting =>
                         sighting.Key.Name == container && sighting.IsReady
@@ -174,28 +174,29 @@ internal static class AddressesCommand
     private static async Task<ContainersSeen> ReadAsync(
         Overlay overlay,
         string host,
+        AddressStore store,
         CancellationToken cancellationToken
     )
     {
         await using var engines = new EngineSet(engine => ContainerEngines.Of(engine));
         return await ContainerReader.ReadAsync(
             engines,
-            new ContainerInterest(overlay, host),
+            new ContainerInterest(overlay, host, store.HasAnyOf),
             cancellationToken
         );
     }
 
-    private static HashSet<Engine> Answered(Overlay overlay, string host, ContainersSeen seen) =>
-        [.. new ContainerInterest(overlay, host).Engines.Except(seen.Silent.Keys)];
+    private static HashSet<Engine> Answered(
+        Overlay overlay,
+        string host,
+        AddressStore store,
+        ContainersSeen seen
+    ) =>
+        [.. new ContainerInterest(overlay, host, store.HasAnyOf).Engines.Except(seen.Silent.Keys)];
 
-    // A selection of any engine concerns those too that this host does not have, which is nothing to tell.
     private static void Tell(Output terminal, ContainersSeen seen)
     {
-        foreach (
-            var silence in seen.Silent.Values.Where(silence =>
-                !silence.EndsWith("does not run on this host", StringComparison.Ordinal)
-            )
-        )
+        foreach (var silence in seen.Silent.Values)
         {
             terminal.Notice(silence);
         }
