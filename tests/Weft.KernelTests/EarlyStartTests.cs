@@ -58,6 +58,16 @@ public sealed class EarlyStartTests
         await lab.AllReachAllAsync();
         await lab.RunAsync("host1", BootEarly);
         await lab.RebootAsync("host1", cut: false);
+        var daemon = await lab.TryAsync(
+            "host1",
+            "tail -n +1 /var/log/openvswitch/ovs-vswitchd.log | grep 'Overriding n-handler-threads to 0'"
+        );
+        if (daemon.ExitCode != 0)
+        {
+            Assert.Skip(
+                "this machine took more than ten seconds from the kernel's start to ovs-vswitchd's"
+            );
+        }
 
         var applied = await lab.WeftAsync("host1", "apply", "--yes");
         Assert.Equal(0, applied.ExitCode);

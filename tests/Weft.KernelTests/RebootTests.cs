@@ -25,6 +25,8 @@ public sealed class RebootTests(TwoHosts hosts) : TwoHostsTests(hosts)
     {
         const string Tag = "ovs-vsctl get port cont-mgmnt0-sw tag";
         var lab = await LabAsync();
+        // The key has been on the disk for long, on a host that is worth a try.
+        await lab.RunAsync("host2", "sync");
         await lab.WeftDoneAsync("host2", "install", "--in-place");
         await lab.RunAsync(
             "host2",

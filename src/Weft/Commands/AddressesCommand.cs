@@ -191,8 +191,7 @@ internal static class AddressesCommand
         string host,
         AddressStore store,
         ContainersSeen seen
-    ) =>
-        [.. new ContainerInterest(overlay, host, store.HasAnyOf).Engines.Except(seen.Silent.Keys)];
+    ) => [.. new ContainerInterest(overlay, host, store.HasAnyOf).Engines.Except(seen.Silent.Keys)];
 
     private static void Tell(Output terminal, ContainersSeen seen)
     {

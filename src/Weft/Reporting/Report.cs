@@ -244,7 +244,11 @@ internal sealed class Report(
             return [];
         }
         await using var engines = new EngineSet(engine => ContainerEngines.Of(engine));
-        var interest = new ContainerInterest(overlay, host, new AddressStore(overlay.Name).HasAnyOf);
+        var interest = new ContainerInterest(
+            overlay,
+            host,
+            new AddressStore(overlay.Name).HasAnyOf
+        );
         var answers = await ContainerReader.AskAsync(
             engines,
             interest.Engines,
