@@ -102,14 +102,14 @@ public sealed class TryTests
         var random = new Random(11);
         for (var killed = 0; killed < 3; )
         {
-            var entries = await EntriesAsync(lab);
+            var newest = await NewestAsync(lab);
             using var process = Tool.Start(
                 host.Enter(null, WeftProgram.Path, "try", "--yes", "--within", "1h", New),
                 host.Environment
             );
             // From when it is written down on: what comes before changes nothing.
-            await Eventually.IsAsync(async () => await EntriesAsync(lab) > entries);
-            await Task.Delay(random.Next(400), Needs.Cancellation);
+            await Eventually.IsAsync(async () => await NewestAsync(lab) > newest);
+            await Task.Delay(random.Next(100), Needs.Cancellation);
             var started = ProcessIdentity.Of(process.Id)?.Children().ToList();
             var cut = started is [var only] && only.Send(Libc.SigKill);
             await process.WaitForExitAsync(Needs.Cancellation);
@@ -355,14 +355,13 @@ public sealed class TryTests
             "cat /run/typescript /var/lib/weft/homelab/history/try.log"
         ).Result.Output;
 
-    private static async Task<int> EntriesAsync(OverlayLab lab) =>
+    /// <summary>The number of the newest entry: of how many there are, the oldest are forgotten.</summary>
+    private static async Task<int> NewestAsync(OverlayLab lab) =>
         int.Parse(
-            (
-                await lab.TryAsync(
-                    "host1",
-                    "grep -c '\"number\"' /var/lib/weft/homelab/history/history.json"
-                )
-            ).Output,
+            await lab.RunAsync(
+                "host1",
+                "grep '\"number\"' /var/lib/weft/homelab/history/history.json | tail -n 1 | tr -dc 0-9"
+            ),
             CultureInfo.InvariantCulture
         );
 
