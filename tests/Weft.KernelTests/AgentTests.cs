@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Weft.LabTests;
 
 namespace Weft.KernelTests;
@@ -32,6 +33,8 @@ public sealed class AgentTests(TwoHosts hosts) : TwoHostsTests(hosts)
 
                 await Mishap.EndCharonAsync(lab, "host1", "KILL");
                 await Mishap.StartCharonAsync(lab, "host1");
+                await MeasuresAsync("^weft_tunnel_up{.*peer=\"host2\".*} 1$");
+                await MeasuresAsync("^weft_association_age_seconds{.*peer=\"host2\".*} [0-9]+$");
                 await ReachesAgainAsync();
 
                 await lab.RunAsync("host1", "ovs-vsctl del-port tun-host2");
@@ -42,6 +45,12 @@ public sealed class AgentTests(TwoHosts hosts) : TwoHostsTests(hosts)
 
         Task ReachesAgainAsync() =>
             lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, 100);
+
+        Task MeasuresAsync(string line) =>
+            Eventually.IsAsync(
+                async () => Regex.IsMatch(await agent.MetricsAsync(), line, RegexOptions.Multiline),
+                () => $"no {line} in {agent.MetricsAsync().Result}{agent.LogAsync().Result}"
+            );
 
         Task IsBackAsync(string condition) =>
             Eventually.IsAsync(

@@ -1,9 +1,11 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Weft.Commands;
 using Weft.Core;
 using Weft.Core.Execution;
 using Weft.Core.History;
+using Weft.Core.Intents;
 using Weft.Core.Linux;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
@@ -31,6 +33,7 @@ internal sealed class AgentLoop(
 )
 {
     private static readonly TimeSpan Resync = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan EnginePause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan NegotiationPause = TimeSpan.FromSeconds(15);
@@ -44,6 +47,9 @@ internal sealed class AgentLoop(
     private int isFileNew;
     private Task negotiation = Task.CompletedTask;
     private DateTimeOffset nextNegotiation;
+    private bool isNegotiationDue;
+    private DateTimeOffset nextResync;
+    private ImmutableArray<FailedPeer> down = [];
     private string? lastProblem;
     private FileInForce inForce = new(state.File);
     private byte[] seen = [];
@@ -81,9 +87,10 @@ internal sealed class AgentLoop(
         while (true)
         {
             var woken = await wakeups.WaitAsync(Pause(restraint), cancellationToken);
-            if (woken is null && restraint.Due is null)
+            if (nextResync <= clock.GetUtcNow())
             {
                 mirror.Everything();
+                nextResync = clock.GetUtcNow() + Resync;
             }
             if (switchWatch.IsFaulted)
             {
@@ -117,17 +124,17 @@ internal sealed class AgentLoop(
 
     private TimeSpan Pause(Restraint restraint)
     {
-        var pause = (restraint.Due, inForce.Until) switch
+        var next = new[]
         {
-            ({ } due, { } until) => due < until ? due : until,
-            var (due, until) => due ?? until,
+            nextResync,
+            restraint.Due,
+            inForce.Until,
+            isNegotiationDue ? nextNegotiation : null,
         }
-            is { } next
-            ? next - clock.GetUtcNow()
-            : Resync;
-        return pause < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1)
-            : pause < Resync ? pause
-            : Resync;
+            .Min()!
+            .Value;
+        var pause = next - clock.GetUtcNow();
+        return pause < ShortestPause ? ShortestPause : pause;
     }
 
     private void FileChanged(string why)
@@ -371,31 +378,50 @@ internal sealed class AgentLoop(
     /// <summary>Has peers negotiated with that nothing is exchanged with yet, beside all else: a peer may take its time to answer.</summary>
     private void Negotiate(Round round, CancellationToken cancellationToken)
     {
-        if (
-            round is not { Intent: { Ipsec: not null } intent, Observation: { } observation }
-            || !negotiation.IsCompleted
-            || clock.GetUtcNow() < nextNegotiation
-            || HostStatus
-                .Of(intent, observation)
-                .Items.All(item => item.Kind != "encryption" || item.State is ItemState.Ok)
-        )
+        // What was asked for under other connections, or of a daemon that is gone, is no answer for these.
+        if (round.Done.OfType<IpsecChange>().Any())
+        {
+            nextNegotiation = default;
+        }
+        isNegotiationDue =
+            round
+                is {
+                    Intent: { Ipsec: not null } wanted,
+                    Observation: { StrongSwan.Problem: null } seen
+                }
+            && HostStatus
+                .Of(wanted, seen)
+                .Items.Any(item => item.Kind == "encryption" && item.State is not ItemState.Ok);
+        if (!isNegotiationDue)
+        {
+            down = [];
+            return;
+        }
+        if (!negotiation.IsCompleted)
+        {
+            // Its end is a reason to wake.
+            isNegotiationDue = false;
+            return;
+        }
+        if (clock.GetUtcNow() < nextNegotiation)
         {
             return;
         }
         nextNegotiation = clock.GetUtcNow() + NegotiationPause;
-        negotiation = NegotiateAsync();
+        negotiation = NegotiateAsync(round.Intent!);
 
-        async Task NegotiateAsync()
+        async Task NegotiateAsync(HostIntent intent)
         {
             try
             {
-                var down = await Applier.EstablishAsync(
+                var before = down;
+                down = await Applier.EstablishAsync(
                     host,
                     intent,
                     NegotiationPatience,
                     cancellationToken
                 );
-                foreach (var peer in down)
+                foreach (var peer in down.Except(before))
                 {
                     Say(
                         Severity.Warning,
@@ -404,13 +430,13 @@ internal sealed class AgentLoop(
                         null
                     );
                 }
-                wakeups.Wake("keys were negotiated");
             }
             catch (Exception exception)
                 when (exception is HostException or ViciException or OperationCanceledException)
             {
                 // The next round sees what there is, and asks again.
             }
+            wakeups.Wake("keys were negotiated");
         }
     }
 

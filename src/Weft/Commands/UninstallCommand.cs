@@ -70,6 +70,12 @@ internal static class UninstallCommand
                         ["disable", "--quiet", .. services]
                     );
                 }
+                // What runs elsewhere or later was enabled without systemd, and systemctl may be as far away as it.
+                foreach (var link in isRunning ? [] : HostFiles.Enabling(placement, services))
+                {
+                    File.Delete(link);
+                    InstallCommand.Say(terminal, '-', link);
+                }
                 foreach (var path in placed)
                 {
                     if (placement.Remove(path))

@@ -51,6 +51,21 @@ internal static class HostFiles
     public static bool ArePackaged(Placement placement) =>
         File.Exists(placement.At($"{PackagedUnits}/{Services[0]}"));
 
+    /// <summary>The links by which services are enabled (systemctl(1), enable), wherever they lead by now.</summary>
+    /// <param name="placement">The host's file system.</param>
+    /// <param name="services">The services' names.</param>
+    public static string[] Enabling(Placement placement, IReadOnlyCollection<string> services) =>
+        Directory.Exists(placement.At(Units))
+            ?
+            [
+                .. Directory
+                    .EnumerateDirectories(placement.At(Units), "*.wants")
+                    .SelectMany(Directory.EnumerateFileSystemEntries)
+                    .Where(path => services.Contains(Path.GetFileName(path)))
+                    .Order(StringComparer.Ordinal),
+            ]
+            : [];
+
     /// <summary>All of them but the overlay file.</summary>
     /// <param name="program">The program's path on the host.</param>
     /// <param name="binary">The program itself; null where it stays where it is.</param>
