@@ -24,6 +24,8 @@ public sealed class EarlyStartTests
         chmod +x /usr/sbin/ovs-vswitchd /root/early
         mkdir -p /etc/systemd/system
         echo ExecStart=/root/early >/etc/systemd/system/weft-guard.service
+        mkdir -p /var/lib/weft
+        echo /etc/systemd/system/weft-guard.service >/var/lib/weft/installed
         sync
         """;
 
