@@ -34,6 +34,7 @@ internal sealed class AgentLoop(
 {
     private static readonly TimeSpan Resync = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan EnginePause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan NegotiationPause = TimeSpan.FromSeconds(15);
@@ -86,7 +87,7 @@ internal sealed class AgentLoop(
         var isReady = false;
         while (true)
         {
-            var woken = await wakeups.WaitAsync(Pause(restraint), cancellationToken);
+            var woken = await RestAsync(Pause(restraint), cancellationToken);
             if (nextResync <= clock.GetUtcNow())
             {
                 mirror.Everything();
@@ -120,6 +121,24 @@ internal sealed class AgentLoop(
                 manager.Ready();
             }
         }
+    }
+
+    /// <summary>Waits for what is next; where nothing comes for a while, the memory of what was is given back.</summary>
+    private async Task<(string Why, long Since)?> RestAsync(
+        TimeSpan pause,
+        CancellationToken cancellationToken
+    )
+    {
+        if (pause > Quiet)
+        {
+            if (await wakeups.WaitAsync(Quiet, cancellationToken) is { } woken)
+            {
+                return woken;
+            }
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            pause -= Quiet;
+        }
+        return await wakeups.WaitAsync(pause, cancellationToken);
     }
 
     private TimeSpan Pause(Restraint restraint)
