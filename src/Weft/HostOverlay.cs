@@ -12,6 +12,7 @@ namespace Weft;
 internal sealed class HostOverlay
 {
     private readonly AddressStore store;
+    private Known? last;
 
     /// <summary>An overlay as one of its hosts has to do with it.</summary>
     /// <param name="overlay">The overlay.</param>
@@ -82,8 +83,12 @@ internal sealed class HostOverlay
 
     private Roster RosterOf(HostObservation observation)
     {
+        if (last is { } known && ReferenceEquals(known.Of, observation))
+        {
+            return known.Roster;
+        }
         var answered = Interest.Engines.Except(observation.SilentEngines.Keys).ToHashSet();
-        return Roster.Of(
+        var roster = Roster.Of(
             Overlay,
             Host,
             [
@@ -95,5 +100,10 @@ internal sealed class HostOverlay
             observation.AddressRecords,
             observation.Time
         );
+        last = new Known(observation, roster);
+        return roster;
     }
+
+    /// <summary>What the last observation came to: it is asked for several times.</summary>
+    private sealed record Known(HostObservation Of, Roster Roster);
 }

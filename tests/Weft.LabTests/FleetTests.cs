@@ -30,6 +30,29 @@ public sealed partial class FleetTests
             StringComparison.Ordinal
         );
 
+        // Both ends of a way are asked, and the one that is wrong is named.
+        Assert.DoesNotContain(
+            "✗",
+            await fleet.WeftDoneAsync("trace a1 a2 --file", "--all"),
+            StringComparison.Ordinal
+        );
+        await fleet.Lab.RunAsync("host2", "ip -n a2 link set eth1 down");
+        var wrong = await fleet.WeftAsync("trace a1 a2 --file", "--host", "host1,host2");
+        Assert.Equal(1, wrong.ExitCode);
+        Assert.Contains(
+            "first wrong, on host2: container a2",
+            wrong.Output,
+            StringComparison.Ordinal
+        );
+        var half = await fleet.WeftAsync("trace a1 a2 --file", "--host", "host1");
+        Assert.True(half.ExitCode == 1, half.Output + half.Errors);
+        Assert.Contains(
+            "it is none of those that were to be asked",
+            half.Output,
+            StringComparison.Ordinal
+        );
+        await fleet.WeftDoneAsync("apply", "--all", "--yes");
+
         await using (var ping = ContinuousPing.Start(fleet.Lab, "host1", "a1", "10.8.2.2"))
         {
             // A host that leaves the file is removed from the others, and comes back.

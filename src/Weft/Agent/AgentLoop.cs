@@ -135,7 +135,12 @@ internal sealed class AgentLoop(
             {
                 return woken;
             }
-            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            GC.Collect(
+                GC.MaxGeneration,
+                GCCollectionMode.Aggressive,
+                blocking: true,
+                compacting: true
+            );
             pause -= Quiet;
         }
         return await wakeups.WaitAsync(pause, cancellationToken);

@@ -39,6 +39,7 @@ internal sealed class Reconciler(
         var done = new List<Change>();
         Plan? underWay = null;
         HostObservation? observation = null;
+        (HostObservation For, HostIntent Intent, Plan Plan)? last = null;
         try
         {
             if (host.SwitchProblem is { } problem)
@@ -83,14 +84,8 @@ internal sealed class Reconciler(
                     await host.UnlockAsync();
                 }
             }
-            var intent = on.Intend(observation);
-            return new Round(
-                observation,
-                intent,
-                done,
-                Elapsed(),
-                InTheWay(Planner.Plan(intent, observation))
-            );
+            var (intent, plan) = Planned(observation);
+            return new Round(observation, intent, done, Elapsed(), InTheWay(plan));
         }
         catch (Exception exception)
             when (exception
@@ -119,12 +114,25 @@ internal sealed class Reconciler(
         {
             // Whoever asks for the next plan has carried the last one out.
             done.AddRange(underWay?.Changes ?? []);
-            var intent = on.Intend(seen);
+            var (intent, whole) = Planned(seen);
             mirror.Know(intent);
-            var plan = restraint.Apply(Planner.Plan(intent, seen), isNewFile);
+            var plan = restraint.Apply(whole, isNewFile);
             mirror.Touch(plan);
             underWay = plan;
             return plan;
+        }
+
+        // What was planned for the last observation is asked for once more when the round ends.
+        (HostIntent Intent, Plan Plan) Planned(HostObservation seen)
+        {
+            if (last is { } known && ReferenceEquals(known.For, seen))
+            {
+                return (known.Intent, known.Plan);
+            }
+            var intent = on.Intend(seen);
+            var plan = Planner.Plan(intent, seen);
+            last = (seen, intent, plan);
+            return (intent, plan);
         }
 
         TimeSpan Elapsed() => clock.GetElapsedTime(started);

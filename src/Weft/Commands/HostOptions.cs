@@ -57,7 +57,8 @@ internal sealed class HostOptions
             parsed.GetValue(datapath)
         );
 
-    private static IEnumerable<string> Override<T>(
+    /// <summary>An option as another weft is given it, if it was given to this one.</summary>
+    internal static IEnumerable<string> Override<T>(
         ParseResult parsed,
         Option<T> option,
         Func<T, string> words

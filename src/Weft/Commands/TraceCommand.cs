@@ -41,6 +41,7 @@ internal sealed class TraceCommand
     };
 
     private readonly Option<string?> host = CommonOptions.As();
+    private readonly FleetOptions fleet = new();
     private readonly Option<int?> size = PingCommand.Size();
 
     private readonly Option<double> timeout = new("--timeout")
@@ -79,6 +80,7 @@ internal sealed class TraceCommand
                 ("weft trace wallabag mastodon --size 1458", "with a packet of 1458 bytes"),
                 ("weft trace 10.8.3.1 10.8.3.2 --json", "between two addresses, for scripts"),
                 ("weft trace wallabag mastodon --lab", "in the lab: both hosts tell"),
+                ("weft trace wallabag mastodon --all", "over SSH: both hosts tell"),
             ],
         };
         trace.lab.CompletionSources.Add(LabNames.Complete);
@@ -96,6 +98,7 @@ internal sealed class TraceCommand
             trace.engine,
             trace.datapath
         );
+        command.AddAll([.. trace.fleet.All]);
         command.SetAction(trace.RunAsync);
         return command;
     }
@@ -108,7 +111,17 @@ internal sealed class TraceCommand
     {
         var (named, seconds) = (parsed.GetValue(size), parsed.GetValue(timeout));
         PingCommand.Check(named, seconds);
-        Machine.RequireRoot();
+        var (isLab, overSsh) = (parsed.GetResult(lab) is not null, fleet.IsMeant(parsed, host));
+        if (isLab && overSsh)
+        {
+            throw new UsageException(
+                "--lab is for the hosts of a lab, and --host and --all are for others: say one of them"
+            );
+        }
+        if (!overSsh)
+        {
+            Machine.RequireRoot();
+        }
         if (parsed.GetValue(half))
         {
             var halves = await new Here(this, parsed).HalvesAsync(cancellationToken);
@@ -120,9 +133,9 @@ internal sealed class TraceCommand
         var report = await terminal.WhileAsync(
             "Tracing",
             _ =>
-                parsed.GetResult(lab) is not null
-                    ? InLabAsync(parsed, named, seconds, cancellationToken)
-                    : new Here(this, parsed).ReportAsync(cancellationToken)
+                isLab ? InLabAsync(parsed, named, seconds, cancellationToken)
+                : overSsh ? OverSshAsync(parsed, named, seconds, cancellationToken)
+                : new Here(this, parsed).ReportAsync(cancellationToken)
         );
         if (parsed.GetValue(json))
         {
@@ -143,16 +156,71 @@ internal sealed class TraceCommand
     )
     {
         var opened = Lab.Open(parsed.GetValue(lab));
-        var overlay = OverlayLoader.Load(opened.OverlayFile, engine: null, datapath: null);
+        return await AskAsync(
+            parsed,
+            OverlayLoader.Load(opened.OverlayFile, engine: null, datapath: null),
+            new LabRunner(opened),
+            PingCommand.Options(named, seconds),
+            input: default,
+            cancellationToken
+        );
+    }
+
+    private async Task<TraceReport> OverSshAsync(
+        ParseResult parsed,
+        int? named,
+        double seconds,
+        CancellationToken cancellationToken
+    )
+    {
+        var overlay = OverlayLoader.Load(
+            parsed.GetValue(file),
+            parsed.GetValue(engine),
+            parsed.GetValue(datapath)
+        );
+        await using var hosts = fleet.Open(
+            parsed,
+            overlay,
+            OverlayLoader.PathOf(parsed.GetValue(file))
+        );
+        return await AskAsync(
+            parsed,
+            overlay,
+            hosts.Runner,
+            [
+                "--file",
+                "-",
+                .. PingCommand.Options(named, seconds),
+                .. HostOptions.Override(
+                    parsed,
+                    engine,
+                    value => value.ToString()!.ToLowerInvariant()
+                ),
+                .. HostOptions.Override(
+                    parsed,
+                    datapath,
+                    value => value.ToString()!.ToLowerInvariant()
+                ),
+                .. HostOptions.Override(parsed, database, value => value),
+            ],
+            hosts.File,
+            cancellationToken
+        );
+    }
+
+    private async Task<TraceReport> AskAsync(
+        ParseResult parsed,
+        Overlay overlay,
+        IHostRunner runner,
+        IReadOnlyList<string> arguments,
+        ReadOnlyMemory<byte> input,
+        CancellationToken cancellationToken
+    )
+    {
         var residents = Resident.AllOf(overlay, HostIntent.Nothing(overlay.Name, host: ""));
         var (one, other) = (parsed.GetRequiredValue(from), parsed.GetRequiredValue(to));
         return TracePair.Find(residents, one, other) is { } pair
-            ? await FleetTracing.AskAsync(
-                new LabRunner(opened),
-                pair,
-                PingCommand.Options(named, seconds),
-                cancellationToken: cancellationToken
-            )
+            ? await FleetTracing.AskAsync(runner, pair, arguments, input, cancellationToken)
             : Strangers(residents, one, other);
     }
 
