@@ -34,6 +34,10 @@ internal sealed class AgentLoop(
 {
     private static readonly TimeSpan Resync = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
+
+    // Bytes: a look at a small host that is as it was allocates less.
+    private const long WorthCollecting = 8 << 20;
+
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan EnginePause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
@@ -49,6 +53,7 @@ internal sealed class AgentLoop(
     private Task negotiation = Task.CompletedTask;
     private DateTimeOffset nextNegotiation;
     private bool isNegotiationDue;
+    private long collected;
     private DateTimeOffset nextResync;
     private ImmutableArray<FailedPeer> down = [];
     private string? lastProblem;
@@ -135,12 +140,17 @@ internal sealed class AgentLoop(
             {
                 return woken;
             }
-            GC.Collect(
-                GC.MaxGeneration,
-                GCCollectionMode.Aggressive,
-                blocking: true,
-                compacting: true
-            );
+            var allocated = GC.GetTotalAllocatedBytes();
+            if (allocated - collected > WorthCollecting)
+            {
+                collected = allocated;
+                GC.Collect(
+                    GC.MaxGeneration,
+                    GCCollectionMode.Aggressive,
+                    blocking: true,
+                    compacting: true
+                );
+            }
             pause -= Quiet;
         }
         return await wakeups.WaitAsync(pause, cancellationToken);
