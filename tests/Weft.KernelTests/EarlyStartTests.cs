@@ -8,22 +8,22 @@ public sealed class EarlyStartTests
 {
     // What a host does that boots faster than a lab's: it does not wait. What would start ovs-vswitchd later finds it running.
     private const string BootEarly = """
-        mkdir /root/real
-        mv /usr/sbin/ovs-vswitchd /root/real/
+        mkdir /usr/local/real
+        mv /usr/sbin/ovs-vswitchd /usr/local/real/
         cat >/usr/sbin/ovs-vswitchd <<'LINES'
         #!/bin/sh
-        [ -e /run/openvswitch/ovs-vswitchd.pid ] || exec /root/real/ovs-vswitchd "$@"
+        [ -e /run/openvswitch/ovs-vswitchd.pid ] || exec /usr/local/real/ovs-vswitchd "$@"
         LINES
-        cat >/root/early <<'LINES'
+        cat >/usr/local/early <<'LINES'
         #!/bin/sh
         (
           until ovs-vsctl --no-wait --timeout=1 get o . next_cfg; do sleep 0.1; done
           ovs-vswitchd --pidfile --detach --log-file -vconsole:off
         ) >/dev/null 2>&1 </dev/null &
         LINES
-        chmod +x /usr/sbin/ovs-vswitchd /root/early
+        chmod +x /usr/sbin/ovs-vswitchd /usr/local/early
         mkdir -p /etc/systemd/system
-        echo ExecStart=/root/early >/etc/systemd/system/weft-guard.service
+        echo ExecStart=/usr/local/early >/etc/systemd/system/weft-guard.service
         mkdir -p /var/lib/weft
         echo /etc/systemd/system/weft-guard.service >/var/lib/weft/installed
         sync

@@ -32,12 +32,11 @@ internal sealed class AgentLoop(
     Journal journal
 )
 {
-    private static readonly TimeSpan Resync = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
-
     // Bytes: a look at a small host that is as it was allocates less.
     private const long WorthCollecting = 8 << 20;
 
+    private static readonly TimeSpan Resync = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan EnginePause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);

@@ -24,6 +24,15 @@ internal sealed class HostOptions
 
     /// <summary>What was said in place of the file, to be said to weft on another host.</summary>
     public IEnumerable<string> Overrides(ParseResult parsed) =>
+        Overrides(parsed, engine, datapath, database);
+
+    /// <inheritdoc cref="Overrides(ParseResult)"/>
+    public static IEnumerable<string> Overrides(
+        ParseResult parsed,
+        Option<Engine?> engine,
+        Option<DatapathChoice?> datapath,
+        Option<string> database
+    ) =>
         [
             .. Override(parsed, engine, value => value.ToString()!.ToLowerInvariant()),
             .. Override(parsed, datapath, value => value.ToString()!.ToLowerInvariant()),
@@ -57,8 +66,7 @@ internal sealed class HostOptions
             parsed.GetValue(datapath)
         );
 
-    /// <summary>An option as another weft is given it, if it was given to this one.</summary>
-    internal static IEnumerable<string> Override<T>(
+    private static IEnumerable<string> Override<T>(
         ParseResult parsed,
         Option<T> option,
         Func<T, string> words

@@ -100,13 +100,7 @@ internal static class PingCommand
                     parsed.GetValue(count)
                 );
                 var isLab = parsed.GetResult(lab) is not null;
-                var overSsh = fleet.IsMeant(parsed, host);
-                if (isLab && overSsh)
-                {
-                    throw new UsageException(
-                        "--lab is for the hosts of a lab, and --host and --all are for others: say one of them"
-                    );
-                }
+                var overSsh = fleet.IsMeant(parsed, host, lab);
                 if (!overSsh)
                 {
                     Machine.RequireRoot();

@@ -111,13 +111,7 @@ internal sealed class TraceCommand
     {
         var (named, seconds) = (parsed.GetValue(size), parsed.GetValue(timeout));
         PingCommand.Check(named, seconds);
-        var (isLab, overSsh) = (parsed.GetResult(lab) is not null, fleet.IsMeant(parsed, host));
-        if (isLab && overSsh)
-        {
-            throw new UsageException(
-                "--lab is for the hosts of a lab, and --host and --all are for others: say one of them"
-            );
-        }
+        var overSsh = fleet.IsMeant(parsed, host, lab);
         if (!overSsh)
         {
             Machine.RequireRoot();
@@ -133,7 +127,8 @@ internal sealed class TraceCommand
         var report = await terminal.WhileAsync(
             "Tracing",
             _ =>
-                isLab ? InLabAsync(parsed, named, seconds, cancellationToken)
+                parsed.GetResult(lab) is not null
+                    ? InLabAsync(parsed, named, seconds, cancellationToken)
                 : overSsh ? OverSshAsync(parsed, named, seconds, cancellationToken)
                 : new Here(this, parsed).ReportAsync(cancellationToken)
         );
@@ -191,17 +186,7 @@ internal sealed class TraceCommand
                 "--file",
                 "-",
                 .. PingCommand.Options(named, seconds),
-                .. HostOptions.Override(
-                    parsed,
-                    engine,
-                    value => value.ToString()!.ToLowerInvariant()
-                ),
-                .. HostOptions.Override(
-                    parsed,
-                    datapath,
-                    value => value.ToString()!.ToLowerInvariant()
-                ),
-                .. HostOptions.Override(parsed, database, value => value),
+                .. HostOptions.Overrides(parsed, engine, datapath, database),
             ],
             hosts.File,
             cancellationToken

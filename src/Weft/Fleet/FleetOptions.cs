@@ -43,7 +43,11 @@ internal sealed class FleetOptions
 
     /// <summary>Whether the command is meant for hosts that are reached over SSH.</summary>
     /// <exception cref="UsageException">That contradicts itself.</exception>
-    public bool IsMeant(ParseResult parsed, Option<string?>? here = null)
+    public bool IsMeant(
+        ParseResult parsed,
+        Option<string?>? here = null,
+        Option<string?>? lab = null
+    )
     {
         var isNamed = parsed.GetResult(hosts) is not null;
         var isMeant = isNamed || parsed.GetValue(all);
@@ -55,6 +59,12 @@ internal sealed class FleetOptions
         {
             throw new UsageException(
                 "--as says which host this machine is, and --host and --all which hosts are reached over SSH: say one of them"
+            );
+        }
+        if (isMeant && lab is not null && parsed.GetResult(lab) is not null)
+        {
+            throw new UsageException(
+                "--lab is for the hosts of a lab, and --host and --all are for others: say one of them"
             );
         }
         if (
