@@ -31,15 +31,19 @@ internal static class Interruptions
             ? own.MtuRequest
             : null;
 
-    private static IEnumerable<string> Tunnels(HostIntent intent, HostObservation observation) =>
-        (
+    private static IEnumerable<string> Tunnels(HostIntent intent, HostObservation observation)
+    {
+        // By where they lead to: a tunnel's name may change with its kind.
+        var standing = observation
+            .Switch.Ports.Values.Where(row =>
+                row.Mark == intent.Overlay && row.Interfaces.Length == 1
+            )
+            .ToLookup(row => row.Interfaces[0].Options.GetValueOrDefault("remote_ip"));
+        return (
             from port in intent.Switch?.Ports ?? []
             where port.Peer is not null
-            from row in observation.Switch.Ports.Values
-            where row.Mark == intent.Overlay && row.Interfaces.Length == 1
+            from row in standing[port.Options["remote_ip"]]
             let there = row.Interfaces[0]
-            // Its name may change with it.
-            where there.Options.GetValueOrDefault("remote_ip") == port.Options["remote_ip"]
             select (
                 port.Peer,
                 Before: Kind(there.Type, there.Options),
@@ -51,6 +55,7 @@ internal static class Interruptions
             .Select(alike =>
                 $"{alike.Key.Before} becomes {alike.Key.After}: nothing crosses to {string.Join(", ", alike)} before the same is so there"
             );
+    }
 
     private static IEnumerable<string> Encryption(HostIntent intent, IEnumerable<Change> changes)
     {

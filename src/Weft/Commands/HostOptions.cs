@@ -112,6 +112,7 @@ internal sealed class HostOptions
         CancellationToken cancellationToken
     )
     {
+        FirstMemory.Take();
         var read = Read(parsed);
         var session = await HostSession.OpenAsync(
             read.Overlay,

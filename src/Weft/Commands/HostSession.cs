@@ -105,9 +105,16 @@ internal sealed class HostSession : IAsyncDisposable
     ) => doors.ReadTrafficAsync(cancellationToken);
 
     /// <summary>Makes the host match the intent that an observation leads to.</summary>
+    /// <param name="intend">Observation → intent.</param>
+    /// <param name="observation">What the host looks like.</param>
+    /// <param name="first">The plan that was made of that.</param>
+    /// <param name="patience">How long ovs-vswitchd may take.</param>
+    /// <param name="progress">Is told each step.</param>
+    /// <param name="cancellationToken">Stops between two steps.</param>
     public Task<ApplyResult> ApplyAsync(
         Func<HostObservation, HostIntent> intend,
         HostObservation observation,
+        Plan first,
         TimeSpan patience,
         IProgress<string>? progress,
         CancellationToken cancellationToken
@@ -118,7 +125,9 @@ internal sealed class HostSession : IAsyncDisposable
             seen =>
             {
                 on.Record(seen);
-                return Planner.Plan(intend(seen), seen);
+                return ReferenceEquals(seen, observation)
+                    ? first
+                    : Planner.Plan(intend(seen), seen);
             },
             patience,
             TimeProvider.System

@@ -8,13 +8,17 @@ internal static class AlignedRows
     private const int Gap = 2;
 
     /// <summary>Writes rows of markup; the first one is the heading.</summary>
-    public static void Write(IAnsiConsole console, IReadOnlyList<string[]> rows)
-    {
-        foreach (var line in Lines(rows))
-        {
-            console.MarkupLine(line);
-        }
-    }
+    public static void Write(IAnsiConsole console, IReadOnlyList<string[]> rows) =>
+        OnePiece.Write(
+            console,
+            text =>
+            {
+                foreach (var line in Lines(rows))
+                {
+                    text.MarkupLine(line);
+                }
+            }
+        );
 
     /// <summary>How many columns of a terminal the rows take.</summary>
     public static int Width(IReadOnlyList<string[]> rows) =>

@@ -25,7 +25,10 @@ internal static class PlanJson
         ?? throw new JsonException("null is no plan");
 
     /// <summary>One plan.</summary>
-    public static PlanDocument Of(HostIntent intent, Plan plan) =>
+    /// <param name="intent">What it leads to.</param>
+    /// <param name="plan">It.</param>
+    /// <param name="withCommands">Whether the commands are wanted, which take longer to say than all the rest.</param>
+    public static PlanDocument Of(HostIntent intent, Plan plan, bool withCommands = true) =>
         new(
             plan.Overlay,
             plan.Host,
@@ -54,13 +57,13 @@ internal static class PlanJson
                     change.What,
                     change.Name,
                     change.Detail,
-                    [.. change.Commands]
+                    withCommands ? [.. change.Commands] : []
                 )),
             ],
             [.. plan.Conflicts.Select(conflict => conflict.Message)],
             plan.Notices,
             plan.Interruptions,
-            [.. plan.Commands]
+            withCommands ? [.. plan.Commands] : []
         );
 }
 

@@ -9,38 +9,8 @@ namespace Weft.Rendering;
 internal static class PlanView
 {
     /// <summary>Writes a plan for people.</summary>
-    public static void Write(IAnsiConsole console, PlanDocument plan)
-    {
-        WriteHeading(console, plan);
-        if (plan.Mtu is { } mtu)
-        {
-            console.MarkupLineInterpolated($"  [grey]MTU {mtu.Words}[/]");
-        }
-        if (plan.Datapath is { } datapath)
-        {
-            console.MarkupLineInterpolated($"  [grey]{datapath} datapath[/]");
-        }
-        if (plan.Changes.Count > 0)
-        {
-            console.WriteLine();
-        }
-        var whatWidth = plan.Changes.Select(change => change.What.Length).DefaultIfEmpty().Max();
-        var nameWidth = plan.Changes.Select(change => change.Name.Length).DefaultIfEmpty().Max();
-        foreach (var change in plan.Changes)
-        {
-            var (sign, color) = change.Action switch
-            {
-                "add" => ("+", "green"),
-                "set" => ("~", "yellow"),
-                _ => ("-", "red"),
-            };
-            var name = change.Detail.Length == 0 ? change.Name : change.Name.PadRight(nameWidth);
-            console.MarkupLine(
-                $"  [{color}]{sign}[/] {change.What.PadRight(whatWidth)}  [bold]{name.EscapeMarkup()}[/]"
-                    + (change.Detail.Length == 0 ? "" : $"  {change.Detail.EscapeMarkup()}")
-            );
-        }
-    }
+    public static void Write(IAnsiConsole console, PlanDocument plan) =>
+        OnePiece.Write(console, text => WriteLines(text, plan));
 
     /// <summary>Writes how much a plan changes.</summary>
     public static void WriteHeading(IAnsiConsole console, PlanDocument plan) =>
@@ -50,7 +20,7 @@ internal static class PlanView
 
     /// <summary>Writes a plan for people.</summary>
     public static void Write(IAnsiConsole console, HostIntent intent, Plan plan) =>
-        Write(console, PlanJson.Of(intent, plan));
+        Write(console, PlanJson.Of(intent, plan, withCommands: false));
 
     /// <summary>Writes what stands in the way of a plan, and what its reader should know.</summary>
     public static void WriteRemarks(Output terminal, Plan plan) =>
@@ -106,5 +76,45 @@ internal static class PlanView
         }
         int Count(string action) => plan.Changes.Count(change => change.Action == action);
         return $"{Count("add")} to add, {Count("set")} to change, {Count("remove")} to remove";
+    }
+
+    private static void WriteLines(IAnsiConsole console, PlanDocument plan)
+    {
+        WriteHeading(console, plan);
+        if (plan.Mtu is { } mtu)
+        {
+            console.MarkupLineInterpolated($"  [grey]MTU {mtu.Words}[/]");
+        }
+        if (plan.Datapath is { } datapath)
+        {
+            console.MarkupLineInterpolated($"  [grey]{datapath} datapath[/]");
+        }
+        if (plan.Changes.Count > 0)
+        {
+            console.WriteLine();
+        }
+        var whatWidth = plan.Changes.Select(change => change.What.Length).DefaultIfEmpty().Max();
+        var nameWidth = plan.Changes.Select(change => change.Name.Length).DefaultIfEmpty().Max();
+        foreach (var change in plan.Changes)
+        {
+            var (sign, color) = change.Action switch
+            {
+                "add" => ("+", "green"),
+                "set" => ("~", "yellow"),
+                _ => ("-", "red"),
+            };
+            var name = change.Detail.Length == 0 ? change.Name : change.Name.PadRight(nameWidth);
+            var what = change.What.PadRight(whatWidth);
+            var detail = change.Detail.Length == 0 ? "" : $"  {change.Detail}";
+            if (!console.Profile.Capabilities.Ansi)
+            {
+                // Where nothing is styled, laying hundreds of lines out would take as long as making the plan.
+                console.Profile.Out.Writer.WriteLine($"  {sign} {what}  {name}{detail}");
+                continue;
+            }
+            console.MarkupLine(
+                $"  [{color}]{sign}[/] {what}  [bold]{name.EscapeMarkup()}[/]{detail.EscapeMarkup()}"
+            );
+        }
     }
 }
