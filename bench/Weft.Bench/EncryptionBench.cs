@@ -24,7 +24,6 @@ internal static class EncryptionBench
         {
             await EstablishAsync(hosts);
         }
-        await ThroughputAsync(rounds: 5);
     }
 
     private static async Task EstablishAsync(int hosts)
@@ -55,8 +54,9 @@ internal static class EncryptionBench
         );
     }
 
-    private static async Task ThroughputAsync(int rounds)
+    public static async Task ThroughputAsync()
     {
+        const int TcpRounds = 5;
         var yaml = await File.ReadAllTextAsync("examples/ipsec.yaml");
         await using var weft = await BenchLab.MakeAsync(yaml);
         await weft.EverywhereAsync(_ => $"{BenchLab.Weft} apply --yes");
@@ -79,7 +79,7 @@ internal static class EncryptionBench
                 "until ip netns exec wallabag ping -n -c 1 -W 1 10.8.2.3 >/dev/null; do :; done"
             );
         }
-        for (var round = 0; round < rounds; round++)
+        for (var round = 0; round < TcpRounds; round++)
         {
             speeds.Weft.Add(await SpeedAsync(weft));
             speeds.Guide.Add(await SpeedAsync(guide));

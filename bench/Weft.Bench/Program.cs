@@ -1,6 +1,6 @@
 using Weft.Bench;
 
-string[] known = ["agent", "apply", "attach", "encryption", "ovsdb", "scale"];
+string[] known = ["agent", "apply", "attach", "encryption", "ovsdb", "scale", "throughput"];
 foreach (var name in args.Length == 0 ? known : args)
 {
     switch (name)
@@ -22,6 +22,9 @@ foreach (var name in args.Length == 0 ? known : args)
             break;
         case "scale":
             await ScaleBench.RunAsync();
+            break;
+        case "throughput":
+            await EncryptionBench.ThroughputAsync();
             break;
         default:
             await Console.Error.WriteLineAsync(

@@ -162,6 +162,75 @@ public sealed class ReachabilityTableTests
         Assert.Contains("\"too-long\"", json, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Of_too_many_ways_each_address_asks_some_that_are_spread_over_all()
+    {
+        var overlay = SampleOverlay.Of(3);
+        var many = overlay with
+        {
+            Containers =
+            [
+                .. Enumerable
+                    .Range(0, 120)
+                    .Select(number =>
+                        overlay.Containers[0] with
+                        {
+                            Host = overlay.Hosts[number % 3].Name,
+                            Name = $"many{number}",
+                            Attachments =
+                            [
+                                overlay.Containers[0].Attachments[0] with
+                                {
+                                    Addresses = [IPAddress.Parse($"10.8.2.{number + 1}")],
+                                },
+                            ],
+                        }
+                    ),
+            ],
+        };
+        var here = many.Hosts[0].Name;
+        Probe[] all = [.. ReachabilityPlan.ProbesFrom(many, here, [84])];
+        Assert.Equal(all.Length, ReachabilityPlan.CountWays(many, here));
+        Probe[] some = [.. ReachabilityPlan.ProbesFrom(many, here, [84], mostWays: 200)];
+        Assert.Subset(all.ToHashSet(), some.ToHashSet());
+        var between = some.Where(probe => probe.From.Container is not null)
+            .ToLookup(probe => probe.From);
+        Assert.Equal(40, between.Count);
+        Assert.All(between, asked => Assert.Equal(5, asked.Distinct().Count()));
+        Assert.Equal(
+            120,
+            between.SelectMany(asked => asked).Select(probe => probe.To).Distinct().Count()
+        );
+        // Without a limit that is met nothing is left out, and nothing is in another order.
+        Assert.Equal(all, ReachabilityPlan.ProbesFrom(many, here, [84], mostWays: 5000));
+    }
+
+    [Fact]
+    public void A_matrix_that_nobody_would_read_is_left_out_and_what_was_not_asked_is_said()
+    {
+        Endpoint[] all =
+        [
+            .. Enumerable
+                .Range(0, 300)
+                .Select(number => new Endpoint(
+                    "host1",
+                    $"c{number}",
+                    IPAddress.Parse($"10.8.{number / 200}.{number % 200 + 1}")
+                )),
+        ];
+        var results = all.Zip(all[1..].Append(all[0]), (from, to) => Reached(from, to, 84, 1));
+        Assert.Equal(
+            [
+                "cont-mgmnt0  packets of 84 bytes, round trip in ms",
+                "300 ask 300: more than 250, which a matrix would not be read of",
+                "",
+                "✓ all 300 ways are open",
+                "  7 more were not asked of: `weft ping --every-way` asks of all",
+            ],
+            Shown(120, unasked: 7, [.. results]).TrimEnd().Split('\n')
+        );
+    }
+
     private static ProbeResult Reached(Endpoint from, Endpoint to, int size, double milliseconds) =>
         ProbeResult.Of(
             new Probe("cont-mgmnt0", from, to, size),
@@ -171,7 +240,10 @@ public sealed class ReachabilityTableTests
     private static ProbeResult Broken(Endpoint from, Endpoint to, int size, Outcome outcome) =>
         ProbeResult.Of(new Probe("cont-mgmnt0", from, to, size), new Answer(outcome));
 
-    private static string Shown(int width, params ProbeResult[] results)
+    private static string Shown(int width, params ProbeResult[] results) =>
+        Shown(width, unasked: 0, results);
+
+    private static string Shown(int width, int unasked, params ProbeResult[] results)
     {
         var text = new StringWriter { NewLine = "\n" };
         var console = AnsiConsole.Create(
@@ -183,7 +255,10 @@ public sealed class ReachabilityTableTests
             }
         );
         console.Profile.Width = width;
-        ReachabilityTable.Write(console, new ReachabilityReport("homelab", [.. results]));
+        ReachabilityTable.Write(
+            console,
+            new ReachabilityReport("homelab", [.. results]) { Unasked = unasked }
+        );
         return text.ToString();
     }
 }

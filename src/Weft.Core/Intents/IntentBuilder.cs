@@ -85,6 +85,7 @@ public static class IntentBuilder
         return new IpsecIntent
         {
             Manager = settings.Manager,
+            RekeySeconds = settings.RekeySeconds,
             Credentials = settings.Credentials is CertificateFiles files
                 ? files.Of(host.Name)
                 : settings.Credentials,

@@ -11,6 +11,9 @@ public sealed record IpsecIntent
     /// <summary>What negotiates the keys.</summary>
     public required IpsecManager Manager { get; init; }
 
+    /// <summary>How long packets are encrypted by one key before the next takes its place, in seconds.</summary>
+    public int RekeySeconds { get; init; } = IpsecSettings.DefaultRekeySeconds;
+
     /// <summary>What the host proves who it is with: where to find it, or the key itself where the file has it.</summary>
     public required IpsecCredentials Credentials { get; init; }
 

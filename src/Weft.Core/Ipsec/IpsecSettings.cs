@@ -3,7 +3,14 @@ namespace Weft.Core.Ipsec;
 /// <summary>How the tunnels of an overlay are encrypted.</summary>
 /// <param name="Credentials">What hosts prove to one another who they are with.</param>
 /// <param name="Manager">What negotiates the keys.</param>
-public sealed record IpsecSettings(IpsecCredentials Credentials, IpsecManager Manager);
+public sealed record IpsecSettings(IpsecCredentials Credentials, IpsecManager Manager)
+{
+    /// <summary>How long packets are encrypted by one key unless the overlay file says otherwise, in seconds.</summary>
+    public const int DefaultRekeySeconds = 3600;
+
+    /// <summary>How long packets are encrypted by one key before the next takes its place, in seconds.</summary>
+    public int RekeySeconds { get; init; } = DefaultRekeySeconds;
+}
 
 /// <summary>What negotiates keys with other hosts and puts them into the kernel.</summary>
 public enum IpsecManager

@@ -31,7 +31,14 @@ internal sealed class IpsecBuilder(Fields file, Fields tunnels, Mistakes mistake
         {
             CheckForOpenVSwitch(ipsec, credentials);
         }
-        return credentials is null ? null : new IpsecSettings(credentials, manager);
+        return credentials is null
+            ? null
+            : new IpsecSettings(credentials, manager)
+            {
+                RekeySeconds = (int)(
+                    ipsec.Get(Schema.Ipsec.Rekey)?.Value ?? IpsecSettings.DefaultRekeySeconds
+                ),
+            };
     }
 
     private IpsecCredentials? BuildCredentials(Fields ipsec)
@@ -120,6 +127,13 @@ internal sealed class IpsecBuilder(Fields file, Fields tunnels, Mistakes mistake
     /// <summary>What ovs-monitor-ipsec of Open vSwitch 3.1 cannot do, as its templates for strongSwan are.</summary>
     private void CheckForOpenVSwitch(Fields ipsec, IpsecCredentials? credentials)
     {
+        if (ipsec.Get(Schema.Ipsec.Rekey) is { } rekey)
+        {
+            mistakes.Add(
+                rekey.At,
+                $"'rekey' of 'ipsec' is for the manager strongswan: {IpsecManager.OpenVSwitch.Word} leaves it to strongSwan's own default; take it out, or make the manager strongswan"
+            );
+        }
         if (
             tunnels.Get(Schema.Tunnels.Port) is { } port
             && Type is not TunnelType.Gre

@@ -239,11 +239,21 @@ public static class OverlaySchema
             Default = IpsecManager.StrongSwan.Word,
         };
 
+        public static readonly Key<long> Rekey = new(
+            "rekey",
+            new IntegerShape("a number of seconds", 1, 86_400),
+            "Seconds that packets are encrypted by one key before the next takes its place, of which no packet is lost. It may be a tenth less. The manager strongswan only."
+        )
+        {
+            Default = "3600",
+        };
+
         public static readonly ObjectShape Shape = new(
             "{ psk: { file: /etc/weft/psk } }",
             Psk,
             Certificates,
-            Manager
+            Manager,
+            Rekey
         )
         {
             HoldsSecret = true,

@@ -27,7 +27,10 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     private const string EspProposal = "aes256gcm16-ecp384-esn";
     private const int IkeRekeySeconds = 4 * 3600;
     private const int IkeOverSeconds = IkeRekeySeconds / 10;
-    private const string ChildRekey = "1h";
+
+    // How long the former key is good for after the next one was due, at least: a negotiation that has to be repeated takes
+    // that long.
+    private const int LeastGraceSeconds = 60;
     private const string DeadPeerDelay = "10s";
 
     // Packets of one host may overtake each other on several processors and paths; the kernel's own default is 32.
@@ -195,7 +198,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     )
     {
         var connection = WithoutChildren(ipsec, peer, credentials);
-        var children = Children(peer.Traffic).ToList();
+        var children = Children(peer.Traffic, Lifetime(ipsec, peer)).ToList();
         var traffic = DigestOf([
             .. WithoutChildren(ipsec, peer, new CredentialsObservation()).Encode(),
             .. children.SelectMany(child => child.Message.Encode()),
@@ -263,27 +266,47 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     /// GRE is the same in both directions. Packets of vxlan and geneve have their port as destination both ways, and a
     /// child selects by the same end's port both ways: it takes two.
     /// </summary>
-    private static IEnumerable<(string Name, ViciMessage Message)> Children(TunnelTraffic traffic)
+    private static IEnumerable<(string Name, ViciMessage Message)> Children(
+        TunnelTraffic traffic,
+        ViciMessage lifetime
+    )
     {
         if (traffic.Port is not { } port)
         {
-            yield return ("gre", Child("dynamic[gre]", "dynamic[gre]"));
+            yield return ("gre", Child("dynamic[gre]", "dynamic[gre]", lifetime));
             yield break;
         }
         var to = string.Create(CultureInfo.InvariantCulture, $"dynamic[udp/{port}]");
-        yield return ("out", Child("dynamic[udp]", to));
-        yield return ("in", Child(to, "dynamic[udp]"));
+        yield return ("out", Child("dynamic[udp]", to, lifetime));
+        yield return ("in", Child(to, "dynamic[udp]", lifetime));
     }
 
-    private static ViciMessage Child(string local, string remote) =>
-        new()
+    /// <summary>
+    /// How long a key is good for, and when this host asks for the next. Where both hosts ask in the same moment (RFC 7296
+    /// section 2.8.1), one of the two keys that come of it goes at once, and what was just sent by it is lost: so one of
+    /// them asks, and the other only where that one did not.
+    /// </summary>
+    private static ViciMessage Lifetime(IpsecIntent ipsec, IpsecPeer peer)
+    {
+        var seconds = ipsec.RekeySeconds;
+        var grace = int.Max(LeastGraceSeconds, seconds / 10);
+        var isFirst = string.CompareOrdinal(ipsec.LocalIdentity, peer.Identity) < 0;
+        return new ViciMessage
+        {
+            ["rekey_time"] = isFirst ? seconds : seconds + grace / 2,
+            ["rand_time"] = isFirst ? seconds / 10 : 0,
+            ["life_time"] = seconds + grace,
+        };
+    }
+
+    private static ViciMessage Child(string local, string remote, ViciMessage lifetime) =>
+        new(lifetime)
         {
             ["mode"] = "transport",
             ["local_ts"] = ViciList.Of(local),
             ["remote_ts"] = ViciList.Of(remote),
             ["esp_proposals"] = ViciList.Of(EspProposal),
             ["replay_window"] = ReplayWindow,
-            ["rekey_time"] = ChildRekey,
             // The first packet negotiates, whatever became of the association before.
             ["start_action"] = "trap",
             ["dpd_action"] = "trap",

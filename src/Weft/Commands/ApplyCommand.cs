@@ -257,7 +257,14 @@ internal static class ApplyCommand
         var result = await RunAsync(
             terminal,
             progress =>
-                session.ApplyAsync(intentOf, observation, plan, patience, progress, cancellationToken)
+                session.ApplyAsync(
+                    intentOf,
+                    observation,
+                    plan,
+                    patience,
+                    progress,
+                    cancellationToken
+                )
         );
         var code = Report(terminal, plan, result);
         if (code != ExitCode.Done)

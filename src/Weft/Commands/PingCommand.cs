@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using Weft.Core.Overlays;
 using Weft.Fleet;
 using Weft.Labs;
@@ -17,6 +18,7 @@ internal static class PingCommand
     private const double WatchTimeout = 1;
     private const double DefaultInterval = 1;
     private const double LongestTimeout = 3600;
+    private const string EveryWay = "--every-way";
 
     /// <summary>The command.</summary>
     public static Command Create()
@@ -53,6 +55,11 @@ internal static class PingCommand
             Description = "With --watch: how many rounds, instead of until Ctrl-C.",
             HelpName = "ROUNDS",
         };
+        var everyWay = new Option<bool>(EveryWay)
+        {
+            Description =
+                $"Ask of every way. Unless given, where more than {ReachabilityPlan.MostWays.ToString("N0", CultureInfo.InvariantCulture)} lead from one host in a network, each address there asks some others, spread over all.",
+        };
         var json = CommonOptions.Json();
         lab.CompletionSources.Add(LabNames.Complete);
         var fleet = new FleetOptions();
@@ -79,6 +86,7 @@ internal static class PingCommand
             lab,
             host,
             size,
+            everyWay,
             timeout,
             watch,
             interval,
@@ -157,7 +165,7 @@ internal static class PingCommand
                             overlay!.Name,
                             [
                                 "-",
-                                .. Options(parsed.GetValue(size), seconds, isWatch),
+                                .. Asking(),
                                 .. parsed.GetValue(engine) is { } standIn
                                     ? ["--engine", standIn.ToString().ToLowerInvariant()]
                                     : (string[])[],
@@ -167,11 +175,7 @@ internal static class PingCommand
                             token
                         )
                     : overlay is null
-                        ? await InLabAsync(
-                            Lab.Open(parsed.GetValue(lab)),
-                            Options(parsed.GetValue(size), seconds, isWatch),
-                            token
-                        )
+                        ? await InLabAsync(Lab.Open(parsed.GetValue(lab)), Asking(), token)
                     : (
                         await FromHereAsync(
                             overlay,
@@ -179,10 +183,17 @@ internal static class PingCommand
                             parsed.GetValue(size),
                             TimeSpan.FromSeconds(seconds),
                             isWatch,
+                            parsed.GetValue(everyWay) ? int.MaxValue : ReachabilityPlan.MostWays,
                             token
                         ),
                         []
                     );
+
+                string[] Asking() =>
+                    [
+                        .. Options(parsed.GetValue(size), seconds, isWatch),
+                        .. parsed.GetValue(everyWay) ? [EveryWay] : Array.Empty<string>(),
+                    ];
             }
         );
         return command;
@@ -215,6 +226,7 @@ internal static class PingCommand
         int? size,
         TimeSpan timeout,
         bool isOnce,
+        int mostWays,
         CancellationToken cancellationToken
     ) =>
         HostReachability.AskAsync(
@@ -223,6 +235,7 @@ internal static class PingCommand
             size is { } one ? [one] : [ReachabilityPlan.SmallSize, OverlayMtu.Of(overlay).Bytes],
             timeout,
             isOnce,
+            mostWays,
             cancellationToken
         );
 

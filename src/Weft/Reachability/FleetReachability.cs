@@ -31,17 +31,20 @@ internal static class FleetReachability
         );
         var results = new List<ProbeResult>();
         var silent = new List<string>();
+        var unasked = 0L;
         foreach (var answer in answers)
         {
             try
             {
-                results.AddRange(ReachabilityReport.FromJson(answer.Output).Results);
+                var report = ReachabilityReport.FromJson(answer.Output);
+                results.AddRange(report.Results);
+                unasked += report.Unasked;
             }
             catch (JsonException)
             {
                 silent.Add(answer.Why("could not be asked whom it reaches"));
             }
         }
-        return (new ReachabilityReport(overlay, [.. results]), silent);
+        return (new ReachabilityReport(overlay, [.. results]) { Unasked = unasked }, silent);
     }
 }

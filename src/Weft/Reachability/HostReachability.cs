@@ -13,6 +13,7 @@ internal static class HostReachability
     /// <param name="sizes">The sizes in bytes of the IP packets that are sent.</param>
     /// <param name="timeout">How long each answer is waited for.</param>
     /// <param name="isOnce">Whether one packet is sent for each, so that what is lost can be counted.</param>
+    /// <param name="mostWays">How many ways are asked of in a network.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public static async Task<ReachabilityReport> AskAsync(
         Overlay overlay,
@@ -20,18 +21,25 @@ internal static class HostReachability
         IReadOnlyCollection<int> sizes,
         TimeSpan timeout,
         bool isOnce,
+        int mostWays,
         CancellationToken cancellationToken
-    ) =>
-        new(
+    )
+    {
+        Probe[] probes = [.. ReachabilityPlan.ProbesFrom(overlay, host, sizes, mostWays)];
+        return new(
             overlay.Name,
             await AskAsync(
-                ReachabilityPlan.ProbesFrom(overlay, host, sizes),
+                probes,
                 await NamespacesAsync(overlay, host, cancellationToken),
                 timeout,
                 isOnce,
                 cancellationToken
             )
-        );
+        )
+        {
+            Unasked = ReachabilityPlan.CountWays(overlay, host) - probes.Length / sizes.Count,
+        };
+    }
 
     /// <summary>Asks from this machine and from the namespaces of its containers.</summary>
     /// <param name="probes">What to ask.</param>

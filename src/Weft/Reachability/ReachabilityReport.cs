@@ -10,6 +10,9 @@ namespace Weft.Reachability;
 /// <param name="Results">Each probe and what became of it, in the order of the overlay file.</param>
 internal sealed record ReachabilityReport(string Overlay, ImmutableArray<ProbeResult> Results)
 {
+    /// <summary>How many ways there are beside those that were asked of.</summary>
+    public long Unasked { get; init; }
+
     /// <summary>Whether everything that should reach one another does, at every size.</summary>
     public bool Reachable => Results.All(result => result.Outcome is Outcome.Reached);
 

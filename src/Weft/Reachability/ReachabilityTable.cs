@@ -10,6 +10,9 @@ internal static class ReachabilityTable
 {
     private const int MostSentences = 12;
 
+    // One sign each is as wide as a large screen.
+    private const int MostInMatrix = 250;
+
     /// <summary>Writes the report. A table that the console is too narrow for has one sign for each pair.</summary>
     public static void Write(IAnsiConsole console, ReachabilityReport report)
     {
@@ -34,17 +37,31 @@ internal static class ReachabilityTable
         {
             var results = network.ToArray();
             yield return $"[bold]{Markup.Escape(network.Key)}[/]  [dim]packets of {Sizes(results)} bytes, round trip in ms[/]";
-            var rows = Rows(results, cell);
-            foreach (
-                var line in AlignedRows.Width(rows) <= width
-                    ? AlignedRows.Lines(rows)
-                    : Dense(results)
-            )
+            foreach (var line in Lines(results, width, cell))
             {
                 yield return line;
             }
             yield return "";
         }
+    }
+
+    private static IEnumerable<string> Lines(
+        ProbeResult[] results,
+        int width,
+        Func<ProbeResult[], string> cell
+    )
+    {
+        var (rows, columns) = Axes(results);
+        var most = int.Max(rows.Length, columns.Length);
+        if (most > MostInMatrix)
+        {
+            return
+            [
+                $"[dim]{rows.Length} ask {columns.Length}: more than {MostInMatrix}, which a matrix would not be read of[/]",
+            ];
+        }
+        var full = Rows(results, cell);
+        return AlignedRows.Width(full) <= width ? AlignedRows.Lines(full) : Dense(results);
     }
 
     private static void WriteVerdict(IAnsiConsole console, ReachabilityReport report)
@@ -70,6 +87,12 @@ internal static class ReachabilityTable
                 _ => $"[red]✗[/] {closed.Length} of {ways.Length} ways are not open",
             }
         );
+        if (report.Unasked > 0)
+        {
+            console.MarkupLine(
+                $"[dim]  {report.Unasked} more were not asked of: `weft ping --every-way` asks of all[/]"
+            );
+        }
     }
 
     private static List<string[]> Rows(ProbeResult[] results, Func<ProbeResult[], string> cell)

@@ -100,7 +100,11 @@ internal static class OverlayYaml
                 nameof(settings)
             ),
         };
-        return $"{{ {credentials}, manager: {settings.Manager.Word} }}";
+        var rekey =
+            settings.RekeySeconds == IpsecSettings.DefaultRekeySeconds
+                ? ""
+                : $", rekey: {settings.RekeySeconds}";
+        return $"{{ {credentials}, manager: {settings.Manager.Word}{rekey} }}";
     }
 
     private static void WriteNetwork(StringBuilder text, Network network)

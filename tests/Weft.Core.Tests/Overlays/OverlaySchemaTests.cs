@@ -25,6 +25,10 @@ public sealed class OverlaySchemaTests
         "name: a\nhosts: { h: 192.0.2.1 }\ntunnels: { ipsec: { psk: { env: KEY }, {0} } }\n"
     )]
     [InlineData(
+        "rekey",
+        "name: a\nhosts: { h: 192.0.2.1 }\ntunnels: { ipsec: { psk: { env: KEY }, {0} } }\n"
+    )]
+    [InlineData(
         "ca",
         "name: a\nhosts: { h: 192.0.2.1 }\ntunnels: { ipsec: { certificates: { {0} } } }\n"
     )]
@@ -79,6 +83,7 @@ public sealed class OverlaySchemaTests
                 "key",
                 "manager",
                 "mtu",
+                "rekey",
                 "stp",
                 "switch",
                 "type",

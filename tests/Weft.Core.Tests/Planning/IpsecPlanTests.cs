@@ -4,6 +4,7 @@ using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
 using Weft.Core.Tests.Planning.Model;
+using Weft.Vici;
 
 namespace Weft.Core.Tests.Planning;
 
@@ -26,6 +27,38 @@ public sealed class IpsecPlanTests
         Assert.Equal("transport", child.Value.Text("mode"));
         Assert.Equal(["dynamic[gre]"], child.Value.List("local_ts")!.ToTexts());
         Assert.Equal(["aes256gcm16-ecp384-esn"], child.Value.List("esp_proposals")!.ToTexts());
+    }
+
+    [Fact]
+    public void One_of_two_hosts_asks_for_the_next_key_and_the_other_only_where_that_one_did_not()
+    {
+        var settings = TwoHosts.Encrypted.Tunnels.Ipsec! with { RekeySeconds = 600 };
+        var overlay = TwoHosts.Encrypted with
+        {
+            Tunnels = TwoHosts.Encrypted.Tunnels with { Ipsec = settings },
+        };
+        var (first, second) = (Child("host1"), Child("host2"));
+
+        Assert.Equal("600", first.Text("rekey_time"));
+        Assert.Equal("60", first.Text("rand_time"));
+        Assert.Equal("630", second.Text("rekey_time"));
+        Assert.Equal("0", second.Text("rand_time"));
+        Assert.All([first, second], child => Assert.Equal("660", child.Text("life_time")));
+
+        ViciMessage Child(string host) =>
+            Assert
+                .Single(
+                    Assert
+                        .Single(
+                            TwoHosts
+                                .Bare()
+                                .PlanFor(IntentBuilder.Build(overlay, host, kernelDatapath: true))
+                                .Changes.OfType<LoadConnection>()
+                        )
+                        .Message.Section("children")!
+                        .Sections
+                )
+                .Value;
     }
 
     [Fact]
