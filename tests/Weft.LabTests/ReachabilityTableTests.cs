@@ -191,18 +191,26 @@ public sealed class ReachabilityTableTests
         var here = many.Hosts[0].Name;
         Probe[] all = [.. ReachabilityPlan.ProbesFrom(many, here, [84])];
         Assert.Equal(all.Length, ReachabilityPlan.CountWays(many, here));
-        Probe[] some = [.. ReachabilityPlan.ProbesFrom(many, here, [84], mostWays: 200)];
+        Probe[] some = [.. ReachabilityPlan.ProbesFrom(many, here, [84], mostWays: 800)];
         Assert.Subset(all.ToHashSet(), some.ToHashSet());
         var between = some.Where(probe => probe.From.Container is not null)
             .ToLookup(probe => probe.From);
         Assert.Equal(40, between.Count);
-        Assert.All(between, asked => Assert.Equal(5, asked.Distinct().Count()));
+        // One that its turn leads to itself asks one less.
+        Assert.All(between, asked => Assert.InRange(asked.Distinct().Count(), 4, 5));
         Assert.Equal(
             120,
             between.SelectMany(asked => asked).Select(probe => probe.To).Distinct().Count()
         );
+        Assert.InRange(
+            ReachabilityPlan
+                .ProbesFrom(many, here, [84], mostWays: 80)
+                .Count(probe => probe.From.Container is not null),
+            19,
+            20
+        );
         // Without a limit that is met nothing is left out, and nothing is in another order.
-        Assert.Equal(all, ReachabilityPlan.ProbesFrom(many, here, [84], mostWays: 5000));
+        Assert.Equal(all, ReachabilityPlan.ProbesFrom(many, here, [84], mostWays: 20_000));
     }
 
     [Fact]
@@ -225,7 +233,7 @@ public sealed class ReachabilityTableTests
                 "300 ask 300: more than 250, which a matrix would not be read of",
                 "",
                 "✓ all 300 ways are open",
-                "  7 more were not asked of: `weft ping --every-way` asks of all",
+                "  7 more were not asked of, as the kernel keeps no more neighbours: `weft ping --ways NUMBER` asks of more",
             ],
             Shown(120, unasked: 7, [.. results]).TrimEnd().Split('\n')
         );

@@ -262,7 +262,7 @@ internal static class LabUpCommand
                 FleetReachability.AskAsync(
                     new LabRunner(lab),
                     lab.Record.Overlay,
-                    [],
+                    PingCommand.WaysIn(lab),
                     cancellationToken: cancellationToken
                 )
         );

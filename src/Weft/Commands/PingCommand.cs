@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
 using Weft.Core.Overlays;
 using Weft.Fleet;
 using Weft.Labs;
@@ -18,7 +17,7 @@ internal static class PingCommand
     private const double WatchTimeout = 1;
     private const double DefaultInterval = 1;
     private const double LongestTimeout = 3600;
-    private const string EveryWay = "--every-way";
+    private const string Ways = "--ways";
 
     /// <summary>The command.</summary>
     public static Command Create()
@@ -55,10 +54,11 @@ internal static class PingCommand
             Description = "With --watch: how many rounds, instead of until Ctrl-C.",
             HelpName = "ROUNDS",
         };
-        var everyWay = new Option<bool>(EveryWay)
+        var ways = new Option<int?>(Ways)
         {
             Description =
-                $"Ask of every way. Unless given, where more than {ReachabilityPlan.MostWays.ToString("N0", CultureInfo.InvariantCulture)} lead from one host in a network, each address there asks some others, spread over all.",
+                "How many ways from each host to ask of. Where there are more, each address asks some others, spread over all. If not given: as many as the kernel keeps neighbours for (gc_thresh3 of arp(7)).",
+            HelpName = "NUMBER",
         };
         var json = CommonOptions.Json();
         lab.CompletionSources.Add(LabNames.Complete);
@@ -86,7 +86,7 @@ internal static class PingCommand
             lab,
             host,
             size,
-            everyWay,
+            ways,
             timeout,
             watch,
             interval,
@@ -101,6 +101,10 @@ internal static class PingCommand
                 var isWatch = parsed.GetValue(watch);
                 var seconds = parsed.GetValue(timeout) ?? (isWatch ? WatchTimeout : DefaultTimeout);
                 Check(parsed.GetValue(size), seconds);
+                if (parsed.GetValue(ways) is < 1)
+                {
+                    throw new UsageException($"{Ways} takes a number from 1 on");
+                }
                 CheckRounds(
                     isWatch,
                     parsed.GetResult(interval),
@@ -175,7 +179,12 @@ internal static class PingCommand
                             token
                         )
                     : overlay is null
-                        ? await InLabAsync(Lab.Open(parsed.GetValue(lab)), Asking(), token)
+                        ? await InLabAsync(
+                            Lab.Open(parsed.GetValue(lab)),
+                            Asking(),
+                            parsed.GetValue(ways),
+                            token
+                        )
                     : (
                         await FromHereAsync(
                             overlay,
@@ -183,7 +192,7 @@ internal static class PingCommand
                             parsed.GetValue(size),
                             TimeSpan.FromSeconds(seconds),
                             isWatch,
-                            parsed.GetValue(everyWay) ? int.MaxValue : ReachabilityPlan.MostWays,
+                            parsed.GetValue(ways) ?? NeighbourTable.MostWays(hosts: 1),
                             token
                         ),
                         []
@@ -192,7 +201,7 @@ internal static class PingCommand
                 string[] Asking() =>
                     [
                         .. Options(parsed.GetValue(size), seconds, isWatch),
-                        .. parsed.GetValue(everyWay) ? [EveryWay] : Array.Empty<string>(),
+                        .. parsed.GetValue(ways) is { } most ? WaysOf(most) : Array.Empty<string>(),
                     ];
             }
         );
@@ -202,12 +211,13 @@ internal static class PingCommand
     private static Task<(ReachabilityReport, IReadOnlyList<string>)> InLabAsync(
         Lab lab,
         string[] options,
+        int? ways,
         CancellationToken cancellationToken
     ) =>
         FleetReachability.AskAsync(
             new LabRunner(lab),
             lab.Record.Overlay,
-            options,
+            [.. options, .. ways is null ? WaysIn(lab) : []],
             cancellationToken: cancellationToken
         );
 
@@ -283,4 +293,9 @@ internal static class PingCommand
             "--timeout",
             $"{seconds}",
         ];
+
+    /// <summary>How many ways the hosts of a lab are to ask of, which cannot see what their kernel keeps.</summary>
+    public static string[] WaysIn(Lab lab) => WaysOf(NeighbourTable.MostWays(lab.Hosts.Count));
+
+    private static string[] WaysOf(int most) => [Ways, $"{most}"];
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net.Sockets;
+using System.Numerics;
 using Weft.Core.Overlays;
 
 namespace Weft.Reachability;
@@ -32,18 +33,13 @@ internal static class ReachabilityPlan
         }
     }
 
-    /// <summary>
-    /// How many ways from one host are asked of in a network unless all are wanted. A thousand containers have a million,
-    /// which take longer than anybody waits, and more neighbours than a kernel keeps.
-    /// </summary>
-    public const int MostWays = 10_000;
-
     /// <summary>The probes that one host and its containers send.</summary>
     /// <param name="overlay">The overlay.</param>
     /// <param name="host">The host's name.</param>
     /// <param name="sizes">The sizes in bytes of the IP packets that are sent.</param>
     /// <param name="mostWays">
-    /// How many ways in a network at most, unless it has more addresses here: then each asks a few others, spread over all.
+    /// How many ways at most, the same share of them in each network: where there are more, each address asks some others,
+    /// spread over all.
     /// </param>
     public static IEnumerable<Probe> ProbesFrom(
         Overlay overlay,
@@ -53,10 +49,15 @@ internal static class ReachabilityPlan
     ) =>
         from network in overlay.Networks
         let endpoints = EndpointsOf(overlay, network).ToArray()
-        let asked = AskedByEach(endpoints, host, mostWays)
-        from source in Enumerable.Range(0, endpoints.Length)
-        where endpoints[source].Host == host
-        from destination in Spread(source, endpoints.Length, asked)
+        let here = Enumerable
+            .Range(0, endpoints.Length)
+            .Where(number => endpoints[number].Host == host)
+            .ToArray()
+        let asked = AskedByEach(here.Length, endpoints.Length, mostWays / overlay.Networks.Length)
+        from turn in Asking(here.Length, endpoints.Length, mostWays / overlay.Networks.Length)
+            .Index()
+        let source = here[turn.Item]
+        from destination in Spread(turn.Index, endpoints.Length, asked)
         where IsWay(endpoints[source], endpoints[destination])
         from size in sizes
         select new Probe(network.Name, endpoints[source], endpoints[destination], size);
@@ -79,22 +80,42 @@ internal static class ReachabilityPlan
         return count;
     }
 
-    private static int AskedByEach(Endpoint[] endpoints, string host, int mostWays)
+    // Where all ask all, who answers has asked before: else it takes a neighbour of its own.
+    private static int AskedByEach(int here, int all, int mostWays) =>
+        (long)here * all <= mostWays ? all : Math.Max(1, mostWays / 2 / here);
+
+    /// <summary>Who asks: each, or where even one way each is too many, as many as there are ways, at equal distances.</summary>
+    private static IEnumerable<int> Asking(int here, int all, int mostWays)
     {
-        var here = endpoints.Count(endpoint => endpoint.Host == host);
-        return here == 0 || (long)here * endpoints.Length <= mostWays
-            ? endpoints.Length
-            : Math.Max(1, mostWays / here);
+        var most = (long)here * all <= mostWays ? here : Math.Clamp(mostWays / 2, 1, here);
+        return Enumerable.Range(0, most).Select(number => (int)((long)number * here / most));
     }
 
-    /// <summary>Which of all ask-able ones a source asks: itself left out, in the order of the file where all are.</summary>
-    private static IEnumerable<int> Spread(int source, int all, int asked) =>
-        asked >= all
+    /// <summary>
+    /// Whom a source asks: all, in the order of the file; or the next some of a walk through all that each source goes on with
+    /// where the one before it stopped, so that nobody is asked twice before all are asked once.
+    /// </summary>
+    private static IEnumerable<int> Spread(int turn, int all, int asked)
+    {
+        var step = (long)StepOf(all);
+        return asked >= all
             ? Enumerable.Range(0, all)
             : Enumerable
                 .Range(0, asked)
-                .Select(number => (int)((source + 1 + (long)number * (all - 1) / asked) % all))
+                .Select(number => (int)(((long)turn * asked + number) % all * step % all))
                 .Order();
+    }
+
+    /// <summary>A step by which a walk gets everywhere, and far from where it was: the golden ratio's, or the next that does.</summary>
+    private static int StepOf(int all)
+    {
+        var step = Math.Max(1, (int)(all * 0.618));
+        while (BigInteger.GreatestCommonDivisor(step, all) != 1)
+        {
+            step++;
+        }
+        return step;
+    }
 
     private static bool IsWay(Endpoint source, Endpoint destination) =>
         Family(source) == Family(destination) && Owner(source) != Owner(destination);

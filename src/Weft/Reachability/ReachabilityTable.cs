@@ -90,7 +90,7 @@ internal static class ReachabilityTable
         if (report.Unasked > 0)
         {
             console.MarkupLine(
-                $"[dim]  {report.Unasked} more were not asked of: `weft ping --every-way` asks of all[/]"
+                $"[dim]  {report.Unasked} more were not asked of, as the kernel keeps no more neighbours: `weft ping --ways NUMBER` asks of more[/]"
             );
         }
     }
