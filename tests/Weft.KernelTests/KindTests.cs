@@ -22,6 +22,11 @@ public sealed class KindTests
         "2001:db8::1",
         "2001:db8::2"
     )]
+    [InlineData(
+        "type: vxlan, ipsec: { psk: { file: /etc/weft/psk } }",
+        "2001:db8::1",
+        "2001:db8::2"
+    )]
     public async Task All_ways_are_open_and_nothing_crosses_but_what_is_encrypted(
         string tunnels,
         string first,
