@@ -60,7 +60,7 @@ internal static class EncryptionBench
     /// </summary>
     public static async Task ThroughputAsync()
     {
-        const int TcpRounds = 15;
+        const int TcpRounds = 9;
         var yaml = await File.ReadAllTextAsync("examples/ipsec.yaml");
         await using var weft = await AppliedAsync(yaml);
         await using var direct = await AppliedAsync(
