@@ -245,7 +245,7 @@ public static class OverlaySchema
             "Seconds that packets are encrypted by one key before the next takes its place, of which no packet is lost. It may be a tenth less. The manager strongswan only."
         )
         {
-            Default = "3600",
+            Default = $"{IpsecSettings.DefaultRekeySeconds}",
         };
 
         public static readonly ObjectShape Shape = new(
