@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Weft.Core;
 using Weft.Core.Engines;
 using Weft.Core.Intents;
@@ -11,6 +12,9 @@ namespace Weft;
 /// <summary>An overlay as one of its hosts has to do with it.</summary>
 internal sealed class HostOverlay
 {
+    // Addresses rest by the clock (Roster.Rest), which this is little beside.
+    private static readonly TimeSpan Memory = TimeSpan.FromMinutes(1);
+
     private readonly AddressStore store;
     private Known? last;
 
@@ -43,20 +47,8 @@ internal sealed class HostOverlay
     /// <summary>What the host must look like, which depends on what its kernel can do and which containers it has.</summary>
     /// <param name="observation">What it looks like.</param>
     /// <param name="adopt">Whether what has a name and a place that the overlay needs, and is nobody's, is taken over.</param>
-    public HostIntent Intend(HostObservation observation, bool adopt = false)
-    {
-        var roster = RosterOf(observation);
-        var intent = IntentBuilder.Build(
-            Overlay,
-            Host,
-            observation.KernelDatapath,
-            roster.Containers
-        ) with
-        {
-            Notices = roster.Notices,
-        };
-        return Adoption.Fit(intent, observation, adopt);
-    }
+    public HostIntent Intend(HostObservation observation, bool adopt = false) =>
+        Adoption.Fit(Resolve(observation).Intent, observation, adopt);
 
     /// <summary>What was read of the host, with what was recorded there.</summary>
     /// <exception cref="HostException">The records cannot be read.</exception>
@@ -68,7 +60,8 @@ internal sealed class HostOverlay
 
     /// <summary>Records who gets which address, before anybody has it. The host's lock must be held.</summary>
     /// <exception cref="HostException">The records cannot be written.</exception>
-    public void Record(HostObservation observation) => store.Write(RosterOf(observation).Records);
+    public void Record(HostObservation observation) =>
+        store.Write(Resolve(observation).Roster.Records);
 
     /// <summary>The overlay with all containers that are known here: of this host also those that were found by their labels.</summary>
     public Overlay With(HostObservation observation) =>
@@ -77,15 +70,19 @@ internal sealed class HostOverlay
             Containers =
             [
                 .. Overlay.Containers.Where(container => container.Host != Host),
-                .. RosterOf(observation).Containers,
+                .. Resolve(observation).Roster.Containers,
             ],
         };
 
-    private Roster RosterOf(HostObservation observation)
+    /// <summary>
+    /// What the containers that are there come to. It is asked for several times of one observation, and of one after the
+    /// other while nothing happens to a container.
+    /// </summary>
+    private Known Resolve(HostObservation observation)
     {
-        if (last is { } known && ReferenceEquals(known.Of, observation))
+        if (last is { } known && known.IsOf(observation))
         {
-            return known.Roster;
+            return known;
         }
         var answered = Interest.Engines.Except(observation.SilentEngines.Keys).ToHashSet();
         var roster = Roster.Of(
@@ -100,10 +97,52 @@ internal sealed class HostOverlay
             observation.AddressRecords,
             observation.Time
         );
-        last = new Known(observation, roster);
-        return roster;
+        var intent = IntentBuilder.Build(
+            Overlay,
+            Host,
+            observation.KernelDatapath,
+            roster.Containers
+        ) with
+        {
+            Notices = roster.Notices,
+        };
+        return last = new Known
+        {
+            Containers = observation.Containers,
+            SilentEngines = observation.SilentEngines,
+            Records = observation.AddressRecords,
+            KernelDatapath = observation.KernelDatapath,
+            Time = observation.Time,
+            Roster = roster,
+            Intent = intent,
+        };
     }
 
-    /// <summary>What the last observation came to: it is asked for several times.</summary>
-    private sealed record Known(HostObservation Of, Roster Roster);
+    /// <summary>A roster and an intent, and what they were made of.</summary>
+    private sealed class Known
+    {
+        public required ImmutableDictionary<
+            ContainerKey,
+            ContainerSighting
+        > Containers { get; init; }
+
+        public required ImmutableSortedDictionary<Engine, string> SilentEngines { get; init; }
+
+        public required ImmutableArray<AddressRecord> Records { get; init; }
+
+        public required bool KernelDatapath { get; init; }
+
+        public required DateTimeOffset Time { get; init; }
+
+        public required Roster Roster { get; init; }
+
+        public required HostIntent Intent { get; init; }
+
+        public bool IsOf(HostObservation observation) =>
+            ReferenceEquals(Containers, observation.Containers)
+            && ReferenceEquals(SilentEngines, observation.SilentEngines)
+            && Records == observation.AddressRecords
+            && KernelDatapath == observation.KernelDatapath
+            && (observation.Time - Time).Duration() < Memory;
+    }
 }

@@ -19,6 +19,9 @@ public sealed class AddressStore
 
     private const int Version = 1;
 
+    // An agent reads the same again and again, and what is the same to the byte is the same to whoever compares.
+    private Known? last;
+
     /// <summary>The store of an overlay.</summary>
     /// <param name="overlay">The overlay's name.</param>
     /// <param name="directory">The directory in which each overlay has its own.</param>
@@ -30,7 +33,20 @@ public sealed class AddressStore
 
     /// <summary>The records; none where nothing was ever recorded.</summary>
     /// <exception cref="HostException">The file cannot be read, is damaged, or is of a later Weft.</exception>
-    public ImmutableArray<AddressRecord> Read() => ReadBytes() is { } bytes ? Parse(bytes) : [];
+    public ImmutableArray<AddressRecord> Read()
+    {
+        if (ReadBytes() is not { } bytes)
+        {
+            return [];
+        }
+        if (last is { } known && known.Bytes.AsSpan().SequenceEqual(bytes))
+        {
+            return known.Records;
+        }
+        var records = Parse(bytes);
+        last = new Known(bytes, records);
+        return records;
+    }
 
     /// <summary>Whether a container of an engine has a record.</summary>
     /// <exception cref="HostException">The file cannot be read, is damaged, or is of a later Weft.</exception>
@@ -164,6 +180,8 @@ public sealed class AddressStore
             }
             : throw Damaged($"record {number} has engine '{entry.Engine}', which there is not");
     }
+
+    private sealed record Known(byte[] Bytes, ImmutableArray<AddressRecord> Records);
 
     private HostException Damaged(string what, Exception? cause = null) =>
         new(

@@ -22,8 +22,7 @@ public sealed class Slices
         numbers = overlay
             .Hosts.Select((host, number) => (host.Name, number))
             .ToFrozenDictionary(host => host.Name, host => host.number, StringComparer.Ordinal);
-        Declared =
-        [
+        Declared = new HashSet<IPAddress>([
             .. overlay
                 .Networks.SelectMany(network => network.Hosts)
                 .SelectMany(host => host.Addresses),
@@ -35,11 +34,11 @@ public sealed class Slices
             .. overlay
                 .Selections.SelectMany(selection => selection.Attachments)
                 .SelectMany(place => place.Routes.Select(route => route.Via)),
-        ];
+        ]);
     }
 
     /// <summary>The addresses that the file gives to somebody, on any host, or names as a neighbour's: they are given to nobody else.</summary>
-    public ImmutableHashSet<IPAddress> Declared { get; }
+    public IReadOnlySet<IPAddress> Declared { get; }
 
     /// <summary>What one host gives out of one subnet of a network.</summary>
     /// <exception cref="KeyNotFoundException">The overlay has no such host.</exception>

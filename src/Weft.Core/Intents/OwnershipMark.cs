@@ -40,7 +40,8 @@ public static class OwnershipMark
 
     /// <summary>Whether a link's alias says that an overlay took it over.</summary>
     public static bool IsAdopted(string? alias) =>
-        OfAlias(alias) is not null && alias!.EndsWith(AdoptedSuffix, StringComparison.Ordinal);
+        alias?.EndsWith(AdoptedSuffix, StringComparison.Ordinal) == true
+        && OfAlias(alias) is not null;
 
     /// <summary>The overlay that a link's alias names; null if it names none.</summary>
     public static string? OfAlias(string? alias) =>

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -6,25 +7,28 @@ namespace Weft.Core.Linux;
 /// <summary>
 /// Keeps two runs from changing one host's links at once. The lock is on an open file (flock(2)) that the programs
 /// this process starts inherit: if this process is killed, the lock lasts until the last of them has ended, so that
-/// nothing that a dead run began still goes on under the next one.
+/// nothing that a dead run began still goes on under the next one. The file holds how often the lock was taken, by which
+/// somebody who takes it again knows whether anybody else had it meanwhile.
 /// </summary>
 internal static class HostLock
 {
-    private const string Path = "/run/weft.lock";
+    private const string HostsOwn = "/run/weft.lock";
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Waits for the lock and takes it; it is given back when the handle is closed.</summary>
     /// <param name="waiting">Called once if somebody else has it.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="path">The file.</param>
     /// <exception cref="UnauthorizedAccessException">Root's rights are missing.</exception>
     public static async Task<SafeFileHandle> TakeAsync(
         Action waiting,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        string path = HostsOwn
     )
     {
         for (var first = true; ; first = false)
         {
-            if (TryTake() is { } handle)
+            if (TryTake(path) is { } handle)
             {
                 return handle;
             }
@@ -36,13 +40,23 @@ internal static class HostLock
         }
     }
 
-    private static SafeFileHandle? TryTake()
+    /// <summary>The number of a turn: one more than that of the turn before it, whoever had that.</summary>
+    /// <param name="held">The lock.</param>
+    public static long TurnOf(SafeFileHandle held)
+    {
+        Span<byte> turn = stackalloc byte[sizeof(long)];
+        return RandomAccess.Read(held, turn, 0) == turn.Length
+            ? BinaryPrimitives.ReadInt64LittleEndian(turn)
+            : 0;
+    }
+
+    private static SafeFileHandle? TryTake(string path)
     {
         try
         {
             // To share with nobody is, on Linux, an exclusive flock.
             var handle = File.OpenHandle(
-                Path,
+                path,
                 FileMode.OpenOrCreate,
                 FileAccess.ReadWrite,
                 FileShare.None
@@ -50,9 +64,12 @@ internal static class HostLock
             if (Libc.SetDescriptorFlags(handle, Libc.SetFlags, 0) != 0)
             {
                 throw new IOException(
-                    $"{Path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}"
+                    $"{path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}"
                 );
             }
+            Span<byte> turn = stackalloc byte[sizeof(long)];
+            BinaryPrimitives.WriteInt64LittleEndian(turn, TurnOf(handle) + 1);
+            RandomAccess.Write(handle, turn, 0);
             return handle;
         }
         catch (IOException exception) when (exception.HResult == Libc.WouldBlock)

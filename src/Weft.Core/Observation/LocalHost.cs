@@ -30,6 +30,7 @@ public sealed class LocalHost : IAsyncDisposable
     // Asked for with the first observation. Most hosts have no strongSwan, which its absent socket says at once.
     private Task<ViciClient?> strongSwan = Task.FromResult<ViciClient?>(null);
     private SafeFileHandle? linksLock;
+    private long lastTurn;
     private OvsdbLock? switchLock;
 
     private LocalHost(OvsdbClient client, Task<Replica> replica)
@@ -142,8 +143,9 @@ public sealed class LocalHost : IAsyncDisposable
     /// <param name="patience">How long ovs-vswitchd may take.</param>
     /// <param name="progress">Is told what is waited for.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Whether nothing was waited for and no other Weft has had the host since this one had it last: what was read of it stands.</returns>
     /// <exception cref="HostException">Root's rights are missing, or ovs-vswitchd is stuck.</exception>
-    public async Task LockAsync(
+    public async Task<bool> LockAsync(
         TimeSpan patience,
         IProgress<string>? progress,
         CancellationToken cancellationToken
@@ -169,7 +171,12 @@ public sealed class LocalHost : IAsyncDisposable
             [SwitchReader.SelectNextConfig],
             cancellationToken
         );
-        await WaitForSwitchAsync(SwitchReader.NextConfig(asked), patience, cancellationToken);
+        var configuration = SwitchReader.NextConfig(asked);
+        var isSettled = SwitchReader.CurrentConfig((await replica).Snapshot) >= configuration;
+        await WaitForSwitchAsync(configuration, patience, cancellationToken);
+        var (before, turn) = (lastTurn, HostLock.TurnOf(linksLock));
+        lastTurn = turn;
+        return isSettled && turn == before + 1;
     }
 
     /// <summary>Starts a program that goes on after this one, and so has no part in its lock.</summary>

@@ -39,7 +39,7 @@ public static class Adoption
         observation.Switch.Ports.Values.Any(port => port.IsAdopted)
         || observation.Links.Values.Any(link => OwnershipMark.IsAdopted(link.Alias))
         || observation.Containers.Values.Any(container =>
-            container.Nics.Values.Any(nic => nic.IsAdopted)
+            !container.Nics.IsEmpty && container.Nics.Values.Any(nic => nic.IsAdopted)
         );
 
     private sealed class Fitting(HostIntent intent, HostObservation observation, bool adopt)

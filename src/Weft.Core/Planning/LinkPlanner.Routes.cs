@@ -11,13 +11,14 @@ namespace Weft.Core.Planning;
 internal sealed partial class LinkPlanner
 {
     private readonly ILookup<ContainerKey, IPNetwork> routed = intent
-        .Attachments.SelectMany(attachment =>
+        .Attachments.Where(attachment => !attachment.Routes.IsEmpty)
+        .SelectMany(attachment =>
             attachment.Routes.Select(route => (attachment.Key, route.Destination))
         )
         .ToLookup(pair => pair.Key, pair => pair.Destination);
 
     /// <summary>What a container's interface carries once it is there: addresses, and routes by them.</summary>
-    private IEnumerable<Step?> Carried(
+    private Steps Carried(
         AttachmentIntent attachment,
         ImmutableDictionary<string, Link> inside,
         string space
@@ -25,15 +26,15 @@ internal sealed partial class LinkPlanner
     {
         var name = attachment.Interface;
         var inner = inside[name];
-        Step?[] basis =
+        Steps basis =
         [
             .. Addresses(name, attachment.Addresses, inner.Addresses, space),
             Up(name, inner, space),
         ];
         // The kernel drops a link's routes when it goes down, and with its last address: what is set again needs them again.
-        var missing = Array.TrueForAll(basis, step => step is null)
-            ? attachment.Routes.Where(route => !IsThere(route, inner))
-            : attachment.Routes;
+        var missing = basis.AreNeeded
+            ? attachment.Routes
+            : attachment.Routes.RemoveAll(route => IsThere(route, inner));
         return
         [
             // For the same reason those that go do so while they are sure to be there.
@@ -43,33 +44,47 @@ internal sealed partial class LinkPlanner
         ];
     }
 
-    private IEnumerable<Step> SetRoutes(
+    private Steps SetRoutes(
         AttachmentIntent attachment,
-        IEnumerable<Route> routes,
+        ImmutableArray<Route> routes,
         ImmutableDictionary<string, Link> inside,
         string space
     )
     {
+        Steps steps = [];
         foreach (var route in routes)
         {
             if (!ConflictsWithForeign(attachment, route, inside))
             {
-                yield return new Step(
-                    $"route {route}",
-                    After(RouteCommand("replace", $"{route}", attachment.Interface), space)
+                steps.Add(
+                    new Step(
+                        $"route {route}",
+                        After(RouteCommand("replace", $"{route}", attachment.Interface), space)
+                    )
                 );
             }
         }
+        return steps;
     }
 
-    private IEnumerable<Step> StaleRoutes(AttachmentIntent attachment, Link inner, string space) =>
-        from route in inner.Routes
-        // Where the container is to have another way there, that one is set in place of this.
-        where IsOurs(route) && !routed[attachment.Key].Contains(route.Destination)
-        select new Step(
-            $"no route {route}",
-            After(RouteCommand("del", $"{route}", attachment.Interface), space)
-        );
+    private Steps StaleRoutes(AttachmentIntent attachment, Link inner, string space)
+    {
+        Steps steps = [];
+        foreach (var route in inner.Routes)
+        {
+            // Where the container is to have another way there, that one is set in place of this.
+            if (IsOurs(route) && !routed[attachment.Key].Contains(route.Destination))
+            {
+                steps.Add(
+                    new Step(
+                        $"no route {route}",
+                        After(RouteCommand("del", $"{route}", attachment.Interface), space)
+                    )
+                );
+            }
+        }
+        return steps;
+    }
 
     /// <summary>A route replaces the one to the same destination, whichever link that is by, and whoever made it.</summary>
     private bool ConflictsWithForeign(

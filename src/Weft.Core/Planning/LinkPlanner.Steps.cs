@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Collections.Immutable;
 using System.Net.Sockets;
 using Weft.Core.Addressing;
@@ -10,7 +11,7 @@ namespace Weft.Core.Planning;
 internal sealed partial class LinkPlanner
 {
     /// <summary>A link on the host itself, which has the addresses that it is given and no other.</summary>
-    private IEnumerable<Step?> OnHost(
+    private Steps OnHost(
         string name,
         MacAddress mac,
         int mtu,
@@ -20,17 +21,17 @@ internal sealed partial class LinkPlanner
     ) =>
         [
             .. Common(name, mac, mtu, actual, null, isAdopted),
-            actual.LinkLocal.All(addresses.Contains)
+            actual.LinkLocal.IsEmpty || actual.LinkLocal.All(addresses.Contains)
                 ? null
                 : new Step(
                     "no link-local address of the kernel's",
                     After($"link set dev {name} addrgenmode none")
                 ),
-            .. Addresses(name, addresses, [.. actual.Addresses, .. actual.LinkLocal], null),
+            .. Addresses(name, addresses, actual.Addresses.AddRange(actual.LinkLocal), null),
             Up(name, actual, null, silently),
         ];
 
-    private IEnumerable<Step?> Common(
+    private Steps Common(
         string name,
         MacAddress mac,
         int mtu,
@@ -101,13 +102,17 @@ internal sealed partial class LinkPlanner
     private static Step? Up(string name, Link actual, string? container, string how = "") =>
         actual.Up ? null : new Step("down → up", After($"link set dev {name} {how}up", container));
 
-    private static IEnumerable<Step?> Addresses(
+    private static Steps Addresses(
         string name,
         ImmutableArray<InterfaceAddress> desired,
         ImmutableArray<InterfaceAddress> actual,
         string? container
     )
     {
+        if (AreSame(desired, actual))
+        {
+            return [];
+        }
         var surplus = actual.Where(address => !desired.Contains(address)).ToList();
         // The kernel lists a subnet's first IPv4 address before the further ones, which it deletes together with
         // it (ip-sysctl: promote_secondaries): so from the last to the first.
@@ -137,6 +142,26 @@ internal sealed partial class LinkPlanner
         return bound.Count > 0 ? [.. removals, .. additions] : [.. additions, .. removals];
     }
 
+    /// <summary>Whether two lists have the same addresses in any order; the kernel lists none twice, and no file gives one twice.</summary>
+    private static bool AreSame(
+        ImmutableArray<InterfaceAddress> one,
+        ImmutableArray<InterfaceAddress> other
+    )
+    {
+        if (one.Length != other.Length)
+        {
+            return false;
+        }
+        foreach (var address in one)
+        {
+            if (!other.Contains(address))
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+
     private static ImmutableArray<LinkCommand> AddAddresses(
         string name,
         ImmutableArray<InterfaceAddress> addresses,
@@ -157,17 +182,16 @@ internal sealed partial class LinkPlanner
                 + (address.Address.AddressFamily is AddressFamily.InterNetworkV6 ? " nodad" : "")
         );
 
-    private void SetIfNeeded(string what, string name, IEnumerable<Step?> steps)
+    private void SetIfNeeded(string what, string name, Steps steps)
     {
-        var needed = steps.OfType<Step>().ToList();
-        if (needed.Count > 0)
+        if (steps.AreNeeded)
         {
             Add(
                 ChangeAction.Set,
                 what,
                 name,
-                string.Join(", ", needed.Select(step => step.Words)),
-                [.. needed.SelectMany(step => step.Lines)]
+                string.Join(", ", steps.Select(step => step.Words)),
+                [.. steps.SelectMany(step => step.Lines)]
             );
         }
     }
@@ -193,5 +217,30 @@ internal sealed partial class LinkPlanner
     {
         public Step(string words, LinkCommand line)
             : this(words, [line]) { }
+    }
+
+    /// <summary>
+    /// What puts one link right, in order. Nearly every link of a host is right whenever it is looked at, and what is not
+    /// needed is not kept: a thousand that are right cost next to nothing.
+    /// </summary>
+    private sealed class Steps : IEnumerable<Step>
+    {
+        private List<Step>? needed;
+
+        public bool AreNeeded => needed is not null;
+
+        /// <summary>Adds a step, if there is one.</summary>
+        public void Add(Step? step)
+        {
+            if (step is not null)
+            {
+                (needed ??= []).Add(step);
+            }
+        }
+
+        public IEnumerator<Step> GetEnumerator() =>
+            (needed ?? Enumerable.Empty<Step>()).GetEnumerator();
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
     }
 }

@@ -28,7 +28,8 @@ internal sealed partial class LinkPlanner(
     private readonly HashSet<string> devices =
     [
         .. observation
-            .Containers.Values.SelectMany(container => container.Nics.Values)
+            .Containers.Values.Where(container => !container.Nics.IsEmpty)
+            .SelectMany(container => container.Nics.Values)
             .Where(nic => nic.Mark == intent.Overlay)
             .Select(nic => nic.HostEnd),
     ];
@@ -116,7 +117,7 @@ internal sealed partial class LinkPlanner(
                 name,
                 [
                     .. carried is null
-                        ? []
+                        ? (Steps)[]
                         : Addresses(name, carried.Addresses, actual!.Addresses, null),
                     port.Mac is { } mac && asked?.Mac == mac.ToString()
                         ? Address(name, mac, actual!, null)
@@ -290,9 +291,13 @@ internal sealed partial class LinkPlanner(
     private void RemoveWhatLeft()
     {
         var gone = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var link in observation.Links.Values.OrderBy(link => link.Index))
+        foreach (
+            var link in observation
+                .Links.Values.Where(link => !wanted.Contains(link.Name) && ownership.Owns(link))
+                .OrderBy(link => link.Index)
+        )
         {
-            if (!ownership.Owns(link) || wanted.Contains(link.Name) || replaced.Contains(link.Name))
+            if (replaced.Contains(link.Name))
             {
                 continue;
             }

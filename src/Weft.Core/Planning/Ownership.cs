@@ -26,18 +26,19 @@ internal sealed class Ownership(HostIntent intent, SwitchObservation seen)
             .Select(attachment => attachment.HostEnd),
     ];
 
+    private readonly string alias = OwnershipMark.Alias(intent.Overlay);
+    private readonly string adoptedAlias = OwnershipMark.AdoptedAlias(intent.Overlay);
+
     /// <summary>The alias of a link of the overlay's, which it has made or taken over.</summary>
-    public string Alias(bool isAdopted = false) =>
-        isAdopted
-            ? OwnershipMark.AdoptedAlias(intent.Overlay)
-            : OwnershipMark.Alias(intent.Overlay);
+    public string Alias(bool isAdopted = false) => isAdopted ? adoptedAlias : alias;
 
     /// <summary>
     /// Whether a link is the overlay's: by its alias, or as the switch made it, or, where a run ended between making
     /// the link and naming its owner, by the Ethernet address that only this overlay would have given it.
     /// </summary>
     public bool Owns(Link link) =>
-        OwnershipMark.OfAlias(link.Alias) == intent.Overlay
+        link.Alias == alias
+        || link.Alias == adoptedAlias
         || IsOfSwitch(link)
         || link.Alias is null
             && (

@@ -49,7 +49,7 @@ internal sealed class Reconciler(
             observation = await mirror.ObserveAsync(on, cancellationToken);
             if (!PlanNow(observation).IsEmpty)
             {
-                await host.LockAsync(Patience, null, cancellationToken);
+                var isUndisturbed = await host.LockAsync(Patience, null, cancellationToken);
                 try
                 {
                     if (isOutdated())
@@ -63,9 +63,12 @@ internal sealed class Reconciler(
                             Problem: null
                         );
                     }
-                    // Whoever had the lock may have changed the links a moment ago.
-                    mirror.LinksChanged(default);
-                    observation = await mirror.ObserveAsync(on, cancellationToken);
+                    if (!isUndisturbed)
+                    {
+                        // Whoever had the lock may have changed the links a moment ago.
+                        mirror.LinksChanged(default);
+                        observation = await mirror.ObserveAsync(on, cancellationToken);
+                    }
                     underWay = null;
                     await new Applier(
                         host,

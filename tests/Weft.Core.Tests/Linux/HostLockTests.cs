@@ -1,0 +1,54 @@
+using Microsoft.Win32.SafeHandles;
+using Weft.Core.Linux;
+
+namespace Weft.Core.Tests.Linux;
+
+public sealed class HostLockTests : IDisposable
+{
+    private readonly string path = Path.Combine(
+        Path.GetTempPath(),
+        $"weft-lock-{Guid.NewGuid():N}"
+    );
+
+    public void Dispose() => File.Delete(path);
+
+    [Fact]
+    public async Task A_turn_after_ones_own_is_the_next_and_after_somebody_elses_is_not()
+    {
+        var first = await TurnAsync();
+        Assert.Equal(first + 1, await TurnAsync());
+        await TurnAsync();
+        Assert.NotEqual(first + 2, await TurnAsync());
+    }
+
+    [Fact]
+    public async Task Who_waits_is_told_once_and_has_the_next_turn()
+    {
+        var told = 0;
+        var waits = new TaskCompletionSource();
+        long held;
+        Task<SafeFileHandle> next;
+        using (var mine = await TakeAsync(() => { }))
+        {
+            held = HostLock.TurnOf(mine);
+            next = TakeAsync(() =>
+            {
+                told++;
+                waits.SetResult();
+            });
+            await waits.Task.WaitAsync(TestContext.Current.CancellationToken);
+            Assert.False(next.IsCompleted);
+        }
+        using var theirs = await next;
+        Assert.Equal((1, held + 1), (told, HostLock.TurnOf(theirs)));
+    }
+
+    private async Task<long> TurnAsync()
+    {
+        using var held = await TakeAsync(() => { });
+        return HostLock.TurnOf(held);
+    }
+
+    private Task<SafeFileHandle> TakeAsync(Action waiting) =>
+        HostLock.TakeAsync(waiting, TestContext.Current.CancellationToken, path);
+}
