@@ -15,7 +15,7 @@ LAB_PACKAGES=(strongswan-charon strongswan-swanctl libstrongswan-standard-plugin
 # Debian has User Mode Linux for PCs alone: elsewhere the kernel must be able to do what the overlay wants.
 [ "$(uname -m)" != x86_64 ] || LAB_PACKAGES+=(user-mode-linux)
 BUILD_PACKAGES=(gcc libc6-dev git)
-TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping ethtool iperf3 procps
+TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping ethtool iperf3 procps systemd
   libcharon-extra-plugins nftables ansible-core openssh-client chromium mandoc man-db sudo)
 # Their services take this machine's strongSwan over, or open it to the network, as soon as they are installed: they are
 # installed only where no service is started then (invoke-rc.d(8)), and elsewhere the tests that need them are skipped.

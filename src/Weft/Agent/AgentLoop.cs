@@ -95,6 +95,11 @@ internal sealed class AgentLoop(
             if (nextResync <= clock.GetUtcNow())
             {
                 mirror.Everything();
+                // A file may change and nobody be told: on a network's file system, or where the kernel watches no more files.
+                if (IsOutdated())
+                {
+                    FileChanged("the overlay file changed");
+                }
                 nextResync = clock.GetUtcNow() + Resync;
             }
             if (switchWatch.IsFaulted)

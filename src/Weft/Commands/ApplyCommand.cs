@@ -152,6 +152,13 @@ internal static class ApplyCommand
                 {
                     return ExitCode.Failed;
                 }
+                if (
+                    destroys
+                    && await Keepers.EndAsync(session.Overlay.Name, cancellationToken) is { } ended
+                )
+                {
+                    terminal.Notice(ended);
+                }
                 if (!destroys && parsed.GetValue(store))
                 {
                     // Before the changes: the agent goes by this file, and would take them back.

@@ -53,22 +53,15 @@ internal static class UninstallCommand
                     await RefuseWhereTunnelsAreLeftAsync(cancellationToken);
                 }
                 var isRunning = parsed.GetValue(root) is null && Systemd.Runs;
-                string[] services =
-                [
-                    .. HostFiles.Services.Where(service =>
-                        isPackaged
-                        || placed.Any(path =>
-                            path.EndsWith($"/{service}", StringComparison.Ordinal)
-                        )
-                    ),
-                ];
+                string[] services = [.. HostFiles.ServicesOn(placement)];
                 if (isRunning && services.Length > 0)
                 {
-                    // Disabled and not stopped: the guard stands as long as there are tunnels.
+                    // The guard is not stopped: it stands as long as there are tunnels.
                     await Systemd.ControlAsync(
                         cancellationToken,
                         ["disable", "--quiet", .. services]
                     );
+                    await Systemd.ControlAsync(cancellationToken, "stop", HostFiles.Agent);
                 }
                 // What runs elsewhere or later was enabled without systemd, and systemctl may be as far away as it.
                 foreach (var link in isRunning ? [] : HostFiles.Enabling(placement, services))

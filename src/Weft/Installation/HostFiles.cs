@@ -10,11 +10,14 @@ internal static class HostFiles
     /// <summary>The agent's service.</summary>
     public const string Agent = "weft-agent.service";
 
+    /// <summary>The service that restores the overlay at boot.</summary>
+    public const string Restoring = "weft.service";
+
     /// <summary>The services, in the order in which they start.</summary>
     public static readonly ImmutableArray<string> Services =
     [
         "weft-guard.service",
-        "weft.service",
+        Restoring,
         Agent,
     ];
 
@@ -50,6 +53,14 @@ internal static class HostFiles
     /// <param name="placement">The host's file system.</param>
     public static bool ArePackaged(Placement placement) =>
         File.Exists(placement.At($"{PackagedUnits}/{Services[0]}"));
+
+    /// <summary>The services that a host has.</summary>
+    /// <param name="placement">The host's file system.</param>
+    public static IEnumerable<string> ServicesOn(Placement placement)
+    {
+        var (isPackaged, placed) = (ArePackaged(placement), placement.Placed);
+        return Services.Where(service => isPackaged || placed.Contains($"{Units}/{service}"));
+    }
 
     /// <summary>The links by which services are enabled (systemctl(1), enable), wherever they lead by now.</summary>
     /// <param name="placement">The host's file system.</param>

@@ -1,0 +1,165 @@
+using Weft.LabTests;
+
+namespace Weft.KernelTests;
+
+/// <summary>
+/// The services that <c>weft install</c> puts in place, run by the real systemd, with all that they are kept from doing: it is
+/// the first process of a process namespace on a host with a kernel of its own.
+/// </summary>
+public sealed class SystemdTests
+{
+    private const string Services =
+        "weft-guard ovsdb-server ovs-vswitchd strongswan-starter weft weft-agent";
+
+    /// <summary>Nothing of the lab's goes on, and of the machine's services only those that a host of an overlay has are enabled.</summary>
+    private const string Prepare = """
+        ovs-appctl -t ovs-vswitchd exit
+        ovs-appctl -t ovsdb-server exit
+        pid=$(cat /run/charon.pid); kill "$pid"; while [ -d "/proc/$pid" ]; do sleep 0.1; done
+        cd /etc/systemd/system
+        rm -rf -- *.wants *.requires
+        mkdir multi-user.target.wants
+        for unit in openvswitch-switch strongswan-starter; do
+          ln -s "/lib/systemd/system/$unit.service" multi-user.target.wants/
+        done
+        mv /etc/weft/overlay.yaml /root/overlay.yaml
+        """;
+
+    /// <summary>Turns the machine off, as far as the kernel can tell, and on.</summary>
+    private const string PowerUp = """
+        if pid=$(pgrep -x systemd); then
+          kill -KILL $pid
+          while pgrep -x systemd >/dev/null; do sleep 0.1; done
+        fi
+        ip xfrm state flush
+        ip xfrm policy flush
+        ovs-dpctl del-dp ovs-system 2>/dev/null || :
+        for link in $(ip -o link show type bridge | cut -d: -f2); do ip link del "$link"; done
+        for link in $(ip -o link show type veth | cut -d: -f2 | cut -d@ -f1); do ip link del "$link" 2>/dev/null || :; done
+        setsid unshare --pid --fork --mount --cgroup --kill-child sh -euc '
+          mount --make-rprivate /
+          mount -t proc proc /proc
+          mount -t tmpfs -o mode=755 tmpfs /run
+          mkdir /run/lock
+          mount -t cgroup2 cgroup2 /sys/fs/cgroup
+          # As systemd does on a machine, and in what it takes for a container does not.
+          mount --make-rshared /
+          exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin container=lab /lib/systemd/systemd --system
+        ' </dev/null >/var/log/systemd.log 2>&1 &
+        until [ "$(pgrep -xc systemd)" = 1 ]; do sleep 0.1; done
+        """;
+
+    [Fact]
+    public async Task Its_services_restore_the_overlay_after_a_boot_and_keep_it()
+    {
+        KernelLab.NeedsProgram("/lib/systemd/systemd", "systemd");
+        KernelLab.NeedsProgram(
+            "/lib/systemd/system/strongswan-starter.service",
+            "strongswan-starter"
+        );
+        await using var lab = await KernelLab.UpAsync(
+            KernelLab.TwoHosts.Replace("engine: lxd", "engine: netns", StringComparison.Ordinal)
+        );
+        await lab.RunAsync("host1", Prepare);
+        await lab.RunAsync("host1", PowerUp);
+        await EventuallyActiveAsync(lab, "ovs-vswitchd strongswan-starter");
+
+        await InsideAsync(lab, $"{WeftProgram.Path} install --as host1 /root/overlay.yaml");
+        await InsideAsync(lab, "systemctl start weft-agent");
+        await EventuallyActiveAsync(lab, Services);
+        await InsideAsync(lab, $"ip netns add {TwoHosts.Wallabag}");
+        await WallabagReachesAsync(lab);
+
+        Wire.NothingPlain(
+            await Wire.WatchAsync(
+                lab,
+                async () =>
+                {
+                    await lab.RunAsync("host1", PowerUp);
+                    await EventuallyActiveAsync(lab, Services);
+                    await InsideAsync(lab, $"ip netns add {TwoHosts.Wallabag}");
+                    await WallabagReachesAsync(lab);
+                }
+            )
+        );
+
+        // What strongSwan was told is gone with it.
+        await InsideAsync(lab, "systemctl restart strongswan-starter");
+        await WallabagReachesAsync(lab);
+        await InsideAsync(lab, "systemctl restart openvswitch-switch");
+        await WallabagReachesAsync(lab);
+
+        await InsideAsync(lab, "sed -i 's/10\\.8\\.2\\.2 /10.8.2.22 /' /etc/weft/overlay.yaml");
+        await EventuallyAsync(
+            lab,
+            $"ip -n {TwoHosts.Wallabag} -br address show dev eth1 | grep -w 10.8.2.22/24"
+        );
+        Assert.Contains(
+            "agent: runs since",
+            await InsideAsync(lab, "weft status || :"),
+            StringComparison.Ordinal
+        );
+        await InsideAsync(lab, "systemctl reload weft-agent weft weft-guard");
+        // The overlay file's directory, that of the tries, and that of named namespaces.
+        Assert.Equal(
+            "3",
+            (
+                await InsideAsync(
+                    lab,
+                    "cat /proc/$(systemctl show -p MainPID --value weft-agent)/fdinfo/* | grep -c ^inotify"
+                )
+            ).Trim()
+        );
+
+        // The agent would make again at once what is removed, and weft.service at the next boot.
+        Assert.Contains(
+            "weft.service and weft-agent.service, which would bring it back, are stopped and disabled",
+            await InsideAsync(lab, "weft destroy --yes 2>&1"),
+            StringComparison.Ordinal
+        );
+        await InsideAsync(
+            lab,
+            $"""
+            ! systemctl is-active weft weft-agent
+            ! systemctl is-enabled weft weft-agent
+            {WeftProgram.Path} plan --destroy --exit-code --as host1
+            weft uninstall
+            [ ! -e /usr/local/bin/weft ]
+            """
+        );
+    }
+
+    private static Task EventuallyActiveAsync(OverlayLab lab, string services) =>
+        EventuallyAsync(lab, $"systemctl is-active {services}");
+
+    private static async Task WallabagReachesAsync(OverlayLab lab) =>
+        await EventuallyAsync(
+            lab,
+            $"ip netns exec {TwoHosts.Wallabag} ping -n -c 1 -W 1 -M do -s 1396 {TwoHosts.MastodonAddress}"
+        );
+
+    private static async Task EventuallyAsync(OverlayLab lab, string command)
+    {
+        var last = "";
+        await Eventually.IsAsync(
+            async () =>
+            {
+                var result = await lab.TryAsync("host1", Inside(command));
+                last = result.Output + result.Errors;
+                return result.ExitCode == 0;
+            },
+            () => $"{command}: {last}"
+        );
+    }
+
+    private static Task<string> InsideAsync(OverlayLab lab, string script) =>
+        lab.RunAsync("host1", Inside(script));
+
+    /// <summary>A script as one that runs where systemd does.</summary>
+    private static string Inside(string script) =>
+        $"""
+            nsenter --target "$(pgrep -x systemd)" --mount --pid --cgroup -- sh -eu <<'LINES'
+            {script}
+            LINES
+            """;
+}
