@@ -111,6 +111,18 @@ public sealed class SystemdTests
             ).Trim()
         );
 
+        // What watches over a try is no part of the service or session that it was begun in.
+        await InsideAsync(
+            lab,
+            """
+            sed 's/vlan: 200/vlan: 201/' /etc/weft/overlay.yaml >/run/new.yaml
+            systemd-run --quiet --wait --collect weft try --yes --until-deadline --within 10s --as host1 /run/new.yaml
+            [ "$(ovs-vsctl get port cont-mgmnt0-sw tag)" = 201 ]
+            systemctl is-active weft-try-homelab-\*.scope
+            """
+        );
+        await EventuallyAsync(lab, "[ \"$(ovs-vsctl get port cont-mgmnt0-sw tag)\" = 200 ]");
+
         // The agent would make again at once what is removed, and weft.service at the next boot.
         Assert.Contains(
             "weft.service and weft-agent.service, which would bring it back, are stopped and disabled",

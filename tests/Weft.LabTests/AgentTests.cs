@@ -279,6 +279,21 @@ public sealed class AgentTests
         );
     }
 
+    /// <summary>One that is a service is ended, which SystemdTests has.</summary>
+    [Fact]
+    public async Task Destroy_removes_nothing_while_an_agent_would_make_it_again()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await using (await RunningAgent.StartAsync(lab, "host1"))
+        {
+            var refused = await lab.WeftAsync("host1", "destroy", "--yes");
+            Assert.Equal(1, refused.ExitCode);
+            Assert.Contains("end it first", refused.Errors, StringComparison.Ordinal);
+            await lab.WeftDoneAsync("host1", "plan", "--exit-code");
+        }
+        await lab.WeftDoneAsync("host1", "destroy", "--yes");
+    }
+
     [Fact]
     public async Task A_second_agent_does_not_start()
     {
