@@ -124,6 +124,19 @@ public sealed class ImportTests
         }
         await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", 1458);
         await lab.AllReachAllAsync();
+        // What /etc/network/interfaces does when the host boots: the same bridge, with another address and no mark.
+        await lab.RunAsync(
+            "host1",
+            """
+            ip link set veth0 nomaster
+            ip link del cont-mgmnt0
+            ip link add cont-mgmnt0 type bridge stp_state 1 forward_delay 200
+            ip link set cont-mgmnt0 up
+            ip link set veth0 master cont-mgmnt0
+            """
+        );
+        await lab.WeftDoneAsync("host1", "apply", "--yes");
+        await lab.AllReachAllAsync();
         await lab.WeftDoneAsync("host1", "destroy", "--yes");
         Assert.Equal(
             "br-phy",
