@@ -33,7 +33,7 @@ public sealed class FullMeshTests
         ovs-vswitchd --enable-dummy=override --disable-system --pidfile --detach -vconsole:off --no-chdir
         echo ready
         # A line for each time that the file is to be applied, and the answer when it was.
-        while read -r file; do "$4" apply --yes "$file" 2>&1 | tail -n 1; done
+        while read -r file; do "$4" apply --yes "$file" 2>&1 | tr '\n' ' '; echo; done
         """;
 
     [Fact]
