@@ -24,10 +24,10 @@ public sealed class RecipeTests
         ["ansible.md"] = "AnsibleTests runs these lines, with SSH between the hosts",
         ["certificates.md"] = "PkiCommandTests runs each, on the files that it makes",
         ["commands.md"] = "is generated of the commands themselves",
-        ["fleet.md"] = "FleetTests runs each, with SSH between the hosts",
+        ["fleet.md"] = "FleetTests has such hosts, with SSH between them",
         ["ipsec.md"] = "RotationTests takes the three steps while packets cross",
         ["seeing.md"] =
-            "one goes on until Ctrl-C, one takes ten minutes; SeeingTests runs shorter ones",
+            "one goes on until Ctrl-C, one takes ten minutes; SeeingTests watches for less long",
     };
 
     [Fact]
