@@ -124,15 +124,19 @@ public sealed class ImportTests
         }
         await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", 1458);
         await lab.AllReachAllAsync();
-        // What /etc/network/interfaces does when the host boots: the same bridge, with another address and no mark.
+        // As at a boot: /etc/network/interfaces makes the same bridge, with another address and no mark.
         await lab.RunAsync(
             "host1",
             """
+            pid=$(cat /run/openvswitch/ovs-vswitchd.pid)
+            ovs-appctl exit
+            while [ -d /proc/$pid ]; do sleep 0.1; done
             ip link set veth0 nomaster
             ip link del cont-mgmnt0
             ip link add cont-mgmnt0 type bridge stp_state 1 forward_delay 200
             ip link set cont-mgmnt0 up
             ip link set veth0 master cont-mgmnt0
+            ovs-vswitchd --pidfile --detach --log-file -vconsole:off
             """
         );
         await lab.WeftDoneAsync("host1", "apply", "--yes");
