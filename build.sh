@@ -15,6 +15,11 @@ LAB_PACKAGES=(strongswan-charon strongswan-swanctl libstrongswan-standard-plugin
 # Debian has User Mode Linux for PCs alone: elsewhere the kernel must be able to do what the overlay wants.
 [ "$(uname -m)" != x86_64 ] || LAB_PACKAGES+=(user-mode-linux)
 BUILD_PACKAGES=(gcc libc6-dev git)
+# What the binary for the other architecture is linked with, and what runs it here once before anybody gets it.
+declare -A CROSS_PACKAGES=(
+  [arm64]="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
+  [amd64]="gcc-x86-64-linux-gnu libc6-dev-amd64-cross qemu-user-static"
+)
 TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping ethtool iperf3 procps systemd
   libcharon-extra-plugins nftables ansible-core openssh-client chromium mandoc man-db sudo)
 # Their services take this machine's strongSwan over, or open it to the network, as soon as they are installed: they are

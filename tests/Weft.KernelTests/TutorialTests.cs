@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.RegularExpressions;
 using Weft.Labs;
 using Weft.LabTests;
 
@@ -9,7 +8,7 @@ namespace Weft.KernelTests;
 /// Types docs/tutorial.md, every block of it, on two hosts with kernels of their own that know nothing of Weft yet. Behind the
 /// language of a block stands where it is typed.
 /// </summary>
-public sealed partial class TutorialTests
+public sealed class TutorialTests
 {
     private const string Bare = """
         name: homelab
@@ -29,7 +28,7 @@ public sealed partial class TutorialTests
         esac
         into=${last#*:}
         while [ $# -gt 1 ]; do
-          "$WEFT" lab exec --lab "$LAB" "$host" -- sh -c 'cd; cat >"$1"; chmod "$2" "$1"' sh "$into${1##*/}" "$(stat -c %a "$1")" <"$1"
+          "$WEFT" lab exec --lab "$LAB" "$host" -- sh -c 'mkdir -p "$0"; cd "$0"; cat >"$1"; chmod "$2" "$1"' "$HOST_HOME" "$into${1##*/}" "$(stat -c %a "$1")" <"$1"
           shift
         done
         """;
@@ -46,13 +45,7 @@ public sealed partial class TutorialTests
         KernelLab.NeedsProgram("/usr/lib/ipsec/charon", "strongswan-starter");
         KernelLab.NeedsProgram("swanctl", "strongswan-swanctl");
         KernelLab.NeedsProgram("tcpdump", "tcpdump");
-        var page = await File.ReadAllTextAsync(
-            Path.Combine(Repository.Root, "docs", "tutorial.md"),
-            Needs.Cancellation
-        );
-        var blocks = Block().Matches(page);
-        // None is of another kind, which would not be typed.
-        Assert.Equal(page.Split("\n```").Length / 2, blocks.Count);
+        var page = Recipes.Of("tutorial.md");
 
         await using var lab = await OverlayLab.BareAsync(
             Bare,
@@ -80,12 +73,8 @@ public sealed partial class TutorialTests
                 WeftProgram.Path
             );
             var seen = new StringBuilder();
-            foreach (Match block in blocks)
+            foreach (var (_, place, commands) in page.Left)
             {
-                var (place, commands) = (
-                    block.Groups["place"].Value,
-                    block.Groups["commands"].Value
-                );
                 seen.AppendLine($"--- {place}\n{commands}");
                 switch (place)
                 {
@@ -98,14 +87,14 @@ public sealed partial class TutorialTests
                         seen.Append(await OnLaptopAsync(commands));
                         break;
                     case "both":
-                        seen.Append(await OnHostAsync("host1", commands));
-                        seen.Append(await OnHostAsync("host2", commands));
+                        seen.Append(await Recipes.TypeAsync(lab, "host1", commands));
+                        seen.Append(await Recipes.TypeAsync(lab, "host2", commands));
                         break;
                     case var host when commands.Trim() == "reboot":
                         await lab.RebootAsync(host, cut: false);
                         break;
                     default:
-                        seen.Append(await OnHostAsync(place, commands));
+                        seen.Append(await Recipes.TypeAsync(lab, place, commands));
                         break;
                 }
             }
@@ -139,37 +128,12 @@ public sealed partial class TutorialTests
                         $"{laptop.FullName}/bin:{Environment.GetEnvironmentVariable("PATH")}",
                     ["WEFT"] = WeftProgram.Path,
                     ["LAB"] = lab.Name,
+                    ["HOST_HOME"] = Recipes.Home,
                 },
                 cancellationToken: Needs.Cancellation
             );
             Assert.True(result.ExitCode == 0, $"{commands}\n{result.Output}{result.Errors}");
             return result.Output + result.Errors;
         }
-
-        async Task<string> OnHostAsync(string host, string commands)
-        {
-            var result = await Lab.Open(lab.Name)[host]
-                .RunAsync(
-                    [
-                        "bash",
-                        "-euc",
-                        $"cd /root; export DEBIAN_FRONTEND=noninteractive\n{commands}",
-                    ],
-                    default,
-                    Needs.Cancellation
-                );
-            Assert.True(
-                result.ExitCode == 0,
-                $"{host}: {commands}\n{result.ExitCode}\n{result.Output}{result.Errors}"
-            );
-            return result.Output + result.Errors;
-        }
     }
-
-    [GeneratedRegex(
-        "^```sh (?<place>laptop|both|host1|host2)\n(?<commands>.*?)^```$",
-        RegexOptions.Multiline | RegexOptions.Singleline,
-        1000
-    )]
-    private static partial Regex Block();
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Weft.Core.Overlays;
 using Weft.Labs;
@@ -64,7 +65,8 @@ public sealed class ImportTests
                 .Replace('\n', ' ')
         );
 
-        Assert.Equal(imported.Output, await ImportReadingsAsync(lab));
+        var page = Recipes.Of("moving.md");
+        Assert.Equal(imported.Output, await ImportReadingsAsync(lab, page));
 
         await lab.WriteFileAsync(imported.Output);
         // Law 2: unless it is asked for, Weft takes nothing that it did not make.
@@ -90,13 +92,21 @@ public sealed class ImportTests
             );
         }
 
+        Assert.Contains(
+            "gre0              protected, take over",
+            await Recipes.TypeAsync(lab, "host1", page.Next("2. See what would change").Commands),
+            StringComparison.Ordinal
+        );
+
         await using var containers = ContinuousPing.Start(lab, "host1", "wallabag", "10.8.2.3");
         await using var hosts = ContinuousPing.Start(lab, "host1", null, "10.8.3.2");
         await containers.AnsweredAsync();
         await hosts.AnsweredAsync();
+        var takeOver = page.Next("3. Take it over").Commands;
+        page.AreAllTaken();
         foreach (var host in lab.Hosts)
         {
-            await lab.WeftDoneAsync(host.Name, "apply", "--adopt", "--yes");
+            await Recipes.TypeAsync(lab, host.Name, takeOver, "y\n");
         }
         await containers.AnsweredAsync();
         await hosts.AnsweredAsync();
@@ -113,6 +123,23 @@ public sealed class ImportTests
             Assert.Equal(0, (await lab.WeftAsync(host.Name, "status")).ExitCode);
         }
         await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", 1458);
+        await lab.AllReachAllAsync();
+        // As at a boot: /etc/network/interfaces makes the same bridge, with another address and no mark.
+        await lab.RunAsync(
+            "host1",
+            """
+            pid=$(cat /run/openvswitch/ovs-vswitchd.pid)
+            ovs-appctl exit
+            while [ -d /proc/$pid ]; do sleep 0.1; done
+            ip link set veth0 nomaster
+            ip link del cont-mgmnt0
+            ip link add cont-mgmnt0 type bridge stp_state 1 forward_delay 200
+            ip link set cont-mgmnt0 up
+            ip link set veth0 master cont-mgmnt0
+            ovs-vswitchd --pidfile --detach --log-file -vconsole:off
+            """
+        );
+        await lab.WeftDoneAsync("host1", "apply", "--yes");
         await lab.AllReachAllAsync();
         await lab.WeftDoneAsync("host1", "destroy", "--yes");
         Assert.Equal(
@@ -196,32 +223,30 @@ public sealed class ImportTests
     ) => lab.RunAsync(host, $"set -- {other} {container} {address} {own}\n{ByHand}");
 
     /// <summary>Carries what each host prints to one place, and imports it there.</summary>
-    private static async Task<string> ImportReadingsAsync(OverlayLab lab)
+    private static async Task<string> ImportReadingsAsync(OverlayLab lab, Recipes page)
     {
-        var directory = Directory.CreateTempSubdirectory("weft-import-").FullName;
-        try
+        var read = page.Next("1. Read the hosts").Commands;
+        foreach (var host in lab.Hosts)
         {
-            var files = new List<string>();
-            foreach (var host in lab.Hosts)
-            {
-                var file = Path.Combine(directory, $"{host.Name}.json");
-                var reading = await lab.WeftDoneAsync(host.Name, "import", "--json");
-                Assert.DoesNotContain("not-a-real-key", reading, StringComparison.Ordinal);
-                await File.WriteAllTextAsync(file, reading, Needs.Cancellation);
-                files.Add(file);
-            }
-            var into = Path.Combine(directory, "overlay.yaml");
-            string[] line = ["import", .. files, "--name", "homelab", "--out", into];
-            var first = await WeftProgram.RunAsync(line);
-            Assert.True(first.ExitCode == 0, first.Errors);
-            // What is there is not written over.
-            Assert.Equal(2, (await WeftProgram.RunAsync(line)).ExitCode);
-            return await File.ReadAllTextAsync(into, Needs.Cancellation);
+            await Recipes.TypeAsync(
+                lab,
+                host.Name,
+                read.Replace("host1", host.Name, StringComparison.Ordinal)
+            );
         }
-        finally
-        {
-            Directory.Delete(directory, recursive: true);
-        }
+        var reading = await lab.RunAsync("host2", $"cat {Recipes.Home}/host2.json");
+        Assert.DoesNotContain("not-a-real-key", reading, StringComparison.Ordinal);
+        await lab.Lab["host1"]
+            .RunAsync(
+                ["tee", $"{Recipes.Home}/host2.json"],
+                Encoding.UTF8.GetBytes(reading),
+                Needs.Cancellation
+            );
+        var import = page.Next("1. Read the hosts").Commands;
+        await Recipes.TypeAsync(lab, "host1", import);
+        // What is there is not written over.
+        Assert.Equal(2, (await lab.TryAsync("host1", $"cd {Recipes.Home}; {import}")).ExitCode);
+        return await lab.RunAsync("host1", $"cat {Recipes.Home}/overlay.yaml");
     }
 
     /// <summary>What <c>weft plan --adopt</c> would do, a line each.</summary>

@@ -10,7 +10,10 @@ internal sealed class OverlayLab : IAsyncDisposable
 {
     /// <summary>DESIGN's main job, as the README gives it.</summary>
     public static string TwoHosts { get; } =
-        File.ReadAllText(Path.Combine(Repository.Root, "examples", "two-hosts.yaml"));
+        System.IO.File.ReadAllText(Path.Combine(Repository.Root, "examples", "two-hosts.yaml"));
+
+    /// <summary>Where a host has its overlay file.</summary>
+    public const string File = "/etc/weft/overlay.yaml";
 
     private readonly TestLab lab;
 
@@ -92,7 +95,7 @@ internal sealed class OverlayLab : IAsyncDisposable
     {
         var result = await lab[host]
             .RunAsync(
-                ["sh", "-c", "cat > /etc/weft/overlay.yaml"],
+                ["sh", "-c", $"cat > {File}"],
                 Encoding.UTF8.GetBytes(yaml),
                 Needs.Cancellation
             );

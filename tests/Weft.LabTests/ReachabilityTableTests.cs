@@ -237,6 +237,11 @@ public sealed class ReachabilityTableTests
             ],
             Shown(120, unasked: 7, [.. results]).TrimEnd().Split('\n')
         );
+        Assert.EndsWith(
+            "  7 more were not asked of, as --ways 300 leaves them out\n",
+            Shown(120, unasked: 7, ways: 300, [.. results]),
+            StringComparison.Ordinal
+        );
     }
 
     private static ProbeResult Reached(Endpoint from, Endpoint to, int size, double milliseconds) =>
@@ -251,7 +256,10 @@ public sealed class ReachabilityTableTests
     private static string Shown(int width, params ProbeResult[] results) =>
         Shown(width, unasked: 0, results);
 
-    private static string Shown(int width, int unasked, params ProbeResult[] results)
+    private static string Shown(int width, int unasked, params ProbeResult[] results) =>
+        Shown(width, unasked, ways: null, results);
+
+    private static string Shown(int width, int unasked, int? ways, params ProbeResult[] results)
     {
         var text = new StringWriter { NewLine = "\n" };
         var console = AnsiConsole.Create(
@@ -265,7 +273,8 @@ public sealed class ReachabilityTableTests
         console.Profile.Width = width;
         ReachabilityTable.Write(
             console,
-            new ReachabilityReport("homelab", [.. results]) { Unasked = unasked }
+            new ReachabilityReport("homelab", [.. results]) { Unasked = unasked },
+            ways
         );
         return text.ToString();
     }

@@ -8,6 +8,19 @@ internal sealed class RunningAgent : IAsyncDisposable
 {
     private const string Log = "/var/log/weft-agent.log";
 
+    private static readonly string Rights = string.Join(
+            ',',
+            File.ReadLines(
+                    Path.Combine(Repository.Root, "src/Weft/Installation/weft-agent.service")
+                )
+                .First(line => line.StartsWith("CapabilityBoundingSet=", StringComparison.Ordinal))
+                .Split('=')[1]
+                .Split(' ')
+                .Select(one => one.Replace("CAP_", "+", StringComparison.Ordinal))
+                .Prepend("-all")
+        )
+        .ToLowerInvariant();
+
     private readonly OverlayLab lab;
     private readonly string host;
     private readonly string options;
@@ -32,11 +45,11 @@ internal sealed class RunningAgent : IAsyncDisposable
         return agent;
     }
 
-    /// <summary>Starts it.</summary>
+    /// <summary>Starts it, with the rights that its service gives it.</summary>
     public Task BeginAsync() =>
         lab.RunAsync(
             host,
-            $"setsid {WeftProgram.Path} agent {options} </dev/null >>{Log} 2>&1 & echo $! >/run/weft-agent.pid"
+            $"setsid setpriv --no-new-privs --bounding-set {Rights} {WeftProgram.Path} agent {options} </dev/null >>{Log} 2>&1 & echo $! >/run/weft-agent.pid"
         );
 
     public Task IsReadyAsync() =>

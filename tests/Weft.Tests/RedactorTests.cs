@@ -47,7 +47,7 @@ public sealed class RedactorTests
     public void As_a_part_of_something_longer_in_base64_it_is_taken_out_too(string before)
     {
         var encoded = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{before}{Key}:end"));
-        var left = Redactor.Clean(encoded).Replace(Redactor.Veil, "", StringComparison.Ordinal);
+        var left = Redactor.Clean(encoded).Replace(Secret.Veil, "", StringComparison.Ordinal);
         Assert.InRange(left.Length, 0, 14);
     }
 
@@ -71,7 +71,7 @@ public sealed class RedactorTests
     {
         var cleaned = Redactor.Clean(text);
         Assert.DoesNotContain(secret, cleaned, StringComparison.Ordinal);
-        Assert.Contains(Redactor.Veil, cleaned, StringComparison.Ordinal);
+        Assert.Contains(Secret.Veil, cleaned, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Weft.Core.Intents;
+using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
 using Weft.Vici;
@@ -91,7 +92,7 @@ internal static class StrongSwan
             PeerConnection
                 .AllOf(intent, seen)
                 .Select(connection =>
-                    EstablishAsync(client, connection, policies, patience, cancellationToken)
+                    EstablishAsync(client, ipsec, connection, policies, patience, cancellationToken)
                 )
         );
         await EndDuplicatesAsync(client, intent, cancellationToken);
@@ -100,6 +101,7 @@ internal static class StrongSwan
 
     private static async Task<FailedPeer?> EstablishAsync(
         ViciClient client,
+        IpsecIntent ipsec,
         PeerConnection connection,
         GuardObservation policies,
         TimeSpan patience,
@@ -117,7 +119,16 @@ internal static class StrongSwan
         }
         var former = connection.Associations.SelectMany(ike => ike.Children).ToList();
         var isSelected = IsSelected(policies, peer);
-        var isBroken = former.Exists(one => one.IsLost || one.IsInstalled && !isSelected);
+        // By an address that this host had before nothing crosses any more. Left for the other host to end, it would have the
+        // daemon put up policies for that address once more, which nobody takes down.
+        var isOfElsewhere =
+            ipsec.Manager is IpsecManager.StrongSwan
+            && connection.Associations.Any(ike =>
+                ike is { IsEstablished: true, Local: { } address }
+                && !address.Equals(ipsec.LocalAddress)
+            );
+        var isBroken =
+            isOfElsewhere || former.Exists(one => one.IsLost || one.IsInstalled && !isSelected);
         if (isBroken)
         {
             // The daemon does not know that it is broken, and would go on believing so of a part of it.
@@ -150,7 +161,7 @@ internal static class StrongSwan
                 return new FailedPeer(
                     peer.Name,
                     why,
-                    isSelected && former.Exists(one => one.IsInstalled)
+                    isWhole && former.Exists(one => one.IsInstalled)
                 );
             }
         }

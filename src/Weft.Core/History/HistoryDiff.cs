@@ -1,5 +1,6 @@
 using System.Text;
 using DiffPlex.Renderer;
+using Weft.Core.Ipsec;
 
 namespace Weft.Core.History;
 
@@ -25,8 +26,8 @@ internal static class HistoryDiff
         )
         {
             later = later.Replace(
-                SecretMask.Mask,
-                $"{SecretMask.Mask} (another one)",
+                Secret.Veil,
+                $"{Secret.Veil} (another one)",
                 StringComparison.Ordinal
             );
         }

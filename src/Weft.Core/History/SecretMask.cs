@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using Weft.Core.Ipsec;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -8,9 +9,6 @@ namespace Weft.Core.History;
 /// <summary>An overlay file as it may be shown: keys that stand in the file itself are left out.</summary>
 internal static partial class SecretMask
 {
-    /// <summary>What stands in a secret's place.</summary>
-    public const string Mask = "••••";
-
     private const string SecretKey = "psk";
 
     // Beside `psk`, what only says where the key is (OverlaySchema.Psk).
@@ -30,21 +28,21 @@ internal static partial class SecretMask
         catch (YamlException)
         {
             // What cannot be read cannot be shown: a key may be anywhere in it.
-            return ($"{Mask}\n", []);
+            return ($"{Secret.Veil}\n", []);
         }
         var masked = new StringBuilder(text);
         foreach (var (start, end, _) in found.OrderByDescending(one => one.Start))
         {
             var length = text.AsSpan(start, end - start).TrimEnd().Length;
-            masked.Remove(start, length).Insert(start, Mask);
+            masked.Remove(start, length).Insert(start, Secret.Veil);
         }
         // A key that was commented out, or is told again elsewhere.
         foreach (var (_, _, secret) in found.Where(one => one.Secret.Length >= ShortestSecret))
         {
-            masked.Replace(secret, Mask);
+            masked.Replace(secret, Secret.Veil);
         }
         return (
-            KeyInComment().Replace(masked.ToString(), $"${{name}}{Mask}"),
+            KeyInComment().Replace(masked.ToString(), $"${{name}}{Secret.Veil}"),
             [.. found.Select(one => one.Secret)]
         );
     }

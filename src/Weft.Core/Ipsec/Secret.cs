@@ -11,7 +11,8 @@ namespace Weft.Core.Ipsec;
 [DebuggerDisplay(Veil)]
 public sealed class Secret : IEquatable<Secret>
 {
-    private const string Veil = "••••";
+    /// <summary>What stands wherever a secret would.</summary>
+    public const string Veil = "••••";
 
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
     private readonly byte[] bytes;

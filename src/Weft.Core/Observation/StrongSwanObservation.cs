@@ -56,7 +56,11 @@ public sealed record IkeAssociation(
     bool IsEstablished,
     bool IsAnswered,
     ImmutableArray<ChildAssociation> Children
-);
+)
+{
+    /// <summary>The address that this host had in it; null where the daemon has not chosen one.</summary>
+    public IPAddress? Local { get; init; }
+}
 
 /// <summary>A child SA: a pair of ESP associations in the kernel.</summary>
 /// <param name="Name">The child's name.</param>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using Weft.Vici;
 
 namespace Weft.Core.Observation;
@@ -100,7 +101,10 @@ public static class StrongSwanReader
                     child.BytesOut
                 )),
             ]
-        );
+        )
+        {
+            Local = IPAddress.TryParse(ike.Local.Host, out var local) ? local : null,
+        };
 
     /// <summary>While the next one is being negotiated this one still protects.</summary>
     private static bool Protects(ChildSa child) =>

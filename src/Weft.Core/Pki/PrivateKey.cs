@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Weft.Core.Ipsec;
 
 namespace Weft.Core.Pki;
 
@@ -76,7 +77,7 @@ internal sealed class PrivateKey : IDisposable
     public string ToPem() => $"{algorithm.ExportPkcs8PrivateKeyPem()}\n";
 
     /// <inheritdoc/>
-    public override string ToString() => "••••";
+    public override string ToString() => Secret.Veil;
 
     /// <inheritdoc/>
     public void Dispose() => algorithm.Dispose();

@@ -131,7 +131,7 @@ public static class Adoption
         private BridgeLinkIntent FitBridge(BridgeLinkIntent bridge) =>
             observation.Links.TryGetValue(bridge.Name, out var link)
             && link.Kind == "bridge"
-            && (IsTaken(link) || IsNobodys(link) && IsTiedAsIntended(bridge.Name))
+            && (IsTaken(link) || (IsNobodys(link) || IsBack(link)) && IsTiedAsIntended(bridge.Name))
             && link.Mac is { } mac
                 ? bridge with
                 {
@@ -260,5 +260,15 @@ public static class Adoption
         private bool IsTaken(Link link) => link.Alias == OwnershipMark.AdoptedAlias(intent.Overlay);
 
         private bool IsNobodys(Link link) => adopt && link.Alias is null;
+
+        /// <summary>
+        /// Whether a link was taken over before the host was started anew, and was made again by what made it then: its port
+        /// in the switch, which outlasts that as the alias does not, has the mark of it.
+        /// </summary>
+        private bool IsBack(Link link) =>
+            link.Alias is null
+            && seen.Ports.TryGetValue(link.Name, out var port)
+            && port.Bridge == @switch
+            && IsTaken(port);
     }
 }

@@ -102,7 +102,7 @@ internal sealed class Lookout(
             when (exception.SocketErrorCode is SocketError.AccessDenied)
         {
             throw new HostException(
-                "the agent may not ask who is reached: its service needs `CapabilityBoundingSet=CAP_NET_RAW` (`systemctl edit weft-agent`)",
+                "the agent may not ask who is reached: it has no CAP_NET_RAW, which its service gives unless a drop-in takes it (`systemctl cat weft-agent`)",
                 exception
             );
         }

@@ -148,7 +148,7 @@ internal static class PingCommand
                 }
                 else
                 {
-                    ReachabilityTable.Write(terminal.Out, report);
+                    ReachabilityTable.Write(terminal.Out, report, parsed.GetValue(ways));
                     if (NeighbourTable.Shortage(report) is { } shortage)
                     {
                         terminal.Notice(shortage);

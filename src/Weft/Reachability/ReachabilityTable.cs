@@ -14,13 +14,16 @@ internal static class ReachabilityTable
     private const int MostInMatrix = 250;
 
     /// <summary>Writes the report. A table that the console is too narrow for has one sign for each pair.</summary>
-    public static void Write(IAnsiConsole console, ReachabilityReport report)
+    /// <param name="console">Where to.</param>
+    /// <param name="report">What reached what.</param>
+    /// <param name="ways">How many ways were to be asked of; null where nobody said, so that the kernel set the limit.</param>
+    public static void Write(IAnsiConsole console, ReachabilityReport report, int? ways = null)
     {
         foreach (var line in Matrix(report, console.Profile.Width, Cell))
         {
             console.MarkupLine(line);
         }
-        WriteVerdict(console, report);
+        WriteVerdict(console, report, ways);
     }
 
     /// <summary>The matrix of each network, as lines of markup.</summary>
@@ -64,12 +67,12 @@ internal static class ReachabilityTable
         return AlignedRows.Width(full) <= width ? AlignedRows.Lines(full) : Dense(results);
     }
 
-    private static void WriteVerdict(IAnsiConsole console, ReachabilityReport report)
+    private static void WriteVerdict(IAnsiConsole console, ReachabilityReport report, int? ways)
     {
-        var ways = report
+        var asked = report
             .Results.GroupBy(result => (result.Network, result.From, result.To))
             .ToArray();
-        var closed = ways.Where(way => way.Any(IsBroken)).ToArray();
+        var closed = asked.Where(way => way.Any(IsBroken)).ToArray();
         foreach (var way in closed.Take(MostSentences))
         {
             console.MarkupLine($"[red]✗[/] {Markup.Escape(Sentence([.. way]))}");
@@ -79,19 +82,20 @@ internal static class ReachabilityTable
             console.MarkupLine($"[dim]  and {closed.Length - MostSentences} more[/]");
         }
         console.MarkupLine(
-            (ways.Length, closed.Length) switch
+            (asked.Length, closed.Length) switch
             {
                 (0, _) =>
                     "[yellow]![/] nothing to reach: no network has two addresses of one family",
-                (_, 0) => $"[green]✓[/] all {ways.Length} ways are open",
-                _ => $"[red]✗[/] {closed.Length} of {ways.Length} ways are not open",
+                (_, 0) => $"[green]✓[/] all {asked.Length} ways are open",
+                _ => $"[red]✗[/] {closed.Length} of {asked.Length} ways are not open",
             }
         );
         if (report.Unasked > 0)
         {
-            console.MarkupLine(
-                $"[dim]  {report.Unasked} more were not asked of, as the kernel keeps no more neighbours: `weft ping --ways NUMBER` asks of more[/]"
-            );
+            var why = ways is { } most
+                ? $"--ways {most} leaves them out"
+                : "the kernel keeps no more neighbours: `weft ping --ways NUMBER` asks of more";
+            console.MarkupLine($"[dim]  {report.Unasked} more were not asked of, as {why}[/]");
         }
     }
 

@@ -10,9 +10,6 @@ namespace Weft.Reporting;
 /// </summary>
 internal sealed partial class Redactor
 {
-    /// <summary>What stands where a secret was.</summary>
-    public const string Veil = "••••";
-
     // So short a part of a text stands in it by accident.
     private const int LeastLetters = 6;
     private const int MatchMilliseconds = 60_000;
@@ -33,18 +30,22 @@ internal sealed partial class Redactor
     /// <summary>The text without secrets.</summary>
     public string Clean(string text)
     {
-        text = PrivateKey().Replace(text, Veil);
-        text = KernelKey().Replace(text, $"${{algorithm}} {Veil}");
+        text = PrivateKey().Replace(text, Secret.Veil);
+        text = KernelKey().Replace(text, $"${{algorithm}} {Secret.Veil}");
         text = Option()
             .Replace(
                 text,
                 found =>
                     found.Groups["name"].Value
-                    + (found.Groups["value"].Value.StartsWith('"') ? $"\"{Veil}\"" : Veil)
+                    + (
+                        found.Groups["value"].Value.StartsWith('"')
+                            ? $"\"{Secret.Veil}\""
+                            : Secret.Veil
+                    )
             );
         foreach (var form in forms)
         {
-            text = text.Replace(form, Veil, StringComparison.OrdinalIgnoreCase);
+            text = text.Replace(form, Secret.Veil, StringComparison.OrdinalIgnoreCase);
         }
         return text;
     }
@@ -74,7 +75,7 @@ internal sealed partial class Redactor
             if (KeyInFile().Match(line) is { Success: true } found)
             {
                 inside = depth;
-                kept.Add($"{line[..(found.Index + found.Length)]} {Veil}");
+                kept.Add($"{line[..(found.Index + found.Length)]} {Secret.Veil}");
             }
             else
             {

@@ -374,7 +374,7 @@ internal sealed class Report(
                 )
                 {
                     keys.Add(Secret.OfText(text));
-                    text = Redactor.Veil;
+                    text = Secret.Veil;
                 }
                 json.WriteString(name, text);
             }

@@ -2,6 +2,7 @@ using System.Formats.Tar;
 using System.Globalization;
 using System.IO.Compression;
 using System.Text;
+using Weft.Core.Ipsec;
 
 namespace Weft.Reporting;
 
@@ -71,7 +72,7 @@ internal static class ReportArchive
         var list = new StringBuilder();
         list.Append(
             CultureInfo.InvariantCulture,
-            $"Read on {time:yyyy-MM-dd HH:mm:ss} UTC. Keys and passwords were taken out: {Redactor.Veil} stands for each.\n\n"
+            $"Read on {time:yyyy-MM-dd HH:mm:ss} UTC. Keys and passwords were taken out: {Secret.Veil} stands for each.\n\n"
         );
         var width = parts.Max(part => part.Name.Length);
         foreach (var part in parts.Where(part => part.Text is not null))

@@ -27,7 +27,7 @@ public sealed class SecretMaskTests
     public void Nothing_of_a_key_is_left(string text)
     {
         var (masked, _) = SecretMask.Of(text);
-        Assert.Contains(SecretMask.Mask, masked, StringComparison.Ordinal);
+        Assert.Contains(Core.Ipsec.Secret.Veil, masked, StringComparison.Ordinal);
         foreach (var part in (string[])[Secret, "a secret", "0123456789", "\\x2c"])
         {
             Assert.DoesNotContain(part, masked, StringComparison.Ordinal);
@@ -48,7 +48,7 @@ public sealed class SecretMaskTests
             $$"""
             tunnels:
               ipsec:
-                psk: {{SecretMask.Mask}} # the key
+                psk: {{Core.Ipsec.Secret.Veil}} # the key
                 manager: strongswan
             name: x
 
@@ -83,8 +83,8 @@ public sealed class SecretMaskTests
                 "+++ 2",
                 "@@ -1,4 +1,4 @@",
                 " name: x",
-                $"-psk: {SecretMask.Mask}",
-                $"+psk: {SecretMask.Mask} (another one)",
+                $"-psk: {Core.Ipsec.Secret.Veil}",
+                $"+psk: {Core.Ipsec.Secret.Veil} (another one)",
                 " a: 1",
                 "-b: 2",
                 "+b: 3",

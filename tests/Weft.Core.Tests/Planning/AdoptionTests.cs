@@ -87,6 +87,35 @@ public sealed class AdoptionTests
     }
 
     [Fact]
+    public void A_bridge_that_comes_back_without_its_mark_is_known_by_its_port()
+    {
+        var host = ByHand.Host1();
+        var unmarked = host.Find(null, "cont-mgmnt0");
+        host.Apply(Fit(host, adopt: true));
+        var again = unmarked with { Mac = MacAddress.Derive("another", "boot") };
+        host.Put(again);
+
+        var plan = host.PlanFor(Fit(host, adopt: false));
+
+        Assert.Empty(plan.Conflicts);
+        Assert.Equal(
+            ["bridge cont-mgmnt0: take over, MTU 1500 → 1458"],
+            plan.Changes.Select(change => $"{change.What} {change.Name}: {Settled(change.Detail)}")
+        );
+        host.Apply(Fit(host, adopt: false));
+        Assert.Equal(again.Mac, host.Find(null, "cont-mgmnt0").Mac);
+        Assert.Empty(host.PlanFor(Fit(host, adopt: false)).Changes);
+
+        // Of an overlay that is gone nothing is known, and what is made by hand is its maker's.
+        host.Apply(HostIntent.Nothing("homelab", "host1"));
+        host.Put(unmarked);
+        Assert.Contains(
+            host.PlanFor(Fit(host, adopt: false)).Conflicts,
+            conflict => conflict.Message.Contains("'cont-mgmnt0'", StringComparison.Ordinal)
+        );
+    }
+
+    [Fact]
     public void What_was_taken_over_goes_as_what_was_made_does()
     {
         var host = ByHand.Host1();
