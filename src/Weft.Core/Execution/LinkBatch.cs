@@ -10,6 +10,9 @@ namespace Weft.Core.Execution;
 /// <summary>Carries link changes out by <c>ip -batch -</c> (ip(8)): one process, however many there are.</summary>
 internal static partial class LinkBatch
 {
+    // A kernel that is asked for a link that it has not.
+    private const string NoLink = "Cannot find device";
+
     /// <summary>Runs the commands, which are all of one network namespace, in order.</summary>
     /// <exception cref="LinkBatchException">A command failed; those before it have been carried out.</exception>
     /// <exception cref="HostException"><c>ip</c> is missing.</exception>
@@ -18,18 +21,35 @@ internal static partial class LinkBatch
         CancellationToken cancellationToken
     )
     {
-        if (commands.Count == 0)
+        for (var rest = commands.ToList(); rest.Count > 0; )
         {
-            return;
+            var result = await RunIpAsync(rest);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (result.ExitCode == 0)
+            {
+                return;
+            }
+            var failure = Failure(rest, result.Errors);
+            if (
+                failure.Failed is not { IsRemovalOfLink: true } failed
+                || !failure.Message.Contains(NoLink, StringComparison.Ordinal)
+            )
+            {
+                throw failure;
+            }
+            // A pair goes with either end, and a container's when that has ended: what was to go is gone.
+            rest.RemoveRange(0, rest.IndexOf(failed) + 1);
         }
+    }
+
+    private static async Task<ToolResult> RunIpAsync(IReadOnlyList<LinkCommand> commands)
+    {
         var input = string.Join('\n', commands.Select(command => command.Line)) + "\n";
-        string[] program = ["ip", "-batch", "-"];
-        ToolResult result;
         try
         {
             // Once begun it is let finish: a batch that is cut off leaves more to mend than one that is done.
-            result = await Tool.RunAsync(
-                program,
+            return await Tool.RunAsync(
+                ["ip", "-batch", "-"],
                 Encoding.UTF8.GetBytes(input),
                 within: commands[0].Namespace is { } space ? ContainerSighting.PathOf(space) : null,
                 cancellationToken: CancellationToken.None
@@ -50,11 +70,6 @@ internal static partial class LinkBatch
                 "ip is not there: install the Debian package iproute2",
                 exception
             );
-        }
-        cancellationToken.ThrowIfCancellationRequested();
-        if (result.ExitCode != 0)
-        {
-            throw Failure(commands, result.Errors);
         }
     }
 

@@ -69,7 +69,7 @@ internal sealed partial class LinkPlanner
             {
                 replaced.Add(peer);
             }
-            yield return Before($"link del dev {name}");
+            yield return LinkCommand.RemoveLink(Stage.BeforeSwitch, null, name);
         }
     }
 
@@ -85,7 +85,7 @@ internal sealed partial class LinkPlanner
         // The pair goes with the end inside, unless its other end was deleted a line ago.
         if (hostEnd is null || replaced.Add(hostEnd.Name))
         {
-            yield return Before($"link del dev {inner.Name}", container);
+            yield return LinkCommand.RemoveLink(Stage.BeforeSwitch, container, inner.Name);
         }
     }
 }

@@ -322,10 +322,10 @@ internal sealed partial class LinkPlanner(
                 link.Name,
                 "",
                 [
-                    Line(
+                    LinkCommand.RemoveLink(
                         isInTheWay ? Stage.BeforeSwitch : Stage.Last,
                         null,
-                        $"link del dev {link.Name}"
+                        link.Name
                     ),
                 ]
             );

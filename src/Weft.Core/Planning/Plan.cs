@@ -195,6 +195,15 @@ public sealed record GuardChange(
 /// <param name="Line">The line, without the leading <c>ip</c>.</param>
 public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
 {
+    private const string RemovalOfLink = "link del dev ";
+
+    /// <summary>Whether the line removes a link.</summary>
+    public bool IsRemovalOfLink => Line.StartsWith(RemovalOfLink, StringComparison.Ordinal);
+
+    /// <summary>Removes a link.</summary>
+    public static LinkCommand RemoveLink(Stage stage, string? @namespace, string name) =>
+        new(stage, @namespace, RemovalOfLink + name);
+
     /// <summary>The shell command.</summary>
     public override string ToString() =>
         string.Join(

@@ -25,6 +25,17 @@ public sealed class LinkBatchTests
     }
 
     [Fact]
+    public async Task A_link_that_is_to_go_and_is_gone_is_no_failure_and_the_rest_is_carried_out()
+    {
+        var gone = LinkCommand.RemoveLink(Stage.BeforeSwitch, null, "weft-gone");
+        await LinkBatch.RunAsync([gone, gone], TestContext.Current.CancellationToken);
+        var failed = await Assert.ThrowsAsync<LinkBatchException>(() =>
+            LinkBatch.RunAsync([gone, Refused, gone], TestContext.Current.CancellationToken)
+        );
+        Assert.Equal(Refused, failed.Failed);
+    }
+
+    [Fact]
     public async Task A_container_that_has_ended_is_said_to_have()
     {
         var failed = await Assert.ThrowsAsync<LinkBatchException>(() =>
