@@ -333,13 +333,15 @@ public sealed record OverlayImport(Overlay Overlay, ImmutableArray<string> Notes
                     continue;
                 }
                 hostOfAddress[$"{address}"] = reading.Name;
+                var host = new Host
+                {
+                    Name = reading.Name,
+                    Address = address,
+                    Mtu = found.Link?.Mtu ?? Host.DefaultMtu,
+                };
+                // As it was reached now it is from then on, where that is not at its address.
                 hosts.Add(
-                    new Host
-                    {
-                        Name = reading.Name,
-                        Address = address,
-                        Mtu = found.Link?.Mtu ?? Host.DefaultMtu,
-                    }
+                    reading.Ssh == SshTarget.Of(host) ? host : host with { Ssh = reading.Ssh }
                 );
             }
             foreach (
