@@ -1,4 +1,5 @@
 using Weft.Core;
+using Weft.Core.Linux;
 using Weft.Fleet;
 using Weft.Rendering;
 
@@ -52,6 +53,21 @@ public sealed class FleetTests
         using var old = new TemporaryFile([.. "\u007fELF"u8, .. new byte[14], 3, 0, 0, 0]);
         Assert.Throws<HostException>(() => WeftBinary.Read(old.Path));
         Assert.Throws<HostException>(() => WeftBinary.Read("/nowhere/weft"));
+    }
+
+    [Fact]
+    public void What_a_host_remarks_is_told_on_without_what_its_lines_begin_with()
+    {
+        var answer = new HostAnswer(
+            "a",
+            new ToolResult(1, "", "! a key is in a file now\nweft: it failed\n  and why\n"),
+            null
+        );
+        Assert.Equal(["a key is in a file now", "it failed", "and why"], answer.Remarks);
+        Assert.Equal(
+            "host 'a' has no plan: a key is in a file now; it failed; and why",
+            answer.Why("has no plan")
+        );
     }
 
     [Theory]
