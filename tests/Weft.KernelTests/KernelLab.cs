@@ -16,8 +16,18 @@ internal static class KernelLab
     public static string TwoHosts { get; } =
         File.ReadAllText(Path.Combine(Repository.Root, "examples", "ipsec.yaml"));
 
+    /// <summary>What its labs are like.</summary>
+    public static LabOptions Options { get; } = new() { Isolation = Isolation.Uml };
+
     /// <summary>Makes the hosts and applies the file in each.</summary>
     public static Task<OverlayLab> UpAsync(string yaml)
+    {
+        NeedsEncryption();
+        return OverlayLab.UpAsync(yaml, Options);
+    }
+
+    /// <summary>Skips the test where hosts that encrypt cannot be made or watched.</summary>
+    public static void NeedsEncryption()
     {
         Needs.ALab(Isolation.Uml);
         NeedsProgram("/usr/lib/ipsec/charon", "strongswan-charon");
@@ -27,7 +37,6 @@ internal static class KernelLab
         );
         NeedsProgram("swanctl", "strongswan-swanctl");
         NeedsProgram("tcpdump", "tcpdump");
-        return OverlayLab.UpAsync(yaml, new LabOptions { Isolation = Isolation.Uml });
     }
 
     /// <summary>Skips the test where ovs-monitor-ipsec is missing.</summary>

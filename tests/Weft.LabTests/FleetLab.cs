@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Text;
 using Weft.Core.Linux;
+using Weft.Labs;
 
 namespace Weft.LabTests;
 
@@ -8,11 +10,22 @@ internal sealed class FleetLab : IAsyncDisposable
 {
     public const string Laptop = "laptop";
 
+    /// <summary>A service manager that writes down what it is told, into /run/told: namespaces have none of their own.</summary>
+    public const string ServiceManager = """
+        printf '#!/bin/sh\necho "$@" >>/run/told\n' >/usr/local/bin/systemctl
+        chmod +x /usr/local/bin/systemctl
+        mkdir -p /run/systemd/system /etc/systemd/system
+        """;
+
     private const string File = "/run/home/overlay.yaml";
 
     private readonly OverlayLab lab;
 
-    private FleetLab(OverlayLab lab) => this.lab = lab;
+    private FleetLab(OverlayLab lab, bool putsProgram)
+    {
+        this.lab = lab;
+        Program = putsProgram ? [] : ["--installed", WeftProgram.Path];
+    }
 
     /// <summary>The lab, of which the last host is the laptop.</summary>
     public OverlayLab Lab => lab;
@@ -20,14 +33,18 @@ internal sealed class FleetLab : IAsyncDisposable
     /// <summary>Whether the program is one file, as it is published, which can be put on hosts.</summary>
     public static bool IsPublished => !System.IO.File.Exists($"{WeftProgram.Path}.dll");
 
-    /// <summary>Which weft the hosts run.</summary>
-    public static string[] Program => IsPublished ? [] : ["--installed", WeftProgram.Path];
+    /// <summary>
+    /// Which weft the hosts run: the one that is put in place, but for kernels that are processes, to which 30 MB by SSH
+    /// take minutes on a busy machine.
+    /// </summary>
+    public string[] Program { get; }
 
     /// <summary>Makes the hosts of the overlay, and the laptop; nothing is applied.</summary>
     /// <param name="overlay">The overlay file, in which the laptop is a host named last.</param>
-    public static async Task<FleetLab> UpAsync(string overlay)
+    /// <param name="options">What the lab is like.</param>
+    public static async Task<FleetLab> UpAsync(string overlay, LabOptions? options = null)
     {
-        Needs.ALab();
+        Needs.ALab(options?.Isolation ?? default);
         foreach (var program in new[] { "sshd", "ssh", "ssh-keygen", "ssh-keyscan" })
         {
             Assert.SkipWhen(
@@ -35,7 +52,10 @@ internal sealed class FleetLab : IAsyncDisposable
                 $"there is no {program}: apt install openssh-server openssh-client"
             );
         }
-        var fleet = new FleetLab(await OverlayLab.BareAsync(overlay));
+        var fleet = new FleetLab(
+            await OverlayLab.BareAsync(overlay, options),
+            putsProgram: IsPublished && options?.Isolation is not Isolation.Uml
+        );
         try
         {
             // SSH goes by the password file, not by $HOME; a host's /etc is its own.
@@ -69,21 +89,40 @@ internal sealed class FleetLab : IAsyncDisposable
             $"ssh-keyscan -T 30 {string.Join(' ', hosts.Select(host => lab.Lab[host].Address))} 2>/dev/null >>/run/home/.ssh/known_hosts"
         );
 
-    /// <summary>Gives the laptop an overlay file.</summary>
-    public async Task WriteFileAsync(string overlay)
+    /// <summary>Gives the laptop an overlay file, or one that goes with it, which only its owner may read.</summary>
+    public async Task WriteFileAsync(string content, string path = File)
     {
         var result = await lab.Lab[Laptop]
             .RunAsync(
-                ["sh", "-c", $"cat >{File}"],
-                Encoding.UTF8.GetBytes(overlay),
+                ["sh", "-c", "umask 077; cat >\"$1\"", "sh", path],
+                Encoding.UTF8.GetBytes(content),
                 Needs.Cancellation
             );
         Assert.Equal(0, result.ExitCode);
     }
 
+    /// <summary>An overlay file with the laptop as one more host, which is how a lab comes to have it.</summary>
+    public static string WithLaptop(string overlay) =>
+        overlay.Replace(
+            "  host2: 192.0.2.2\n",
+            $"  host2: 192.0.2.2\n  {Laptop}: 192.0.2.250\n",
+            StringComparison.Ordinal
+        );
+
     /// <summary>Runs weft on the laptop, with its overlay file.</summary>
     public Task<ToolResult> WeftAsync(string command, params IEnumerable<string> arguments) =>
         lab.WeftAsync(Laptop, [.. command.Split(' '), File, .. arguments, .. Program]);
+
+    /// <summary>Begins to run weft on the laptop, with its overlay file.</summary>
+    public Process Start(string command, params IEnumerable<string> arguments) =>
+        Tool.Start(
+            lab.Lab[Laptop]
+                .Enter(
+                    null,
+                    [WeftProgram.Path, .. command.Split(' '), File, .. arguments, .. Program]
+                ),
+            lab.Lab[Laptop].Environment
+        );
 
     /// <summary>Runs weft on the laptop; it must not fail.</summary>
     public async Task<string> WeftDoneAsync(string command, params IEnumerable<string> arguments)

@@ -4,6 +4,10 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Weft.Core.Linux;
+using Weft.Fleet;
+using Weft.Labs;
+using Weft.Reachability;
+using Weft.Traffic;
 
 namespace Weft.LabTests;
 
@@ -288,14 +292,12 @@ public sealed partial class FleetTests
         await using var fleet = await FleetLab.UpAsync(Overlay(1, laptop: true));
         await fleet.TrustAsync(fleet.Hosts);
         await fleet.WriteFileAsync(Overlay(1));
-        // A service manager that writes down what it is told: namespaces have none of their own.
         await fleet.Lab.RunAsync(
             "host1",
-            """
-            printf '#!/bin/sh\necho "$@" >>/run/told\n' >/usr/local/bin/systemctl
+            $"""
+            {FleetLab.ServiceManager}
             printf '#!/bin/sh\necho old\n' >/usr/local/bin/weft
-            chmod +x /usr/local/bin/systemctl /usr/local/bin/weft
-            mkdir -p /run/systemd/system /etc/systemd/system
+            chmod +x /usr/local/bin/weft
             touch /etc/systemd/system/weft-agent.service
             """
         );
@@ -333,6 +335,240 @@ public sealed partial class FleetTests
         Assert.Equal(1, foreign.ExitCode);
         Assert.Contains("host 'host1' is aarch64", foreign.Errors, StringComparison.Ordinal);
         Assert.Contains("--binary", foreign.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Hosts_set_up_by_hand_are_read_and_taken_over_from_one_machine_and_their_key_stays_on_them()
+    {
+        const string Key = "not-a-real-key-0123";
+        await using var fleet = await FleetLab.UpAsync(
+            FleetLab.WithLaptop(OverlayLab.TwoHosts),
+            new LabOptions { Datapath = Datapath.Userspace }
+        );
+        var lab = fleet.Lab;
+        await ImportTests.SetUpAsync(lab, "host1", "192.0.2.2", "wallabag", "10.8.2.2", "10.8.3.1");
+        await ImportTests.SetUpAsync(lab, "host2", "192.0.2.1", "mastodon", "10.8.2.3", "10.8.3.2");
+        await fleet.WriteFileAsync(
+            "Host second\n  HostName 192.0.2.2\n  User root\n",
+            "/run/home/.ssh/config"
+        );
+        await fleet.TrustAsync("host1");
+
+        // One that is not read would be missing in the file, and be taken for a host that has left.
+        var unread = await ImportAsync("192.0.2.1,second");
+        Assert.Equal(1, unread.ExitCode);
+        Assert.Contains("host 'second' is not known yet", unread.Errors, StringComparison.Ordinal);
+        Assert.Equal("", unread.Output);
+
+        await fleet.TrustAsync("host2");
+        var imported = await ImportAsync("192.0.2.1,second");
+        Assert.True(imported.ExitCode == 0, imported.Errors);
+        var overlay = OverlayLab.Parse(imported.Output);
+        Assert.Equal(
+            [("host1", null), ("host2", "second")],
+            overlay.Hosts.Select(host => (host.Name, host.Ssh?.ToString()))
+        );
+        Assert.Equal(["mastodon", "wallabag"], overlay.Containers.Select(one => one.Name).Order());
+        Assert.Equal(["host1", "host2"], overlay.Containers.Select(one => one.Host).Order());
+
+        // The key is in a file of each host now, which said so when it was read first, and nowhere else.
+        Assert.DoesNotContain(Key, imported.Output + imported.Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "host1: the key of its tunnels is in /etc/weft/psk now",
+            (await lab.TryAsync("host1", "rm /etc/weft/psk")).Errors
+                + (await ImportAsync("192.0.2.1")).Errors,
+            StringComparison.Ordinal
+        );
+        foreach (var host in fleet.Hosts)
+        {
+            Assert.Equal(
+                $"600 {Key}",
+                (await lab.RunAsync(host, "stat -c %a /etc/weft/psk; cat /etc/weft/psk"))
+                    .Trim()
+                    .Replace('\n', ' ')
+            );
+        }
+        Assert.NotEqual(
+            0,
+            (await lab.TryAsync(FleetLab.Laptop, $"grep -r {Key} /run/home /etc/weft")).ExitCode
+        );
+
+        await fleet.WriteFileAsync(imported.Output);
+        var planned = await fleet.WeftDoneAsync("plan", "--all", "--adopt");
+        Assert.Contains("take over", planned, StringComparison.Ordinal);
+        Assert.Contains(
+            "2 of 2 hosts as intended",
+            await fleet.WeftDoneAsync("apply", "--all", "--adopt", "--yes"),
+            StringComparison.Ordinal
+        );
+        await fleet.WeftDoneAsync("plan", "--all", "--exit-code");
+        await PingedAsync(fleet);
+
+        Task<ToolResult> ImportAsync(string hosts) =>
+            lab.WeftAsync(
+                FleetLab.Laptop,
+                ["import", "--host", hosts, "--name", "homelab", .. fleet.Program]
+            );
+    }
+
+    [Fact]
+    public async Task What_all_hosts_carry_and_whom_they_reach_is_watched_from_one_machine()
+    {
+        await using var fleet = await FleetLab.UpAsync(Overlay(3, laptop: true));
+        await fleet.TrustAsync(fleet.Hosts);
+        await fleet.WriteFileAsync(Overlay(3));
+        await fleet.WeftDoneAsync("apply", "--all", "--yes");
+        await PingedAsync(fleet);
+
+        var counted = await fleet.WeftAsync("top", "--all", "--counters");
+        Assert.True(counted.ExitCode == 0, counted.Output + counted.Errors);
+        Assert.Equal(
+            ["host1", "host2", "host3"],
+            counted
+                .Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => TrafficSample.FromJson(line).Host)
+        );
+        await using (ContinuousPing.Start(fleet.Lab, "host1", "a1", "10.8.2.2"))
+        {
+            // What was counted before the pings began is less than what they carry.
+            var flows = Array.Empty<JsonElement>();
+            await Eventually.IsAsync(
+                async () =>
+                {
+                    var once = await fleet.WeftAsync("top", "--all", "--once", "--json");
+                    Assert.True(once.ExitCode == 0, once.Output + once.Errors);
+                    flows =
+                    [
+                        .. JsonDocument
+                            .Parse(once.Output)
+                            .RootElement.GetProperty("flows")
+                            .EnumerateArray(),
+                    ];
+                    return IsCarrying("host1", "a1")
+                        && IsCarrying("host2", "a2")
+                        && IsCarrying("host1", "host2")
+                        && IsCarrying("host2", "host1");
+                },
+                () => string.Join('\n', flows)
+            );
+            Assert.False(IsCarrying("host3", "b3"), string.Join('\n', flows));
+
+            bool IsCarrying(string host, string name) =>
+                flows
+                    .Single(flow =>
+                        flow.GetProperty("host").GetString() == host
+                        && flow.GetProperty("name").GetString() == name
+                    )
+                    .GetProperty("rate")
+                    .GetProperty("packetsIn")
+                    .GetDouble() > 5;
+        }
+
+        // A matrix on a terminal, and lines elsewhere; both end with what was lost.
+        var shown = await fleet.Lab.RunAsync(
+            FleetLab.Laptop,
+            $"""
+            export TERM=xterm
+            script --quiet --return --command "{WeftProgram.Path} ping --all --watch --count 2 --interval 0 --timeout 20 {string.Join(
+                ' ',
+                fleet.Program
+            )} /run/home/overlay.yaml" /run/typescript </dev/null >/dev/null
+            cat /run/typescript
+            """
+        );
+        Assert.Contains("✓", shown, StringComparison.Ordinal);
+        Assert.Contains("round 2: all ", shown, StringComparison.Ordinal);
+        Assert.Contains("none lost", shown, StringComparison.Ordinal);
+
+        // A host that is not there is said, and keeps nothing from being watched; it is seen when it comes.
+        await fleet.StopServerAsync("host3");
+        var partly = await fleet.WeftAsync("top", "--all", "--once");
+        Assert.Equal(1, partly.ExitCode);
+        Assert.Contains("host 'host3' was not reached", partly.Errors, StringComparison.Ordinal);
+        Assert.Contains("a2", partly.Output, StringComparison.Ordinal);
+        using var watching = fleet.Start(
+            "ping --watch --json",
+            "--all",
+            "--interval",
+            "0.1",
+            "--timeout",
+            "5"
+        );
+        var told = watching.StandardError.ReadToEndAsync(Needs.Cancellation);
+        Assert.DoesNotContain(await RoundAsync(), result => result.From.Name == "a3");
+        await fleet.StartServerAsync("host3");
+        await UntilAsync(round => round.Any(result => result.From.Name == "a3"));
+
+        await fleet.Lab.RunAsync("host2", "ip -n a2 link set eth1 down");
+        await UntilAsync(round => round.Any(IsShutFromA1ToA2));
+        await fleet.WeftDoneAsync("apply", "--host", "host2", "--yes");
+        await UntilAsync(round => !round.Any(IsShutFromA1ToA2));
+        await fleet.Lab.RunAsync(FleetLab.Laptop, "kill -INT $(pidof weft)");
+        await watching.StandardOutput.ReadToEndAsync(Needs.Cancellation);
+        await watching.WaitForExitAsync(Needs.Cancellation);
+        Assert.Equal(1, watching.ExitCode);
+        Assert.Contains("host 'host3' was not reached", await told, StringComparison.Ordinal);
+
+        async Task<IReadOnlyList<ProbeResult>> RoundAsync() =>
+            ReachabilityReport
+                .FromJson((await watching.StandardOutput.ReadLineAsync(Needs.Cancellation))!)
+                .Results;
+
+        Task UntilAsync(Func<IReadOnlyList<ProbeResult>, bool> condition) =>
+            Eventually.IsAsync(async () => condition(await RoundAsync()));
+
+        static bool IsShutFromA1ToA2(ProbeResult result) =>
+            result is { From.Name: "a1", To.Name: "a2", Outcome: not Outcome.Reached };
+    }
+
+    [Fact]
+    public async Task Install_puts_all_that_a_boot_needs_on_every_host()
+    {
+        await using var fleet = await FleetLab.UpAsync(Overlay(2, laptop: true));
+        await fleet.TrustAsync(fleet.Hosts);
+        var overlay = Overlay(2)
+            .Replace(
+                "type: gre",
+                "type: gre, ipsec: { psk: { file: /etc/weft/psk } }",
+                StringComparison.Ordinal
+            );
+        await fleet.WriteFileAsync(overlay);
+        await fleet.WriteFileAsync("the-key-of-this-overlay\n", "/run/home/psk");
+        foreach (var host in fleet.Hosts)
+        {
+            await fleet.Lab.RunAsync(host, $"rm -f /etc/weft/*\n{FleetLab.ServiceManager}");
+        }
+        var installed = await fleet.WeftDoneAsync("install", "--all");
+        Assert.Contains("2 hosts: all well", installed, StringComparison.Ordinal);
+        var program = FleetLab.IsPublished ? SshRunner.Program : WeftProgram.Path;
+        foreach (var host in fleet.Hosts)
+        {
+            Assert.Equal(overlay, await fleet.Lab.RunAsync(host, "cat /etc/weft/overlay.yaml"));
+            Assert.Equal(
+                "600 the-key-of-this-overlay",
+                (await fleet.Lab.RunAsync(host, "stat -c %a /etc/weft/psk; cat /etc/weft/psk"))
+                    .Trim()
+                    .Replace('\n', ' ')
+            );
+            Assert.Matches(
+                $"(?m)^ExecStart={program} apply --boot .*--as {host}$",
+                await fleet.Lab.RunAsync(host, "cat /etc/systemd/system/weft.service")
+            );
+            Assert.Matches(
+                "(?m)^reenable .*weft-agent.service",
+                await fleet.Lab.RunAsync(host, "cat /run/told")
+            );
+        }
+        // Again, with nothing to do, and with nothing to be enabled.
+        foreach (var host in fleet.Hosts)
+        {
+            await fleet.Lab.RunAsync(host, "rm /run/told");
+        }
+        await fleet.WeftDoneAsync("install", "--all", "--no-enable");
+        foreach (var host in fleet.Hosts)
+        {
+            await fleet.Lab.RunAsync(host, "test ! -e /run/told");
+        }
     }
 
     /// <summary>For figures: how long many hosts at once take, and how much memory.</summary>

@@ -213,7 +213,8 @@ public sealed class ImportTests
         await lab.ReachesAsync("host1", "neighbour", "10.8.2.2", 84);
     }
 
-    private static Task SetUpAsync(
+    /// <summary>Sets one host up by hand.</summary>
+    internal static Task SetUpAsync(
         OverlayLab lab,
         string host,
         string other,

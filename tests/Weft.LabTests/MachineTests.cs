@@ -90,7 +90,7 @@ public sealed class MachineTests
             name: encrypted
             hosts: { host1: { address: 203.0.113.1{{(
                 ipsec.Contains("openvswitch", StringComparison.Ordinal) ? "" : ", local: 10.0.0.5"
-            )}} }, host2: 203.0.113.2 }
+            )}} }, host2: { address: 203.0.113.2, ssh: 'ann@[2001:db8::1]:2222' } }
             tunnels: { type: geneve, ipsec: { {{ipsec}} } }
             """
         );

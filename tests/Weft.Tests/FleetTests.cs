@@ -1,4 +1,5 @@
 using Weft.Core;
+using Weft.Core.Linux;
 using Weft.Fleet;
 using Weft.Rendering;
 
@@ -54,6 +55,21 @@ public sealed class FleetTests
         Assert.Throws<HostException>(() => WeftBinary.Read("/nowhere/weft"));
     }
 
+    [Fact]
+    public void What_a_host_remarks_is_told_on_without_what_its_lines_begin_with()
+    {
+        var answer = new HostAnswer(
+            "a",
+            new ToolResult(1, "", "! a key is in a file now\nweft: it failed\n  and why\n"),
+            null
+        );
+        Assert.Equal(["a key is in a file now", "it failed", "and why"], answer.Remarks);
+        Assert.Equal(
+            "host 'a' has no plan: a key is in a file now; it failed; and why",
+            answer.Why("has no plan")
+        );
+    }
+
     [Theory]
     [InlineData("plan --all --host a", "not both")]
     [InlineData("plan --all --as a", "say one of them")]
@@ -66,6 +82,10 @@ public sealed class FleetTests
     [InlineData("apply --all --json", "add --yes")]
     [InlineData("apply --all", "add --yes")]
     [InlineData("install --all --root /mnt", "are for this machine")]
+    [InlineData("top --all --as a", "say one of them")]
+    [InlineData("top --all --lab", "say one of them")]
+    [InlineData("top --jobs 3", "say which with --host or --all")]
+    [InlineData("import --host a", "exclude each other")]
     [InlineData("upgrade", "say on which with --host or --all")]
     [InlineData("upgrade --all --installed /usr/bin/weft", "is no upgrade")]
     public async Task What_contradicts_itself_is_wrong_usage(string line, string said)
@@ -74,6 +94,23 @@ public sealed class FleetTests
             "name: fleet\nhosts: { a: 192.0.2.1 }\n",
             line.Split(' ')
         );
+        Assert.Equal(ExitCode.Usage, result.ExitCode);
+        Assert.Contains(said, result.Errors, StringComparison.Ordinal);
+    }
+
+    /// <summary>There is no overlay yet that would know the hosts.</summary>
+    [Theory]
+    [InlineData("import --host a --json", "exclude each other")]
+    [InlineData("import --host a --lab", "say one of them")]
+    [InlineData("import --jobs 3", "say which with --host")]
+    [InlineData("import --host a --jobs 0", "--jobs takes a number")]
+    [InlineData("import --host a --installed weft", "begins with /")]
+    [InlineData("import --host ,", "names no host")]
+    [InlineData("import --host=-oProxyCommand=sh", "is not where SSH reaches a host")]
+    [InlineData("import --host a,2001:db8::1", "write it in brackets")]
+    public async Task What_ssh_could_not_reach_is_wrong_usage(string line, string said)
+    {
+        var result = await WeftProgram.RunAsync(line.Split(' '));
         Assert.Equal(ExitCode.Usage, result.ExitCode);
         Assert.Contains(said, result.Errors, StringComparison.Ordinal);
     }

@@ -42,7 +42,7 @@ internal static partial class LinkBatch
         }
     }
 
-    private static async Task<ToolResult> RunIpAsync(IReadOnlyList<LinkCommand> commands)
+    private static async Task<ToolResult> RunIpAsync(List<LinkCommand> commands)
     {
         var input = string.Join('\n', commands.Select(command => command.Line)) + "\n";
         try
@@ -73,7 +73,7 @@ internal static partial class LinkBatch
         }
     }
 
-    private static LinkBatchException Failure(IReadOnlyList<LinkCommand> commands, string errors)
+    private static LinkBatchException Failure(List<LinkCommand> commands, string errors)
     {
         var failed = FailedLine().Match(errors);
         var words = FailedLine().Replace(errors, "").Trim().ReplaceLineEndings("; ");

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 using Weft.Core.Engines;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
@@ -13,6 +14,10 @@ public sealed record HostReading
 {
     /// <summary>The host's name, as <c>hostname</c> prints it.</summary>
     public required string Name { get; init; }
+
+    /// <summary>Where SSH reached it; null where it was read otherwise, as it was where a text of it was carried on.</summary>
+    [JsonIgnore]
+    public SshTarget? Ssh { get; init; }
 
     /// <summary>Whether ovs-monitor-ipsec runs here.</summary>
     public bool HasMonitor { get; init; }

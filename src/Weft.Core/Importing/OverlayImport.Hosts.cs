@@ -25,13 +25,15 @@ public sealed partial record OverlayImport
                     continue;
                 }
                 hostOfAddress[$"{address}"] = reading.Name;
+                var host = new Host
+                {
+                    Name = reading.Name,
+                    Address = address,
+                    Mtu = found.Link?.Mtu ?? Host.DefaultMtu,
+                };
+                // As it was reached now it is from then on, where that is not at its address.
                 hosts.Add(
-                    new Host
-                    {
-                        Name = reading.Name,
-                        Address = address,
-                        Mtu = found.Link?.Mtu ?? Host.DefaultMtu,
-                    }
+                    reading.Ssh == SshTarget.Of(host) ? host : host with { Ssh = reading.Ssh }
                 );
             }
             foreach (

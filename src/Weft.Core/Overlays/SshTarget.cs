@@ -17,7 +17,7 @@ public sealed partial record SshTarget(string? User, string Name, int? Port)
     /// <param name="text">The text.</param>
     /// <param name="target">The target.</param>
     /// <param name="wrong">What is wrong with it otherwise, as the end of a sentence.</param>
-    internal static bool TryParse(string text, out SshTarget target, out string? wrong)
+    public static bool TryParse(string text, out SshTarget target, out string? wrong)
     {
         target = null!;
         var match = Form().Match(text);
@@ -45,6 +45,10 @@ public sealed partial record SshTarget(string? User, string Name, int? Port)
         );
         return true;
     }
+
+    /// <summary>Where SSH reaches a host of an overlay: at its underlay address unless the file says otherwise.</summary>
+    public static SshTarget Of(Host host) =>
+        host.Ssh ?? new SshTarget(null, host.Address.ToString(), null);
 
     /// <summary>The target as it is written in the overlay file.</summary>
     public override string ToString() =>

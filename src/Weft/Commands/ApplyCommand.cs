@@ -60,7 +60,7 @@ internal static class ApplyCommand
     )
     {
         var options = new HostOptions();
-        var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask." };
+        var yes = CommonOptions.Yes();
         var timeout = CommonOptions.Timeout();
         var store = new Option<bool>("--store")
         {
@@ -94,11 +94,7 @@ internal static class ApplyCommand
                             "--boot is for this machine, and --host and --all are for others: say one of them"
                         );
                     }
-                    await using var hosts = fleet.Open(
-                        parsed,
-                        options.Load(parsed),
-                        options.FileOf(parsed)
-                    );
+                    await using var hosts = fleet.Open(parsed, options);
                     return await new FleetApply(terminal, hosts, name, destroys)
                     {
                         Question = question,
@@ -106,11 +102,16 @@ internal static class ApplyCommand
                         Json = parsed.GetValue(json),
                         Options =
                         [
-                            .. options.Overrides(parsed),
                             timeout.Name,
                             parsed.GetValue(timeout).ToString(CultureInfo.InvariantCulture),
                         ],
-                        Overrides = [.. options.Overrides(parsed)],
+                        Overrides =
+                        [
+                            .. options.Overrides(parsed),
+                            .. adopt is not null && parsed.GetValue(adopt)
+                                ? [adopt.Name]
+                                : (string[])[],
+                        ],
                     }.RunAsync(cancellationToken);
                 }
                 if (parsed.GetValue(json))

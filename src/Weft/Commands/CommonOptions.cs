@@ -78,6 +78,10 @@ internal static class CommonOptions
     /// <summary>The engine that the environment says stands in for all others.</summary>
     public static Engine? EngineOfEnvironment => FromEnvironment<Engine>("WEFT_ENGINE");
 
+    /// <summary>Whether it is done without a question.</summary>
+    public static Option<bool> Yes() =>
+        new("--yes", "-y") { Description = "Do not ask before anything is changed." };
+
     /// <summary>Whether what was set up by hand is taken over.</summary>
     public static Option<bool> Adopt() =>
         new("--adopt")

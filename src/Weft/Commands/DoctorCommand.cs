@@ -38,11 +38,7 @@ internal static class DoctorCommand
             {
                 if (fleet.IsMeant(parsed, options.Host))
                 {
-                    await using var hosts = fleet.Open(
-                        parsed,
-                        options.Load(parsed),
-                        options.FileOf(parsed)
-                    );
+                    await using var hosts = fleet.Open(parsed, options);
                     return await FleetAsk.DoctorAsync(
                         terminal,
                         hosts,

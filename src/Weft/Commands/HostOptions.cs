@@ -1,10 +1,12 @@
 using System.CommandLine;
+using Weft.Core.History;
 using Weft.Core.Overlays;
 
 namespace Weft.Commands;
 
 /// <summary>What every command on a host takes: the overlay, which of its hosts this is, and how to reach its switch.</summary>
-internal sealed class HostOptions
+/// <param name="takesFile">Whether the overlay is one that is named; else it is one that the command knows.</param>
+internal sealed class HostOptions(bool takesFile = true)
 {
     private readonly Argument<string?> file = CommonOptions.File();
     private readonly Option<string> database = CommonOptions.Database();
@@ -16,7 +18,7 @@ internal sealed class HostOptions
 
     /// <summary>All of them, with a command's own options after those that are used most.</summary>
     public IEnumerable<Symbol> With(params IEnumerable<Symbol> own) =>
-        [file, Host, .. own, database, engine, datapath];
+        [.. takesFile ? [file] : (Symbol[])[], Host, .. own, database, engine, datapath];
 
     /// <summary>The overlay file: the one that was named, or the first default one that exists.</summary>
     /// <exception cref="UsageException">None was named and no default one exists.</exception>
@@ -66,7 +68,8 @@ internal sealed class HostOptions
             parsed.GetValue(datapath)
         );
 
-    private static IEnumerable<string> Override<T>(
+    /// <summary>An option that was given, to be said to weft on another host.</summary>
+    public static IEnumerable<string> Override<T>(
         ParseResult parsed,
         Option<T> option,
         Func<T, string> words
@@ -80,6 +83,16 @@ internal sealed class HostOptions
     public LoadedFile Read(ParseResult parsed) =>
         OverlayLoader.Read(
             OverlayLoader.InForce(parsed.GetValue(file)),
+            parsed.GetValue(engine),
+            parsed.GetValue(datapath)
+        );
+
+    /// <summary>Reads an overlay file that was applied on this host before.</summary>
+    /// <exception cref="InvalidOverlayException">The file has mistakes.</exception>
+    public LoadedFile Former(ParseResult parsed, HistoryStore store, string file) =>
+        OverlayLoader.Of(
+            store.PathOf(file),
+            store.FileOf(file),
             parsed.GetValue(engine),
             parsed.GetValue(datapath)
         );

@@ -5,6 +5,7 @@ using Weft.Core.Execution;
 using Weft.Core.Importing;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
+using Weft.Fleet;
 using Weft.Labs;
 using Weft.Rendering;
 
@@ -50,6 +51,8 @@ internal static class ImportCommand
         {
             Description = "Print what this host looks like as JSON, to be a READING elsewhere.",
         };
+        // The overlay file, by which other commands know the hosts, is only about to be written.
+        var fleet = new FleetOptions(hasOverlay: false);
         var database = CommonOptions.Database();
         var command = new WeftCommand(
             "import",
@@ -63,24 +66,27 @@ internal static class ImportCommand
                     "weft import --out overlay.yaml",
                     "this host alone; the others get names by their addresses"
                 ),
+                (
+                    "weft import --host host1,root@192.0.2.2 --out overlay.yaml",
+                    "hosts that ssh reaches, from a machine that is none of them"
+                ),
                 ("weft import --json > host1.json", "on each host, and then"),
                 ("weft import host1.json host2.json --out overlay.yaml", "all of them in one file"),
                 ("weft plan --adopt overlay.yaml", "what Weft would improve"),
             ],
         };
-        command.AddAll(readings, lab, into, name, @switch, json, database);
+        command.AddAll([readings, lab, into, name, @switch, json, database, .. fleet.All]);
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
                 var files = parsed.GetValue(readings) ?? [];
                 var ofLab = parsed.GetResult(lab) is not null;
-                if (
-                    (files.Length > 0 ? 1 : 0) + (ofLab ? 1 : 0) + (parsed.GetValue(json) ? 1 : 0)
-                    > 1
-                )
+                var overSsh = fleet.IsMeant(parsed, lab: lab);
+                bool[] sources = [files.Length > 0, ofLab, overSsh, parsed.GetValue(json)];
+                if (sources.Count(isMeant => isMeant) > 1)
                 {
                     throw new UsageException(
-                        "a READING, --lab and --json exclude each other: --json prints what this host looks like"
+                        "a READING, --host, --lab and --json exclude each other: --json prints what this host looks like"
                     );
                 }
                 if (parsed.GetValue(json))
@@ -99,7 +105,16 @@ internal static class ImportCommand
                 HostReading[] hosts =
                     files.Length > 0
                         ? [.. files.Select(file => ReadingJson.Read(file, File.ReadAllText(file)))]
-                    : ofLab ? await ReadLabAsync(Lab.Open(parsed.GetValue(lab)), cancellationToken)
+                    : ofLab
+                        ? await ReadAllAsync(
+                            terminal,
+                            new LabRunner(Lab.Open(parsed.GetValue(lab))),
+                            HostRunners.DefaultJobs,
+                            [],
+                            _ => null,
+                            cancellationToken
+                        )
+                    : overSsh ? await ReadOverSshAsync()
                     :
                     [
                         await ReadHereAsync(
@@ -114,6 +129,23 @@ internal static class ImportCommand
                     parsed.GetValue(@switch)
                 );
                 return Write(terminal, import, parsed.GetValue(into));
+
+                async Task<HostReading[]> ReadOverSshAsync()
+                {
+                    var most = fleet.JobsOf(parsed);
+                    var (runner, targets) = fleet.Open(parsed);
+                    await using (runner)
+                    {
+                        return await ReadAllAsync(
+                            terminal,
+                            runner,
+                            most,
+                            HostOptions.Override(parsed, database, value => value),
+                            host => targets[host],
+                            cancellationToken
+                        );
+                    }
+                }
             }
         );
         return command;
@@ -124,7 +156,7 @@ internal static class ImportCommand
         var bytes = OverlayYaml.Write(
             import.Overlay,
             [
-                "Written by `weft import`. Read it and its remarks, then see with `weft plan --adopt` on each host what Weft would change.",
+                "Written by `weft import`. Read it and its remarks, then see with `weft plan --adopt`, on each host or with --all, what Weft would change.",
                 .. import.Notes,
             ]
         );
@@ -193,20 +225,48 @@ internal static class ImportCommand
         return reading;
     }
 
-    private static async Task<HostReading[]> ReadLabAsync(
-        Lab lab,
+    /// <summary>Reads several hosts. A key that tunnels have stays on each, where it is put into a file.</summary>
+    /// <exception cref="HostException">One could not be read: a file that lacks it would have it removed from the others.</exception>
+    private static async Task<HostReading[]> ReadAllAsync(
+        Output terminal,
+        IHostRunner runner,
+        int jobs,
+        IEnumerable<string> options,
+        Func<string, SshTarget?> target,
         CancellationToken cancellationToken
-    ) =>
+    )
+    {
+        var answers = await terminal.WhileAsync(
+            "Reading every host",
+            _ =>
+                runner.AskAllAsync(
+                    _ => ["import", "--json", .. options],
+                    jobs: jobs,
+                    cancellationToken: cancellationToken
+                )
+        );
+        string[] silent =
         [
-            .. from run in await lab.RunEverywhereAsync(
-                [.. Self.Command, "import", "--json"],
-                null,
-                cancellationToken
-            )
-            select run.Result.ExitCode == 0
-                ? ReadingJson.Read($"the answer of host '{run.Host.Name}'", run.Result.Output)
-                : throw new HostException(
-                    $"host '{run.Host.Name}' could not be read: {run.Result.Errors.Trim()}"
-                ),
+            .. answers
+                .Where(answer => answer.ExitCode != ExitCode.Done)
+                .Select(answer => answer.Why("could not be read")),
         ];
+        if (silent.Length > 0)
+        {
+            throw new HostException(string.Join('\n', silent));
+        }
+        foreach (var remark in answers.SelectMany(answer => answer.Remarks))
+        {
+            terminal.Notice(remark);
+        }
+        return
+        [
+            .. answers.Select(answer =>
+                ReadingJson.Read($"the answer of host '{answer.Host}'", answer.Output) with
+                {
+                    Ssh = target(answer.Host),
+                }
+            ),
+        ];
+    }
 }

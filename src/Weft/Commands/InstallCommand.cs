@@ -80,11 +80,22 @@ internal static partial class InstallCommand
                         OverlayLoader.Load(overlayFile, engine: null, datapath: null),
                         overlayFile
                     );
-                    return await FleetAsk.InstallAsync(
+                    return await FleetAsk.DoAsync(
                         terminal,
                         hosts,
-                        fleet.IsInstalled(parsed),
-                        parsed.GetValue(noEnable),
+                        "installing",
+                        name =>
+                            [
+                                "install",
+                                "-",
+                                "--as",
+                                name,
+                                .. fleet.IsInstalled(parsed) ? [inPlace.Name] : (string[])[],
+                                .. parsed.GetValue(noEnable) ? [noEnable.Name] : (string[])[],
+                            ],
+                        hosts.File,
+                        "They restore the overlay when they boot; `systemctl start weft-agent` on a host makes its agent keep it from now on.",
+                        withKeys: true,
                         cancellationToken
                     );
                 }

@@ -14,6 +14,8 @@ internal static class LabDownCommand
         var name = new Argument<string?>("NAME")
         {
             Description = "The lab; not needed where there is one only.",
+            // Else help would name the labs that are there.
+            HelpName = "NAME",
             Arity = ArgumentArity.ZeroOrOne,
         };
         var all = new Option<bool>("--all") { Description = "Remove every lab." };

@@ -65,17 +65,15 @@ internal static class PlanCommand
                             "--bare reads no host, and --host and --all name hosts to read: say one of them"
                         );
                     }
-                    await using var hosts = fleet.Open(
-                        parsed,
-                        options.Load(parsed),
-                        options.FileOf(parsed)
-                    );
+                    await using var hosts = fleet.Open(parsed, options);
                     return await FleetPlan.ShowAsync(
                         terminal,
                         hosts,
                         [
                             .. options.Overrides(parsed),
-                            .. parsed.GetValue(destroy) ? ["--destroy"] : (string[])[],
+                            .. new[] { adopt, destroy }
+                                .Where(option => parsed.GetValue(option))
+                                .Select(option => option.Name),
                         ],
                         parsed.GetValue(json) ? PlanFormat.Json
                             : parsed.GetValue(commands) ? PlanFormat.Commands

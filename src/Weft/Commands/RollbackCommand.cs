@@ -20,12 +20,9 @@ internal static class RollbackCommand
             Arity = ArgumentArity.ZeroOrOne,
         };
         var overlay = HistoryOptions.Overlay();
-        var host = CommonOptions.As();
-        var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask." };
+        var options = new HostOptions(takesFile: false);
+        var yes = CommonOptions.Yes();
         var timeout = CommonOptions.Timeout();
-        var database = CommonOptions.Database();
-        var engine = CommonOptions.Engine();
-        var datapath = CommonOptions.Datapath();
         var command = new WeftCommand(
             "rollback",
             "Go back to an overlay file that was applied on this host before: show the plan, ask, carry it out."
@@ -38,7 +35,7 @@ internal static class RollbackCommand
                 ("weft rollback --yes 3", "do not ask"),
             ],
         };
-        command.AddAll(number, overlay, host, yes, timeout, database, engine, datapath);
+        command.AddAll([number, .. options.With(overlay, yes, timeout)]);
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
@@ -70,18 +67,15 @@ internal static class RollbackCommand
                         $"entry {entry.Number} took the overlay off this host: `weft destroy` does that again"
                     );
                 }
-                var former = OverlayLoader.Of(
-                    store.PathOf(file),
-                    store.FileOf(file),
-                    parsed.GetValue(engine),
-                    parsed.GetValue(datapath)
-                );
+                var former = options.Former(parsed, store, file);
                 var patience = TimeSpan.FromSeconds(parsed.GetValue(timeout));
-                await using var session = await HostSession.OpenAsync(
+                await using var session = await options.OpenAsync(
+                    parsed,
                     former.Overlay,
-                    OverlayLoader.RequireHost(former.Overlay, parsed.GetValue(host) ?? entry.Host),
-                    parsed.GetValue(database)!,
-                    TimeSpan.Zero,
+                    OverlayLoader.RequireHost(
+                        former.Overlay,
+                        parsed.GetValue(options.Host) ?? entry.Host
+                    ),
                     cancellationToken
                 );
                 await session.LockAsync(patience, new Notices(terminal), cancellationToken);

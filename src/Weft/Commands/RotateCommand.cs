@@ -69,11 +69,7 @@ internal static class RotateCommand
             {
                 if (fleet.IsMeant(parsed, options.Host))
                 {
-                    await using var hosts = fleet.Open(
-                        parsed,
-                        options.Load(parsed),
-                        options.FileOf(parsed)
-                    );
+                    await using var hosts = fleet.Open(parsed, options);
                     return await FleetAsk.DoAsync(
                         terminal,
                         hosts,

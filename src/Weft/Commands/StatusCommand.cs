@@ -36,11 +36,7 @@ internal static class StatusCommand
             {
                 if (fleet.IsMeant(parsed, options.Host))
                 {
-                    await using var hosts = fleet.Open(
-                        parsed,
-                        options.Load(parsed),
-                        options.FileOf(parsed)
-                    );
+                    await using var hosts = fleet.Open(parsed, options);
                     return await FleetAsk.StatusAsync(
                         terminal,
                         hosts,

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using Spectre.Console;
 using Weft.Fleet;
 using Weft.Labs;
@@ -41,8 +40,9 @@ internal static class TopCommand
         var counters = new Option<bool>("--counters")
         {
             Description =
-                "Write what this host's links and tunnels have carried since they were made, as JSON, and no rates.",
+                "Write what links and tunnels have carried since they were made, as JSON, a line a host, and no rates.",
         };
+        var fleet = new FleetOptions();
         var command = new WeftCommand(
             "top",
             "Show how much tunnels and containers carry, live, what carries most first. IN is what arrives at the container, or by the tunnel at this host."
@@ -51,12 +51,13 @@ internal static class TopCommand
             Examples =
             [
                 ("weft top", "this host, until Ctrl-C"),
+                ("weft top --all", "all hosts of the overlay, over SSH"),
                 ("weft top --lab", "all hosts of the lab"),
                 ("weft top --once", "one table, for scripts and mails"),
                 ("weft top --json --interval 10", "for scripts: a line every ten seconds"),
             ],
         };
-        command.AddAll(options.With(lab, once, interval, json, counters));
+        command.AddAll(options.With([lab, once, interval, json, counters, .. fleet.All]));
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
@@ -67,72 +68,90 @@ internal static class TopCommand
                         $"--interval takes seconds, from 0.1 to {LongestInterval}"
                     );
                 }
-                Machine.RequireRoot();
-                await using var session = parsed.GetResult(lab) is null
-                    ? await options.OpenAsync(parsed, cancellationToken)
-                    : null;
-                var fleet = session is null ? Lab.Open(parsed.GetValue(lab)) : null;
+                var overSsh = fleet.IsMeant(parsed, options.Host, lab);
+                if (!overSsh)
+                {
+                    Machine.RequireRoot();
+                }
+                await using var hosts = overSsh ? fleet.Open(parsed, options) : null;
+                var ofLab = parsed.GetResult(lab) is null ? null : Lab.Open(parsed.GetValue(lab));
+                await using var session =
+                    overSsh || ofLab is not null
+                        ? null
+                        : await options.OpenAsync(parsed, cancellationToken);
                 if (parsed.GetValue(counters))
                 {
-                    foreach (var sample in await ReadAsync(cancellationToken))
+                    var (samples, silent) = await ReadAsync(cancellationToken);
+                    foreach (var sample in samples)
                     {
                         Console.Out.WriteLine(sample.ToJson());
                     }
-                    return ExitCode.Done;
+                    foreach (var one in silent)
+                    {
+                        terminal.Fail(one);
+                    }
+                    return silent.Count == 0 ? ExitCode.Done : ExitCode.Failed;
                 }
-                var view = new TopView(ReadAsync, terminal, TimeProvider.System);
-                await view.RunAsync(
+                return await new TopView(ReadAsync, terminal, TimeProvider.System).RunAsync(
                     TimeSpan.FromSeconds(seconds),
                     parsed.GetValue(once)
                         || !parsed.GetValue(json) && !LiveView.IsWatched(terminal.Out),
                     parsed.GetValue(json),
                     cancellationToken
                 );
-                return ExitCode.Done;
 
-                async Task<IReadOnlyList<TrafficSample>> ReadAsync(CancellationToken token) =>
+                async Task<(IReadOnlyList<TrafficSample>, IReadOnlyList<string>)> ReadAsync(
+                    CancellationToken token
+                ) =>
                     session is not null
-                        ? [await TrafficSample.ReadAsync(session, TimeProvider.System, token)]
-                        : await OfLabAsync(fleet!, token);
+                        ? ([await TrafficSample.ReadAsync(session, TimeProvider.System, token)], [])
+                    : hosts is not null
+                        ? await OfHostsAsync(
+                            hosts.Runner,
+                            ["-", .. options.Overrides(parsed)],
+                            hosts.File,
+                            hosts.Jobs,
+                            token
+                        )
+                    : await OfHostsAsync(
+                        new LabRunner(ofLab!),
+                        [],
+                        default,
+                        HostRunners.DefaultJobs,
+                        token
+                    );
             }
         );
         return command;
     }
 
-    private static async Task<IReadOnlyList<TrafficSample>> OfLabAsync(
-        Lab lab,
+    private static Task<(IReadOnlyList<TrafficSample>, IReadOnlyList<string>)> OfHostsAsync(
+        IHostRunner runner,
+        IEnumerable<string> arguments,
+        ReadOnlyMemory<byte> input,
+        int jobs,
         CancellationToken cancellationToken
-    )
-    {
-        var answers = await new LabRunner(lab).AskAllAsync(
-            host => ["top", "--counters", "--as", host],
-            cancellationToken: cancellationToken
+    ) =>
+        runner.ReadAllAsync(
+            host => ["top", "--counters", "--as", host, .. arguments],
+            TrafficSample.FromJson,
+            "could not be asked what it carries",
+            input,
+            jobs,
+            cancellationToken
         );
-        return
-        [
-            .. answers.Select(answer =>
-            {
-                try
-                {
-                    return TrafficSample.FromJson(answer.Output);
-                }
-                catch (JsonException)
-                {
-                    cancellationToken.ThrowIfCancellationRequested();
-                    throw new LabException(answer.Why("could not be asked what it carries"));
-                }
-            }),
-        ];
-    }
 
     /// <summary>Looks again and again.</summary>
     private sealed class TopView(
-        Func<CancellationToken, Task<IReadOnlyList<TrafficSample>>> read,
+        Func<
+            CancellationToken,
+            Task<(IReadOnlyList<TrafficSample> Samples, IReadOnlyList<string> Silent)>
+        > read,
         Output terminal,
         TimeProvider time
     )
     {
-        public async Task RunAsync(
+        public async Task<int> RunAsync(
             TimeSpan interval,
             bool isOnce,
             bool isJson,
@@ -143,32 +162,38 @@ internal static class TopCommand
             {
                 if (isOnce || isJson)
                 {
-                    await WriteAsync(interval, isOnce, isJson, cancellationToken);
+                    return await WriteAsync(interval, isOnce, isJson, cancellationToken);
                 }
-                else
-                {
-                    await LiveView.RunAsync(
-                        terminal.Out,
-                        show => ShowAsync(show, interval, cancellationToken)
-                    );
-                }
+                await LiveView.RunAsync(
+                    terminal.Out,
+                    show => ShowAsync(show, interval, cancellationToken)
+                );
             }
             catch (OperationCanceledException)
                 when (!isOnce && cancellationToken.IsCancellationRequested)
             {
                 // Ctrl-C is how it ends.
             }
+            return ExitCode.Done;
         }
 
-        private async Task WriteAsync(
+        private async Task<int> WriteAsync(
             TimeSpan interval,
             bool isOnce,
             bool isJson,
             CancellationToken cancellationToken
         )
         {
-            await foreach (var report in ReportsAsync(interval, isOnce, cancellationToken))
+            var code = ExitCode.Done;
+            await foreach (
+                var (report, silent) in ReportsAsync(interval, isOnce, cancellationToken)
+            )
             {
+                foreach (var host in silent)
+                {
+                    terminal.Fail(host);
+                    code = ExitCode.Failed;
+                }
                 if (isJson)
                 {
                     Console.Out.WriteLine(report.ToJson());
@@ -179,6 +204,7 @@ internal static class TopCommand
                     terminal.Out.MarkupLine(line);
                 }
             }
+            return code;
         }
 
         private async Task ShowAsync(
@@ -187,14 +213,21 @@ internal static class TopCommand
             CancellationToken cancellationToken
         )
         {
-            await foreach (var report in ReportsAsync(interval, isOnce: false, cancellationToken))
+            await foreach (
+                var (report, silent) in ReportsAsync(interval, isOnce: false, cancellationToken)
+            )
             {
-                show([Heading(report.Time, interval), "", .. TrafficTable.Lines(report.Flows)]);
+                show([
+                    Heading(report.Time, interval),
+                    .. silent.Select(host => $"[red]✗[/] {Markup.Escape(host)}"),
+                    "",
+                    .. TrafficTable.Lines(report.Flows),
+                ]);
             }
         }
 
         /// <summary>Reports without end; or the first one that has all, alone.</summary>
-        private async IAsyncEnumerable<TrafficReport> ReportsAsync(
+        private async IAsyncEnumerable<(TrafficReport, IReadOnlyList<string> Silent)> ReportsAsync(
             TimeSpan interval,
             bool isOnce,
             [System.Runtime.CompilerServices.EnumeratorCancellation]
@@ -202,21 +235,19 @@ internal static class TopCommand
         )
         {
             var meter = new TrafficMeter();
-            meter.Add(await read(cancellationToken));
+            meter.Add((await read(cancellationToken)).Samples);
             while (true)
             {
                 await Task.Delay(interval, time, cancellationToken);
-                var report = new TrafficReport(
-                    time.GetUtcNow(),
-                    meter.Add(await read(cancellationToken))
-                );
+                var (samples, silent) = await read(cancellationToken);
+                var report = new TrafficReport(time.GetUtcNow(), meter.Add(samples));
                 if (!isOnce)
                 {
-                    yield return report;
+                    yield return (report, silent);
                 }
                 else if (meter.IsSettled)
                 {
-                    yield return report;
+                    yield return (report, silent);
                     yield break;
                 }
             }

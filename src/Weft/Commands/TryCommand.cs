@@ -42,10 +42,7 @@ internal static class TryCommand
             Description =
                 "Go back at the deadline only, whoever falls silent: for a change that other hosts must follow first.",
         };
-        var yes = new Option<bool>("--yes", "-y")
-        {
-            Description = "Do not ask before anything is changed.",
-        };
+        var yes = CommonOptions.Yes();
         var timeout = CommonOptions.Timeout();
         var command = new WeftCommand(
             "try",
@@ -108,15 +105,7 @@ internal static class TryCommand
                         return ExitCode.Done;
                     }
                     var former =
-                        isRecorded
-                            ? OverlayLoader
-                                .Of(
-                                    store.PathOf(settled!.File!),
-                                    store.FileOf(settled.File!),
-                                    options.EngineOf(parsed),
-                                    options.DatapathOf(parsed)
-                                )
-                                .Overlay
+                        isRecorded ? options.Former(parsed, store, settled!.File!).Overlay
                         : before is not null ? own!.Overlay
                         : null;
                     var (lifelines, connection) = parsed.GetValue(untilDeadline)

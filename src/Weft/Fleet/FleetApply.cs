@@ -22,11 +22,11 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
     /// <summary>Whether what came of it is for programs.</summary>
     public required bool Json { get; init; }
 
-    /// <summary>What the command on each host takes besides.</summary>
-    public required IReadOnlyList<string> Options { get; init; }
-
-    /// <summary>What <c>weft plan</c> on each host takes besides.</summary>
+    /// <summary>What <c>weft plan</c> on each host takes besides, and the command too.</summary>
     public required IReadOnlyList<string> Overrides { get; init; }
+
+    /// <summary>What the command on each host takes beyond that.</summary>
+    public required IReadOnlyList<string> Options { get; init; }
 
     /// <summary>Does it.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
@@ -73,7 +73,7 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
         {
             foreach (var remark in answer.Remarks.Except(RemarksOf(planned, answer.Host)))
             {
-                terminal.Notice($"{answer.Host}: {remark.TrimStart('!', ' ')}");
+                terminal.Notice($"{answer.Host}: {remark}");
             }
         }
         var done = answers.Count(answer => answer.ExitCode == ExitCode.Done);
@@ -137,6 +137,7 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
                                     host,
                                     "--yes",
                                     .. destroys ? [] : (string[])["--store"],
+                                    .. Overrides,
                                     .. Options,
                                 ],
                             fleet.File,
@@ -156,7 +157,7 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
     /// <summary>What was said of a host with its plan already.</summary>
     private static IEnumerable<string> RemarksOf(IReadOnlyList<HostPlan> planned, string host) =>
         planned.First(one => one.Host == host).Plan is { } plan
-            ? plan.Notices.Concat(plan.Interruptions).Select(notice => $"! {notice}")
+            ? plan.Notices.Concat(plan.Interruptions)
             : [];
 
     private static string Words(HostAnswer answer) =>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
 using Spectre.Console;
 using Weft.Commands;
 using Weft.Health;
@@ -61,35 +62,8 @@ internal static class FleetAsk
         return Conclude(terminal, answers, afterwards);
     }
 
-    /// <summary><c>weft install</c> on all hosts.</summary>
-    public static Task<int> InstallAsync(
-        Output terminal,
-        FleetSession fleet,
-        bool inPlace,
-        bool noEnable,
-        CancellationToken cancellationToken
-    ) =>
-        DoAsync(
-            terminal,
-            fleet,
-            "installing",
-            host =>
-                [
-                    "install",
-                    "-",
-                    "--as",
-                    host,
-                    .. inPlace ? ["--in-place"] : (string[])[],
-                    .. noEnable ? ["--no-enable"] : (string[])[],
-                ],
-            fleet.File,
-            "They restore the overlay when they boot; `systemctl start weft-agent` on a host makes its agent keep it from now on.",
-            withKeys: true,
-            cancellationToken
-        );
-
     /// <summary><c>weft status</c> of all hosts: a line for each, and below it what is not as intended.</summary>
-    public static async Task<int> StatusAsync(
+    public static Task<int> StatusAsync(
         Output terminal,
         FleetSession fleet,
         IEnumerable<string> options,
@@ -97,85 +71,71 @@ internal static class FleetAsk
         CancellationToken cancellationToken
     )
     {
-        var answers = await AskAsync(
+        var width = fleet.Hosts.Max(host => host.Length);
+        return ShowAsync(
             terminal,
             fleet,
-            host => ["status", "-", "--as", host, "--json", .. options],
+            "status",
+            options,
+            json,
+            StatusJsonContext.Default.StatusDocument,
+            "has no status",
+            (answer, host) =>
+            {
+                var sign = answer.ExitCode == ExitCode.Done ? "[green]✓[/]" : "[red]✗[/]";
+                var verdict = host.Healthy ? "as intended" : "[red]not as intended[/]";
+                var encryption = host.Items.Any(item => item is { Kind: "encryption", State: "ok" })
+                    ? ", encrypted"
+                    : "";
+                var agent = JsonNode.Parse(answer.Output)!["agent"] is null
+                    ? "no agent"
+                    : "agent runs";
+                terminal.Out.MarkupLine(
+                    $"{sign} [bold]{answer.Host.PadRight(width).EscapeMarkup()}[/]  {verdict}  [grey]MTU {host.Mtu}, {host.Datapath} datapath{encryption}, {agent}[/]"
+                );
+                foreach (
+                    var item in host.Items.Where(item => item.State is not ("ok" or "waiting"))
+                )
+                {
+                    terminal.Out.MarkupLine(
+                        $"    [yellow]~[/] {item.Kind.EscapeMarkup()} [bold]{item.Name.EscapeMarkup()}[/]  {(item.Detail ?? item.Intended).EscapeMarkup()}"
+                    );
+                }
+                foreach (var conflict in host.Conflicts)
+                {
+                    terminal.Out.MarkupLine($"    [red]✗[/] {conflict.EscapeMarkup()}");
+                }
+            },
             cancellationToken
         );
-        if (json)
-        {
-            FleetJson.Write(Console.Out, answers);
-            return CodeOf(answers);
-        }
-        var width = answers.Max(answer => answer.Host.Length);
-        foreach (var answer in answers)
-        {
-            var name = answer.Host.PadRight(width).EscapeMarkup();
-            if (Parse(answer.Output, StatusJsonContext.Default.StatusDocument) is not { } host)
-            {
-                terminal.Out.MarkupLine(
-                    $"[red]✗[/] {name}  {answer.Why("has no status").EscapeMarkup()}"
-                );
-                continue;
-            }
-            var agent = JsonNode.Parse(answer.Output)!["agent"] is null ? "no agent" : "agent runs";
-            var isWell = answer.ExitCode == ExitCode.Done;
-            terminal.Out.MarkupLine(
-                $"{(isWell ? "[green]✓[/]" : "[red]✗[/]")} [bold]{name}[/]  {(host.Healthy ? "as intended" : "[red]not as intended[/]")}  [grey]MTU {host.Mtu}, {host.Datapath} datapath, {agent}[/]"
-            );
-            foreach (var item in host.Items.Where(item => item.State is not ("ok" or "waiting")))
-            {
-                terminal.Out.MarkupLine(
-                    $"    [yellow]~[/] {item.Kind.EscapeMarkup()} [bold]{item.Name.EscapeMarkup()}[/]  {(item.Detail ?? item.Intended).EscapeMarkup()}"
-                );
-            }
-            foreach (var conflict in host.Conflicts)
-            {
-                terminal.Out.MarkupLine($"    [red]✗[/] {conflict.EscapeMarkup()}");
-            }
-        }
-        WriteRemarks(terminal, answers.Where(answer => answer.Output.Length > 0));
-        return Conclude(terminal, answers, null);
     }
 
     /// <summary><c>weft doctor</c> on all hosts: of each what is not well.</summary>
-    public static async Task<int> DoctorAsync(
+    public static Task<int> DoctorAsync(
         Output terminal,
         FleetSession fleet,
         IEnumerable<string> options,
         bool json,
         CancellationToken cancellationToken
-    )
-    {
-        var answers = await AskAsync(
+    ) =>
+        ShowAsync(
             terminal,
             fleet,
-            host => ["doctor", "-", "--as", host, "--json", .. options],
+            "doctor",
+            options,
+            json,
+            FindingJson.Default.FindingArray,
+            "could not be examined",
+            (answer, findings) =>
+            {
+                Finding[] ill = [.. findings.Where(finding => finding.Verdict is not Verdict.Well)];
+                terminal.Out.MarkupLine(
+                    $"[bold]{answer.Host.EscapeMarkup()}[/]: {findings.Length - ill.Length} of {findings.Length} well"
+                );
+                DoctorCommand.WriteLines(terminal, ill);
+            },
             cancellationToken
         );
-        if (json)
-        {
-            FleetJson.Write(Console.Out, answers);
-            return CodeOf(answers);
-        }
-        foreach (var answer in answers)
-        {
-            if (Parse(answer.Output, FindingJson.Default.FindingArray) is not { } findings)
-            {
-                terminal.Out.MarkupLine(
-                    $"[red]✗[/] {answer.Why("could not be examined").EscapeMarkup()}"
-                );
-                continue;
-            }
-            Finding[] ill = [.. findings.Where(finding => finding.Verdict is not Verdict.Well)];
-            terminal.Out.MarkupLine(
-                $"[bold]{answer.Host.EscapeMarkup()}[/]: {findings.Length - ill.Length} of {findings.Length} well"
-            );
-            DoctorCommand.WriteLines(terminal, ill);
-        }
-        return Conclude(terminal, answers, null);
-    }
 
     /// <summary>Says how many hosts are well, and gives the exit code.</summary>
     public static int Conclude(
@@ -208,13 +168,30 @@ internal static class FleetAsk
         return CodeOf(answers);
     }
 
-    private static Task<IReadOnlyList<HostAnswer>> AskAsync(
+    /// <summary>Shows what all hosts say as JSON; or writes that, for programs.</summary>
+    /// <param name="terminal">Where to write.</param>
+    /// <param name="fleet">The hosts.</param>
+    /// <param name="command">What weft is asked on each.</param>
+    /// <param name="options">What it takes besides.</param>
+    /// <param name="json">Whether it is for programs.</param>
+    /// <param name="type">How it is read.</param>
+    /// <param name="silence">What a host did not do that says something else, as in "has no status".</param>
+    /// <param name="write">Writes what one host says.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    private static async Task<int> ShowAsync<T>(
         Output terminal,
         FleetSession fleet,
-        Func<string, IReadOnlyList<string>> arguments,
+        string command,
+        IEnumerable<string> options,
+        bool json,
+        JsonTypeInfo<T> type,
+        string silence,
+        Action<HostAnswer, T> write,
         CancellationToken cancellationToken
-    ) =>
-        FleetBoard.ShowAsync(
+    )
+        where T : class
+    {
+        var answers = await FleetBoard.ShowAsync(
             terminal,
             fleet.Hosts,
             lines: null,
@@ -223,12 +200,31 @@ internal static class FleetAsk
                     board,
                     fleet.Hosts,
                     "asking",
-                    arguments,
+                    host => [command, "-", "--as", host, "--json", .. options],
                     fleet.File,
                     answer => (answer.ExitCode == ExitCode.Done, "answered"),
                     cancellationToken
                 )
         );
+        if (json)
+        {
+            FleetJson.Write(Console.Out, answers);
+            return CodeOf(answers);
+        }
+        foreach (var answer in answers)
+        {
+            if (Parse(answer.Output, type) is { } said)
+            {
+                write(answer, said);
+            }
+            else
+            {
+                terminal.Out.MarkupLine($"[red]✗[/] {answer.Why(silence).EscapeMarkup()}");
+            }
+        }
+        WriteRemarks(terminal, answers.Where(answer => answer.Output.Length > 0));
+        return Conclude(terminal, answers, null);
+    }
 
     private static void WriteRemarks(Output terminal, IEnumerable<HostAnswer> answers)
     {
@@ -236,7 +232,7 @@ internal static class FleetAsk
         {
             foreach (var remark in answer.Remarks.Concat(answer.Remark is { } own ? [own] : []))
             {
-                terminal.Notice($"{answer.Host}: {remark.TrimStart('!', ' ')}");
+                terminal.Notice($"{answer.Host}: {remark}");
             }
         }
     }
@@ -244,10 +240,7 @@ internal static class FleetAsk
     private static int CodeOf(IEnumerable<HostAnswer> answers) =>
         answers.All(answer => answer.ExitCode == ExitCode.Done) ? ExitCode.Done : ExitCode.Failed;
 
-    private static T? Parse<T>(
-        string json,
-        System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type
-    )
+    private static T? Parse<T>(string json, JsonTypeInfo<T> type)
         where T : class
     {
         try

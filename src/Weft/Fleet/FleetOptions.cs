@@ -5,15 +5,20 @@ using Weft.Core.Overlays;
 namespace Weft.Fleet;
 
 /// <summary>What every command takes that can be run on many hosts from a machine that is none of them.</summary>
-internal sealed class FleetOptions
+/// <param name="hasOverlay">Whether an overlay file names the hosts; else they are what <c>ssh</c> calls them.</param>
+internal sealed class FleetOptions(bool hasOverlay = true)
 {
     private const int MostJobs = 256;
 
     private readonly Option<string[]> hosts = new("--host")
     {
         Description =
-            "Do it on this host of the overlay, over SSH; several with commas between, or by saying it again.",
-        HelpName = "NAME",
+            (
+                hasOverlay
+                    ? "Do it on this host of the overlay, over SSH"
+                    : "Do it on the host that ssh reaches by this name"
+            ) + "; several with commas between, or by saying it again.",
+        HelpName = hasOverlay ? "NAME" : "[USER@]NAME[:PORT]",
     };
     private readonly Option<bool> all = new("--all")
     {
@@ -21,25 +26,26 @@ internal sealed class FleetOptions
     };
     private readonly Option<int> jobs = new("--jobs")
     {
-        Description = "With --host and --all: on how many hosts at a time.",
+        Description = $"With {Meaning(hasOverlay, "and")}: on how many hosts at a time.",
         HelpName = "N",
         DefaultValueFactory = _ => HostRunners.DefaultJobs,
     };
     private readonly Option<string[]> binaries = new("--binary")
     {
         Description =
-            "With --host and --all: the weft to put on hosts in place of this one, such as that for machines of another kind.",
+            $"With {Meaning(hasOverlay, "and")}: the weft to put on hosts in place of this one, such as that for machines of another kind.",
         HelpName = "FILE",
     };
     private readonly Option<string?> installed = new("--installed")
     {
         Description =
-            "With --host and --all: run the weft that is there on the hosts, and put none in place.",
+            $"With {Meaning(hasOverlay, "and")}: run the weft that is there on the hosts, and put none in place.",
         HelpName = "PATH",
     };
 
     /// <summary>All of them.</summary>
-    public IEnumerable<Symbol> All => [hosts, all, jobs, binaries, installed];
+    public IEnumerable<Symbol> All =>
+        [hosts, .. hasOverlay ? [all] : (Symbol[])[], jobs, binaries, installed];
 
     /// <summary>Whether the command is meant for hosts that are reached over SSH.</summary>
     /// <exception cref="UsageException">That contradicts itself.</exception>
@@ -50,8 +56,8 @@ internal sealed class FleetOptions
     )
     {
         var isNamed = parsed.GetResult(hosts) is not null;
-        var isMeant = isNamed || parsed.GetValue(all);
-        if (isNamed && parsed.GetValue(all))
+        var isMeant = isNamed || IsAll(parsed);
+        if (isNamed && IsAll(parsed))
         {
             throw new UsageException("say --all, or name hosts with --host, not both");
         }
@@ -64,7 +70,7 @@ internal sealed class FleetOptions
         if (isMeant && lab is not null && parsed.GetResult(lab) is not null)
         {
             throw new UsageException(
-                "--lab is for the hosts of a lab, and --host and --all are for others: say one of them"
+                $"--lab is for the hosts of a lab, and {Meaning(hasOverlay, "and")} for others: say one of them"
             );
         }
         if (
@@ -77,7 +83,7 @@ internal sealed class FleetOptions
         )
         {
             throw new UsageException(
-                "--jobs, --binary and --installed are for hosts that are reached over SSH: say which with --host or --all"
+                $"--jobs, --binary and --installed are for hosts that are reached over SSH: say which with {Meaning(hasOverlay, "or")}"
             );
         }
         return isMeant;
@@ -86,14 +92,68 @@ internal sealed class FleetOptions
     /// <summary>Whether weft is on the hosts already, to be left as it is.</summary>
     public bool IsInstalled(ParseResult parsed) => parsed.GetValue(installed) is not null;
 
-    /// <summary>The hosts that are meant, and how to reach them.</summary>
+    /// <inheritdoc cref="Open(ParseResult, Overlay, string)"/>
+    public FleetSession Open(ParseResult parsed, HostOptions options) =>
+        Open(parsed, options.Load(parsed), options.FileOf(parsed));
+
+    /// <summary>The hosts of the overlay that are meant, and how to reach them.</summary>
     /// <exception cref="UsageException">The overlay has no such host, or a value is out of range.</exception>
     public FleetSession Open(ParseResult parsed, Overlay overlay, string file)
     {
-        var most = parsed.GetValue(jobs);
-        if (most is < 1 or > MostJobs)
+        var most = JobsOf(parsed);
+        var named = Named(parsed)
+            .Select(name => OverlayLoader.RequireHost(overlay, name))
+            .ToHashSet(StringComparer.Ordinal);
+        return new FleetSession(
+            overlay,
+            file,
+            RunnerOf(
+                parsed,
+                [
+                    .. overlay
+                        .Hosts.Where(host => IsAll(parsed) || named.Contains(host.Name))
+                        .Select(host => (host.Name, SshTarget.Of(host))),
+                ]
+            ),
+            most
+        );
+    }
+
+    /// <summary>The hosts that are meant as <c>ssh</c> calls them, by these names, and where that is.</summary>
+    /// <exception cref="UsageException">That is no name for ssh, or a value is out of range.</exception>
+    public (SshRunner Runner, IReadOnlyDictionary<string, SshTarget> Targets) Open(
+        ParseResult parsed
+    )
+    {
+        var targets = new OrderedDictionary<string, SshTarget>(StringComparer.Ordinal);
+        foreach (var name in Named(parsed))
         {
-            throw new UsageException($"--jobs takes a number from 1 to {MostJobs}");
+            targets[name] = SshTarget.TryParse(name, out var target, out var wrong)
+                ? target
+                : throw new UsageException($"--host: '{name}' {wrong}");
+        }
+        return (RunnerOf(parsed, [.. targets.Select(pair => (pair.Key, pair.Value))]), targets);
+    }
+
+    /// <summary>On how many hosts something is done at a time.</summary>
+    /// <exception cref="UsageException">The number is out of range.</exception>
+    public int JobsOf(ParseResult parsed) =>
+        parsed.GetValue(jobs) is >= 1 and <= MostJobs and var most
+            ? most
+            : throw new UsageException($"--jobs takes a number from 1 to {MostJobs}");
+
+    private bool IsAll(ParseResult parsed) => hasOverlay && parsed.GetValue(all);
+
+    private IEnumerable<string> Named(ParseResult parsed) =>
+        (parsed.GetValue(hosts) ?? []).SelectMany(names =>
+            names.Split(',', StringSplitOptions.RemoveEmptyEntries)
+        );
+
+    private SshRunner RunnerOf(ParseResult parsed, IReadOnlyList<(string, SshTarget)> targets)
+    {
+        if (targets is [])
+        {
+            throw new UsageException("--host names no host");
         }
         if (parsed.GetValue(installed) is { } path && !path.StartsWith('/'))
         {
@@ -101,17 +161,18 @@ internal sealed class FleetOptions
                 $"--installed takes the path of weft on the hosts, which begins with /, not '{path}'"
             );
         }
-        var named = (parsed.GetValue(hosts) ?? [])
-            .SelectMany(names => names.Split(',', StringSplitOptions.RemoveEmptyEntries))
-            .Select(name => OverlayLoader.RequireHost(overlay, name))
-            .ToHashSet(StringComparer.Ordinal);
-        return new FleetSession(
-            overlay,
-            file,
-            [.. overlay.Hosts.Where(host => parsed.GetValue(all) || named.Contains(host.Name))],
-            parsed.GetValue(binaries) ?? [],
-            parsed.GetValue(installed),
-            most
+        return new SshRunner(
+            targets,
+            new Lazy<IReadOnlyList<WeftBinary>>(() =>
+                [
+                    .. (parsed.GetValue(binaries) ?? []).Select(WeftBinary.Read),
+                    .. WeftBinary.OfSelf() is { } self ? [self] : (WeftBinary[])[],
+                ]
+            ),
+            parsed.GetValue(installed)
         );
     }
+
+    private static string Meaning(bool hasOverlay, string conjunction) =>
+        hasOverlay ? $"--host {conjunction} --all" : "--host";
 }

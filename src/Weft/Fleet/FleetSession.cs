@@ -1,4 +1,5 @@
 using System.Text;
+using Weft.Commands;
 using Weft.Core;
 using Weft.Core.Ipsec;
 using Weft.Core.Linux;
@@ -18,29 +19,13 @@ internal sealed class FleetSession : IAsyncDisposable
     private readonly int jobs;
 
     /// <summary>Reads the overlay file's bytes; no host is reached yet.</summary>
-    public FleetSession(
-        Overlay overlay,
-        string file,
-        IReadOnlyList<Host> hosts,
-        IReadOnlyList<string> binaries,
-        string? installed,
-        int jobs
-    )
+    public FleetSession(Overlay overlay, string file, SshRunner runner, int jobs)
     {
         Overlay = overlay;
-        File = System.IO.File.ReadAllBytes(file);
+        File = OverlayLoader.Bytes(file);
         directory = Path.GetDirectoryName(Path.GetFullPath(file))!;
         this.jobs = jobs;
-        runner = new SshRunner(
-            hosts,
-            new Lazy<IReadOnlyList<WeftBinary>>(() =>
-                [
-                    .. binaries.Select(WeftBinary.Read),
-                    .. WeftBinary.OfSelf() is { } self ? [self] : (WeftBinary[])[],
-                ]
-            ),
-            installed
-        );
+        this.runner = runner;
     }
 
     /// <summary>The overlay.</summary>

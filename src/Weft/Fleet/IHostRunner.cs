@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Weft.Core;
 using Weft.Core.Linux;
 
@@ -41,14 +42,18 @@ internal sealed record HostAnswer(string Host, ToolResult? Result, string? Unrea
     /// <summary>What weft wrote; nothing where it could not be run.</summary>
     public string Output => Result?.Output ?? "";
 
-    /// <summary>What weft said beside it, without its own name before each line.</summary>
+    /// <summary>What weft said beside it, without what it begins its lines with.</summary>
     public IReadOnlyList<string> Remarks =>
         [
             .. (Result?.Errors ?? "")
                 .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
                 .Select(line =>
-                    line.StartsWith("weft: ", StringComparison.Ordinal)
-                        ? line["weft: ".Length..]
+                    Array.Find(
+                        Rendering.Output.Marks,
+                        mark => line.StartsWith(mark, StringComparison.Ordinal)
+                    )
+                        is { } mark
+                        ? line[mark.Length..]
                         : line
                 ),
         ];
@@ -92,6 +97,50 @@ internal static class HostRunners
             answered,
             cancellationToken
         );
+
+    /// <summary>Asks every host something that it answers as JSON.</summary>
+    /// <param name="runner">The hosts.</param>
+    /// <param name="arguments">What follows <c>weft</c> on a host.</param>
+    /// <param name="read">Reads an answer; throws a <see cref="JsonException"/> where it is something else.</param>
+    /// <param name="silence">What a host did not do that says something else, as in "could not be asked".</param>
+    /// <param name="input">What each reads.</param>
+    /// <param name="jobs">How many hosts are asked at a time.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <returns>What the hosts that could be asked said, in the order of the hosts, and why the others could not.</returns>
+    public static async Task<(IReadOnlyList<T> Said, IReadOnlyList<string> Silent)> ReadAllAsync<T>(
+        this IHostRunner runner,
+        Func<string, IReadOnlyList<string>> arguments,
+        Func<string, T> read,
+        string silence,
+        ReadOnlyMemory<byte> input = default,
+        int jobs = DefaultJobs,
+        CancellationToken cancellationToken = default
+    )
+    {
+        var said = new List<T>();
+        var silent = new List<string>();
+        foreach (
+            var answer in await runner.AskAllAsync(
+                arguments,
+                input,
+                jobs,
+                cancellationToken: cancellationToken
+            )
+        )
+        {
+            try
+            {
+                said.Add(read(answer.Output));
+            }
+            catch (JsonException)
+            {
+                // Ctrl-C ends what runs for a host too, which then has said nothing.
+                cancellationToken.ThrowIfCancellationRequested();
+                silent.Add(answer.Why(silence));
+            }
+        }
+        return (said, silent);
+    }
 
     /// <summary>Runs weft on one host; that it is not reached is an answer too.</summary>
     public static async Task<HostAnswer> AskAsync(

@@ -6,12 +6,12 @@ using Weft.Core.Overlays;
 
 namespace Weft.Fleet;
 
-/// <summary>The hosts of an overlay over SSH, each with the right weft put in place first.</summary>
-/// <param name="hosts">The hosts.</param>
+/// <summary>Hosts over SSH, each with the right weft put in place first.</summary>
+/// <param name="hosts">The hosts, and where SSH reaches them.</param>
 /// <param name="binaries">The weft that belongs on each kind of machine; only the first of a kind counts.</param>
 /// <param name="installed">Where weft is on the hosts already, to be left as it is; null where it is put in place.</param>
 internal sealed class SshRunner(
-    IReadOnlyList<Host> hosts,
+    IReadOnlyList<(string Name, SshTarget Target)> hosts,
     Lazy<IReadOnlyList<WeftBinary>> binaries,
     string? installed
 ) : IHostRunner, IAsyncDisposable
@@ -135,13 +135,23 @@ internal sealed class SshRunner(
         string host,
         Action<string>? step,
         CancellationToken cancellationToken
-    ) =>
-        doors
+    )
+    {
+        // Who watches a host that was not reached asks for it again and again, until it is there.
+        if (
+            doors.TryGetValue(host, out var failed)
+            && failed is { IsValueCreated: true, Value.IsFaulted: true }
+        )
+        {
+            doors.TryRemove(KeyValuePair.Create(host, failed));
+        }
+        return doors
             .GetOrAdd(
                 host,
                 _ => new Lazy<Task<Door>>(() => OpenAsync(host, step, cancellationToken))
             )
             .Value;
+    }
 
     private async Task<Door> OpenAsync(
         string name,
@@ -150,10 +160,9 @@ internal sealed class SshRunner(
     )
     {
         step?.Invoke("connecting");
-        var host = hosts.First(one => one.Name == name);
         var connection = await SshConnection.PrepareAsync(
             name,
-            host.Ssh ?? new SshTarget(null, host.Address.ToString(), null),
+            hosts.First(one => one.Name == name).Target,
             sockets,
             cancellationToken
         );

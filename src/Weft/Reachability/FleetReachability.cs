@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Weft.Fleet;
 
 namespace Weft.Reachability;
@@ -23,28 +22,20 @@ internal static class FleetReachability
         CancellationToken cancellationToken = default
     )
     {
-        var answers = await runner.AskAllAsync(
+        var (reports, silent) = await runner.ReadAllAsync(
             host => ["ping", "--json", "--as", host, .. arguments],
+            ReachabilityReport.FromJson,
+            "could not be asked whom it reaches",
             input,
             jobs,
-            cancellationToken: cancellationToken
+            cancellationToken
         );
-        var results = new List<ProbeResult>();
-        var silent = new List<string>();
-        var unasked = 0L;
-        foreach (var answer in answers)
-        {
-            try
+        return (
+            new ReachabilityReport(overlay, [.. reports.SelectMany(report => report.Results)])
             {
-                var report = ReachabilityReport.FromJson(answer.Output);
-                results.AddRange(report.Results);
-                unasked += report.Unasked;
-            }
-            catch (JsonException)
-            {
-                silent.Add(answer.Why("could not be asked whom it reaches"));
-            }
-        }
-        return (new ReachabilityReport(overlay, [.. results]) { Unasked = unasked }, silent);
+                Unasked = reports.Sum(report => report.Unasked),
+            },
+            silent
+        );
     }
 }

@@ -5,6 +5,9 @@ namespace Weft.Rendering;
 /// <summary>Where the program writes to: results to standard output, all else to standard error.</summary>
 internal sealed class Output
 {
+    private const string FailMark = "weft:";
+    private const string NoticeMark = "!";
+
     // What a pipe or a file gets is not broken into lines: who reads it there has other means.
     private const int UnboundedWidth = 10_000;
 
@@ -27,11 +30,16 @@ internal sealed class Output
     /// <summary>Whether somebody is there to answer a question.</summary>
     public static bool CanAsk => !Console.IsInputRedirected && !Console.IsErrorRedirected;
 
+    /// <summary>What lines for people begin with, which is of no use where another program tells them on.</summary>
+    public static string[] Marks { get; } = [$"{FailMark} ", $"{NoticeMark} "];
+
     /// <summary>Says what went wrong.</summary>
-    public void Fail(string message) => Error.MarkupLineInterpolated($"[red]weft:[/] {message}");
+    public void Fail(string message) =>
+        Error.MarkupLineInterpolated($"[red]{FailMark}[/] {message}");
 
     /// <summary>Says what deserves attention though nothing went wrong.</summary>
-    public void Notice(string message) => Error.MarkupLineInterpolated($"[yellow]![/] {message}");
+    public void Notice(string message) =>
+        Error.MarkupLineInterpolated($"[yellow]{NoticeMark}[/] {message}");
 
     /// <summary>Asks a question that Enter, like Ctrl-C, answers with no.</summary>
     public async Task<bool> ConfirmAsync(string question, CancellationToken cancellationToken)

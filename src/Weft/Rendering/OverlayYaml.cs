@@ -30,8 +30,9 @@ internal static class OverlayYaml
         foreach (var host in overlay.Hosts)
         {
             var local = host.Local is null ? "" : $", local: {Quoted(host.Local)}";
+            var ssh = host.Ssh is null ? "" : $", ssh: {Quoted(host.Ssh)}";
             text.Append(
-                $"  {host.Name}: {{ address: {Quoted(host.Address)}, mtu: {host.Mtu}{local} }}\n"
+                $"  {host.Name}: {{ address: {Quoted(host.Address)}, mtu: {host.Mtu}{local}{ssh} }}\n"
             );
         }
         var tunnels = overlay.Tunnels;

@@ -67,6 +67,24 @@ public sealed class OverlayImportTests
         );
     }
 
+    [Theory]
+    [InlineData("192.0.2.1", null)]
+    [InlineData("root@192.0.2.1", "root@192.0.2.1")]
+    [InlineData("192.0.2.1:2222", "192.0.2.1:2222")]
+    [InlineData("host1", "host1")]
+    public void A_host_that_SSH_reached_otherwise_than_at_its_address_goes_on_being_reached_so(
+        string target,
+        string? written
+    )
+    {
+        Assert.True(SshTarget.TryParse(target, out var ssh, out _));
+        var (overlay, _) = Import(Read("host1", ByHand.Host1()) with { Ssh = ssh });
+        Assert.Equal(
+            [("host1", written), ("host-192-0-2-2", null)],
+            overlay.Hosts.Select(host => (host.Name, host.Ssh?.ToString()))
+        );
+    }
+
     [Fact]
     public void One_host_alone_names_the_other_by_its_address_and_says_so()
     {
