@@ -58,14 +58,21 @@ internal sealed class FleetLab : IAsyncDisposable
         );
         try
         {
-            // SSH goes by the password file, not by $HOME; a host's /etc is its own.
+            // SSH goes by the password file, not by $HOME; a host's /etc is its own. What this machine's root has its shell
+            // do at each start is no part of a lab: it may wait for what can only be written here.
+            foreach (var host in fleet.lab.Hosts)
+            {
+                await fleet.lab.RunAsync(
+                    host.Name,
+                    """
+                    mkdir -p -m 700 /run/home/.ssh
+                    sed -i 's|^\(root:[^:]*:[^:]*:[^:]*:[^:]*\):[^:]*:|\1:/run/home:|' /etc/passwd
+                    """
+                );
+            }
             await fleet.lab.RunAsync(
                 Laptop,
-                """
-                mkdir -p -m 700 /run/home/.ssh
-                sed -i 's|^\(root:[^:]*:[^:]*:[^:]*:[^:]*\):[^:]*:|\1:/run/home:|' /etc/passwd
-                ssh-keygen -q -t ed25519 -N '' -f /run/home/.ssh/id_ed25519
-                """
+                "ssh-keygen -q -t ed25519 -N '' -f /run/home/.ssh/id_ed25519"
             );
             var key = await fleet.lab.RunAsync(Laptop, "cat /run/home/.ssh/id_ed25519.pub");
             await Task.WhenAll(fleet.Hosts.Select(host => fleet.ServeAsync(host, key)));
