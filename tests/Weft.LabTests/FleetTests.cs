@@ -346,8 +346,7 @@ public sealed partial class FleetTests
             new LabOptions { Datapath = Datapath.Userspace }
         );
         var lab = fleet.Lab;
-        await ImportTests.SetUpAsync(lab, "host1", "192.0.2.2", "wallabag", "10.8.2.2", "10.8.3.1");
-        await ImportTests.SetUpAsync(lab, "host2", "192.0.2.1", "mastodon", "10.8.2.3", "10.8.3.2");
+        await HandMade.SetUpAsync(lab, Datapath.Userspace, HandMade.WithKey);
         await fleet.WriteFileAsync(
             "Host second\n  HostName 192.0.2.2\n  User root\n",
             "/run/home/.ssh/config"

@@ -8,23 +8,6 @@ namespace Weft.LabTests;
 /// <summary>Hosts that were set up by hand: read, planned, and taken over while packets pass.</summary>
 public sealed class ImportTests
 {
-    /// <summary>One host by the commands that guides give; ARGUMENTS: the other host, the container, its address, the host's own.</summary>
-    private const string ByHand = """
-        ip link add cont-mgmnt0 type bridge stp_state 1 forward_delay 200
-        ip link set cont-mgmnt0 up
-        ip link add veth0 type veth peer name eth1 netns $2
-        ip link set veth0 master cont-mgmnt0 up
-        ip -n $2 addr add $3/24 dev eth1
-        ip -n $2 link set eth1 up
-        ovs-vsctl add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev
-        ovs-vsctl set int ovsbr0 mtu_request=1416
-        ovs-vsctl add-port ovsbr0 cont-mgmnt0 tag=200
-        ovs-vsctl add-port ovsbr0 gre0 -- set interface gre0 type=gre options:remote_ip=$1 options:psk=not-a-real-key-0123
-        ovs-vsctl add-port ovsbr0 host-mgmnt0 tag=100 -- set interface host-mgmnt0 type=internal
-        ip addr add $4/24 dev host-mgmnt0
-        ip link set host-mgmnt0 up
-        """;
-
     // Open vSwitch's userspace datapath sets a port up anew when its link gets another MTU, and may drop what is in it: a
     // plain `ip link set cont-mgmnt0 mtu`, with no Weft there, lost 1 of 600 pings in 20 changes. The guide leaves the MTU
     // of three ports of each host to be put right.
@@ -37,10 +20,7 @@ public sealed class ImportTests
             OverlayLab.TwoHosts,
             new LabOptions { Datapath = Datapath.Userspace }
         );
-        await SetUpAsync(lab, "host1", "192.0.2.2", "wallabag", "10.8.2.2", "10.8.3.1");
-        await SetUpAsync(lab, "host2", "192.0.2.1", "mastodon", "10.8.2.3", "10.8.3.2");
-        await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", 84);
-        await lab.ReachesAsync("host1", null, "10.8.3.2", 84);
+        await HandMade.SetUpAsync(lab, Datapath.Userspace, HandMade.WithKey);
 
         var imported = await WeftProgram.RunAsync("import", "--lab", lab.Name, "--name", "homelab");
 
@@ -212,16 +192,6 @@ public sealed class ImportTests
         );
         await lab.ReachesAsync("host1", "neighbour", "10.8.2.2", 84);
     }
-
-    /// <summary>Sets one host up by hand.</summary>
-    internal static Task SetUpAsync(
-        OverlayLab lab,
-        string host,
-        string other,
-        string container,
-        string address,
-        string own
-    ) => lab.RunAsync(host, $"set -- {other} {container} {address} {own}\n{ByHand}");
 
     /// <summary>Carries what each host prints to one place, and imports it there.</summary>
     private static async Task<string> ImportReadingsAsync(OverlayLab lab, Recipes page)

@@ -60,7 +60,7 @@ public sealed record HostReading
                     .Switch.Bridges.Values.OrderBy(bridge => bridge.Name, StringComparer.Ordinal)
                     .Select(bridge => new SwitchReading(
                         bridge.Name,
-                        Userspace: bridge.DatapathType.Length > 0,
+                        Userspace: bridge.IsUserspace,
                         [
                             .. ports[bridge.Name]
                                 .OrderBy(port => port.Name, StringComparer.Ordinal)

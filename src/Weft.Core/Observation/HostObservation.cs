@@ -148,6 +148,9 @@ public sealed record BridgeRow
     /// <summary>Which datapath: empty for the kernel's, <c>netdev</c> for the userspace one.</summary>
     public string DatapathType { get; init; } = "";
 
+    /// <summary>Whether it forwards in userspace. Of the other kind, the kernel's, the type is empty or <c>system</c> (ovs-vswitchd.conf.db(5)).</summary>
+    public bool IsUserspace => DatapathType == "netdev";
+
     /// <summary>What the bridge does without a controller; null for standalone, which is what a switch does.</summary>
     public string? FailMode { get; init; }
 

@@ -81,7 +81,7 @@ public static class Adoption
             adopt
             && seen.Bridges.TryGetValue(@switch, out var bridge)
             && bridge.Mark is null
-            && bridge.DatapathType == intent.Switch!.DatapathType
+            && bridge.IsUserspace == intent.Switch!.Userspace
             && seen.Ports.GetValueOrDefault(@switch)?.Mark is null;
 
         private PortIntent FitPort(PortIntent port)

@@ -155,7 +155,8 @@ public static class Planner
         }
         if (
             intent.Switch is { Userspace: true }
-            && observation.Switch.Bridges.GetValueOrDefault(carrier.Name)?.DatapathType != "netdev"
+            && observation.Switch.Bridges.GetValueOrDefault(carrier.Name)
+                is not { IsUserspace: true }
         )
         {
             yield return $"the userspace datapath sends tunnels only by a userspace bridge, but underlay address {underlay} is on {carrier.Name}: "

@@ -153,19 +153,19 @@ internal sealed class SwitchPlanner(
             return;
         }
         var columns = new Columns("Bridge", bridge.Uuid);
-        if (bridge.DatapathType != wanted.DatapathType)
+        if (bridge.IsUserspace != wanted.Userspace)
         {
             // Another datapath has links of its own.
             Made.UnionWith(
                 wanted.Ports.Where(port => port.Type == "internal").Select(port => port.Name)
             );
+            columns.Compare(
+                "datapath_type",
+                bridge.DatapathType,
+                wanted.DatapathType,
+                $"datapath {Datapath(bridge.DatapathType)} → {Datapath(wanted.DatapathType)}"
+            );
         }
-        columns.Compare(
-            "datapath_type",
-            bridge.DatapathType,
-            wanted.DatapathType,
-            $"datapath {Datapath(bridge.DatapathType)} → {Datapath(wanted.DatapathType)}"
-        );
         columns.Compare(
             "fail_mode",
             Optional(bridge.FailMode),

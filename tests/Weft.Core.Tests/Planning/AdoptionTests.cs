@@ -160,6 +160,21 @@ public sealed class AdoptionTests
         Assert.Equal(whole.Describe(), host.Describe());
     }
 
+    [Fact]
+    public void A_switch_that_says_system_for_the_kernels_datapath_is_one_that_says_nothing()
+    {
+        var host = ByHand.Host1();
+        host.Shell("ovs-vsctl set bridge ovsbr0 datapath_type=system");
+
+        var plan = host.PlanFor(Fit(host, adopt: true));
+
+        Assert.Empty(plan.Conflicts);
+        Assert.Contains(
+            "switch ovsbr0: mark as Weft's",
+            plan.Changes.Select(change => $"{change.What} {change.Name}: {change.Detail}")
+        );
+    }
+
     [Theory]
     [InlineData("ovs-vsctl set port host-mgmnt0 tag=101", "port 'host-mgmnt0'")]
     [InlineData("ovs-vsctl set port cont-mgmnt0 tag=201", "port 'cont-mgmnt0'")]

@@ -1,0 +1,45 @@
+using Weft.Labs;
+
+namespace Weft.LabTests;
+
+/// <summary>The two hosts of examples/two-hosts.yaml as guides have them set up, by typing it on each.</summary>
+internal static class HandMade
+{
+    /// <summary>What the guide has a tunnel encrypted by.</summary>
+    public const string WithKey = "options:psk=not-a-real-key-0123";
+
+    /// <summary>ARGUMENTS: the other host, the container, its address, the host's own, the switch's datapath, the tunnel's options.</summary>
+    private const string Host = """
+        ip link add cont-mgmnt0 type bridge stp_state 1 forward_delay 200
+        ip link set cont-mgmnt0 up
+        ip link add veth0 type veth peer name eth1 netns $2
+        ip link set veth0 master cont-mgmnt0 up
+        ip -n $2 addr add $3/24 dev eth1
+        ip -n $2 link set eth1 up
+        ovs-vsctl add-br ovsbr0 -- set bridge ovsbr0 datapath_type=$5
+        ovs-vsctl set int ovsbr0 mtu_request=1416
+        ovs-vsctl add-port ovsbr0 cont-mgmnt0 tag=200
+        ovs-vsctl add-port ovsbr0 gre0 -- set interface gre0 type=gre options:remote_ip=$1 $6
+        ovs-vsctl add-port ovsbr0 host-mgmnt0 tag=100 -- set interface host-mgmnt0 type=internal
+        ip addr add $4/24 dev host-mgmnt0
+        ip link set host-mgmnt0 up
+        """;
+
+    /// <summary>Sets both up, and waits until they reach one another.</summary>
+    /// <param name="lab">The lab, in which nothing is applied.</param>
+    /// <param name="datapath">What the switch forwards by.</param>
+    /// <param name="tunnel">More options of the tunnel.</param>
+    public static async Task SetUpAsync(OverlayLab lab, Datapath datapath, string tunnel = "")
+    {
+        await OneAsync("host1", "192.0.2.2", "wallabag", "10.8.2.2", "10.8.3.1");
+        await OneAsync("host2", "192.0.2.1", "mastodon", "10.8.2.3", "10.8.3.2");
+        await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", 84);
+        await lab.ReachesAsync("host1", null, "10.8.3.2", 84);
+
+        Task OneAsync(string host, string other, string container, string address, string own) =>
+            lab.RunAsync(
+                host,
+                $"set -- {other} {container} {address} {own} {(datapath is Datapath.Kernel ? "system" : "netdev")} '{tunnel}'\n{Host}"
+            );
+    }
+}
