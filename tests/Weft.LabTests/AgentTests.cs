@@ -234,9 +234,9 @@ public sealed class AgentTests
                 await agent.HasEndedAsync();
                 await agent.BeginAsync();
                 await agent.IsReadyAsync();
+                await ping.AnsweredAsync();
             }
             var (sent, answered) = await ping.StopAsync();
-            Assert.True(sent > 50);
             Assert.Equal(sent, answered);
         }
     }

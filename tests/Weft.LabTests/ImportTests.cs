@@ -73,6 +73,11 @@ public sealed class ImportTests
         }
 
         Assert.Contains(
+            "--all",
+            page.Next("2. See what would change").Commands,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
             "gre0              protected, take over",
             await Recipes.TypeAsync(lab, "host1", page.Next("2. See what would change").Commands),
             StringComparison.Ordinal
@@ -196,6 +201,12 @@ public sealed class ImportTests
     /// <summary>Carries what each host prints to one place, and imports it there.</summary>
     private static async Task<string> ImportReadingsAsync(OverlayLab lab, Recipes page)
     {
+        // FleetTests does it over SSH.
+        Assert.Contains(
+            "--host",
+            page.Next("1. Read the hosts").Commands,
+            StringComparison.Ordinal
+        );
         var read = page.Next("1. Read the hosts").Commands;
         foreach (var host in lab.Hosts)
         {
