@@ -234,6 +234,7 @@ public sealed class PackageTests
         Assert.Equal(
             [
                 "disable --quiet weft-guard.service weft.service weft-agent.service",
+                "stop weft-agent.service",
                 "daemon-reload",
                 "stop weft-agent.service weft.service weft-guard.service",
                 "--system daemon-reload",
