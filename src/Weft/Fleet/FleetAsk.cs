@@ -84,9 +84,12 @@ internal static class FleetAsk
             {
                 var sign = answer.ExitCode == ExitCode.Done ? "[green]✓[/]" : "[red]✗[/]";
                 var verdict = host.Healthy ? "as intended" : "[red]not as intended[/]";
-                var encryption = host.Items.Any(item => item is { Kind: "encryption", State: "ok" })
-                    ? ", encrypted"
-                    : "";
+                // Where one of them is down the lines below say so.
+                var tunnels = host.Items.Where(item => item.Kind == "encryption").ToList();
+                var encryption =
+                    tunnels.Count > 0 && tunnels.TrueForAll(item => item.State == "ok")
+                        ? ", encrypted"
+                        : "";
                 var agent = JsonNode.Parse(answer.Output)!["agent"] is null
                     ? "no agent"
                     : "agent runs";
