@@ -17,14 +17,8 @@ public sealed class SecondDayTests
     [Fact]
     public async Task Every_command_of_the_page_on_the_second_day_does_what_it_says()
     {
-        var package = Environment.GetEnvironmentVariable("WEFT_PACKAGE");
-        if (package is null)
-        {
-            Assert.Skip("WEFT_PACKAGE names no package: ./build.sh test makes it");
-        }
-        Needs.ALab(Isolation.Uml);
-        KernelLab.NeedsProgram("/usr/lib/ipsec/charon", "strongswan-charon");
-        KernelLab.NeedsProgram("swanctl", "strongswan-swanctl");
+        var package = Needs.APackage();
+        KernelLab.NeedsEncryption();
         var page = Recipes.Of("second-day.md");
         // The name of the last is that of the machine that stands by; it is none of the overlay's.
         await using var lab = await OverlayLab.BareAsync(

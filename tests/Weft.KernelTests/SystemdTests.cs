@@ -12,7 +12,7 @@ public sealed class SystemdTests
         "weft-guard ovsdb-server ovs-vswitchd strongswan-starter weft weft-agent";
 
     // systemd empties /tmp at boot, where the program of the machine may be.
-    private const string Program = "/root/weft";
+    private const string Program = "/opt/weft";
 
     /// <summary>Nothing of the lab's goes on, and of the machine's services only those that a host of an overlay has are enabled.</summary>
     private const string Prepare = """
@@ -25,7 +25,7 @@ public sealed class SystemdTests
         for unit in openvswitch-switch strongswan-starter; do
           ln -s "/lib/systemd/system/$unit.service" multi-user.target.wants/
         done
-        mv /etc/weft/overlay.yaml /root/overlay.yaml
+        mv /etc/weft/overlay.yaml /opt/overlay.yaml
         """;
 
     /// <summary>Turns the machine off, as far as the kernel can tell, and on.</summary>
@@ -69,7 +69,7 @@ public sealed class SystemdTests
         await lab.RunAsync("host1", PowerUp);
         await EventuallyActiveAsync(lab, "ovs-vswitchd strongswan-starter");
 
-        await InsideAsync(lab, $"{Program} install --as host1 /root/overlay.yaml");
+        await InsideAsync(lab, $"{Program} install --as host1 /opt/overlay.yaml");
         await InsideAsync(lab, "systemctl start weft-agent");
         await EventuallyActiveAsync(lab, Services);
         await InsideAsync(lab, $"ip netns add {TwoHosts.Wallabag}");

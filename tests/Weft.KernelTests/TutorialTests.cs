@@ -36,15 +36,8 @@ public sealed class TutorialTests
     [Fact]
     public async Task Every_command_of_the_tutorial_does_what_it_says()
     {
-        var package = Environment.GetEnvironmentVariable("WEFT_PACKAGE");
-        if (package is null)
-        {
-            Assert.Skip("WEFT_PACKAGE names no package: ./build.sh test makes it");
-        }
-        Needs.ALab(Isolation.Uml);
-        KernelLab.NeedsProgram("/usr/lib/ipsec/charon", "strongswan-starter");
-        KernelLab.NeedsProgram("swanctl", "strongswan-swanctl");
-        KernelLab.NeedsProgram("tcpdump", "tcpdump");
+        var package = Needs.APackage();
+        KernelLab.NeedsEncryption();
         var page = Recipes.Of("tutorial.md");
 
         await using var lab = await OverlayLab.BareAsync(

@@ -23,6 +23,14 @@ internal static class Needs
         }
     }
 
+    /// <summary>The Debian package; skips where none was made.</summary>
+    public static string APackage()
+    {
+        var package = Environment.GetEnvironmentVariable("WEFT_PACKAGE");
+        Assert.SkipWhen(package is null, "WEFT_PACKAGE names no package: ./build.sh test makes it");
+        return package;
+    }
+
     /// <summary>Skips where an engine of one of the overlay's containers is not installed.</summary>
     public static void Engines(Overlay overlay)
     {

@@ -266,7 +266,7 @@ public sealed class PackageTests
                 "--fail-on=error,warning",
                 "--allow-root",
                 "--no-user-dirs",
-                NeedsPackage(),
+                Needs.APackage(),
             ],
             cancellationToken: Needs.Cancellation
         );
@@ -275,7 +275,7 @@ public sealed class PackageTests
 
     private static async Task<ThrowAwayRoot> WithPackageAsync()
     {
-        var package = NeedsPackage();
+        var package = Needs.APackage();
         var root = await ThrowAwayRoot.MakeAsync();
         try
         {
@@ -291,16 +291,6 @@ public sealed class PackageTests
             await root.DisposeAsync();
             throw;
         }
-    }
-
-    private static string NeedsPackage()
-    {
-        var package = Environment.GetEnvironmentVariable("WEFT_PACKAGE");
-        if (package is null)
-        {
-            Assert.Skip("WEFT_PACKAGE names no package: ./build.sh test makes it");
-        }
-        return package;
     }
 
     /// <summary>What was written in the root, without what dpkg and its triggers keep for themselves.</summary>
