@@ -95,8 +95,17 @@ internal static class StrongSwan
                     EstablishAsync(client, ipsec, connection, policies, patience, cancellationToken)
                 )
         );
-        await EndDuplicatesAsync(client, intent, cancellationToken);
-        return [.. down.OfType<FailedPeer>()];
+        seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
+        await EndDuplicatesAsync(client, intent, seen, cancellationToken);
+        // Of two hosts that begin at once one may be refused what the other has just been given.
+        var up = PeerConnection
+            .AllOf(intent, seen)
+            .Where(connection =>
+                !connection.Children.IsEmpty && connection.Children.All(connection.IsInstalled)
+            )
+            .Select(connection => connection.Peer.Name)
+            .ToHashSet(StringComparer.Ordinal);
+        return [.. down.OfType<FailedPeer>().Where(one => one.HasFormer || !up.Contains(one.Peer))];
     }
 
     private static async Task<FailedPeer?> EstablishAsync(
@@ -266,10 +275,10 @@ internal static class StrongSwan
     private static async Task EndDuplicatesAsync(
         ViciClient client,
         HostIntent intent,
+        StrongSwanObservation seen,
         CancellationToken cancellationToken
     )
     {
-        var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
         foreach (var connection in PeerConnection.AllOf(intent, seen))
         {
             var mine = string.CompareOrdinal(intent.Host, connection.Peer.Name) < 0;

@@ -29,11 +29,11 @@ public static class StrongSwanReader
         {
             // First the kernel's: what comes up meanwhile the daemon knows, and is not taken for something left behind.
             var states = GuardReader.ReadStates();
-            var spis = states?.Select(state => state.Spi).ToHashSet();
             var connections = await client.ConnectionsAsync(cancellationToken: cancellationToken);
             var known = await client.SecurityAssociationsAsync(
                 cancellationToken: cancellationToken
             );
+            var after = GuardReader.ReadStates();
             return new StrongSwanObservation
             {
                 Connections = connections.ToImmutableDictionary(
@@ -47,7 +47,7 @@ public static class StrongSwanReader
                 Authorities = await client.AuthorityNamesAsync(cancellationToken),
                 SharedKeys = await client.SharedIdsAsync(cancellationToken),
                 PrivateKeys = await client.KeyIdsAsync(cancellationToken),
-                Associations = [.. known.Select(ike => Read(ike, spis))],
+                Associations = AssociationsOf(known, states, after),
                 Strays = [.. StraysOf(states ?? [], known)],
                 Awaited =
                 [
@@ -64,6 +64,23 @@ public static class StrongSwanReader
                 Problem = $"strongSwan cannot be asked ({exception.Message}): {Advice}",
             };
         }
+    }
+
+    /// <summary>The daemon's associations. What came up or went while the daemon was asked is in the kernel before it or after it, and is not lost.</summary>
+    /// <param name="known">What the daemon says.</param>
+    /// <param name="before">What the kernel had before the daemon was asked; null where it does not say.</param>
+    /// <param name="after">What it had after.</param>
+    internal static ImmutableArray<IkeAssociation> AssociationsOf(
+        IEnumerable<IkeSa> known,
+        ImmutableArray<XfrmState>? before,
+        ImmutableArray<XfrmState>? after
+    )
+    {
+        var spis =
+            before is { } early && after is { } late
+                ? early.Concat(late).Select(state => state.Spi).ToHashSet()
+                : null;
+        return [.. known.Select(ike => Read(ike, spis))];
     }
 
     private static IEnumerable<XfrmState> StraysOf(
