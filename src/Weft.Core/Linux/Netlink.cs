@@ -26,6 +26,10 @@ internal static class Netlink
     private const ushort RequestDump = 0x301;
     private const ushort DumpInterrupted = 0x10;
 
+    // sys/socket.h and linux/netlink.h.
+    private const int SolNetlink = 270;
+    private const int StrictCheck = 12;
+
     // NLA_F_NESTED and NLA_F_NET_BYTEORDER.
     private const ushort AttributeKind = 0x3FFF;
 
@@ -48,19 +52,21 @@ internal static class Netlink
     /// <param name="question">Its body.</param>
     /// <param name="begin">Called each time that the list begins.</param>
     /// <param name="take">Called with each message of the list.</param>
+    /// <param name="isStrict">Whether the kernel is to list only what the question names (NETLINK_GET_STRICT_CHK), where it can do that.</param>
     /// <exception cref="Win32Exception">The kernel has no such part, or refused.</exception>
     public static void Dump(
         int protocol,
         ushort asked,
         ReadOnlySpan<byte> question,
         Action begin,
-        Take take
+        Take take,
+        bool isStrict = false
     )
     {
         do
         {
             begin();
-        } while (!TryDump(protocol, asked, question, take));
+        } while (!TryDump(protocol, asked, question, take, isStrict));
     }
 
     /// <summary>Asks the kernel a question that has one answer.</summary>
@@ -113,9 +119,20 @@ internal static class Netlink
     public static nint Check(nint result) =>
         result >= 0 ? result : throw new Win32Exception(Marshal.GetLastPInvokeError());
 
-    private static bool TryDump(int protocol, ushort asked, ReadOnlySpan<byte> question, Take take)
+    private static unsafe bool TryDump(
+        int protocol,
+        ushort asked,
+        ReadOnlySpan<byte> question,
+        Take take,
+        bool isStrict
+    )
     {
         using var socket = Open(protocol);
+        if (isStrict)
+        {
+            var yes = 1;
+            _ = Libc.SetSocketOption(socket, SolNetlink, StrictCheck, &yes, sizeof(int));
+        }
         Send(socket, asked, RequestDump, question);
         Span<byte> buffer = stackalloc byte[BufferBytes];
         var isWhole = true;

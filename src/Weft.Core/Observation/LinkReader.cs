@@ -40,7 +40,11 @@ public static class LinkReader
     private const ushort ExtendedMask = 29;
     private const uint SkipStatistics = 8;
 
-    private static readonly byte[] AllLinks = Question();
+    // ENODEV.
+    private const int NoSuchDevice = 19;
+
+    // What is asked one by one costs more than a list of all beyond this.
+    private const int MostReadAlone = 64;
 
     /// <summary>The links of this host.</summary>
     /// <exception cref="HostException">The kernel did not say.</exception>
@@ -80,13 +84,86 @@ public static class LinkReader
         }
     }
 
+    /// <summary>Reads those links of this host anew that have moved, and those that are named by their names.</summary>
+    /// <param name="known">The links as they were.</param>
+    /// <param name="moved">The numbers of those that may have come, gone or changed.</param>
+    /// <exception cref="HostException">The kernel did not say.</exception>
+    public static ImmutableDictionary<string, Link> Read(
+        ImmutableDictionary<string, Link> known,
+        IReadOnlySet<int> moved
+    )
+    {
+        try
+        {
+            return moved.Count > MostReadAlone
+                ? ReadHere(withRoutes: false)
+                : ReadAlone(known, moved);
+        }
+        catch (Win32Exception exception)
+        {
+            throw new HostException(
+                $"the kernel does not tell of its links: {exception.Message}",
+                exception
+            );
+        }
+    }
+
+    private static ImmutableDictionary<string, Link> ReadAlone(
+        ImmutableDictionary<string, Link> known,
+        IReadOnlySet<int> moved
+    )
+    {
+        var before = known.Values.ToDictionary(link => link.Index);
+        var now = new Dictionary<int, Link?>();
+        var waiting = new Queue<int>(moved);
+        while (waiting.TryDequeue(out var index))
+        {
+            if (now.ContainsKey(index))
+            {
+                continue;
+            }
+            var link = ReadLink(index);
+            now[index] = link;
+            var former = before.GetValueOrDefault(index);
+            if (link?.Name == former?.Name)
+            {
+                continue;
+            }
+            // Others have its name as that of their bridge or their other end, and the kernel says nothing of those.
+            foreach (var other in before.Values)
+            {
+                if (other.MasterIndex == index || former is not null && other.Peer == former.Name)
+                {
+                    waiting.Enqueue(other.Index);
+                }
+            }
+            if (link is { PeerIndex: { } peer, PeerNamespace: null })
+            {
+                waiting.Enqueue(peer);
+            }
+        }
+        using var socket = Netlink.Open(Netlink.RouteProtocol);
+        var links = known.ToBuilder();
+        links.RemoveRange(
+            now.Keys.Select(before.GetValueOrDefault).OfType<Link>().Select(link => link.Name)
+        );
+        foreach (var link in now.Values.OfType<Link>())
+        {
+            links[link.Name] = Complete(link, NameOf, ReadAddresses(link.Index), socket);
+        }
+        return links.ToImmutable();
+
+        string? NameOf(int index) =>
+            (now.TryGetValue(index, out var read) ? read : before.GetValueOrDefault(index))?.Name;
+    }
+
     private static ImmutableDictionary<string, Link> ReadHere(bool withRoutes)
     {
         var links = new Dictionary<int, Link>();
         Netlink.Dump(
             Netlink.RouteProtocol,
             GetLink,
-            AllLinks,
+            Question(index: 0),
             links.Clear,
             (kind, body) =>
             {
@@ -97,20 +174,7 @@ public static class LinkReader
                 }
             }
         );
-        var addresses = new List<FoundAddress>();
-        Netlink.Dump(
-            Netlink.RouteProtocol,
-            GetAddress,
-            new byte[AddressBytes],
-            addresses.Clear,
-            (kind, body) =>
-            {
-                if (kind == NewAddress && ParseAddress(body) is { } found)
-                {
-                    addresses.Add(found);
-                }
-            }
-        );
+        var addresses = ReadAddresses(index: 0).ToLookup(found => found.Index);
         using var socket = Netlink.Open(Netlink.RouteProtocol);
         var routes = new List<(int Index, LinkRoute Route)>();
         if (withRoutes)
@@ -129,23 +193,69 @@ public static class LinkReader
                 }
             );
         }
-        var byLink = addresses.ToLookup(found => found.Index);
         var routesByLink = routes.ToLookup(found => found.Index, found => found.Route);
         return links.Values.ToImmutableDictionary(
             link => link.Name,
             link =>
-                Complete(link, links, byLink[link.Index], socket) with
+                Complete(link, NameOf, addresses[link.Index], socket) with
                 {
                     Routes = [.. routesByLink[link.Index]],
                 },
             StringComparer.Ordinal
         );
+
+        string? NameOf(int index) => links.GetValueOrDefault(index)?.Name;
+    }
+
+    /// <summary>One link, by its number; null if there is none of it.</summary>
+    private static Link? ReadLink(int index)
+    {
+        Link? found = null;
+        try
+        {
+            Netlink.Ask(
+                Netlink.RouteProtocol,
+                GetLink,
+                Question(index),
+                (_, body) => found = ParseLink(body)
+            );
+        }
+        catch (Win32Exception exception) when (exception.NativeErrorCode == NoSuchDevice) { }
+        return found;
+    }
+
+    /// <summary>The addresses of one link, by its number; with 0, those of all.</summary>
+    private static List<FoundAddress> ReadAddresses(int index)
+    {
+        var addresses = new List<FoundAddress>();
+        var question = new byte[AddressBytes];
+        MemoryMarshal.Write(question.AsSpan(4), index);
+        Netlink.Dump(
+            Netlink.RouteProtocol,
+            GetAddress,
+            question,
+            addresses.Clear,
+            (kind, body) =>
+            {
+                // A kernel from before Linux 4.20 lists all in any case.
+                if (
+                    kind == NewAddress
+                    && ParseAddress(body) is { } found
+                    && (index == 0 || found.Index == index)
+                )
+                {
+                    addresses.Add(found);
+                }
+            },
+            isStrict: index != 0
+        );
+        return addresses;
     }
 
     /// <summary>What only the other links and the addresses tell of a link.</summary>
     private static Link Complete(
         Link link,
-        Dictionary<int, Link> links,
+        Func<int, string?> nameOf,
         IEnumerable<FoundAddress> addresses,
         SafeHandle socket
     )
@@ -169,8 +279,7 @@ public static class LinkReader
                 : null,
         };
 
-        string? NameOf(int? index) =>
-            index is { } number && links.TryGetValue(number, out var other) ? other.Name : null;
+        string? NameOf(int? index) => index is { } number ? nameOf(number) : null;
     }
 
     /// <summary>Reads a struct ifinfomsg and its attributes.</summary>
@@ -345,10 +454,11 @@ public static class LinkReader
     private static string Text(ReadOnlySpan<byte> value) =>
         Encoding.UTF8.GetString(value.TrimEnd((byte)0));
 
-    /// <summary>A struct ifinfomsg that asks for all links, without their statistics, which nobody reads.</summary>
-    private static byte[] Question()
+    /// <summary>A struct ifinfomsg that asks for one link, or with 0 for all, without their statistics, which nobody reads.</summary>
+    private static byte[] Question(int index)
     {
         var question = new byte[LinkBytes + 8];
+        MemoryMarshal.Write(question.AsSpan(4), index);
         MemoryMarshal.Write(question.AsSpan(LinkBytes), (ushort)8);
         MemoryMarshal.Write(question.AsSpan(LinkBytes + 2), ExtendedMask);
         MemoryMarshal.Write(question.AsSpan(LinkBytes + 4), SkipStatistics);

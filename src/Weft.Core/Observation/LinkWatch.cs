@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Runtime.InteropServices;
 using Weft.Core.Linux;
 
 namespace Weft.Core.Observation;
@@ -7,8 +8,9 @@ namespace Weft.Core.Observation;
 /// <param name="Namespace">
 /// The number, as <see cref="Link.PeerNamespace"/> has it of a veth pair into that namespace; null for the host itself.
 /// </param>
+/// <param name="Index">The number of the one link of the host itself that it is about; null for any.</param>
 /// <param name="IsOverrun">Whether the kernel had more to tell than it could keep: anything may have moved.</param>
-public readonly record struct LinkEvent(int? Namespace, bool IsOverrun);
+public readonly record struct LinkEvent(int? Namespace, int? Index, bool IsOverrun);
 
 /// <summary>
 /// Tells when links or addresses change, on the host and inside the network namespaces that it has a link into, and routes there
@@ -21,6 +23,9 @@ public static class LinkWatch
     private const ushort NewRoute = 24;
     private const ushort RouteGone = 25;
     private const byte BridgeFamily = 7;
+
+    // Of a struct ifinfomsg as of a struct ifaddrmsg.
+    private const int IndexAt = 4;
 
     /// <summary>Watches until this process ends.</summary>
     /// <param name="changed">Is told, on a thread that does nothing else.</param>
@@ -47,18 +52,29 @@ public static class LinkWatch
 
         void Take(int? space, NetlinkMessages messages)
         {
-            var (isEmpty, isNews) = (true, false);
+            var isEmpty = true;
             foreach (var message in messages)
             {
                 isEmpty = false;
                 // What a bridge tells of its ports' states is no change of a link, and the host's own routes are not Weft's business.
-                isNews |= message.Kind is NewRoute or RouteGone
-                    ? space is not null
-                    : message.Body[0] != BridgeFamily;
+                if (
+                    message.Kind is NewRoute or RouteGone
+                        ? space is not null
+                        : message.Body[0] != BridgeFamily
+                )
+                {
+                    changed(
+                        new LinkEvent(
+                            space,
+                            space is null ? MemoryMarshal.Read<int>(message.Body[IndexAt..]) : null,
+                            IsOverrun: false
+                        )
+                    );
+                }
             }
-            if (isEmpty || isNews)
+            if (isEmpty)
             {
-                changed(new LinkEvent(space, IsOverrun: isEmpty));
+                changed(new LinkEvent(space, Index: null, IsOverrun: true));
             }
         }
     }

@@ -22,6 +22,7 @@ internal sealed class HostMirror(LocalHost host)
     private readonly HashSet<ContainerKey> staleContainers = [];
     private readonly HashSet<ContainerKey> staleInsides = [];
     private readonly HashSet<int> staleNamespaces = [];
+    private readonly HashSet<int> staleLinks = [];
     private bool areLinksStale = true;
     private bool isAllStale = true;
 
@@ -60,6 +61,10 @@ internal sealed class HostMirror(LocalHost host)
             {
                 staleNamespaces.Add(number);
             }
+            else if (moved.Index is { } index)
+            {
+                staleLinks.Add(index);
+            }
             else
             {
                 areLinksStale = true;
@@ -88,7 +93,7 @@ internal sealed class HostMirror(LocalHost host)
     {
         lock (gate)
         {
-            areLinksStale |= plan.Changes.Any(change => change is not IpsecChange);
+            areLinksStale |= !plan.Changes.All(LeavesLinksAlone);
             foreach (var change in plan.Changes.OfType<NicChange>())
             {
                 staleContainers.Add(change.Container);
@@ -157,6 +162,22 @@ internal sealed class HostMirror(LocalHost host)
         );
     }
 
+    /// <summary>
+    /// Whether the host's links are after a change as they were before it. A port's own row says how the switch forwards, and
+    /// its interface's and its bridge's what link it has; what is set inside a container stays there.
+    /// </summary>
+    private static bool LeavesLinksAlone(Change change) =>
+        change switch
+        {
+            IpsecChange => true,
+            SetColumns set => set.Columns.All(column => column.Table == "Port"),
+            BatchChange batch => batch.Lines.All(line =>
+                line is { Namespace: not null, IsRemovalOfLink: false }
+            ),
+            ChecksumChange checksum => checksum.Namespace is not null,
+            _ => false,
+        };
+
     private Stale TakeStale(ContainerInterest interest)
     {
         lock (gate)
@@ -171,13 +192,15 @@ internal sealed class HostMirror(LocalHost host)
                     ? [.. sightings.Keys, .. inside.Keys]
                     : [.. staleInsides, .. staleContainers],
                 new HashSet<int>(isAllStale ? [] : staleNamespaces),
-                areLinksStale || isAllStale
+                areLinksStale || isAllStale,
+                [.. staleLinks]
             );
             isAllStale = areLinksStale = false;
             staleEngines.Clear();
             staleContainers.Clear();
             staleInsides.Clear();
             staleNamespaces.Clear();
+            staleLinks.Clear();
             return stale;
         }
     }
@@ -270,23 +293,21 @@ internal sealed class HostMirror(LocalHost host)
 
     private void RefreshLinks(Stale stale)
     {
-        foreach (var link in links.Values)
+        if (stale.Namespaces.Count > 0)
         {
-            if (
-                link.PeerNamespace is { } number
-                && stale.Namespaces.Contains(number)
-                && places.TryGetValue(link.Name, out var container)
-            )
-            {
-                stale.Insides.Add(container);
-            }
+            stale.Insides.UnionWith(
+                from link in links.Values
+                where link.PeerNamespace is { } number && stale.Namespaces.Contains(number)
+                where places.ContainsKey(link.Name)
+                select places[link.Name]
+            );
         }
-        if (!stale.AreLinks)
+        if (!stale.AreLinks && stale.Links.Count == 0)
         {
             return;
         }
         var before = links;
-        links = LinkReader.Read();
+        links = stale.AreLinks ? LinkReader.Read() : LinkReader.Read(before, stale.Links);
         foreach (var (name, container) in places)
         {
             if (EndOf(before, name) != EndOf(links, name))
@@ -328,6 +349,7 @@ internal sealed class HostMirror(LocalHost host)
         IReadOnlyCollection<ContainerKey> Containers,
         HashSet<ContainerKey> Insides,
         IReadOnlySet<int> Namespaces,
-        bool AreLinks
+        bool AreLinks,
+        HashSet<int> Links
     );
 }
