@@ -75,6 +75,9 @@ internal sealed partial class PeerConnection
                 ),
             ];
 
+    /// <summary>Whether every packet to the peer and from it is protected.</summary>
+    public bool IsUp => !Children.IsEmpty && Children.All(IsInstalled);
+
     /// <summary>Whether the daemon has what ovs-monitor-ipsec was told last.</summary>
     public bool IsTakenOver(SwitchObservation @switch)
     {
