@@ -10,37 +10,121 @@ public sealed class ImportTests
     public async Task Hosts_are_taken_over_and_no_ping_is_lost()
     {
         Needs.ALab(Isolation.Uml);
-        await using var lab = await OverlayLab.BareAsync(
-            OverlayLab.TwoHosts,
-            new LabOptions { Isolation = Isolation.Uml }
-        );
+        await using var lab = await OverlayLab.BareAsync(OverlayLab.TwoHosts, KernelLab.Options);
         await HandMade.SetUpAsync(lab, Datapath.Kernel);
+
+        await TakeOverAsync(lab);
+
+        await lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, 1458);
+        await lab.AllReachAllAsync();
+    }
+
+    [Fact]
+    public async Task Encrypted_hosts_are_taken_over_with_what_they_have_agreed_on_and_no_ping_is_lost()
+    {
+        KernelLab.NeedsEncryption();
+        KernelLab.NeedsMonitor();
+        await using var lab = await OverlayLab.BareAsync(
+            KernelLab.MonitoredHosts,
+            KernelLab.Options
+        );
+        foreach (var host in lab.Hosts)
+        {
+            await lab.RunAsync(host.Name, "rm /etc/weft/psk");
+        }
+        await HandMade.SetUpAsync(lab, Datapath.Kernel, HandMade.WithKey);
+        var agreed = await AssociationsAsync("host1");
+
+        var crossed = await Wire.WatchAsync(lab, () => TakeOverAsync(lab));
+
+        Wire.NothingPlain(crossed);
+        // Where both hosts had begun at once, one of two is left.
+        Assert.Contains(await AssociationsAsync("host1"), agreed, StringComparison.Ordinal);
+        await lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, 1424);
+        await lab.AllReachAllAsync();
+        foreach (var host in lab.Hosts)
+        {
+            Assert.Contains(
+                "ESP AES_GCM_16-256",
+                await lab.WeftDoneAsync(host.Name, "status"),
+                StringComparison.Ordinal
+            );
+        }
+
+        // With its connection a host loses what it had agreed on: the guard is left, and applying loads it again.
+        await Wire.StaysEncryptedAsync(
+            lab,
+            async () =>
+            {
+                await lab.RunAsync("host2", "ipsec stroke delete gre0-1; ipsec stroke down gre0-1");
+                Assert.Equal(1, (await lab.WeftAsync("host2", "status")).ExitCode);
+                await lab.WeftDoneAsync("host2", "apply", "--yes");
+            }
+        );
+
+        // Another key is one that the hosts agree on anew, and the tunnel is told all that Weft has to say.
+        foreach (var host in lab.Hosts)
+        {
+            await lab.RunAsync(host.Name, "echo another-unreal-key-4567 >/etc/weft/psk");
+            await lab.WeftAsync(host.Name, "apply", "--yes");
+        }
+        await lab.AllReachAllAsync();
+        Assert.Contains(
+            "ipsec_dpdaction=hold",
+            await lab.RunAsync("host1", "ovs-vsctl get interface gre0 options"),
+            StringComparison.Ordinal
+        );
+
+        async Task<string> AssociationsAsync(string host) =>
+            (await lab.RunAsync(host, "ipsec status 2>/dev/null | grep -F 'ESP SPIs'")).Trim();
+    }
+
+    /// <summary>Reads the hosts, and takes over the one and then the other while all ping one another.</summary>
+    private static async Task TakeOverAsync(OverlayLab lab)
+    {
         var imported = await WeftProgram.RunAsync("import", "--lab", lab.Name, "--name", "homelab");
         Assert.True(imported.ExitCode == 0, imported.Errors);
         await lab.WriteFileAsync(imported.Output);
-
-        await using var containers = ContinuousPing.Start(lab, "host1", "wallabag", "10.8.2.3");
+        await using var there = ContinuousPing.Start(
+            lab,
+            "host1",
+            TwoHosts.Wallabag,
+            TwoHosts.MastodonAddress
+        );
+        await using var back = ContinuousPing.Start(
+            lab,
+            "host2",
+            TwoHosts.Mastodon,
+            TwoHosts.WallabagAddress
+        );
         await using var hosts = ContinuousPing.Start(lab, "host1", null, "10.8.3.2");
-        await containers.AnsweredAsync();
-        await hosts.AnsweredAsync();
+        ContinuousPing[] pings = [there, back, hosts];
+        await AnsweredAsync();
         foreach (var host in lab.Hosts)
         {
+            var plan = await lab.WeftAsync(host.Name, "plan", "--adopt");
+            Assert.Contains("0 to remove", plan.Output, StringComparison.Ordinal);
+            Assert.DoesNotContain("nothing crosses", plan.Errors, StringComparison.Ordinal);
             await lab.WeftDoneAsync(host.Name, "apply", "--adopt", "--yes");
+            await AnsweredAsync();
         }
-        await containers.AnsweredAsync();
-        await hosts.AnsweredAsync();
-        foreach (var ping in (ContinuousPing[])[containers, hosts])
+        foreach (var ping in pings)
         {
             var (sent, answered) = await ping.StopAsync();
             Assert.True(sent > 100, $"{sent} sent");
             Assert.Equal(sent, answered);
         }
-
         foreach (var host in lab.Hosts)
         {
             await lab.WeftDoneAsync(host.Name, "plan", "--exit-code");
         }
-        await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", 1458);
-        await lab.AllReachAllAsync();
+
+        async Task AnsweredAsync()
+        {
+            foreach (var ping in pings)
+            {
+                await ping.AnsweredAsync();
+            }
+        }
     }
 }

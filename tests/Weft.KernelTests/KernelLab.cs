@@ -16,6 +16,14 @@ internal static class KernelLab
     public static string TwoHosts { get; } =
         File.ReadAllText(Path.Combine(Repository.Root, "examples", "ipsec.yaml"));
 
+    /// <summary>The same with keys negotiated by ovs-monitor-ipsec.</summary>
+    public static string MonitoredHosts { get; } =
+        TwoHosts.Replace(
+            "  ipsec:\n",
+            "  ipsec:\n    manager: openvswitch-ipsec\n",
+            StringComparison.Ordinal
+        );
+
     /// <summary>What its labs are like.</summary>
     public static LabOptions Options { get; } = new() { Isolation = Isolation.Uml };
 

@@ -12,13 +12,7 @@ public sealed class MonitorHosts : IAsyncDisposable
     internal async Task<OverlayLab> LabAsync()
     {
         KernelLab.NeedsMonitor();
-        return lab ??= await KernelLab.UpAsync(
-            KernelLab.TwoHosts.Replace(
-                "  ipsec:\n",
-                "  ipsec:\n    manager: openvswitch-ipsec\n",
-                StringComparison.Ordinal
-            )
-        );
+        return lab ??= await KernelLab.UpAsync(KernelLab.MonitoredHosts);
     }
 
     /// <inheritdoc/>

@@ -167,12 +167,7 @@ public sealed record HostStatus(
                 .SelectMany(ike => ike.Children)
                 .Where(child => child.IsInstalled)
                 .ToList();
-            var wanted = connection.Children;
-            if (
-                !changes[connection.Name].Any()
-                && wanted.Length > 0
-                && wanted.All(connection.IsInstalled)
-            )
+            if (!changes[connection.Name].Any() && connection.IsUp)
             {
                 return new StatusItem("encryption", peer.Name, Words(children), ItemState.Ok, null);
             }

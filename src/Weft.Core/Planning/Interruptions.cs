@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
@@ -12,11 +13,11 @@ internal static class Interruptions
     public static IEnumerable<string> Of(
         HostIntent intent,
         HostObservation observation,
-        IEnumerable<Change> changes
+        ImmutableArray<Change> changes
     ) =>
         [
             .. Tunnels(intent, observation),
-            .. Encryption(intent, changes),
+            .. Encryption(intent, observation, changes),
             .. Tags(intent, observation),
             .. Mtu(intent, observation),
             .. Addresses(changes),
@@ -57,17 +58,39 @@ internal static class Interruptions
             );
     }
 
-    private static IEnumerable<string> Encryption(HostIntent intent, IEnumerable<Change> changes)
+    private static IEnumerable<string> Encryption(
+        HostIntent intent,
+        HostObservation observation,
+        ImmutableArray<Change> changes
+    )
     {
         var guards = changes.OfType<GuardChange>().ToList();
+        // Where keys are agreed on already, the guard that comes to stand behind them stops nothing.
+        var encrypted = PeerConnection
+            .AllOf(intent, observation.StrongSwan)
+            .Where(connection => connection.IsUp)
+            .ToLookup(connection => connection.Name, connection => connection.Peer.Name);
         string[] begins =
         [
-            .. Peers(guards.Where(guard => guard.Action is ChangeAction.Add && guard.IsOverdue)),
+            .. Peers(guards.Where(guard => guard.Action is ChangeAction.Add && guard.IsOverdue))
+                .Except(encrypted.SelectMany(names => names)),
+        ];
+        // Open vSwitch's own manager ends what it has agreed on before it agrees on anything else.
+        string[] anew =
+        [
+            .. changes
+                .OfType<SetColumns>()
+                .Where(change => change.Columns.Any(column => column.Column == "options"))
+                .SelectMany(change => encrypted[change.Name]),
         ];
         string[] ends = [.. Peers(guards.Where(guard => guard.Action is ChangeAction.Remove))];
         if (begins.Length > 0)
         {
             yield return $"nothing crosses in plaintext any more to {string.Join(", ", begins)}: nothing does at all before it is encrypted there too";
+        }
+        if (anew.Length > 0)
+        {
+            yield return $"keys are agreed on anew with {string.Join(", ", anew)}: nothing crosses until that is done";
         }
         if (ends.Length > 0)
         {

@@ -178,15 +178,32 @@ internal sealed partial class MonitorPlanner(HostIntent intent, HostObservation 
                             : port with
                             {
                                 Key = key,
-                                Options = port.Options.Add(
-                                    MonitorOptions.Lifetime,
-                                    MonitorOptions.LifetimeOf(number)
-                                ),
+                                Options =
+                                    KeptOptions(port, key)
+                                    ?? port.Options.Add(
+                                        MonitorOptions.Lifetime,
+                                        MonitorOptions.LifetimeOf(number)
+                                    ),
                             }
                     ),
                 ],
             },
         };
+
+    /// <summary>
+    /// The options of a tunnel that was taken over, where they encrypt it by the overlay's key and say nothing that Weft
+    /// would not; null where Weft writes its own. ovs-monitor-ipsec ends what two hosts have agreed on whenever a row tells
+    /// it more, before they have agreed anew. A row with a lifetime is one that Weft has written.
+    /// </summary>
+    private ImmutableSortedDictionary<string, string>? KeptOptions(PortIntent port, Secret? key) =>
+        port.IsAdopted
+        && key is not null
+        && observation.Switch.Ports.GetValueOrDefault(port.Name) is { Interfaces: [var row] }
+        && SwitchPlanner.IsTunnel(row, port)
+        && key.Equals(row.Key)
+        && row.Options.All(port.Options.Contains)
+            ? row.Options
+            : null;
 
     /// <summary>
     /// ovs-monitor-ipsec writes the authority into /etc/ipsec.conf in such a way that strongSwan does not load it, so

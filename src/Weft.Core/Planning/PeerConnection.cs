@@ -75,18 +75,21 @@ internal sealed partial class PeerConnection
                 ),
             ];
 
-    /// <summary>Whether the daemon has what ovs-monitor-ipsec was told last.</summary>
-    public bool IsTakenOver(SwitchObservation @switch)
-    {
-        var wanted = @switch
-            .Ports.GetValueOrDefault(Name)
-            ?.Interfaces.Select(row => row.Options.GetValueOrDefault(MonitorOptions.Lifetime))
-            .Select(MonitorOptions.RekeyTimeOf)
-            .FirstOrDefault();
-        return wanted is not null
-            && Children.Length == (Peer.Traffic.Port is null ? 1 : 2)
-            && Children.All(child => seen.RekeyTimes.GetValueOrDefault(child.Connection) == wanted);
-    }
+    /// <summary>Whether every packet to the peer and from it is protected.</summary>
+    public bool IsUp => !Children.IsEmpty && Children.All(IsInstalled);
+
+    /// <summary>
+    /// Whether the daemon has what ovs-monitor-ipsec was told last. Of a tunnel that was taken over with the options that
+    /// it had, which tell of no lifetime, any connection will do: nobody has told it anything else.
+    /// </summary>
+    public bool IsTakenOver(SwitchObservation @switch) =>
+        @switch.Ports.GetValueOrDefault(Name) is { Interfaces: [var row] }
+        && Children.Length == (Peer.Traffic.Port is null ? 1 : 2)
+        && (
+            MonitorOptions.RekeyTimeOf(row.Options.GetValueOrDefault(MonitorOptions.Lifetime))
+                is not { } wanted
+            || Children.All(child => seen.RekeyTimes.GetValueOrDefault(child.Connection) == wanted)
+        );
 
     /// <summary>Whether an association was negotiated for the connection as it is loaded now.</summary>
     public bool IsCurrent(IkeAssociation ike) =>

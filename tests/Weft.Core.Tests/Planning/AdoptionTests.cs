@@ -1,6 +1,9 @@
+using System.Collections.Immutable;
 using CsCheck;
 using Weft.Core.Addressing;
 using Weft.Core.Intents;
+using Weft.Core.Ipsec;
+using Weft.Core.Observation;
 using Weft.Core.Planning;
 using Weft.Core.Tests.Planning.Model;
 using Weft.Ovsdb;
@@ -17,6 +20,14 @@ public sealed class AdoptionTests
             "cont-mgmnt0: 10.8.2.2 }",
             $"cont-mgmnt0: {{ address: 10.8.2.2, mac: \"{MacAddress.Derive("random", "eth1")}\" }} }}"
         );
+
+    private const string Key = "not-a-real-key-0123";
+
+    /// <summary>The same, encrypted by ovs-monitor-ipsec.</summary>
+    private static readonly string Encrypted = File.Replace(
+        "type: gre }",
+        "type: gre, ipsec: { psk: { file: /etc/weft/psk }, manager: openvswitch-ipsec } }"
+    );
 
     [Fact]
     public void Unless_it_is_asked_for_everything_stands_in_the_way()
@@ -144,6 +155,62 @@ public sealed class AdoptionTests
         Assert.Empty(host.PlanFor(Fit(host, adopt: false, vxlan)).Changes);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("options:local_ip=192.0.2.1")]
+    [InlineData("options:ipsec_reauth=no")]
+    public void A_tunnel_that_is_encrypted_by_the_overlays_key_keeps_its_options(string more)
+    {
+        var host = EncryptedByHand(more);
+        var before = Options(host);
+
+        var plan = host.Apply(Fit(host, adopt: true, Encrypted));
+
+        Assert.Contains(
+            "port gre0: protected, take over",
+            plan.Changes.Select(change => $"{change.What} {change.Name}: {change.Detail}")
+        );
+        Assert.Equal("guard", plan.Changes[0].What);
+        Assert.DoesNotContain(plan.Interruptions, OfPackets);
+        Assert.Equal(before, Options(host));
+        var intent = Fit(host, adopt: false, Encrypted);
+        Assert.Empty(host.PlanFor(intent).Changes);
+        var seen = host.Observe();
+        Assert.True(HostStatus.Of(intent, seen).IsHealthy);
+        Assert.True(
+            Assert.Single(PeerConnection.AllOf(intent, seen.StrongSwan)).IsTakenOver(seen.Switch)
+        );
+        // Of a port that is made anew nothing is kept.
+        host.Shell("ovs-vsctl del-port ovsbr0 gre0");
+        host.Apply(Fit(host, adopt: false, Encrypted));
+        Assert.Contains(MonitorOptions.Lifetime, Options(host).Keys);
+    }
+
+    [Theory]
+    [InlineData("options:psk=another-unreal-key")]
+    [InlineData("options:local_ip=192.0.2.7")]
+    [InlineData("options:ipsec_esp=null-sha256")]
+    [InlineData("options:csum=true")]
+    public void A_tunnel_that_is_encrypted_otherwise_gets_Wefts_options_and_that_is_said(
+        string otherwise
+    )
+    {
+        var host = EncryptedByHand(otherwise);
+
+        var plan = host.Apply(Fit(host, adopt: true, Encrypted));
+
+        Assert.Equal(
+            ["keys are agreed on anew with host2: nothing crosses until that is done"],
+            plan.Interruptions.Where(OfPackets)
+        );
+        Assert.Contains(MonitorOptions.Lifetime, Options(host).Keys);
+        Assert.Equal(Key, Options(host)[MonitorOptions.Key]);
+        Assert.Empty(host.PlanFor(Fit(host, adopt: false, Encrypted)).Changes);
+        // What Weft has written it puts right.
+        host.Shell("ovs-vsctl set interface gre0 options:ipsec_dpddelay=1h");
+        Assert.Single(host.PlanFor(Fit(host, adopt: false, Encrypted)).Changes);
+    }
+
     [Fact]
     public void A_run_that_ends_at_any_instant_is_made_good_by_the_next()
     {
@@ -261,6 +328,21 @@ public sealed class AdoptionTests
                 },
                 iter: 100
             );
+
+    /// <summary>The kernel's link-local addresses go, and nobody is connected there.</summary>
+    private static bool OfPackets(string interruption) =>
+        !interruption.StartsWith("fe80", StringComparison.Ordinal);
+
+    private static ModelHost EncryptedByHand(string more)
+    {
+        var host = ByHand.Host1();
+        host.Credentials = new CredentialsObservation { SharedKeys = [Secret.OfText(Key)] };
+        host.Shell($"ovs-vsctl set interface gre0 options:psk={Key} {more}".TrimEnd());
+        return host;
+    }
+
+    private static ImmutableSortedDictionary<string, string> Options(ModelHost host) =>
+        host["Interface"].Values.Single(row => row["type"] == "gre")["options"].StringMap;
 
     private static HostIntent Fit(ModelHost host, bool adopt, string? file = null) =>
         Adoption.Fit(TwoHosts.Intent(TwoHosts.Read(file ?? File)), host.Observe(), adopt);
