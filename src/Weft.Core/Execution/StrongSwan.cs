@@ -100,9 +100,7 @@ internal static class StrongSwan
         // Of two hosts that begin at once one may be refused what the other has just been given.
         var up = PeerConnection
             .AllOf(intent, seen)
-            .Where(connection =>
-                !connection.Children.IsEmpty && connection.Children.All(connection.IsInstalled)
-            )
+            .Where(connection => connection.IsUp)
             .Select(connection => connection.Peer.Name)
             .ToHashSet(StringComparer.Ordinal);
         return [.. down.OfType<FailedPeer>().Where(one => one.HasFormer || !up.Contains(one.Peer))];

@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Weft.Core.Linux;
 
 /// <summary>What the kernel tells of by itself to those who joined a group (netlink(7)).</summary>
-internal static class NetlinkEvents
+internal sealed class NetlinkEvents
 {
     // sys/socket.h and linux/netlink.h.
     private const int SolNetlink = 270;
@@ -14,11 +14,24 @@ internal static class NetlinkEvents
     private const int ReceiveBufferForce = 33;
     private const int NoBufferSpace = 105;
     private const int Interrupted = 4;
+    private const int Peek = 0x2;
+    private const int DoNotWait = 0x40;
 
     // Thousands of events: starting many containers makes dozens each, and the agent may be at work meanwhile.
     private const int KernelBufferBytes = 4 * 1024 * 1024;
     private const int BufferBytes = 64 * 1024;
     private const int ThreadStackBytes = 256 * 1024;
+
+    private readonly SafeFileHandle socket;
+    private readonly Take take;
+    private readonly Lock reading = new();
+    private readonly byte[] buffer = new byte[BufferBytes];
+
+    private NetlinkEvents(SafeFileHandle socket, Take take)
+    {
+        this.socket = socket;
+        this.take = take;
+    }
 
     /// <summary>Is given what has been received.</summary>
     /// <param name="space">The number of the network namespace that it is from; null for the one of the socket.</param>
@@ -30,70 +43,108 @@ internal static class NetlinkEvents
     /// <param name="protocol">Which of the kernel's parts.</param>
     /// <param name="groups">The groups, a bit each.</param>
     /// <param name="everywhere">Whether to listen in every network namespace that this one has a number for.</param>
-    /// <param name="take">Is called on a thread that does nothing else.</param>
+    /// <param name="take">Is called on a thread that does nothing else, or by <see cref="Drain"/>; never twice at once.</param>
     /// <exception cref="Win32Exception">The kernel has no such part.</exception>
-    public static void Listen(string name, int protocol, uint groups, bool everywhere, Take take)
+    public static NetlinkEvents Listen(
+        string name,
+        int protocol,
+        uint groups,
+        bool everywhere,
+        Take take
+    )
     {
-        var socket = Open(protocol, groups, everywhere);
-        new Thread(() => Run(socket, take), ThreadStackBytes)
+        var events = new NetlinkEvents(Open(protocol, groups, everywhere), take);
+        new Thread(events.Run, ThreadStackBytes) { IsBackground = true, Name = name }.Start();
+        return events;
+    }
+
+    /// <summary>
+    /// Passes on all that the kernel has told by now. It tells of a change before whoever asked for it is told that it is
+    /// done, so what has been changed and waited for is known when this returns.
+    /// </summary>
+    public void Drain()
+    {
+        lock (reading)
         {
-            IsBackground = true,
-            Name = name,
-        }.Start();
+            while (TryReceive()) { }
+        }
+    }
+
+    /// <summary>Waits for there to be something, and leaves it to be received by whoever comes first.</summary>
+    private unsafe void Run()
+    {
+        while (true)
+        {
+            var header = new Libc.MessageHeader();
+            if (
+                Libc.ReceiveMessage(socket, &header, Peek) < 0
+                && Marshal.GetLastPInvokeError() is var error and not Interrupted
+            )
+            {
+                if (error != NoBufferSpace)
+                {
+                    return;
+                }
+                lock (reading)
+                {
+                    take(null, new NetlinkMessages([]));
+                }
+            }
+            Drain();
+        }
     }
 
     private static unsafe SafeFileHandle Open(int protocol, uint groups, bool everywhere)
     {
-        var socket = Netlink.Open(protocol);
+        var opened = Netlink.Open(protocol);
         // struct sockaddr_nl: the family, two bytes of nothing, an address that the kernel picks, the groups.
         var address = stackalloc uint[] { 16, 0, groups };
-        Netlink.Check(Libc.Bind(socket, address, 12));
+        Netlink.Check(Libc.Bind(opened, address, 12));
         if (everywhere)
         {
             int yes = 1;
             Netlink.Check(
-                Libc.SetSocketOption(socket, SolNetlink, ListenAllNamespaces, &yes, sizeof(int))
+                Libc.SetSocketOption(opened, SolNetlink, ListenAllNamespaces, &yes, sizeof(int))
             );
         }
         int size = KernelBufferBytes;
         // Without the right to it the usual size has to do.
-        _ = Libc.SetSocketOption(socket, SolSocket, ReceiveBufferForce, &size, sizeof(int));
-        return socket;
+        _ = Libc.SetSocketOption(opened, SolSocket, ReceiveBufferForce, &size, sizeof(int));
+        return opened;
     }
 
-    private static unsafe void Run(SafeFileHandle socket, Take take)
+    private unsafe bool TryReceive()
     {
         const int ControlBytes = 64;
-        var buffer = new byte[BufferBytes];
         var control = stackalloc byte[ControlBytes];
         fixed (byte* bytes = buffer)
         {
             var vector = new Libc.IoVector { Base = (nint)bytes, Length = BufferBytes };
-            while (true)
+            var header = new Libc.MessageHeader
             {
-                var header = new Libc.MessageHeader
-                {
-                    Vectors = (nint)(&vector),
-                    VectorCount = 1,
-                    Control = (nint)control,
-                    ControlLength = ControlBytes,
-                };
-                var received = Libc.ReceiveMessage(socket, &header, 0);
-                if (received >= 0)
-                {
-                    take(
-                        NamespaceIn(new(control, (int)header.ControlLength)),
-                        new NetlinkMessages(buffer.AsSpan(0, (int)received))
-                    );
-                }
-                else if (Marshal.GetLastPInvokeError() is NoBufferSpace)
-                {
+                Vectors = (nint)(&vector),
+                VectorCount = 1,
+                Control = (nint)control,
+                ControlLength = ControlBytes,
+            };
+            var received = Libc.ReceiveMessage(socket, &header, DoNotWait);
+            if (received >= 0)
+            {
+                take(
+                    NamespaceIn(new(control, (int)header.ControlLength)),
+                    new NetlinkMessages(buffer.AsSpan(0, (int)received))
+                );
+                return true;
+            }
+            switch (Marshal.GetLastPInvokeError())
+            {
+                case NoBufferSpace:
                     take(null, new NetlinkMessages([]));
-                }
-                else if (Marshal.GetLastPInvokeError() is not Interrupted)
-                {
-                    return;
-                }
+                    return true;
+                case Interrupted:
+                    return true;
+                default:
+                    return false;
             }
         }
     }

@@ -16,7 +16,7 @@ public readonly record struct LinkEvent(int? Namespace, int? Index, bool IsOverr
 /// Tells when links or addresses change, on the host and inside the network namespaces that it has a link into, and routes there
 /// (rtnetlink(7), netlink(7) NETLINK_LISTEN_ALL_NSID).
 /// </summary>
-public static class LinkWatch
+public sealed class LinkWatch
 {
     // linux/rtnetlink.h.
     private const uint LinksAddressesRoutes = 0x1 | 0x10 | 0x100 | 0x40 | 0x400;
@@ -27,19 +27,25 @@ public static class LinkWatch
     // Of a struct ifinfomsg as of a struct ifaddrmsg.
     private const int IndexAt = 4;
 
+    private readonly NetlinkEvents events;
+
+    private LinkWatch(NetlinkEvents events) => this.events = events;
+
     /// <summary>Watches until this process ends.</summary>
-    /// <param name="changed">Is told, on a thread that does nothing else.</param>
+    /// <param name="changed">Is told, on a thread that does nothing else, or by <see cref="Drain"/>; never twice at once.</param>
     /// <exception cref="HostException">The kernel does not tell.</exception>
-    public static void Start(Action<LinkEvent> changed)
+    public static LinkWatch Start(Action<LinkEvent> changed)
     {
         try
         {
-            NetlinkEvents.Listen(
-                "links",
-                Netlink.RouteProtocol,
-                LinksAddressesRoutes,
-                everywhere: true,
-                Take
+            return new LinkWatch(
+                NetlinkEvents.Listen(
+                    "links",
+                    Netlink.RouteProtocol,
+                    LinksAddressesRoutes,
+                    everywhere: true,
+                    Take
+                )
             );
         }
         catch (Win32Exception exception)
@@ -78,4 +84,7 @@ public static class LinkWatch
             }
         }
     }
+
+    /// <summary>Tells of all that has changed by now: what a program changed that has ended is among it.</summary>
+    public void Drain() => events.Drain();
 }

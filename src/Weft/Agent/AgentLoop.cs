@@ -77,11 +77,9 @@ internal sealed class AgentLoop(
         seen = Content(inForce.Path) ?? [];
         using var watcher = WatchFile();
         using var trials = WatchTrials();
-        LinkWatch.Start(moved =>
-        {
-            mirror.LinksChanged(moved);
-            wakeups.Wake(moved.Namespace is null ? "links changed" : "a container's links changed");
-        });
+        mirror.WatchLinks(moved =>
+            wakeups.Wake(moved.Namespace is null ? "links changed" : "a container's links changed")
+        );
         GuardWatch.Start(() => wakeups.Wake("IPsec policies or associations changed"));
         var switchWatch = host.WatchSwitchAsync(wakeups.Wake, cancellationToken);
         using var alive = StartWatchdog();

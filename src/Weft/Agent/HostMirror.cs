@@ -23,8 +23,8 @@ internal sealed class HostMirror(LocalHost host)
     private readonly HashSet<ContainerKey> staleInsides = [];
     private readonly HashSet<int> staleNamespaces = [];
     private readonly HashSet<int> staleLinks = [];
-    private bool areLinksStale = true;
     private bool isAllStale = true;
+    private LinkWatch? linkWatch;
 
     private ImmutableDictionary<ContainerKey, ContainerSighting> sightings = ImmutableDictionary<
         ContainerKey,
@@ -48,8 +48,17 @@ internal sealed class HostMirror(LocalHost host)
         }
     }
 
-    /// <summary>The kernel says that links or addresses changed.</summary>
-    public void LinksChanged(LinkEvent moved)
+    /// <summary>Has the kernel say from now on when links or addresses change.</summary>
+    /// <param name="changed">Is told too.</param>
+    /// <exception cref="HostException">The kernel does not tell.</exception>
+    public void WatchLinks(Action<LinkEvent> changed) =>
+        linkWatch = LinkWatch.Start(moved =>
+        {
+            LinksChanged(moved);
+            changed(moved);
+        });
+
+    private void LinksChanged(LinkEvent moved)
     {
         lock (gate)
         {
@@ -64,10 +73,6 @@ internal sealed class HostMirror(LocalHost host)
             else if (moved.Index is { } index)
             {
                 staleLinks.Add(index);
-            }
-            else
-            {
-                areLinksStale = true;
             }
         }
     }
@@ -93,7 +98,6 @@ internal sealed class HostMirror(LocalHost host)
     {
         lock (gate)
         {
-            areLinksStale |= !plan.Changes.All(LeavesLinksAlone);
             foreach (var change in plan.Changes.OfType<NicChange>())
             {
                 staleContainers.Add(change.Container);
@@ -139,6 +143,7 @@ internal sealed class HostMirror(LocalHost host)
         CancellationToken cancellationToken
     )
     {
+        linkWatch?.Drain();
         var stale = TakeStale(on.Interest);
         try
         {
@@ -162,22 +167,6 @@ internal sealed class HostMirror(LocalHost host)
         );
     }
 
-    /// <summary>
-    /// Whether the host's links are after a change as they were before it. A port's own row says how the switch forwards, and
-    /// its interface's and its bridge's what link it has; what is set inside a container stays there.
-    /// </summary>
-    private static bool LeavesLinksAlone(Change change) =>
-        change switch
-        {
-            IpsecChange => true,
-            SetColumns set => set.Columns.All(column => column.Table == "Port"),
-            BatchChange batch => batch.Lines.All(line =>
-                line is { Namespace: not null, IsRemovalOfLink: false }
-            ),
-            ChecksumChange checksum => checksum.Namespace is not null,
-            _ => false,
-        };
-
     private Stale TakeStale(ContainerInterest interest)
     {
         lock (gate)
@@ -192,10 +181,9 @@ internal sealed class HostMirror(LocalHost host)
                     ? [.. sightings.Keys, .. inside.Keys]
                     : [.. staleInsides, .. staleContainers],
                 new HashSet<int>(isAllStale ? [] : staleNamespaces),
-                areLinksStale || isAllStale,
-                [.. staleLinks]
+                isAllStale ? null : [.. staleLinks]
             );
-            isAllStale = areLinksStale = false;
+            isAllStale = false;
             staleEngines.Clear();
             staleContainers.Clear();
             staleInsides.Clear();
@@ -302,12 +290,12 @@ internal sealed class HostMirror(LocalHost host)
                 select places[link.Name]
             );
         }
-        if (!stale.AreLinks && stale.Links.Count == 0)
+        if (stale.Links is { Count: 0 })
         {
             return;
         }
         var before = links;
-        links = stale.AreLinks ? LinkReader.Read() : LinkReader.Read(before, stale.Links);
+        links = stale.Links is { } moved ? LinkReader.Read(before, moved) : LinkReader.Read();
         foreach (var (name, container) in places)
         {
             if (EndOf(before, name) != EndOf(links, name))
@@ -349,7 +337,7 @@ internal sealed class HostMirror(LocalHost host)
         IReadOnlyCollection<ContainerKey> Containers,
         HashSet<ContainerKey> Insides,
         IReadOnlySet<int> Namespaces,
-        bool AreLinks,
-        HashSet<int> Links
+        // Their numbers; null if any may have moved.
+        HashSet<int>? Links
     );
 }

@@ -65,8 +65,7 @@ internal sealed class Reconciler(
                     }
                     if (!isUndisturbed)
                     {
-                        // Whoever had the lock may have changed the links a moment ago.
-                        mirror.LinksChanged(default);
+                        // Whoever had the lock may have changed something a moment ago.
                         observation = await mirror.ObserveAsync(on, cancellationToken);
                     }
                     underWay = null;
