@@ -48,6 +48,10 @@ public sealed class AgentKillTests
                 host.Enter(null, WeftProgram.Path, "agent"),
                 host.Environment
             );
+            // nsenter forks for the process namespace: what it started is what is killed.
+            await Eventually.IsAsync(() =>
+                agent.HasExited || ProcessIdentity.Of(agent.Id)?.Children().Any() == true
+            );
             var gone = Enumerable
                 .Range(1, Containers)
                 .Where(_ => random.NextDouble() < 0.3)
@@ -57,7 +61,6 @@ public sealed class AgentKillTests
                 lab.RunAsync("host1", string.Join('\n', gone.Append(":"))),
                 Task.Delay(span, Needs.Cancellation)
             );
-            // nsenter forks for the process namespace: what it started is what is killed.
             Assert.True(
                 ProcessIdentity.Of(agent.Id)?.Children().ToList() is [var only]
                     && only.Send(Libc.SigKill),
