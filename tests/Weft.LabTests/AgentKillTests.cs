@@ -61,11 +61,16 @@ public sealed class AgentKillTests
                 lab.RunAsync("host1", string.Join('\n', gone.Append(":"))),
                 Task.Delay(span, Needs.Cancellation)
             );
-            Assert.True(
-                ProcessIdentity.Of(agent.Id)?.Children().ToList() is [var only]
-                    && only.Send(Libc.SigKill),
-                $"round {round}: the agent had ended by itself"
-            );
+            if (
+                ProcessIdentity.Of(agent.Id)?.Children().ToList() is not [var only]
+                || !only.Send(Libc.SigKill)
+            )
+            {
+                await agent.WaitForExitAsync(Needs.Cancellation);
+                Assert.Fail(
+                    $"round {round}: the agent had ended by itself with {agent.ExitCode}: {await agent.StandardError.ReadToEndAsync(Needs.Cancellation)}"
+                );
+            }
             await agent.WaitForExitAsync(Needs.Cancellation);
             if (round % 10 == 0 || round == Rounds)
             {

@@ -7,18 +7,28 @@ namespace Weft.Agent;
 internal static class AgentClient
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(1);
 
-    /// <summary>Whether an agent listens.</summary>
+    /// <summary>
+    /// Whether an agent listens. Of one that was killed a moment ago, a program that it was about to start may keep the socket
+    /// until it runs: then the connection ends by itself, as one to an agent does not.
+    /// </summary>
     public static async Task<bool> IsThereAsync(string socket, CancellationToken cancellationToken)
     {
+        using var soon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        soon.CancelAfter(Moment);
         try
         {
-            using var connection = await ConnectAsync(socket, cancellationToken);
-            return true;
+            using var connection = await ConnectAsync(socket, soon.Token);
+            return await connection.ReceiveAsync(new byte[1], soon.Token) > 0;
         }
         catch (SocketException)
         {
             return false;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return true;
         }
     }
 
