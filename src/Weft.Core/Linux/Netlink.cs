@@ -16,6 +16,9 @@ internal static class Netlink
     /// <summary>IPsec policies and associations (linux/xfrm.h).</summary>
     public const int XfrmProtocol = 6;
 
+    /// <summary>The level of a netlink socket's options (sys/socket.h).</summary>
+    public const int SolNetlink = 270;
+
     /// <summary>The bytes of struct nlmsghdr.</summary>
     public const int HeaderBytes = 16;
 
@@ -26,8 +29,7 @@ internal static class Netlink
     private const ushort RequestDump = 0x301;
     private const ushort DumpInterrupted = 0x10;
 
-    // sys/socket.h and linux/netlink.h.
-    private const int SolNetlink = 270;
+    // linux/netlink.h.
     private const int StrictCheck = 12;
 
     // NLA_F_NESTED and NLA_F_NET_BYTEORDER.

@@ -8,7 +8,6 @@ namespace Weft.Core.Linux;
 internal sealed class NetlinkEvents
 {
     // sys/socket.h and linux/netlink.h.
-    private const int SolNetlink = 270;
     private const int ListenAllNamespaces = 8;
     private const int SolSocket = 1;
     private const int ReceiveBufferForce = 33;
@@ -104,7 +103,13 @@ internal sealed class NetlinkEvents
         {
             int yes = 1;
             Netlink.Check(
-                Libc.SetSocketOption(opened, SolNetlink, ListenAllNamespaces, &yes, sizeof(int))
+                Libc.SetSocketOption(
+                    opened,
+                    Netlink.SolNetlink,
+                    ListenAllNamespaces,
+                    &yes,
+                    sizeof(int)
+                )
             );
         }
         int size = KernelBufferBytes;
@@ -152,7 +157,7 @@ internal sealed class NetlinkEvents
     /// <summary>The number of the namespace that a message is from, in a struct cmsghdr: length, level, kind, number.</summary>
     private static int? NamespaceIn(ReadOnlySpan<byte> control) =>
         control.Length >= 20
-        && MemoryMarshal.Read<int>(control[8..]) == SolNetlink
+        && MemoryMarshal.Read<int>(control[8..]) == Netlink.SolNetlink
         && MemoryMarshal.Read<int>(control[12..]) == ListenAllNamespaces
             ? MemoryMarshal.Read<int>(control[16..])
             : null;

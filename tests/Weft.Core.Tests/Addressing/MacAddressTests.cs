@@ -5,7 +5,7 @@ namespace Weft.Core.Tests.Addressing;
 
 public sealed class MacAddressTests
 {
-    // The first five octets of `printf 'homelab\0wallabag\0cont-mgmnt0' | sha256sum`, behind 02.
+    // The last five octets of XXH3 (64 bits) of the words with a NUL between each two, behind 02.
     [Theory]
     [InlineData("02:18:e2:09:67:a1", "homelab", "wallabag", "cont-mgmnt0")]
     [InlineData("02:d2:89:ae:68:cd", "homelab", "mastodon", "cont-mgmnt0")]
