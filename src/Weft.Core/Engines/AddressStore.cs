@@ -57,8 +57,17 @@ public sealed class AddressStore
     /// <exception cref="HostException">The file is damaged, and so is not overwritten, or cannot be written.</exception>
     public bool Write(ImmutableArray<AddressRecord> records)
     {
-        var bytes = Format(records);
         var old = ReadBytes();
+        if (
+            old is not null
+            && last is { } known
+            && known.Bytes.AsSpan().SequenceEqual(old)
+            && known.Records.AsSpan().SequenceEqual(records.AsSpan())
+        )
+        {
+            return false;
+        }
+        var bytes = Format(records);
         if (old is null ? records.IsEmpty : bytes.AsSpan().SequenceEqual(old))
         {
             return false;

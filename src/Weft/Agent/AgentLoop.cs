@@ -35,7 +35,10 @@ internal sealed class AgentLoop(
     // Bytes: a look at a small host that is as it was allocates less.
     private const long WorthCollecting = 8 << 20;
 
-    private static readonly TimeSpan Resync = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Look = TimeSpan.FromMinutes(1);
+
+    // Kernel and engines tell of what they keep: to read it all though they told of nothing is for what went amiss between.
+    private static readonly TimeSpan Resync = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan EnginePause = TimeSpan.FromSeconds(2);
@@ -53,6 +56,7 @@ internal sealed class AgentLoop(
     private DateTimeOffset nextNegotiation;
     private bool isNegotiationDue;
     private long collected;
+    private DateTimeOffset nextLook;
     private DateTimeOffset nextResync;
     private ImmutableArray<FailedPeer> down = [];
     private string? lastProblem;
@@ -90,14 +94,18 @@ internal sealed class AgentLoop(
         while (true)
         {
             var woken = await RestAsync(Pause(restraint), cancellationToken);
-            if (nextResync <= clock.GetUtcNow())
+            if (nextLook <= clock.GetUtcNow())
             {
-                mirror.Everything();
                 // A file may change and nobody be told: on a network's file system, or where the kernel watches no more files.
                 if (IsOutdated())
                 {
                     FileChanged("the overlay file changed");
                 }
+                nextLook = clock.GetUtcNow() + Look;
+            }
+            if (nextResync <= clock.GetUtcNow())
+            {
+                mirror.Everything();
                 nextResync = clock.GetUtcNow() + Resync;
             }
             if (switchWatch.IsFaulted)
@@ -162,7 +170,7 @@ internal sealed class AgentLoop(
     {
         var next = new[]
         {
-            nextResync,
+            nextLook,
             restraint.Due,
             inForce.Until,
             isNegotiationDue ? nextNegotiation : null,
@@ -539,7 +547,7 @@ internal sealed class AgentLoop(
             ? new Timer(
                 _ =>
                 {
-                    if (clock.GetUtcNow() - state.LastTime < Resync + StartPatience + interval)
+                    if (clock.GetUtcNow() - state.LastTime < Look + StartPatience + interval)
                     {
                         manager.Alive();
                     }
