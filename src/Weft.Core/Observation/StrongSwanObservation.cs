@@ -31,7 +31,7 @@ public sealed record StrongSwanObservation
 
     /// <summary>
     /// The kernel's ESP associations that are none of the daemon's: somebody else's, or what a daemon that was killed
-    /// has left behind.
+    /// has left behind. All of them while it cannot be spoken to.
     /// </summary>
     public ImmutableArray<XfrmState> Strays { get; init; } = [];
 

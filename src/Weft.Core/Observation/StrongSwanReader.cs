@@ -20,10 +20,7 @@ public static class StrongSwanReader
     {
         if (client is null)
         {
-            return new StrongSwanObservation
-            {
-                Problem = $"strongSwan does not answer at {ViciClient.DefaultPath}: {Advice}",
-            };
+            return Silent($"strongSwan does not answer at {ViciClient.DefaultPath}: {Advice}");
         }
         try
         {
@@ -59,12 +56,12 @@ public static class StrongSwanReader
         }
         catch (ViciException exception)
         {
-            return new StrongSwanObservation
-            {
-                Problem = $"strongSwan cannot be asked ({exception.Message}): {Advice}",
-            };
+            return Silent($"strongSwan cannot be asked ({exception.Message}): {Advice}");
         }
     }
+
+    private static StrongSwanObservation Silent(string problem) =>
+        new() { Problem = problem, Strays = [.. StraysOf(GuardReader.ReadStates() ?? [], [])] };
 
     /// <summary>The daemon's associations. What came up or went while the daemon was asked is in the kernel before it or after it, and is not lost.</summary>
     /// <param name="known">What the daemon says.</param>

@@ -158,7 +158,7 @@ public sealed record HostStatus(
                 certificate.Fault
             );
 
-        /// <summary>What is negotiated with a peer: a connection whose every child protects packets, or nothing crosses.</summary>
+        /// <summary>What is negotiated with a peer: a connection whose every child protects packets.</summary>
         public StatusItem Encryption(IpsecManager manager, PeerConnection connection)
         {
             var peer = connection.Peer;
@@ -176,9 +176,16 @@ public sealed record HostStatus(
                 peer.Name,
                 manager is IpsecManager.StrongSwan ? "ESP by strongSwan" : $"ESP by {manager.Word}",
                 ItemState.Error,
-                $"DOWN, nothing crosses: {WhyDown(connection, ikes, children.Count > 0)}"
+                $"{(IsLeftEncrypted(peer) ? "encrypted by what was agreed on last, and nothing will follow it" : "DOWN, nothing crosses")}: "
+                    + WhyDown(connection, ikes, children.Count > 0)
             );
         }
+
+        /// <summary>Whether packets cross by what a daemon agreed on that is gone: the kernel keeps it for its time.</summary>
+        private bool IsLeftEncrypted(IpsecPeer peer) =>
+            observation.StrongSwan is { Problem: not null, Strays: var left }
+            && left.Any(state => state.Source.Equals(peer.Address))
+            && left.Any(state => state.Destination.Equals(peer.Address));
 
         /// <summary>As much of the reason as can be known without trying: a negotiation that was refused leaves next to nothing behind.</summary>
         private string WhyDown(PeerConnection connection, List<IkeAssociation> ikes, bool isHalf)

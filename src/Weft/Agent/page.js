@@ -206,7 +206,7 @@ function tunnel(peer) {
     h("span", null, unseen(`Tunnel to ${peer.name}: `), h("b", null, tunnels.type), " ",
       h("span", { class: state }, sign(state), words)),
     h("span", { class: tunnels.encryption ? "" : "soft" }, tunnels.encryption
-      ? itemsOf(["encryption"], peer.name).every((item) => item.state === "ok") ? "encrypted" : "not a packet crosses"
+      ? itemsOf(["encryption"], peer.name).every((item) => item.state === "ok") ? "encrypted" : "encryption not as intended"
       : "not encrypted"),
     rate && h("span", { class: "soft" }, unseen("in "), h("span", { "aria-hidden": "true" }, "↓ "), bytes(rate.in),
       unseen(", out"), h("span", { "aria-hidden": "true" }, " ↑"), ` ${bytes(rate.out)}`),

@@ -208,6 +208,46 @@ public sealed class HostStatusTests
     }
 
     [Theory]
+    [InlineData(true, true, "encrypted by what was agreed on last, and nothing will follow it: ")]
+    [InlineData(true, false, "DOWN, nothing crosses: ")]
+    [InlineData(false, true, "DOWN, nothing crosses: ")]
+    public void What_a_daemon_that_is_gone_has_agreed_on_still_encrypts(
+        bool isLeftIn,
+        bool isLeftOut,
+        string words
+    )
+    {
+        var host = TwoHosts.Bare();
+        var intent = TwoHosts.Intent(TwoHosts.Encrypted);
+        host.Apply(intent);
+        var (here, there) = (IPAddress.Parse("192.0.2.1"), IPAddress.Parse("192.0.2.2"));
+        var into = new XfrmState(there, here, XfrmState.Esp, 7, 1);
+        var from = new XfrmState(here, there, XfrmState.Esp, 8, 1);
+
+        var status = HostStatus.Of(
+            intent,
+            host.Observe() with
+            {
+                StrongSwan = new StrongSwanObservation
+                {
+                    Problem = "strongSwan does not answer",
+                    Strays =
+                    [
+                        .. isLeftIn ? [into] : (XfrmState[])[],
+                        .. isLeftOut ? [from] : (XfrmState[])[],
+                    ],
+                },
+            }
+        );
+
+        var item = status.Items.Single(item => item.Kind == "encryption");
+        Assert.Equal(
+            (ItemState.Error, $"{words}strongSwan does not answer"),
+            (item.State, item.Detail)
+        );
+    }
+
+    [Theory]
     [InlineData(
         "nobody asked",
         "nothing is negotiated, and no packet has asked for it lately; `weft apply` tries again"
