@@ -61,6 +61,7 @@ public sealed partial class ViciClient
                 ["timeout"] = Milliseconds(timeout),
                 ["loglevel"] = logLevel,
             },
+            timeout,
             log,
             cancellationToken
         );
@@ -92,6 +93,7 @@ public sealed partial class ViciClient
                 .With("force", force ? "yes" : null)
                 .With("timeout", Milliseconds(timeout))
                 .With("loglevel", logLevel),
+            timeout,
             log,
             cancellationToken
         );

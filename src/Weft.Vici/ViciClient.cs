@@ -12,8 +12,8 @@ namespace Weft.Vici;
 /// a request waits for those before it; <see cref="InitiateAsync"/> and <see cref="TerminateAsync"/> take as long as the
 /// negotiation does. Who must not wait for that uses a client of its own, and so do those who only listen to events.</para>
 /// <para>A request that is canceled while it is under way is carried out all the same. Its answer is dropped when it
-/// comes, and only then the next request is sent. A daemon that does not answer can be waited for without end: give
-/// requests a token that runs out.</para>
+/// comes, and only then the next request is sent. A daemon that is stuck is waited for without end, unless
+/// <see cref="ConnectAsync"/> was given a patience.</para>
 /// </remarks>
 public sealed partial class ViciClient : IAsyncDisposable
 {
@@ -32,17 +32,22 @@ public sealed partial class ViciClient : IAsyncDisposable
 
     /// <summary>Connects to a daemon.</summary>
     /// <param name="path">The unix socket it listens at.</param>
+    /// <param name="patience">
+    /// How long the daemon may be silent while something is asked of it, beyond the time that <see cref="InitiateAsync"/> and
+    /// <see cref="TerminateAsync"/> are given: the connection ends then. Null for without end.
+    /// </param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>A connected client.</returns>
     /// <exception cref="ViciConnectionException">There is no connection; the message says why, and what to look at.</exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
     public static async Task<ViciClient> ConnectAsync(
         string path = DefaultPath,
+        TimeSpan? patience = null,
         CancellationToken cancellationToken = default
     )
     {
         ArgumentNullException.ThrowIfNull(path);
-        return new(await ViciConnection.OpenAsync(path, cancellationToken));
+        return new(await ViciConnection.OpenAsync(path, patience, cancellationToken));
     }
 
     /// <summary>Sends a command and waits for the answer.</summary>
@@ -67,6 +72,7 @@ public sealed partial class ViciClient : IAsyncDisposable
                 message ?? ViciMessage.Empty,
                 null,
                 static _ => { },
+                TimeSpan.Zero,
                 cancellationToken
             )
         );
@@ -112,6 +118,7 @@ public sealed partial class ViciClient : IAsyncDisposable
                     streamed.Add(told.Message);
                 }
             },
+            TimeSpan.Zero,
             cancellationToken
         );
         Succeeded(command, reply);
@@ -164,6 +171,7 @@ public sealed partial class ViciClient : IAsyncDisposable
     private async Task<ViciMessage> ControlAsync(
         string command,
         ViciMessage message,
+        TimeSpan? timeout,
         Action<ControlLog>? log,
         CancellationToken cancellationToken
     )
@@ -202,6 +210,7 @@ public sealed partial class ViciClient : IAsyncDisposable
                     failed = ExceptionDispatchInfo.Capture(e);
                 }
             },
+            timeout,
             cancellationToken
         );
         failed?.Throw();

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
+using System.Diagnostics;
+using System.Globalization;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 
@@ -18,6 +20,7 @@ internal sealed class ViciConnection : IAsyncDisposable
 {
     private readonly Stream _stream;
     private readonly string _path;
+    private readonly TimeSpan? _patience;
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly Lock _gate = new();
     private readonly Dictionary<string, ImmutableArray<Action<ViciEvent>>> _handlers = new(
@@ -29,11 +32,13 @@ internal sealed class ViciConnection : IAsyncDisposable
     private readonly Task _reading;
     private Awaited? _awaited;
     private ViciException? _reason;
+    private long _heard;
 
-    private ViciConnection(Stream stream, string path)
+    private ViciConnection(Stream stream, string path, TimeSpan? patience)
     {
         _stream = stream;
         _path = path;
+        _patience = patience;
         _reading = Task.Run(ReadAsync);
     }
 
@@ -42,6 +47,7 @@ internal sealed class ViciConnection : IAsyncDisposable
 
     public static async Task<ViciConnection> OpenAsync(
         string path,
+        TimeSpan? patience,
         CancellationToken cancellationToken
     )
     {
@@ -49,7 +55,7 @@ internal sealed class ViciConnection : IAsyncDisposable
         try
         {
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
-            return new(new NetworkStream(socket, ownsSocket: true), path);
+            return new(new NetworkStream(socket, ownsSocket: true), path, patience);
         }
         catch (Exception e) when (e is SocketException or ArgumentException)
         {
@@ -68,12 +74,14 @@ internal sealed class ViciConnection : IAsyncDisposable
     /// <param name="message">Its arguments.</param>
     /// <param name="stream">An event to be registered for while the command runs; null for none.</param>
     /// <param name="handler">Is told of that event, on the thread that reads.</param>
+    /// <param name="takes">How long the daemon may be silent over it beyond the connection's patience; null for without end.</param>
     /// <param name="cancellationToken">Gives up. What was sent already is carried out all the same.</param>
     public async Task<ViciMessage> CallAsync(
         string command,
         ViciMessage message,
         string? stream,
         Action<ViciEvent> handler,
+        TimeSpan? takes,
         CancellationToken cancellationToken
     )
     {
@@ -83,13 +91,13 @@ internal sealed class ViciConnection : IAsyncDisposable
             {
                 if (stream is null)
                 {
-                    return await RequestAsync(command, request);
+                    return await RequestAsync(command, request, takes);
                 }
 
                 await RegisterAsync(stream, handler);
                 try
                 {
-                    return await RequestAsync(command, request);
+                    return await RequestAsync(command, request, takes);
                 }
                 finally
                 {
@@ -205,9 +213,9 @@ internal sealed class ViciConnection : IAsyncDisposable
         }
     }
 
-    private async Task<ViciMessage> RequestAsync(string command, byte[] request)
+    private async Task<ViciMessage> RequestAsync(string command, byte[] request, TimeSpan? takes)
     {
-        var reply = await ExchangeAsync(command, isCommand: true, request);
+        var reply = await ExchangeAsync(command, isCommand: true, request, takes);
         return reply.Type == PacketType.CommandResponse
             ? reply.Message
             : throw new ViciCommandException(command, "it does not know this command");
@@ -231,7 +239,7 @@ internal sealed class ViciConnection : IAsyncDisposable
         try
         {
             var packet = Packet.Write(PacketType.EventRegister, name);
-            var reply = await ExchangeAsync(name, isCommand: false, packet);
+            var reply = await ExchangeAsync(name, isCommand: false, packet, TimeSpan.Zero);
             if (reply.Type == PacketType.EventUnknown)
             {
                 throw new ViciCommandException(name, "it does not know this event");
@@ -255,7 +263,7 @@ internal sealed class ViciConnection : IAsyncDisposable
         try
         {
             var packet = Packet.Write(PacketType.EventUnregister, name);
-            await ExchangeAsync(name, isCommand: false, packet);
+            await ExchangeAsync(name, isCommand: false, packet, TimeSpan.Zero);
         }
         catch (ViciException) { }
     }
@@ -285,7 +293,12 @@ internal sealed class ViciConnection : IAsyncDisposable
     }
 
     /// <summary>Sends a packet, wipes it, and waits for the answer.</summary>
-    private async Task<Packet> ExchangeAsync(string name, bool isCommand, byte[] packet)
+    private async Task<Packet> ExchangeAsync(
+        string name,
+        bool isCommand,
+        byte[] packet,
+        TimeSpan? takes
+    )
     {
         var awaited = new Awaited(name, isCommand);
         try
@@ -312,6 +325,38 @@ internal sealed class ViciConnection : IAsyncDisposable
         finally
         {
             CryptographicOperations.ZeroMemory(packet);
+        }
+
+        return await AnsweredAsync(awaited, _patience + takes);
+    }
+
+    /// <summary>Waits for the answer; the connection to a daemon that is silent for too long ends.</summary>
+    private async Task<Packet> AnsweredAsync(Awaited awaited, TimeSpan? limit)
+    {
+        var sent = Stopwatch.GetTimestamp();
+        for (var left = limit; left > TimeSpan.Zero; )
+        {
+            try
+            {
+                return await awaited.Reply.Task.WaitAsync(left.Value);
+            }
+            catch (TimeoutException)
+            {
+                // What it streams before it answers is no silence.
+                left = limit - Stopwatch.GetElapsedTime(Math.Max(sent, Volatile.Read(ref _heard)));
+            }
+        }
+
+        if (limit is { } patience)
+        {
+            Close(
+                new ViciConnectionException(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"charon was silent for {patience.TotalSeconds:0.#} s"
+                    )
+                )
+            );
         }
 
         return await awaited.Reply.Task;
@@ -346,6 +391,7 @@ internal sealed class ViciConnection : IAsyncDisposable
 
                 var bytes = new byte[length];
                 await _stream.ReadExactlyAsync(bytes);
+                Volatile.Write(ref _heard, Stopwatch.GetTimestamp());
                 Take(Packet.Read(bytes));
             }
         }

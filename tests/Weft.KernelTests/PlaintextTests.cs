@@ -112,6 +112,12 @@ public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
                 await SaysAsync(lab, "host1", "host2 was asked at 192.0.2.2 and has not answered");
                 await Mishap.StartCharonAsync(lab, "host2");
                 await lab.WeftDoneAsync("host2", "apply", "--yes");
+
+                // One that is stuck holds nobody up for long, and what it has agreed on goes on.
+                await lab.RunAsync("host2", "kill -STOP $(cat /run/charon.pid)");
+                await SaysAsync(lab, "host2", "charon was silent for 10 s");
+                await lab.RunAsync("host2", "kill -CONT $(cat /run/charon.pid)");
+                await lab.WeftDoneAsync("host2", "status");
             }
         );
     }

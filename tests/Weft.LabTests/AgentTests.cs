@@ -220,6 +220,30 @@ public sealed class AgentTests
     }
 
     [Fact]
+    public async Task It_outlasts_an_ovs_vswitchd_that_is_stuck_and_keeps_the_host_from_nobody_meanwhile()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        await lab.RunAsync(
+            "host1",
+            "kill -STOP $(cat /run/openvswitch/ovs-vswitchd.pid); ovs-vsctl --no-wait set port cont-mgmnt0-sw tag=7"
+        );
+        // The second time it waits for what it asked for the first time, before it plans.
+        await Eventually.IsAsync(async () =>
+            (await agent.StatusAsync())
+                .GetProperty("retries")
+                .EnumerateArray()
+                .Any(retry => retry.GetProperty("times").GetInt32() >= 2)
+        );
+        var free = await lab.TryAsync("host1", "flock --timeout 30 /run/weft.lock true");
+        Assert.Equal(0, free.ExitCode);
+
+        await lab.RunAsync("host1", "kill -CONT $(cat /run/openvswitch/ovs-vswitchd.pid)");
+        await agent.HasMendedAsync();
+        await lab.WeftDoneAsync("host1", "status");
+    }
+
+    [Fact]
     public async Task Ending_or_killing_the_agent_takes_nothing_from_anybody()
     {
         await using var lab = await OverlayLab.UpAsync(FourContainers);

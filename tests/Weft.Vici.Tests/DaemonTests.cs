@@ -255,11 +255,11 @@ public sealed class DaemonTests
     public async Task Where_no_daemon_is_it_is_said_what_to_look_at()
     {
         var refused = await Assert.ThrowsAsync<ViciConnectionException>(() =>
-            ViciClient.ConnectAsync("/nonexistent/charon.vici", Cancellation)
+            ViciClient.ConnectAsync("/nonexistent/charon.vici", cancellationToken: Cancellation)
         );
         Assert.Contains("is charon running", refused.Message);
         await Assert.ThrowsAsync<ViciConnectionException>(() =>
-            ViciClient.ConnectAsync(new string('x', 200), Cancellation)
+            ViciClient.ConnectAsync(new string('x', 200), cancellationToken: Cancellation)
         );
     }
 }

@@ -161,7 +161,7 @@ internal sealed class TwoHosts : IAsyncDisposable
     public string SocketPath(string host) => Path.Combine(_directory, $"{host}.vici");
 
     public Task<ViciClient> ConnectAsync(string host) =>
-        ViciClient.ConnectAsync(SocketPath(host), Cancellation);
+        ViciClient.ConnectAsync(SocketPath(host), cancellationToken: Cancellation);
 
     public string Log(string host) =>
         string.Join(

@@ -84,6 +84,31 @@ internal static class StrongSwan
         {
             return [];
         }
+        try
+        {
+            return await EstablishAsync(client, intent, ipsec, patience, cancellationToken);
+        }
+        catch (ViciException exception)
+        {
+            return
+            [
+                .. ipsec.Peers.Select(peer => new FailedPeer(
+                    peer.Name,
+                    $"strongSwan went away meanwhile: {exception.Message}",
+                    HasFormer: false
+                )),
+            ];
+        }
+    }
+
+    private static async Task<ImmutableArray<FailedPeer>> EstablishAsync(
+        ViciClient client,
+        HostIntent intent,
+        IpsecIntent ipsec,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    )
+    {
         var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
         var policies = GuardReader.Read();
         await EndStraysAsync(seen, policies, ipsec, cancellationToken);
@@ -252,6 +277,7 @@ internal static class StrongSwan
         try
         {
             await using var own = await ViciClient.ConnectAsync(
+                patience: StrongSwanReader.Patience,
                 cancellationToken: cancellationToken
             );
             await own.InitiateAsync(

@@ -10,7 +10,7 @@ using Weft.Vici;
 
 namespace Weft.Core.Observation;
 
-/// <summary>The doors to the host that this process runs on: Open vSwitch's database and iproute2.</summary>
+/// <summary>The doors to the host that this process runs on: Open vSwitch's database, strongSwan and the engines of containers.</summary>
 public sealed class LocalHost : IAsyncDisposable
 {
     /// <summary>Where Open vSwitch's database listens unless it is told otherwise.</summary>
@@ -162,6 +162,24 @@ public sealed class LocalHost : IAsyncDisposable
         {
             throw new HostException("changing a host takes root's rights: use sudo", exception);
         }
+        try
+        {
+            return await LockSwitchAsync(linksLock, patience, cancellationToken);
+        }
+        catch
+        {
+            // An agent lives on, and would wait for itself the next time.
+            await UnlockAsync();
+            throw;
+        }
+    }
+
+    private async Task<bool> LockSwitchAsync(
+        SafeFileHandle links,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    )
+    {
         switchLock = await client.LockAsync(Lock, cancellationToken);
         await switchLock.WaitUntilHeldAsync(cancellationToken);
         // A run that was killed may have left rows whose links ovs-vswitchd is yet to make: a plan made of the one and
@@ -174,7 +192,7 @@ public sealed class LocalHost : IAsyncDisposable
         var configuration = SwitchReader.NextConfig(asked);
         var isSettled = SwitchReader.CurrentConfig((await replica).Snapshot) >= configuration;
         await WaitForSwitchAsync(configuration, patience, cancellationToken);
-        var (before, turn) = (lastTurn, HostLock.TurnOf(linksLock));
+        var (before, turn) = (lastTurn, HostLock.TurnOf(links));
         lastTurn = turn;
         return isSettled && turn == before + 1;
     }
@@ -341,7 +359,10 @@ public sealed class LocalHost : IAsyncDisposable
             try
             {
                 return File.Exists(ViciClient.DefaultPath)
-                    ? await ViciClient.ConnectAsync(cancellationToken: cancellationToken)
+                    ? await ViciClient.ConnectAsync(
+                        patience: StrongSwanReader.Patience,
+                        cancellationToken: cancellationToken
+                    )
                     : null;
             }
             catch (ViciConnectionException)

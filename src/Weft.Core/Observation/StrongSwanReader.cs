@@ -7,6 +7,9 @@ namespace Weft.Core.Observation;
 /// <summary>Reads what strongSwan's daemon has, over its VICI socket.</summary>
 public static class StrongSwanReader
 {
+    /// <summary>How long the daemon may be silent while something is asked of it. One that is stuck must hold up nothing else.</summary>
+    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
     private const string Advice =
         "install the Debian packages strongswan-charon, strongswan-swanctl and libstrongswan-standard-plugins and start it with `systemctl start strongswan-starter`";
 
@@ -33,14 +36,20 @@ public static class StrongSwanReader
             var after = GuardReader.ReadStates();
             return new StrongSwanObservation
             {
-                Connections = connections.ToImmutableDictionary(
-                    connection => connection.Name,
-                    connection => connection.Children.Select(child => child.Name).ToImmutableArray()
-                ),
-                RekeyTimes = connections.ToImmutableDictionary(
-                    connection => connection.Name,
-                    connection => connection.RekeyTime
-                ),
+                // Of one name there may be several, from ipsec.conf and from swanctl.conf.
+                Connections = connections
+                    .GroupBy(connection => connection.Name, StringComparer.Ordinal)
+                    .ToImmutableDictionary(
+                        alike => alike.Key,
+                        alike =>
+                            alike
+                                .SelectMany(connection => connection.Children)
+                                .Select(child => child.Name)
+                                .ToImmutableArray()
+                    ),
+                RekeyTimes = connections
+                    .GroupBy(connection => connection.Name, StringComparer.Ordinal)
+                    .ToImmutableDictionary(alike => alike.Key, alike => alike.First().RekeyTime),
                 Authorities = await client.AuthorityNamesAsync(cancellationToken),
                 SharedKeys = await client.SharedIdsAsync(cancellationToken),
                 PrivateKeys = await client.KeyIdsAsync(cancellationToken),

@@ -30,8 +30,8 @@ internal sealed class FakeDaemon : IAsyncDisposable
 
     public string Path => System.IO.Path.Combine(_folder, "s");
 
-    public Task<ViciClient> ConnectAsync() =>
-        ViciClient.ConnectAsync(Path, TestContext.Current.CancellationToken);
+    public Task<ViciClient> ConnectAsync(TimeSpan? patience = null) =>
+        ViciClient.ConnectAsync(Path, patience, TestContext.Current.CancellationToken);
 
     public async ValueTask DisposeAsync()
     {

@@ -21,6 +21,22 @@ public sealed class HostileSessionTests
     }
 
     [Fact]
+    public async Task A_daemon_that_is_silent_for_too_long_is_left()
+    {
+        await using var daemon = new FakeDaemon(session => session.DrainAsync());
+        await using var client = await daemon.ConnectAsync(TimeSpan.FromMilliseconds(200));
+
+        var left = await Assert.ThrowsAsync<ViciConnectionException>(() =>
+            client.SecurityAssociationsAsync(
+                cancellationToken: TestContext.Current.CancellationToken
+            )
+        );
+
+        Assert.Contains("was silent for 0.2 s", left.Message, StringComparison.Ordinal);
+        Assert.True(client.Closed.IsCompleted);
+    }
+
+    [Fact]
     public async Task A_session_split_into_single_bytes_is_as_good_as_whole()
     {
         await using var daemon = new FakeDaemon(async session =>
