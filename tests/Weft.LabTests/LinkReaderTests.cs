@@ -26,6 +26,24 @@ public sealed class LinkReaderTests : IAsyncLifetime
         }
     }
 
+    /// <summary>The kernel takes any bytes for a name, and who is root in a container gives them to its links.</summary>
+    [Fact]
+    public async Task Names_that_are_no_text_keep_nobody_from_reading_the_other_links()
+    {
+        await lab.RunAsync(
+            "host1",
+            """
+            ip link add "$(printf '\377')" type bridge
+            ip link add "$(printf '\376')" type bridge
+            ip link add "$(printf '\377\377\377\377\377\377\377')" type veth peer name plain
+            """
+        );
+
+        var links = NetworkNamespace.Run(Namespace, LinkReader.Read);
+
+        Assert.Contains("plain", links.Keys);
+    }
+
     /// <summary>
     /// Bridges, veth pairs and addresses come, go, and are renamed, moved and set at random. Whoever reads only what has
     /// moved knows what one knows who reads all.

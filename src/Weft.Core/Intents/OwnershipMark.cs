@@ -40,19 +40,19 @@ public static class OwnershipMark
 
     /// <summary>Whether a link's alias says that an overlay took it over.</summary>
     public static bool IsAdopted(string? alias) =>
-        alias?.EndsWith(AdoptedSuffix, StringComparison.Ordinal) == true
-        && OfAlias(alias) is not null;
+        Marked(alias)?.EndsWith(AdoptedSuffix, StringComparison.Ordinal) == true;
 
     /// <summary>The overlay that a link's alias names; null if it names none.</summary>
     public static string? OfAlias(string? alias) =>
+        Marked(alias) is { } marked
+            ? marked.EndsWith(AdoptedSuffix, StringComparison.Ordinal)
+                ? marked[..^AdoptedSuffix.Length]
+                : marked
+            : null;
+
+    private static string? Marked(string? alias) =>
         alias?.StartsWith(Key + ":", StringComparison.Ordinal) == true
-            ? alias[
-                (Key.Length + 1)..(
-                    alias.EndsWith(AdoptedSuffix, StringComparison.Ordinal)
-                        ? ^AdoptedSuffix.Length
-                        : ^0
-                )
-            ]
+            ? alias[(Key.Length + 1)..]
             : null;
 
     /// <summary>The overlay that a row's <c>external_ids</c> name; null if they name none.</summary>

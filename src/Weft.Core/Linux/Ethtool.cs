@@ -10,6 +10,9 @@ internal static class Ethtool
     private const uint GetTxChecksum = 0x16;
     private const uint SetTxChecksum = 0x17;
 
+    // IFNAMSIZ of linux/if.h, without the zero at the end.
+    private const int MaxNameBytes = 15;
+
     /// <summary>Whether what leaves by the link may still lack its checksums; null if there is no such link here or it has no say in it.</summary>
     /// <param name="link">The link's name.</param>
     /// <param name="socket">Any socket of the network namespace that the link is in.</param>
@@ -35,10 +38,15 @@ internal static class Ethtool
 
     private static unsafe int Call(string link, SafeHandle socket, ref Value request)
     {
+        if (Encoding.UTF8.GetByteCount(link) > MaxNameBytes)
+        {
+            // The kernel has it by other bytes than those of this text.
+            return Libc.NoSuchDevice;
+        }
         fixed (Value* value = &request)
         {
             var interfaceRequest = new InterfaceRequest { Data = (nint)value };
-            Encoding.UTF8.GetBytes(link, new Span<byte>(interfaceRequest.Name, 15));
+            Encoding.UTF8.GetBytes(link, new Span<byte>(interfaceRequest.Name, MaxNameBytes));
             return Libc.Control(socket, SiocEthtool, ref interfaceRequest) == 0
                 ? 0
                 : Marshal.GetLastPInvokeError();

@@ -61,6 +61,8 @@ internal static class HostLock
                 FileAccess.ReadWrite,
                 FileShare.None
             );
+            // Who may read a file may lock it.
+            File.SetUnixFileMode(handle, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             if (Libc.SetDescriptorFlags(handle, Libc.SetFlags, 0) != 0)
             {
                 throw new IOException(

@@ -13,6 +13,9 @@ internal static partial class Libc
     public const int SigInt = 2;
     public const int SigStop = 19;
 
+    /// <summary>ENODEV of errno.h.</summary>
+    public const int NoSuchDevice = 19;
+
     /// <summary>EWOULDBLOCK of errno.h.</summary>
     public const int WouldBlock = 11;
 

@@ -207,6 +207,10 @@ internal sealed class PrivateDirectory : IDisposable
                 exception
             );
         }
+        catch (NotSupportedException exception)
+        {
+            throw new HostException($"{file} is a pipe or a device, not a file", exception);
+        }
         catch (IOException exception)
         {
             throw new HostException($"{file} cannot be read: {exception.Message}", exception);

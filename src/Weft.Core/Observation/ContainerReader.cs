@@ -40,6 +40,8 @@ public static class ContainerReader
         );
         var sightings = answers
             .SelectMany(answer => answer.Containers ?? [])
+            // One that is renamed while its engine is asked may be told of by both names, and another have the former.
+            .DistinctBy(container => container.Key)
             .ToImmutableDictionary(container => container.Key);
         return new ContainersSeen(
             sightings,

@@ -92,6 +92,7 @@ public static class CredentialsReader
         try
         {
             using var certificate = X509Certificate2.CreateFromPem(pair.Certificate, pair.Key);
+            using var key = PrivateKey.Parse(pair.Key, files.Key);
             var authorities = new X509Certificate2Collection();
             authorities.ImportFromPem(
                 Required(PrivateDirectory.ReadText(files.Authority), files.Authority)
@@ -99,7 +100,7 @@ public static class CredentialsReader
             return new HostCertificate(
                 [.. certificate.RawDataMemory.Span],
                 [.. authorities.Select(one => one.RawData.ToImmutableArray())],
-                KeyOf(pair.Key, files.Key),
+                key.ToSecret(),
                 KeyIdOf(certificate),
                 certificate.BeginsAt(),
                 certificate.EndsAt()
@@ -116,15 +117,6 @@ public static class CredentialsReader
                 exception
             );
         }
-    }
-
-    private static Secret KeyOf(string pem, string file)
-    {
-        var found = PemEncoding.Find(pem);
-        var der = new byte[found.DecodedDataLength];
-        return Convert.TryFromBase64Chars(pem.AsSpan()[found.Base64Data], der, out var length)
-            ? Secret.Of(der.AsSpan(0, length))
-            : throw new HostException($"{file} holds no private key in PEM");
     }
 
 #pragma warning disable CA5350 // It names a key and protects nothing: RFC 5280 section 4.2.1.2 (1), strongSwan's KEYID_PUBKEY_SHA1.

@@ -194,15 +194,16 @@ public static class LinkReader
             );
         }
         var routesByLink = routes.ToLookup(found => found.Index, found => found.Route);
-        return links.Values.ToImmutableDictionary(
-            link => link.Name,
-            link =>
-                Complete(link, NameOf, addresses[link.Index], socket) with
-                {
-                    Routes = [.. routesByLink[link.Index]],
-                },
-            StringComparer.Ordinal
-        );
+        var read = ImmutableDictionary.CreateBuilder<string, Link>(StringComparer.Ordinal);
+        foreach (var link in links.Values)
+        {
+            // Two may be alike once they are text: whoever is root in a container gives its links any bytes for a name.
+            read[link.Name] = Complete(link, NameOf, addresses[link.Index], socket) with
+            {
+                Routes = [.. routesByLink[link.Index]],
+            };
+        }
+        return read.ToImmutable();
 
         string? NameOf(int index) => links.GetValueOrDefault(index)?.Name;
     }

@@ -328,7 +328,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     }
 
     /// <summary>
-    /// Tells keys apart, and gives nothing of a key away that guesses could be checked against: the daemon logs it.
+    /// Tells keys apart. The daemon logs it: 16 bits are too few to find a random key by, though enough to rule a guess out.
     /// </summary>
     private static string TagOf(Secret key) =>
         NumberOf(key).ToString("x4", CultureInfo.InvariantCulture);

@@ -117,27 +117,30 @@ internal sealed partial class PeerConnection
     }
 
     /// <summary>ovs-monitor-ipsec ends what is of an earlier number: only the newest counts.</summary>
-    private static PeerConnection OfMonitor(
-        string port,
-        IpsecPeer peer,
-        StrongSwanObservation seen
-    ) =>
-        new(
+    private static PeerConnection OfMonitor(string port, IpsecPeer peer, StrongSwanObservation seen)
+    {
+        // A tunnel whose packets have ports has a connection for each direction. Of host1's and of host1-in's one begins as the other.
+        var version = peer.Traffic.Port is null ? Version() : VersionOfOneWay();
+        return new(
             port,
             peer,
             seen,
             new Naming(
                 name =>
                     name.StartsWith(port, StringComparison.Ordinal)
-                    && Version().Match(name[port.Length..]) is { Success: true } match
+                    && version.Match(name[port.Length..]) is { Success: true } match
                         ? int.Parse(match.Groups["version"].ValueSpan, CultureInfo.InvariantCulture)
                         : null,
                 child => child
             )
         );
+    }
 
-    [GeneratedRegex("^(-in|-out)?-(?<version>[0-9]{1,9})$", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex("^-(?<version>[0-9]{1,9})$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Version();
+
+    [GeneratedRegex("^-(in|out)-(?<version>[0-9]{1,9})$", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex VersionOfOneWay();
 
     /// <summary>How a manager calls connections and children.</summary>
     /// <param name="VersionOf">The number of a connection by its name; null if it is another's.</param>

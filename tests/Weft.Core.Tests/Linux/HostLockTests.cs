@@ -43,6 +43,15 @@ public sealed class HostLockTests : IDisposable
         Assert.Equal((1, held + 1), (told, HostLock.TurnOf(theirs)));
     }
 
+    [Fact]
+    public async Task Nobody_else_may_open_it_and_so_hold_it()
+    {
+        await File.WriteAllTextAsync(path, "", TestContext.Current.CancellationToken);
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.OtherRead);
+        await TurnAsync();
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
+    }
+
     private async Task<long> TurnAsync()
     {
         using var held = await TakeAsync(() => { });

@@ -283,6 +283,8 @@ public sealed class MonitorPlanTests
             "tun-host2-10",
             "tun-host22-11",
             "tun-host2-x-12",
+            // Of a host called host2-in.
+            "tun-host2-in-13",
             "tun-host2",
             "office",
         ];
