@@ -125,18 +125,16 @@ public sealed record CertificateStatus
     /// <summary>Puts together what a certificate says and how it stands.</summary>
     /// <param name="name">The name of its files.</param>
     /// <param name="certificate">The certificate.</param>
-    /// <param name="others">Certificates between it and the authority.</param>
     /// <param name="key">How it goes together with its key, and why not.</param>
     /// <param name="trusted">The trusted authorities.</param>
     internal static CertificateStatus Of(
         string name,
         X509Certificate2 certificate,
-        IEnumerable<X509Certificate2> others,
         (KeyState State, string? Fault) key,
         TrustedAuthorities trusted
     )
     {
-        var vouched = trusted.VouchedUntil(certificate, others);
+        var vouched = trusted.VouchedUntil(certificate);
         return new CertificateStatus
         {
             Name = name,

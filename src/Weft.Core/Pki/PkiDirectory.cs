@@ -64,7 +64,6 @@ public sealed class PkiDirectory(string path)
                     CertificateStatus.Of(
                         Authority,
                         certificate,
-                        [],
                         number == 0 ? (pair.State, pair.Fault) : (KeyState.Absent, null),
                         trusted
                     )
@@ -80,13 +79,7 @@ public sealed class PkiDirectory(string path)
         using var pair = Read(host);
         return pair is null
             ? null
-            : CertificateStatus.Of(
-                host,
-                pair.Certificates[0],
-                pair.Certificates.Skip(1),
-                (pair.State, pair.Fault),
-                trusted
-            );
+            : CertificateStatus.Of(host, pair.Certificates[0], (pair.State, pair.Fault), trusted);
     }
 
     /// <summary>A host's certificate and the key that belongs to it, for whoever proves with them who the host is.</summary>

@@ -76,6 +76,9 @@ internal sealed class PrivateKey : IDisposable
     /// <summary>The key as PKCS#8 in PEM (RFC 7468, section 10).</summary>
     public string ToPem() => $"{algorithm.ExportPkcs8PrivateKeyPem()}\n";
 
+    /// <summary>The key as PKCS#8 (RFC 5958), without any text around it.</summary>
+    public Secret ToSecret() => Secret.Of(algorithm.ExportPkcs8PrivateKey());
+
     /// <inheritdoc/>
     public override string ToString() => Secret.Veil;
 

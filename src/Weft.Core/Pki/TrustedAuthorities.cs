@@ -38,12 +38,8 @@ public sealed class TrustedAuthorities : IDisposable
     /// Until when one of these authorities vouches for a certificate: the soonest end of all between it and the
     /// authority, both included; null if none of them does. It may be past already.
     /// </summary>
-    /// <param name="certificate">The certificate.</param>
-    /// <param name="others">Certificates between it and the authority, from its own file.</param>
-    internal DateTimeOffset? VouchedUntil(
-        X509Certificate2 certificate,
-        IEnumerable<X509Certificate2> others
-    )
+    /// <param name="certificate">The certificate. What stands between it and an authority is not sent with it, and so must be among these.</param>
+    internal DateTimeOffset? VouchedUntil(X509Certificate2 certificate)
     {
         using var chain = new X509Chain
         {
@@ -57,7 +53,6 @@ public sealed class TrustedAuthorities : IDisposable
             },
         };
         chain.ChainPolicy.CustomTrustStore.AddRange((X509Certificate2[])[.. Certificates]);
-        chain.ChainPolicy.ExtraStore.AddRange((X509Certificate2[])[.. others]);
         return chain.Build(certificate)
             ? chain.ChainElements.Min(element => element.Certificate.EndsAt())
             : null;
