@@ -61,7 +61,16 @@ public sealed class OvsdbLock : IAsyncDisposable
             _disposing.Token
         );
         var connection = await _client.GetConnectionAsync(starting.Token);
-        await RequestAsync(connection, method, starting.Token);
+        try
+        {
+            await RequestAsync(connection, method, starting.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The server may have it on its way already, and would keep the lock for this connection.
+            await UnlockAsync(connection);
+            throw;
+        }
         _following = FollowAsync(connection);
     }
 

@@ -194,4 +194,28 @@ public sealed class ConcurrencyTests
         await second.WaitUntilHeldAsync(Token).WaitAsync(OvsdbServer.Patience, Token);
         await two.TransactAsync(TestSchema.Database, [new AssertLock("l")], Token);
     }
+
+    [Fact]
+    public async Task A_lock_that_is_given_up_before_the_server_has_answered_is_given_back()
+    {
+        using var giving = new CancellationTokenSource();
+        await using var server = new FakeServer(
+            async (peer, request) =>
+            {
+                if (request.Method == "lock")
+                {
+                    await giving.CancelAsync();
+                    return;
+                }
+                await peer.ReplyAsync(request, "{}");
+            }
+        );
+        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            client.LockAsync("l", giving.Token)
+        );
+
+        Assert.Contains("unlock", server.Methods.Value);
+    }
 }
