@@ -47,6 +47,7 @@ internal sealed class AgentLoop(
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(30);
 
     private readonly TimeProvider clock = TimeProvider.System;
+    private readonly SteadyClock steady = new(TimeProvider.System);
     private readonly Wakeups wakeups = new();
     private readonly ServiceManager manager = new();
     private readonly HostMirror mirror = new(host);
@@ -67,7 +68,7 @@ internal sealed class AgentLoop(
     /// <summary>Runs until it is told to end.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var restraint = new Restraint(clock);
+        var restraint = new Restraint(steady);
         var reconciler = new Reconciler(host, mirror, restraint, clock);
         using var hangup = PosixSignalRegistration.Create(
             PosixSignal.SIGHUP,
@@ -94,19 +95,19 @@ internal sealed class AgentLoop(
         while (true)
         {
             var woken = await RestAsync(Pause(restraint), cancellationToken);
-            if (nextLook <= clock.GetUtcNow())
+            if (nextLook <= steady.GetUtcNow())
             {
                 // A file may change and nobody be told: on a network's file system, or where the kernel watches no more files.
                 if (IsOutdated())
                 {
                     FileChanged("the overlay file changed");
                 }
-                nextLook = clock.GetUtcNow() + Look;
+                nextLook = steady.GetUtcNow() + Look;
             }
-            if (nextResync <= clock.GetUtcNow())
+            if (nextResync <= steady.GetUtcNow())
             {
                 mirror.Everything();
-                nextResync = clock.GetUtcNow() + Resync;
+                nextResync = steady.GetUtcNow() + Resync;
             }
             if (switchWatch.IsFaulted)
             {
@@ -172,12 +173,12 @@ internal sealed class AgentLoop(
         {
             nextLook,
             restraint.Due,
-            inForce.Until,
+            inForce.Until is { } until ? steady.Reckoned(until) : null,
             isNegotiationDue ? nextNegotiation : null,
         }
             .Min()!
             .Value;
-        var pause = next - clock.GetUtcNow();
+        var pause = next - steady.GetUtcNow();
         return pause < ShortestPause ? ShortestPause : pause;
     }
 
@@ -447,11 +448,11 @@ internal sealed class AgentLoop(
             isNegotiationDue = false;
             return;
         }
-        if (clock.GetUtcNow() < nextNegotiation)
+        if (steady.GetUtcNow() < nextNegotiation)
         {
             return;
         }
-        nextNegotiation = clock.GetUtcNow() + NegotiationPause;
+        nextNegotiation = steady.GetUtcNow() + NegotiationPause;
         negotiation = NegotiateAsync(round.Intent!);
 
         async Task NegotiateAsync(HostIntent intent)
@@ -486,7 +487,13 @@ internal sealed class AgentLoop(
 
     private void Note(Round round, Restraint restraint, string why, long? since)
     {
-        state.Note(round, new Dictionary<string, Failure>(restraint.Failures));
+        state.Note(
+            round,
+            restraint.Failures.ToDictionary(
+                failure => failure.Key,
+                failure => failure.Value with { Until = steady.Shown(failure.Value.Until) }
+            )
+        );
         measures.Note(round, since is { } start ? clock.GetElapsedTime(start) : round.Elapsed);
         foreach (var change in round.Done)
         {
