@@ -82,7 +82,9 @@ public sealed class PackageTests
         string[] put =
         [
             HostFiles.Hold,
-            .. HostFiles.Services.Select(service => $"/etc/systemd/system/{service}.d/weft.conf"),
+            .. HostFiles.Services.Select(service =>
+                $"/etc/systemd/system/{service}.d/10-weft.conf"
+            ),
         ];
         Assert.Equal(
             put.Order(StringComparer.Ordinal),
@@ -104,7 +106,7 @@ public sealed class PackageTests
         {
             var commands = Lines(
                 await root.RunAsync(
-                    $"cat /usr/lib/systemd/system/{service} /etc/systemd/system/{service}.d/weft.conf | grep ^ExecStart="
+                    $"cat /usr/lib/systemd/system/{service} /etc/systemd/system/{service}.d/10-weft.conf | grep ^ExecStart="
                 )
             );
             Assert.Equal("ExecStart=", commands[^2]);

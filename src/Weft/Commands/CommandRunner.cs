@@ -1,10 +1,12 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.ComponentModel;
 using Spectre.Console;
 using Weft.Core;
 using Weft.Labs;
 using Weft.Ovsdb;
 using Weft.Rendering;
+using Weft.Vici;
 
 namespace Weft.Commands;
 
@@ -84,7 +86,9 @@ internal static class CommandRunner
                             is HostException
                                 or LabException
                                 or OvsdbException
+                                or ViciException
                                 or IOException
+                                or Win32Exception
                                 or UnauthorizedAccessException
                     )
                 {

@@ -117,8 +117,15 @@ internal static class UpgradeCommand
         CancellationToken cancellationToken
     )
     {
-        var unit = $"/etc/systemd/system/{HostFiles.Agent}";
-        if (!Systemd.Runs || !File.Exists(unit))
+        var placement = new Placement("/");
+        if (HostFiles.ArePackaged(placement))
+        {
+            terminal.Fail(
+                $"this host's services are the Debian package's, and run {HostFiles.PackagedProgram}: put the newer package there with apt-get"
+            );
+            return ExitCode.Failed;
+        }
+        if (!Systemd.Runs || !File.Exists($"{HostFiles.Units}/{HostFiles.Agent}"))
         {
             terminal.Out.WriteLine("no agent is installed");
             return ExitCode.Done;

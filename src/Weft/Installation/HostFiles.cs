@@ -27,7 +27,7 @@ internal static class HostFiles
     /// <summary>Where the Debian package's own program is, which its services run.</summary>
     public const string PackagedProgram = "/usr/bin/weft";
 
-    private const string Units = "/etc/systemd/system";
+    public const string Units = "/etc/systemd/system";
 
     private const string PackagedUnits = "/usr/lib/systemd/system";
 
@@ -112,8 +112,9 @@ internal static class HostFiles
         {
             foreach (var service in Services)
             {
+                // Before override.conf, where `systemctl edit` puts what is to have the last word (systemd.unit(5)).
                 yield return Text(
-                    $"{Units}/{service}.d/weft.conf",
+                    $"{Units}/{service}.d/10-weft.conf",
                     Filled(CommandsOf(Resource.Text(service)), PackagedProgram, host)
                 );
             }

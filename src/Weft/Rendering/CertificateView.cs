@@ -76,8 +76,9 @@ internal static class CertificateView
         );
         foreach (var names in elsewhere)
         {
+            // On the host they are root's: tar keeps the number of whoever made them otherwise, and somebody else may have that there.
             terminal.Out.WriteLine(
-                $"  tar -C {ShellWord.Quote(pki.Path)} -c {PkiDirectory.Authority}.pem {names.Host}.pem {names.Host}.key | ssh root@{names.Addresses[0]} 'mkdir -p -m 700 {directory} && tar -C {directory} -x'"
+                $"  tar -C {ShellWord.Quote(pki.Path)} --owner=0 --group=0 -c {PkiDirectory.Authority}.pem {names.Host}.pem {names.Host}.key | ssh root@{names.Addresses[0]} 'mkdir -p -m 700 {directory} && tar -C {directory} -x'"
             );
         }
     }
