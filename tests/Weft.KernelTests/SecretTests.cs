@@ -29,7 +29,7 @@ public sealed class SecretTests(TwoHosts hosts) : TwoHostsTests(hosts)
             grep -c 'weft apply --yes' /run/command-lines
             key=$(cat /etc/weft/psk)
             grep -rlF -D skip -e "$key" /etc/weft /etc/swanctl /etc/ipsec.* /etc/strongswan.d /run /var/log /var/lib/openvswitch || true
-            find /tmp -type f -newer /run/begun -exec grep -lF -e "$key" {} +
+            find /tmp -type f -newer /run/begun -exec grep -lF -e "$key" {} + || true
             rm -f /run/begun /run/sampled /run/command-lines /run/database
             """
         );
