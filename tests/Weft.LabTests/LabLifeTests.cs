@@ -187,7 +187,7 @@ public sealed class LabLifeTests
                     Overlay = "stale",
                     Datapath = Datapath.Userspace,
                     Created = DateTimeOffset.UnixEpoch,
-                    Boot = Machine.Boot,
+                    Boot = Boot.Id,
                     Segment = stale,
                     Hosts = [new HostRecord("host1", "192.0.2.1", stale, 1, 1500, [])],
                 }

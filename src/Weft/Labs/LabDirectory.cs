@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Weft.Core.Linux;
 
 namespace Weft.Labs;
 
@@ -57,7 +58,7 @@ internal sealed class LabDirectory
         {
             return JsonSerializer
                 .Deserialize(File.ReadAllBytes(RecordFile), LabJson.Default.LabRecord)
-                ?.AsOf(Machine.Boot);
+                ?.AsOf(Boot.Id);
         }
         catch (Exception exception)
             when (exception is FileNotFoundException or DirectoryNotFoundException)

@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Weft.Core.Ipsec;
+using Weft.Core.Linux;
 using Weft.Core.Overlays;
 using Weft.Core.Pki;
 
@@ -59,7 +60,7 @@ internal sealed class LabMaker(
                 KeyVariable = (credentials as KeyVariable)?.Name,
                 Datapath = datapath,
                 Created = TimeProvider.System.GetUtcNow(),
-                Boot = Machine.Boot,
+                Boot = Boot.Id,
                 Segment = new HeldProcess(wire.Identity),
                 Hosts =
                 [

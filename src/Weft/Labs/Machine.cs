@@ -27,9 +27,6 @@ internal static class Machine
         ["/usr/share/openvswitch/scripts/ovs-monitor-ipsec"] = "openvswitch-ipsec",
     };
 
-    /// <summary>The kernel's name for the time since it was started.</summary>
-    public static string Boot => File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
-
     /// <summary>Refuses a machine on which no lab can be made.</summary>
     /// <param name="isolation">What the hosts are made of.</param>
     /// <param name="overlay">What the lab is for, where that is known.</param>
