@@ -105,6 +105,24 @@ public sealed class CommandLineTests
         Assert.DoesNotContain("   at ", result.Errors, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("ping")]
+    [InlineData("top")]
+    [InlineData("trace a b")]
+    public async Task Who_is_not_root_is_told_what_takes_roots_rights(string command)
+    {
+        string[] becoming = Environment.IsPrivilegedProcess
+            ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+            : [];
+        var result = await Core.Linux.Tool.RunAsync(
+            [.. becoming, WeftProgram.Path, .. command.Split(' ')],
+            cancellationToken: TestContext.Current.CancellationToken
+        );
+        Assert.Equal(ExitCode.Failed, result.ExitCode);
+        Assert.Contains("takes root's rights: use sudo", result.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("a lab is", result.Errors, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Check_finds_every_mistake_in_one_run_with_its_place()
     {

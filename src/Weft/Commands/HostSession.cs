@@ -36,6 +36,18 @@ internal sealed class HostSession : IAsyncDisposable
     /// <summary>What was applied of the overlay on this host.</summary>
     public HistoryStore History { get; }
 
+    /// <summary>Refuses everyone but root.</summary>
+    /// <exception cref="HostException">The user is not root.</exception>
+    public static void RequireRoot()
+    {
+        if (!Environment.IsPrivilegedProcess)
+        {
+            throw new HostException(
+                "looking into a host's containers takes root's rights: use sudo"
+            );
+        }
+    }
+
     /// <summary>Opens the doors to this machine as one of the overlay's hosts.</summary>
     /// <exception cref="HostException">Open vSwitch does not answer.</exception>
     public static async Task<HostSession> OpenAsync(

@@ -199,12 +199,7 @@ internal static class ImportCommand
         CancellationToken cancellationToken
     )
     {
-        if (!Environment.IsPrivilegedProcess)
-        {
-            throw new HostException(
-                "looking into a host's containers takes root's rights: use sudo"
-            );
-        }
+        HostSession.RequireRoot();
         await using var host = await LocalHost.ConnectAsync(database, cancellationToken);
         var observation = await host.ObserveAsync(
             ContainerInterest.Everything,

@@ -115,7 +115,7 @@ internal static class PingCommand
                 var overSsh = fleet.IsMeant(parsed, host, lab);
                 if (!overSsh)
                 {
-                    Machine.RequireRoot();
+                    HostSession.RequireRoot();
                 }
                 var overlay = isLab
                     ? null

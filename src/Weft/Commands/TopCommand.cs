@@ -71,7 +71,7 @@ internal static class TopCommand
                 var overSsh = fleet.IsMeant(parsed, options.Host, lab);
                 if (!overSsh)
                 {
-                    Machine.RequireRoot();
+                    HostSession.RequireRoot();
                 }
                 await using var hosts = overSsh ? fleet.Open(parsed, options) : null;
                 var ofLab = parsed.GetResult(lab) is null ? null : Lab.Open(parsed.GetValue(lab));

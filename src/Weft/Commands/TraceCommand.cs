@@ -114,7 +114,7 @@ internal sealed class TraceCommand
         var overSsh = fleet.IsMeant(parsed, host, lab);
         if (!overSsh)
         {
-            Machine.RequireRoot();
+            HostSession.RequireRoot();
         }
         if (parsed.GetValue(half))
         {
