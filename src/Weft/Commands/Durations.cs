@@ -9,17 +9,17 @@ internal static class Durations
     private static readonly TimeSpan Longest = TimeSpan.FromDays(1);
 
     /// <summary>An option that takes one.</summary>
-    public static Option<TimeSpan> Option(string name, string description, TimeSpan unlessGiven) =>
+    public static Option<Duration> Option(string name, string description, TimeSpan unlessGiven) =>
         new(name)
         {
-            Description = $"{description} [default: {Words(unlessGiven)}]",
+            Description = description,
             HelpName = "TIME",
-            DefaultValueFactory = _ => unlessGiven,
+            DefaultValueFactory = _ => new Duration(unlessGiven),
             CustomParser = result =>
             {
                 if (TryParse(result.Tokens[0].Value, out var span))
                 {
-                    return span;
+                    return new Duration(span);
                 }
                 result.AddError(
                     $"'{result.Tokens[0].Value}' is no time for {name}: write a number and s, m or h, such as 90s, up to a day."
@@ -60,9 +60,14 @@ internal static class Durations
         span = TimeSpan.FromSeconds(number);
         return true;
     }
+}
 
-    private static string Words(TimeSpan span) =>
-        span.TotalSeconds % 60 == 0
-            ? string.Create(CultureInfo.InvariantCulture, $"{span.TotalMinutes:0}m")
-            : string.Create(CultureInfo.InvariantCulture, $"{span.TotalSeconds:0}s");
+/// <summary>A span of time that help shows as people write it.</summary>
+internal readonly record struct Duration(TimeSpan Span)
+{
+    /// <inheritdoc/>
+    public override string ToString() =>
+        Span.TotalSeconds % 60 == 0
+            ? string.Create(CultureInfo.InvariantCulture, $"{Span.TotalMinutes:0}m")
+            : string.Create(CultureInfo.InvariantCulture, $"{Span.TotalSeconds:0}s");
 }
