@@ -63,6 +63,15 @@ public sealed class CommandLineTests
     [InlineData("plan --hots north", "--hots")]
     [InlineData("plan --hots", "--hots")]
     [InlineData("apply --timeout soon", "soon")]
+    [InlineData("apply --timeout=-1", "at most 3600, not '-1'")]
+    [InlineData("destroy --timeout 0", "at most 3600, not '0'")]
+    [InlineData("try --timeout 5000000", "at most 3600, not '5000000'")]
+    [InlineData("rotate use --timeout 1e300 new.psk", "at most 3600, not '1e300'")]
+    [InlineData("rollback --timeout NaN", "at most 3600, not 'NaN'")]
+    [InlineData("plan --engine 7", "netns, lxd, incus, docker or podman, not '7'")]
+    [InlineData("plan --engine netns,lxd", "docker or podman, not 'netns,lxd'")]
+    [InlineData("plan --datapath 1", "auto, kernel or userspace, not '1'")]
+    [InlineData("lab up --isolation 1", "netns or uml, not '1'")]
     [InlineData("try --within soon", "soon")]
     [InlineData("rollback one", "one")]
     [InlineData("history show", "N")]
@@ -81,6 +90,37 @@ public sealed class CommandLineTests
         Assert.Contains(word, result.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", result.Errors, StringComparison.Ordinal);
         Assert.Empty(result.Output);
+    }
+
+    [Theory]
+    [InlineData("plan", "WEFT_ENGINE", "rkt", "netns, lxd, incus, docker or podman, not 'rkt'")]
+    [InlineData("addresses", "WEFT_ENGINE", "7", "netns, lxd, incus, docker or podman, not '7'")]
+    [InlineData("plan", "WEFT_DATAPATH", "ebpf", "auto, kernel or userspace, not 'ebpf'")]
+    [InlineData("plan", "WEFT_ENGINE", "", null)]
+    [InlineData("plan", "WEFT_ENGINE", "Netns", null)]
+    [InlineData("plan --engine lxd", "WEFT_ENGINE", "rkt", null)]
+    [InlineData("plan --help", "WEFT_ENGINE", "rkt", null)]
+    public async Task A_variable_that_means_nothing_is_named_and_exits_with_2(
+        string line,
+        string variable,
+        string value,
+        string? words
+    )
+    {
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, TwoHosts, TestContext.Current.CancellationToken);
+        var result = await Core.Linux.Tool.RunAsync(
+            [WeftProgram.Path, .. line.Split(' '), file],
+            environment: new Dictionary<string, string> { [variable] = value },
+            cancellationToken: TestContext.Current.CancellationToken
+        );
+        File.Delete(file);
+        Assert.Equal(words is null ? ExitCode.Done : ExitCode.Usage, result.ExitCode);
+        if (words is not null)
+        {
+            Assert.Contains($"{variable} ", result.Errors, StringComparison.Ordinal);
+            Assert.Contains(words, result.Errors, StringComparison.Ordinal);
+        }
     }
 
     [Theory]

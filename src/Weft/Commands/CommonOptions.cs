@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
 
@@ -9,6 +10,15 @@ internal static class CommonOptions
 {
     /// <summary>Where the overlay file is looked for when none is named, in this order.</summary>
     public static readonly string[] DefaultFiles = ["overlay.yaml", "/etc/weft/overlay.yaml"];
+
+    /// <summary>The longest time that anything is waited for, in seconds.</summary>
+    public const double LongestTimeout = 3600;
+
+    /// <summary>What <c>--timeout</c> takes, in words.</summary>
+    public static readonly string WhatTimeoutTakes =
+        $"--timeout takes seconds, more than 0 and at most {LongestTimeout}";
+
+    private const string EngineVariable = "WEFT_ENGINE";
 
     /// <summary>The overlay file.</summary>
     public static Argument<string?> File()
@@ -49,22 +59,21 @@ internal static class CommonOptions
 
     /// <summary>The engine that stands in for all others.</summary>
     public static Option<Engine?> Engine() =>
-        new("--engine")
-        {
-            Description =
-                "Treat every container as one of this engine, as labs do with netns (also WEFT_ENGINE).",
-            HelpName = "ENGINE",
-            DefaultValueFactory = _ => EngineOfEnvironment,
-        };
+        OneOf<Engine>(
+            "--engine",
+            "ENGINE",
+            "Treat every container as one of this engine, as labs do with netns (also WEFT_ENGINE).",
+            EngineVariable
+        );
 
     /// <summary>The datapath in place of the file's.</summary>
     public static Option<DatapathChoice?> Datapath() =>
-        new("--datapath")
-        {
-            Description = "Use this datapath, whatever the file says (also WEFT_DATAPATH).",
-            HelpName = "DATAPATH",
-            DefaultValueFactory = _ => FromEnvironment<DatapathChoice>("WEFT_DATAPATH"),
-        };
+        OneOf<DatapathChoice>(
+            "--datapath",
+            "DATAPATH",
+            "Use this datapath, whatever the file says (also WEFT_DATAPATH).",
+            "WEFT_DATAPATH"
+        );
 
     /// <summary>How long the switch may take.</summary>
     public static Option<double> Timeout() =>
@@ -73,10 +82,77 @@ internal static class CommonOptions
             Description = "How many seconds ovs-vswitchd may take for the change.",
             HelpName = "SECONDS",
             DefaultValueFactory = _ => 30,
+            CustomParser = result =>
+            {
+                var word = result.Tokens[0].Value;
+                if (
+                    double.TryParse(
+                        word,
+                        NumberStyles.Float,
+                        CultureInfo.InvariantCulture,
+                        out var seconds
+                    ) && IsTimeout(seconds)
+                )
+                {
+                    return seconds;
+                }
+                result.AddError($"{WhatTimeoutTakes}, not '{word}'.");
+                return default;
+            },
         };
 
+    /// <summary>Whether something may be waited for so long.</summary>
+    /// <param name="seconds">How long.</param>
+    public static bool IsTimeout(double seconds) => seconds is > 0 and <= LongestTimeout;
+
+    /// <summary>An option that takes one of a few names.</summary>
+    /// <param name="name">What it is called.</param>
+    /// <param name="helpName">What help calls its value.</param>
+    /// <param name="description">What it is.</param>
+    /// <param name="variable">The variable in the environment that stands for it where it is not given.</param>
+    public static Option<T?> OneOf<T>(
+        string name,
+        string helpName,
+        string description,
+        string? variable = null
+    )
+        where T : struct, Enum
+    {
+        var option = new Option<T?>(name)
+        {
+            Description = description,
+            HelpName = helpName,
+            CustomParser = result =>
+            {
+                var word = result.Tokens[0].Value;
+                var value = Named<T>(word);
+                if (value is null)
+                {
+                    result.AddError($"{name} takes {NamesOf<T>()}, not '{word}'.");
+                }
+                return value;
+            },
+        };
+        if (variable is not null)
+        {
+            option.DefaultValueFactory = _ => Named<T>(Of(variable));
+            option.Validators.Add(result =>
+            {
+                if (result.Implicit && MistakeIn<T>(variable) is { } mistake)
+                {
+                    result.AddError(mistake);
+                }
+            });
+        }
+        return option;
+    }
+
     /// <summary>The engine that the environment says stands in for all others.</summary>
-    public static Engine? EngineOfEnvironment => FromEnvironment<Engine>("WEFT_ENGINE");
+    /// <exception cref="UsageException">It names none.</exception>
+    public static Engine? EngineOfEnvironment =>
+        MistakeIn<Engine>(EngineVariable) is { } mistake
+            ? throw new UsageException(mistake)
+            : Named<Engine>(Of(EngineVariable));
 
     /// <summary>Whether it is done without a question.</summary>
     public static Option<bool> Yes() =>
@@ -101,13 +177,27 @@ internal static class CommonOptions
             Recursive = true,
         };
 
-    private static T? FromEnvironment<T>(string variable)
+    private static string? Of(string variable) => Environment.GetEnvironmentVariable(variable);
+
+    private static string? MistakeIn<T>(string variable)
         where T : struct, Enum =>
-        Enum.TryParse<T>(
-            Environment.GetEnvironmentVariable(variable),
-            ignoreCase: true,
-            out var value
-        )
-            ? value
+        Of(variable) is { Length: > 0 } word && Named<T>(word) is null
+            ? $"{variable} in the environment takes {NamesOf<T>()}, not '{word}'."
             : null;
+
+    // Enum.TryParse takes numbers too, and several names with commas between.
+    private static T? Named<T>(string? word)
+        where T : struct, Enum =>
+        Enum.GetValues<T>()
+            .Cast<T?>()
+            .FirstOrDefault(value =>
+                value.ToString()!.Equals(word, StringComparison.OrdinalIgnoreCase)
+            );
+
+    private static string NamesOf<T>()
+        where T : struct, Enum
+    {
+        string[] names = [.. Enum.GetNames<T>().Select(name => name.ToLowerInvariant())];
+        return $"{string.Join(", ", names[..^1])} or {names[^1]}";
+    }
 }

@@ -44,12 +44,11 @@ internal static class LabUpCommand
         {
             Description = "Use the kernel's datapath, and refuse where there is none.",
         };
-        var isolation = new Option<Isolation?>("--isolation")
-        {
-            Description =
-                "What hosts are made of: netns, namespaces on this machine's kernel; or uml, User Mode Linux, a kernel for each. Unless given, netns where that can do what the overlay wants.",
-            HelpName = "KIND",
-        };
+        var isolation = CommonOptions.OneOf<Isolation>(
+            "--isolation",
+            "KIND",
+            "What hosts are made of: netns, namespaces on this machine's kernel; or uml, User Mode Linux, a kernel for each. Unless given, netns where that can do what the overlay wants."
+        );
         var bare = new Option<bool>("--no-apply")
         {
             Description = "Only make the hosts: apply nothing to them.",

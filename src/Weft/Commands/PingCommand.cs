@@ -16,7 +16,7 @@ internal static class PingCommand
     private const double DefaultTimeout = 6;
     private const double WatchTimeout = 1;
     private const double DefaultInterval = 1;
-    private const double LongestTimeout = 3600;
+    private const double LongestInterval = 3600;
     private const string Ways = "--ways";
 
     /// <summary>The command.</summary>
@@ -257,11 +257,9 @@ internal static class PingCommand
         {
             throw new UsageException($"--size takes a number from {SmallestSize} to {LargestSize}");
         }
-        if (seconds is not (> 0 and <= LongestTimeout))
+        if (!CommonOptions.IsTimeout(seconds))
         {
-            throw new UsageException(
-                $"--timeout takes seconds, more than 0 and at most {LongestTimeout}"
-            );
+            throw new UsageException(CommonOptions.WhatTimeoutTakes);
         }
     }
 
@@ -276,10 +274,10 @@ internal static class PingCommand
         {
             throw new UsageException("--interval and --count are for --watch");
         }
-        if (seconds is not (>= 0 and <= LongestTimeout) || count is < 1)
+        if (seconds is not (>= 0 and <= LongestInterval) || count is < 1)
         {
             throw new UsageException(
-                $"--interval takes seconds, at most {LongestTimeout}, and --count a number from 1 on"
+                $"--interval takes seconds, at most {LongestInterval}, and --count a number from 1 on"
             );
         }
     }
