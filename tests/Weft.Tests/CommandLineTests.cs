@@ -79,6 +79,8 @@ public sealed class CommandLineTests
     [InlineData("completion tcsh", "tcsh")]
     [InlineData("export netplan", "netplan")]
     [InlineData("guard --bot", "--bot")]
+    [InlineData("agent -", "name a file")]
+    [InlineData("report -", "name a file")]
     [InlineData("destroy --boot", "--boot")]
     [InlineData("diagram --format png", "png")]
     [InlineData("ping --count 3", "--count")]

@@ -14,7 +14,7 @@ internal static class AgentCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var options = new HostOptions();
+        var options = new HostOptions(takesInput: false);
         var socket = new Option<string>("--socket")
         {
             Description = "The unix socket on which the agent tells how it stands.",

@@ -21,12 +21,13 @@ internal static class CommonOptions
     private const string EngineVariable = "WEFT_ENGINE";
 
     /// <summary>The overlay file.</summary>
-    public static Argument<string?> File()
+    /// <param name="takesInput">Whether it may come by standard input.</param>
+    public static Argument<string?> File(bool takesInput = true)
     {
         var file = new Argument<string?>("FILE")
         {
             Description =
-                $"The overlay file, or - for standard input; if not given: {string.Join(", else ", DefaultFiles)}.",
+                $"The overlay file{(takesInput ? ", or - for standard input" : "")}; if not given: {string.Join(", else ", DefaultFiles)}.",
             Arity = ArgumentArity.ZeroOrOne,
         };
         file.Validators.Add(result =>
@@ -34,6 +35,12 @@ internal static class CommonOptions
             if (result.Tokens is [{ Value: ['-', _, ..] value }])
             {
                 result.AddError($"There is no option '{value}'.");
+            }
+            if (!takesInput && result.Tokens is [{ Value: OverlayLoader.StandardInput }])
+            {
+                result.AddError(
+                    "The overlay file is read more than once, which standard input cannot be: name a file."
+                );
             }
         });
         return file;

@@ -6,9 +6,10 @@ namespace Weft.Commands;
 
 /// <summary>What every command on a host takes: the overlay, which of its hosts this is, and how to reach its switch.</summary>
 /// <param name="takesFile">Whether the overlay is one that is named; else it is one that the command knows.</param>
-internal sealed class HostOptions(bool takesFile = true)
+/// <param name="takesInput">Whether the overlay may come by standard input.</param>
+internal sealed class HostOptions(bool takesFile = true, bool takesInput = true)
 {
-    private readonly Argument<string?> file = CommonOptions.File();
+    private readonly Argument<string?> file = CommonOptions.File(takesInput);
     private readonly Option<string> database = CommonOptions.Database();
     private readonly Option<Engine?> engine = CommonOptions.Engine();
     private readonly Option<DatapathChoice?> datapath = CommonOptions.Datapath();

@@ -21,7 +21,7 @@ internal static partial class InstallCommand
         var file = new Argument<string?>("FILE")
         {
             Description =
-                $"The overlay file, which is copied to {HostFiles.Overlay}; if not given: the one that is there.",
+                $"The overlay file, or - for standard input, which is copied to {HostFiles.Overlay}; if not given: the one that is there.",
             Arity = ArgumentArity.ZeroOrOne,
         };
         var host = CommonOptions.As();

@@ -13,7 +13,7 @@ internal static class ReportCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var options = new HostOptions();
+        var options = new HostOptions(takesInput: false);
         var output = new Option<string?>("--out")
         {
             Description =
