@@ -553,8 +553,9 @@ public sealed partial class FleetTests
                 $"(?m)^ExecStart={program} apply --boot .*--as {host}$",
                 await fleet.Lab.RunAsync(host, "cat /etc/systemd/system/weft.service")
             );
+            // An agent of a former weft goes on with this one.
             Assert.Matches(
-                "(?m)^reenable .*weft-agent.service",
+                "(?m)^reenable .*weft-agent.service\ntry-restart weft-agent.service\n$",
                 await fleet.Lab.RunAsync(host, "cat /run/told")
             );
         }

@@ -178,6 +178,11 @@ internal static partial class InstallCommand
                 terminal.Out.WriteLine(
                     $"enabled: {string.Join(", ", HostFiles.Services)}; they run at the next boot, and `systemctl start weft-agent` makes the overlay now and keeps it"
                 );
+                // Whatever was replaced here: who updates may have put the program in place before.
+                await Systemd.ControlAsync(cancellationToken, "try-restart", HostFiles.Agent);
+                terminal.Out.WriteLine(
+                    "an agent that ran already was started anew, and goes on with this program"
+                );
                 return ExitCode.Done;
             }
         );
