@@ -47,8 +47,11 @@ public sealed class TutorialTests
         foreach (var host in lab.Hosts)
         {
             // What the lab has for hosts that somebody applies the overlay on: these are fresh. The index of all the machine's
-            // man pages is slow to make.
-            await lab.RunAsync(host.Name, "rm -rf /etc/weft /var/lib/man-db/auto-update");
+            // man pages is slow to make. Without lists apt knows of no newer package, which it could not fetch here.
+            await lab.RunAsync(
+                host.Name,
+                "rm -rf /etc/weft /var/lib/man-db/auto-update /var/lib/apt/lists/*"
+            );
         }
         var laptop = Directory.CreateTempSubdirectory("weft-tutorial-");
         try
