@@ -181,7 +181,7 @@ internal sealed class PrivateDirectory : IDisposable
             )
             {
                 throw new HostException(
-                    $"{file} is a private key that others can read (mode {Octal(mode)}): chmod 600 {file}, and if anybody may have read it, renew it"
+                    $"{file} holds a key that others can read (mode {Octal(mode)}): chmod 600 {file}, and if anybody may have read it, replace the key"
                 );
             }
             if (RandomAccess.GetLength(opened) > LargestFile)

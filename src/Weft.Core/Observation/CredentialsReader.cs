@@ -26,7 +26,7 @@ public static class CredentialsReader
                     PrivateDirectory.ReadSecret(path),
                     path,
                     $"the key file {path} is not there: put the same key into it on every host, and `chmod 600` it "
-                        + $"(a new key: `head -c 32 /dev/urandom | base64 > {path}`)"
+                        + $"(a new key: `(umask 077; head -c 32 /dev/urandom | base64 > {path})`)"
                 ),
                 KeyVariable { Name: var name } => KeysOf(
                     Environment.GetEnvironmentVariable(name),
