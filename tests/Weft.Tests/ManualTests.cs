@@ -10,6 +10,13 @@ namespace Weft.Tests;
 /// <summary>Man pages, docs/commands.md and <c>--help</c> say the same, and what reads man pages understands them.</summary>
 public sealed partial class ManualTests : IAsyncLifetime
 {
+    // What Open vSwitch and systemd say.
+    private static readonly string[] OfOthers =
+    [
+        "could not add network device",
+        "Dependency failed for",
+    ];
+
     private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("weft-man-");
 
     private string[] pages = [];
@@ -62,6 +69,45 @@ public sealed partial class ManualTests : IAsyncLifetime
         foreach (var page in Directory.GetFiles(Repository.PathOf("docs"), "*.md"))
         {
             Assert.Contains($"docs/{Path.GetFileName(page)}", index, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>Who looks for what the program has said finds it on the page.</summary>
+    [Fact]
+    public void What_the_page_on_troubleshooting_quotes_the_program_says()
+    {
+        var sources = Continued()
+            .Replace(
+                string.Concat(
+                    Directory
+                        .EnumerateFiles(
+                            Repository.PathOf("src"),
+                            "*.cs",
+                            SearchOption.AllDirectories
+                        )
+                        .Select(File.ReadAllText)
+                ),
+                ""
+            );
+        var table = Repository.Read("docs/troubleshooting.md").Split("## By symptom\n")[1];
+        string[] quotes =
+        [
+            .. Symptom()
+                .Matches(table)
+                .SelectMany(row => Quoted().Matches(row.Groups["symptom"].Value))
+                .Select(quote => quote.Groups["words"].Value)
+                .Where(quote => !OfOthers.Any(quote.Contains)),
+        ];
+        Assert.NotEmpty(quotes);
+        foreach (var quote in quotes)
+        {
+            foreach (var piece in Example().Split(quote).Select(piece => piece.Trim()))
+            {
+                Assert.True(
+                    sources.Contains(piece, StringComparison.Ordinal),
+                    $"the program does not say '{piece}', which is quoted in '{quote}'"
+                );
+            }
         }
     }
 
@@ -168,6 +214,23 @@ public sealed partial class ManualTests : IAsyncLifetime
 
     [GeneratedRegex(" {2,}", RegexOptions.None, 1000)]
     private static partial Regex Columns();
+
+    [GeneratedRegex(@"""\s*\+\s*\$?""", RegexOptions.None, 1000)]
+    private static partial Regex Continued();
+
+    [GeneratedRegex(@"^\| (?<symptom>[^|]*) \|", RegexOptions.Multiline, 1000)]
+    private static partial Regex Symptom();
+
+    [GeneratedRegex("`(?<words>[^`]*)`", RegexOptions.None, 1000)]
+    private static partial Regex Quoted();
+
+    // What stands in the place of a value, and what ends a part of a sentence, which the program may put together.
+    [GeneratedRegex(
+        @"…|,|'[^']*'|\(.*\)|\S*/\S*|\b\d[\d.]*\b|\w+\.pem|\bgre\b|\bblocking\b",
+        RegexOptions.None,
+        1000
+    )]
+    private static partial Regex Example();
 
     [GeneratedRegex("<(?<name>[^>]+)>", RegexOptions.None, 1000)]
     private static partial Regex Placeholder();
