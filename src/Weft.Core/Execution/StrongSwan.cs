@@ -90,16 +90,24 @@ internal static class StrongSwan
         }
         catch (ViciException exception)
         {
-            return
-            [
-                .. ipsec.Peers.Select(peer => new FailedPeer(
-                    peer.Name,
-                    $"strongSwan went away meanwhile: {exception.Message}",
-                    HasFormer: false
-                )),
-            ];
+            return Unanswered(
+                ipsec,
+                StrongSwanReader.Silent($"strongSwan went away meanwhile: {exception.Message}")
+            );
         }
     }
+
+    private static ImmutableArray<FailedPeer> Unanswered(
+        IpsecIntent ipsec,
+        StrongSwanObservation silent
+    ) =>
+        [
+            .. ipsec.Peers.Select(peer => new FailedPeer(
+                peer.Name,
+                silent.Problem!,
+                silent.IsLeftFor(peer.Address)
+            )),
+        ];
 
     private static async Task<ImmutableArray<FailedPeer>> EstablishAsync(
         ViciClient client,
@@ -110,6 +118,11 @@ internal static class StrongSwan
     )
     {
         var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
+        if (seen.Problem is not null)
+        {
+            // What the kernel has may be the daemon's all the same, and packets cross by it.
+            return Unanswered(ipsec, seen);
+        }
         var policies = GuardReader.Read();
         await EndStraysAsync(seen, policies, ipsec, cancellationToken);
         // A negotiation keeps its connection to the daemon until it ends: each has its own.
@@ -394,4 +407,11 @@ internal static class StrongSwan
 /// <param name="Peer">Its name.</param>
 /// <param name="Why">What stands in the way, and what to do.</param>
 /// <param name="HasFormer">Whether packets still cross, encrypted by what was agreed on before something changed.</param>
-public sealed record FailedPeer(string Peer, string Why, bool HasFormer);
+public sealed record FailedPeer(string Peer, string Why, bool HasFormer)
+{
+    /// <summary>All of it, in words.</summary>
+    public override string ToString() =>
+        HasFormer
+            ? $"packets to {Peer} are still encrypted as agreed before, and it agrees to nothing new: {Why}"
+            : $"nothing crosses to {Peer} yet: {Why}";
+}

@@ -40,6 +40,12 @@ public sealed record StrongSwanObservation
     /// <c>net.core.xfrm_acq_expires</c>, 165 seconds, or until there are keys.
     /// </summary>
     public ImmutableHashSet<IPAddress> Awaited { get; init; } = [];
+
+    /// <summary>Whether packets cross to a host and back by what a daemon has agreed on that cannot be spoken to now: the kernel keeps it for its time.</summary>
+    public bool IsLeftFor(IPAddress peer) =>
+        Problem is not null
+        && Strays.Any(state => state.Source.Equals(peer))
+        && Strays.Any(state => state.Destination.Equals(peer));
 }
 
 /// <summary>An IKE SA (RFC 7296): two hosts that know each other.</summary>

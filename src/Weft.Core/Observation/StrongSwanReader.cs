@@ -69,7 +69,9 @@ public static class StrongSwanReader
         }
     }
 
-    private static StrongSwanObservation Silent(string problem) =>
+    /// <summary>What is known where the daemon does not answer.</summary>
+    /// <param name="problem">Why it does not, and what to do.</param>
+    internal static StrongSwanObservation Silent(string problem) =>
         new() { Problem = problem, Strays = [.. StraysOf(GuardReader.ReadStates() ?? [], [])] };
 
     /// <summary>The daemon's associations. What came up or went while the daemon was asked is in the kernel before it or after it, and is not lost.</summary>

@@ -176,16 +176,10 @@ public sealed record HostStatus(
                 peer.Name,
                 manager is IpsecManager.StrongSwan ? "ESP by strongSwan" : $"ESP by {manager.Word}",
                 ItemState.Error,
-                $"{(IsLeftEncrypted(peer) ? "encrypted by what was agreed on last, and nothing will follow it" : "DOWN, nothing crosses")}: "
+                $"{(observation.StrongSwan.IsLeftFor(peer.Address) ? "encrypted by what was agreed on last, and nothing will follow it" : "DOWN, nothing crosses")}: "
                     + WhyDown(connection, ikes, children.Count > 0)
             );
         }
-
-        /// <summary>Whether packets cross by what a daemon agreed on that is gone: the kernel keeps it for its time.</summary>
-        private bool IsLeftEncrypted(IpsecPeer peer) =>
-            observation.StrongSwan is { Problem: not null, Strays: var left }
-            && left.Any(state => state.Source.Equals(peer.Address))
-            && left.Any(state => state.Destination.Equals(peer.Address));
 
         /// <summary>As much of the reason as can be known without trying: a negotiation that was refused leaves next to nothing behind.</summary>
         private string WhyDown(PeerConnection connection, List<IkeAssociation> ikes, bool isHalf)

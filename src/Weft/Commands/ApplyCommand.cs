@@ -329,13 +329,9 @@ internal static class ApplyCommand
                 $"[green]✓[/] encrypted: {string.Join(", ", up).EscapeMarkup()}"
             );
         }
-        foreach (var (peer, why, hasFormer) in down)
+        foreach (var peer in down)
         {
-            terminal.Notice(
-                hasFormer
-                    ? $"packets to {peer} are still encrypted as agreed before the change, and it agrees to nothing new: {why}"
-                    : $"nothing crosses to {peer} yet: {why}"
-            );
+            terminal.Notice(peer.ToString());
         }
         return down;
     }
