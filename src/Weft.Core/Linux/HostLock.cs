@@ -61,18 +61,26 @@ internal static class HostLock
                 FileAccess.ReadWrite,
                 FileShare.None
             );
-            // Who may read a file may lock it.
-            File.SetUnixFileMode(handle, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            if (Libc.SetDescriptorFlags(handle, Libc.SetFlags, 0) != 0)
+            try
             {
-                throw new IOException(
-                    $"{path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}"
-                );
+                // Who may read a file may lock it.
+                File.SetUnixFileMode(handle, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+                if (Libc.SetDescriptorFlags(handle, Libc.SetFlags, 0) != 0)
+                {
+                    throw new IOException(
+                        $"{path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}"
+                    );
+                }
+                Span<byte> turn = stackalloc byte[sizeof(long)];
+                BinaryPrimitives.WriteInt64LittleEndian(turn, TurnOf(handle) + 1);
+                RandomAccess.Write(handle, turn, 0);
+                return handle;
             }
-            Span<byte> turn = stackalloc byte[sizeof(long)];
-            BinaryPrimitives.WriteInt64LittleEndian(turn, TurnOf(handle) + 1);
-            RandomAccess.Write(handle, turn, 0);
-            return handle;
+            catch
+            {
+                handle.Dispose();
+                throw;
+            }
         }
         catch (IOException exception) when (exception.HResult == Libc.WouldBlock)
         {

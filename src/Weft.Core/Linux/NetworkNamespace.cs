@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Net.Sockets;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Weft.Core.Linux;
 
@@ -57,7 +58,7 @@ internal static class NetworkNamespace
     /// <exception cref="Win32Exception">The file is no network namespace, or root's rights are missing.</exception>
     public static T Run<T>(string path, Func<T> action)
     {
-        using var handle = File.OpenHandle(path);
+        using var handle = Open(path);
         T result = default!;
         ExceptionDispatchInfo? failure = null;
         // The thread has changed for good: it must end here and not return to a pool.
@@ -85,5 +86,18 @@ internal static class NetworkNamespace
         thread.Join();
         failure?.Throw();
         return result;
+    }
+
+    private static SafeFileHandle Open(string path)
+    {
+        try
+        {
+            return File.OpenHandle(path);
+        }
+        catch (DirectoryNotFoundException exception)
+        {
+            // Of a process that has ended the directory is gone too.
+            throw new FileNotFoundException(exception.Message, path, exception);
+        }
     }
 }

@@ -19,6 +19,7 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
         {
             if (
                 attachment.Nic is { } nic
+                && Answers(attachment.Key)
                 && observation.Containers.TryGetValue(attachment.Key, out var container)
             )
             {
@@ -30,7 +31,9 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
             from container in observation.Containers.Values
             from device in container.Nics
             where
-                device.Value.Mark == intent.Overlay && !wanted.Contains((container.Key, device.Key))
+                Answers(container.Key)
+                && device.Value.Mark == intent.Overlay
+                && !wanted.Contains((container.Key, device.Key))
             orderby container.Key.Name, device.Key
             select new NicChange(
                 ChangeAction.Remove,
@@ -45,6 +48,10 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
             }
         );
     }
+
+    /// <summary>What an engine that is silent had when it last answered is no reason to change anything.</summary>
+    private bool Answers(ContainerKey container) =>
+        !observation.SilentEngines.ContainsKey(container.Engine);
 
     private void PlanNic(ContainerSighting container, AttachmentIntent attachment, NicDevice nic)
     {

@@ -268,6 +268,24 @@ public sealed class NicPlanTests
     }
 
     [Fact]
+    public void Of_an_engine_that_does_not_answer_no_device_goes_or_comes()
+    {
+        var stale = Attachment.Nic! with { Interface = "eth7", HostEnd = "wallabag-eth7" };
+        var seen = With(Holding(stale));
+        Assert.NotEmpty(NicsOf(AtBridge, seen));
+
+        Assert.Empty(
+            NicsOf(
+                AtBridge,
+                seen with
+                {
+                    SilentEngines = seen.SilentEngines.Add(Engine.Lxd, "it answered 500"),
+                }
+            )
+        );
+    }
+
+    [Fact]
     public void The_port_that_an_engine_made_at_the_switch_is_taken_as_the_devices()
     {
         var seen = Plugged(With(Holding(AtSwitch.Attachments[0].Nic!)));
