@@ -196,8 +196,26 @@ internal sealed class AgentLoop(
         watcher.Changed += (_, _) => FileChanged("the overlay file changed");
         watcher.Created += (_, _) => FileChanged("the overlay file changed");
         watcher.Renamed += (_, _) => FileChanged("the overlay file changed");
-        watcher.EnableRaisingEvents = true;
+        Begin(watcher);
         return watcher;
+    }
+
+    private void Begin(FileSystemWatcher watcher)
+    {
+        try
+        {
+            watcher.EnableRaisingEvents = true;
+        }
+        catch (IOException exception)
+        {
+            // The kernel watches so many files for a user and no more, whoever uses them up.
+            Say(
+                Severity.Warning,
+                "file",
+                $"{watcher.Path} is looked at each minute only: {exception.Message}",
+                null
+            );
+        }
     }
 
     /// <summary>Watches for tries that begin or end.</summary>
@@ -222,7 +240,7 @@ internal sealed class AgentLoop(
                 wakeups.Wake("the time to confirm a try began");
             }
         };
-        watcher.EnableRaisingEvents = true;
+        Begin(watcher);
         return watcher;
     }
 
@@ -273,7 +291,13 @@ internal sealed class AgentLoop(
                 hasChanged: false
             );
         }
-        catch (Exception exception) when (exception is HostException or InvalidOverlayException)
+        catch (Exception exception)
+            when (exception
+                    is HostException
+                        or InvalidOverlayException
+                        or IOException
+                        or UnauthorizedAccessException
+            )
         {
             Say(Severity.Warning, "file", $"not written down: {exception.Message}", null);
         }
@@ -468,12 +492,7 @@ internal sealed class AgentLoop(
                 );
                 foreach (var peer in down.Except(before))
                 {
-                    Say(
-                        Severity.Warning,
-                        "problem",
-                        $"nothing crosses to {peer.Peer} yet: {peer.Why}",
-                        null
-                    );
+                    Say(Severity.Warning, "problem", peer.ToString(), null);
                 }
             }
             catch (Exception exception)
@@ -513,10 +532,7 @@ internal sealed class AgentLoop(
         {
             Say(Severity.Error, "problem", problem, why);
         }
-        if (round.Problem is not null)
-        {
-            state.NoteFailures(restraint.Failures.Keys.DefaultIfEmpty("host"));
-        }
+        state.NoteFailures(round.Failed);
         lastProblem = round.Problem;
         state.Tell(
             new AgentEvent(
@@ -554,7 +570,7 @@ internal sealed class AgentLoop(
             ? new Timer(
                 _ =>
                 {
-                    if (clock.GetUtcNow() - state.LastTime < Look + StartPatience + interval)
+                    if (state.SinceLast < Look + StartPatience + interval)
                     {
                         manager.Alive();
                     }

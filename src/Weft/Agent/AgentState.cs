@@ -10,6 +10,8 @@ internal sealed class AgentState
 {
     private const int MostUnreadEvents = 1000;
     private const int MostRememberedEvents = 200;
+    private const int MostCounted = 1000;
+    private const string Others = "others";
 
     private readonly Lock gate = new();
     private readonly List<Channel<NumberedEvent>> listeners = [];
@@ -35,13 +37,16 @@ internal sealed class AgentState
     public volatile Round? Last;
 
     /// <summary>When the last round ended.</summary>
-    public DateTimeOffset LastTime { get; private set; }
+    public DateTimeOffset LastTime => tally.Time;
+
+    /// <summary>How long ago that was, whoever has set the clock since.</summary>
+    public TimeSpan SinceLast => TimeProvider.System.GetElapsedTime(tally.Timestamp);
 
     /// <summary>How many rounds there were.</summary>
-    public long Rounds { get; private set; }
+    public long Rounds => tally.Rounds;
 
     /// <summary>How many changes were carried out.</summary>
-    public long Changes { get; private set; }
+    public long Changes => tally.Changes;
 
     /// <summary>What failed and is tried again later.</summary>
     public volatile IReadOnlyDictionary<string, Failure> Failures =
@@ -60,6 +65,7 @@ internal sealed class AgentState
     }
 
     private readonly Dictionary<string, long> failureCounts = new(StringComparer.Ordinal);
+    private volatile Tally tally = new(default, TimeProvider.System.GetTimestamp(), 0, 0);
 
     /// <summary>How the host stands; null before it was read for the first time.</summary>
     public HostStatus? Status =>
@@ -71,9 +77,12 @@ internal sealed class AgentState
     public void Note(Round round, IReadOnlyDictionary<string, Failure> failures)
     {
         Last = round;
-        LastTime = TimeProvider.System.GetUtcNow();
-        Rounds++;
-        Changes += round.Done.Count;
+        tally = new Tally(
+            TimeProvider.System.GetUtcNow(),
+            TimeProvider.System.GetTimestamp(),
+            tally.Rounds + 1,
+            tally.Changes + round.Done.Count
+        );
         Failures = failures;
     }
 
@@ -82,8 +91,13 @@ internal sealed class AgentState
     {
         lock (gate)
         {
-            foreach (var name in names)
+            foreach (var failed in names)
             {
+                // Containers come and go, and each has names of its own.
+                var name =
+                    failureCounts.Count < MostCounted || failureCounts.ContainsKey(failed)
+                        ? failed
+                        : Others;
                 failureCounts[name] = failureCounts.GetValueOrDefault(name) + 1;
             }
         }
@@ -109,6 +123,8 @@ internal sealed class AgentState
             }
         }
     }
+
+    private sealed record Tally(DateTimeOffset Time, long Timestamp, long Rounds, long Changes);
 
     /// <summary>What happens from now on. A listener that does not keep up misses what is oldest.</summary>
     /// <param name="after">The event that was heard last, to begin with those since that are remembered; null for none of them.</param>

@@ -263,6 +263,8 @@ internal sealed class HostMirror(LocalHost host)
                     {
                         silent = silent.SetItem(container.Engine, exception.Message);
                     }
+                    // The next look asks it for all of them.
+                    ContainerChanged(container.Engine, null);
                 }
             }
         );

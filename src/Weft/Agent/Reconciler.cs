@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Weft.Core;
 using Weft.Core.Execution;
 using Weft.Core.Intents;
@@ -98,7 +99,8 @@ internal sealed class Reconciler(
                         or UnauthorizedAccessException
             )
         {
-            var items = exception is HostException { Items: { IsEmpty: false } named }
+            ImmutableArray<string> items = exception
+                is HostException { Items: { IsEmpty: false } named }
                 ? named
                 : [.. (underWay?.Changes ?? []).Select(change => change.Name)];
             restraint.Failed(items, exception.Message);
@@ -109,7 +111,10 @@ internal sealed class Reconciler(
                 done,
                 Elapsed(),
                 exception.Message
-            );
+            )
+            {
+                Failed = items is [] ? ["host"] : items,
+            };
         }
 
         Plan PlanNow(HostObservation seen)
@@ -158,4 +163,8 @@ internal sealed record Round(
     IReadOnlyList<Change> Done,
     TimeSpan Elapsed,
     string? Problem
-);
+)
+{
+    /// <summary>What could not be carried out, by name; <c>host</c> where it is no single thing.</summary>
+    public ImmutableArray<string> Failed { get; init; } = [];
+}
