@@ -103,6 +103,12 @@ internal sealed class SshRunner(
         {
             return true;
         }
+        if (there.ExitCode is not (1 or 3) && !replaces)
+        {
+            throw new HostException(
+                $"host '{host}': whether {path} holds the same cannot be found out: {there.Errors.Trim()}"
+            );
+        }
         await door.PutAsync(path, "600", content, hash: null, cancellationToken);
         return false;
     }

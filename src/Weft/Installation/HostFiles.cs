@@ -27,6 +27,7 @@ internal static class HostFiles
     /// <summary>Where the Debian package's own program is, which its services run.</summary>
     public const string PackagedProgram = "/usr/bin/weft";
 
+    /// <summary>Where an administrator's own units are, and what changes those of packages.</summary>
     public const string Units = "/etc/systemd/system";
 
     private const string PackagedUnits = "/usr/lib/systemd/system";

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Globalization;
 using Weft.Commands;
 using Weft.Core;
@@ -102,18 +103,49 @@ internal sealed class TrialWatch(
     /// <summary>Watches until the try has come to its end.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        while (store.Read()[number] is { IsOpen: true, Trial: { } trial } entry)
+        while (await LookAsync(cancellationToken) is { } pause)
         {
-            var pause = Pause;
-            if (await ReasonAsync(entry, trial, cancellationToken) is { } reason)
-            {
-                if (await HasRevertedAsync(reason, cancellationToken))
-                {
-                    return;
-                }
-                pause = RetryPause;
-            }
             await Task.Delay(pause, clock, cancellationToken);
+        }
+    }
+
+    /// <summary>Looks once, and undoes the try if it must go back.</summary>
+    /// <returns>When to look again; null where the try has come to its end.</returns>
+    private async Task<TimeSpan?> LookAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (store.Read()[number] is not { IsOpen: true, Trial: { } trial } entry)
+            {
+                return null;
+            }
+            if (await ReasonAsync(entry, trial, cancellationToken) is not { } reason)
+            {
+                return Pause;
+            }
+            terminal.Notice($"{clock.GetUtcNow():u} try {number} goes back: {reason}");
+            await new TrialRun(store, clock).RevertAsync(
+                number,
+                reason,
+                terminal,
+                cancellationToken
+            );
+            return null;
+        }
+        catch (Exception exception)
+            when (exception
+                    is HostException
+                        or OvsdbException
+                        or ViciException
+                        or IOException
+                        or Win32Exception
+                        or UnauthorizedAccessException
+                        or InvalidOverlayException
+            )
+        {
+            // Nobody else may be there who undoes it: whatever is in the way now, it looks again.
+            terminal.Fail(exception.Message);
+            return RetryPause;
         }
     }
 
@@ -179,33 +211,5 @@ internal sealed class TrialWatch(
             (deadline, deadlineSeen, leftThen) = (until, clock.GetTimestamp(), left);
         }
         return left <= TimeSpan.Zero || clock.GetElapsedTime(deadlineSeen) >= leftThen;
-    }
-
-    private async Task<bool> HasRevertedAsync(string reason, CancellationToken cancellationToken)
-    {
-        try
-        {
-            terminal.Notice($"{clock.GetUtcNow():u} try {number} goes back: {reason}");
-            await new TrialRun(store, clock).RevertAsync(
-                number,
-                reason,
-                terminal,
-                cancellationToken
-            );
-            return true;
-        }
-        catch (Exception exception)
-            when (exception
-                    is HostException
-                        or OvsdbException
-                        or ViciException
-                        or IOException
-                        or UnauthorizedAccessException
-                        or InvalidOverlayException
-            )
-        {
-            terminal.Fail(exception.Message);
-            return false;
-        }
     }
 }
