@@ -17,6 +17,15 @@ internal sealed class FleetLab : IAsyncDisposable
         mkdir -p /run/systemd/system /etc/systemd/system
         """;
 
+    /// <summary>
+    /// Gives root on a host another home. SSH goes by the password file, not by $HOME; a host's /etc is its own. What this
+    /// machine's root has its shell do at each start is no part of a lab: it may wait for what can only be written here.
+    /// </summary>
+    public const string OwnHome = """
+        mkdir -p -m 700 /run/home/.ssh
+        sed -i 's|^\(root:[^:]*:[^:]*:[^:]*:[^:]*\):[^:]*:|\1:/run/home:|' /etc/passwd
+        """;
+
     private const string File = "/run/home/overlay.yaml";
 
     private readonly OverlayLab lab;
@@ -58,17 +67,9 @@ internal sealed class FleetLab : IAsyncDisposable
         );
         try
         {
-            // SSH goes by the password file, not by $HOME; a host's /etc is its own. What this machine's root has its shell
-            // do at each start is no part of a lab: it may wait for what can only be written here.
             foreach (var host in fleet.lab.Hosts)
             {
-                await fleet.lab.RunAsync(
-                    host.Name,
-                    """
-                    mkdir -p -m 700 /run/home/.ssh
-                    sed -i 's|^\(root:[^:]*:[^:]*:[^:]*:[^:]*\):[^:]*:|\1:/run/home:|' /etc/passwd
-                    """
-                );
+                await fleet.lab.RunAsync(host.Name, OwnHome);
             }
             await fleet.lab.RunAsync(
                 Laptop,

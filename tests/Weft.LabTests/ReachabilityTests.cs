@@ -135,9 +135,9 @@ public sealed class ReachabilityTests : IAsyncLifetime
     [Fact]
     public async Task This_process_stays_in_its_own_network()
     {
-        var before = Namespaces().Single();
+        var there = await lab.RunAsync("host1", "ip netns exec c1 readlink /proc/self/ns/net");
         await AskAsync("c1", "10.8.2.2", 84, Patience);
-        Assert.Equal([before], Namespaces());
+        Assert.DoesNotContain(there.Trim(), Namespaces());
 
         static string[] Namespaces() =>
             [
