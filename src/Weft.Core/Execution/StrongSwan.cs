@@ -412,6 +412,6 @@ public sealed record FailedPeer(string Peer, string Why, bool HasFormer)
     /// <summary>All of it, in words.</summary>
     public override string ToString() =>
         HasFormer
-            ? $"packets to {Peer} are still encrypted as agreed before, and it agrees to nothing new: {Why}"
+            ? $"packets to {Peer} are still encrypted as agreed before, and nothing new is agreed on: {Why}"
             : $"nothing crosses to {Peer} yet: {Why}";
 }

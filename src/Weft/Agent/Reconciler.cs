@@ -4,8 +4,6 @@ using Weft.Core.Execution;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
-using Weft.Ovsdb;
-using Weft.Vici;
 
 namespace Weft.Agent;
 
@@ -90,14 +88,7 @@ internal sealed class Reconciler(
             var (intent, plan) = Planned(observation);
             return new Round(observation, intent, done, Elapsed(), InTheWay(plan));
         }
-        catch (Exception exception)
-            when (exception
-                    is HostException
-                        or OvsdbException
-                        or ViciException
-                        or IOException
-                        or UnauthorizedAccessException
-            )
+        catch (Exception exception) when (HostFault.Is(exception))
         {
             ImmutableArray<string> items = exception
                 is HostException { Items: { IsEmpty: false } named }

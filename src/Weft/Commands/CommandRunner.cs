@@ -1,12 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.ComponentModel;
 using Spectre.Console;
-using Weft.Core;
 using Weft.Labs;
-using Weft.Ovsdb;
 using Weft.Rendering;
-using Weft.Vici;
 
 namespace Weft.Commands;
 
@@ -82,15 +78,7 @@ internal static class CommandRunner
                     return ExitCode.Failed;
                 }
                 catch (Exception exception)
-                    when (exception
-                            is HostException
-                                or LabException
-                                or OvsdbException
-                                or ViciException
-                                or IOException
-                                or Win32Exception
-                                or UnauthorizedAccessException
-                    )
+                    when (HostFault.Is(exception) || exception is LabException)
                 {
                     terminal.Fail(exception.Message);
                     return ExitCode.Failed;

@@ -3,17 +3,14 @@ using System.CommandLine;
 using System.Globalization;
 using Spectre.Console;
 using Weft.Agent;
-using Weft.Core;
 using Weft.Core.History;
 using Weft.Core.Linux;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
 using Weft.Core.Planning;
 using Weft.Installation;
-using Weft.Ovsdb;
 using Weft.Rendering;
 using Weft.Trials;
-using Weft.Vici;
 
 namespace Weft.Commands;
 
@@ -194,14 +191,7 @@ internal static class TryCommand
                         return code == ExitCode.Done;
                     }
                     catch (Exception exception)
-                        when (exception
-                                is HostException
-                                    or OvsdbException
-                                    or ViciException
-                                    or IOException
-                                    or UnauthorizedAccessException
-                                    or OperationCanceledException
-                        )
+                        when (HostFault.Is(exception) || exception is OperationCanceledException)
                     {
                         terminal.Fail(
                             exception is OperationCanceledException

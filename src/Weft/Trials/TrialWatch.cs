@@ -1,4 +1,3 @@
-using System.ComponentModel;
 using System.Globalization;
 using Weft.Commands;
 using Weft.Core;
@@ -6,9 +5,7 @@ using Weft.Core.History;
 using Weft.Core.Linux;
 using Weft.Installation;
 using Weft.Labs;
-using Weft.Ovsdb;
 using Weft.Rendering;
-using Weft.Vici;
 
 namespace Weft.Trials;
 
@@ -133,15 +130,7 @@ internal sealed class TrialWatch(
             return null;
         }
         catch (Exception exception)
-            when (exception
-                    is HostException
-                        or OvsdbException
-                        or ViciException
-                        or IOException
-                        or Win32Exception
-                        or UnauthorizedAccessException
-                        or InvalidOverlayException
-            )
+            when (HostFault.Is(exception) || exception is InvalidOverlayException)
         {
             // Nobody else may be there who undoes it: whatever is in the way now, it looks again.
             terminal.Fail(exception.Message);

@@ -1,0 +1,21 @@
+using System.ComponentModel;
+using Weft.Core;
+using Weft.Ovsdb;
+using Weft.Vici;
+
+namespace Weft;
+
+/// <summary>What may go wrong with a host and its daemons whatever this program does: it is said in words, and is no fault of the program's.</summary>
+internal static class HostFault
+{
+    /// <summary>Whether an exception tells of such.</summary>
+    public static bool Is(Exception exception) =>
+        exception
+            is HostException
+                or OvsdbException
+                or ViciException
+                or IOException
+                // Of the kernel's calls; those of sockets are among them.
+                or Win32Exception
+                or UnauthorizedAccessException;
+}
