@@ -59,7 +59,7 @@ public sealed class RotationTests(TwoHosts hosts) : TwoHostsTests(hosts)
                 var alone = await lab.WeftAsync("host1", "rotate", "use", New);
                 Assert.Equal(1, alone.ExitCode);
                 Assert.Contains(
-                    "packets to host2 are still encrypted as agreed before the change",
+                    "packets to host2 are still encrypted as agreed before, and nothing new is agreed on",
                     alone.Errors,
                     StringComparison.Ordinal
                 );

@@ -75,6 +75,7 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
         await using var byBridge = ContinuousPing.Start(lab, "host1", "monitor", "10.8.2.102");
         await using var bySwitch = ContinuousPing.Start(lab, "host1", "monitor", "10.8.4.102");
         var one = AgentEngineLab.On(1, engine);
+        await Task.WhenAll(byBridge.AnsweredAsync(), bySwitch.AnsweredAsync());
 
         foreach (var script in ComingsAndGoings(engine))
         {
@@ -104,8 +105,8 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
 
         foreach (var ping in (ContinuousPing[])[byBridge, bySwitch])
         {
+            await ping.AnsweredAsync();
             var (sent, answered) = await ping.StopAsync();
-            Assert.True(sent > 20);
             Assert.InRange(answered, sent - MostLost, sent);
         }
     }
@@ -135,6 +136,7 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
             "monitor",
             $"10.8.2.{AgentEngineLab.NumberOf(1, other)}"
         );
+        await ping.AnsweredAsync();
 
         await lab.RunAsync("host1", EngineLab.EndDaemonOf(engine, signal));
         // The rest is kept while it is down.
@@ -144,8 +146,8 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
         await shared.IsReachedAsync(1, engine);
         await agent.HasMendedAsync();
 
+        await ping.AnsweredAsync();
         var (sent, answered) = await ping.StopAsync();
-        Assert.True(sent > 20);
         Assert.InRange(answered, sent - MostLost, sent);
     }
 
