@@ -77,6 +77,7 @@ public sealed class RedactorTests
     [Theory]
     [InlineData("options: {key=\"7\", remote_ip=\"192.0.2.2\"}")]
     [InlineData("psk: { file: /etc/weft/psk }")]
+    [InlineData("psk:\n  file: /etc/weft/psk")]
     [InlineData("src 192.0.2.1 dst 192.0.2.2 proto esp spi 0xc8a1b2c3")]
     [InlineData("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----")]
     public void What_is_no_secret_stays(string text) => Assert.Equal(text, Redactor.Clean(text));
@@ -95,6 +96,16 @@ public sealed class RedactorTests
         var cleaned = Redactor.CleanFile($"name: a\n{yaml}\nnetworks: {{}}\n", mayHoldKey: true);
         Assert.DoesNotContain("other", cleaned, StringComparison.Ordinal);
         Assert.StartsWith("name: a\n", cleaned, StringComparison.Ordinal);
+        Assert.EndsWith("\nnetworks: {}\n", cleaned, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("# psk: some other long key")]
+    [InlineData("ipsec: { psk: { file: /etc/weft/psk } }  # was 'psk': 'some other long key'")]
+    public void A_key_that_a_comment_remembers_goes_though_the_file_holds_none(string yaml)
+    {
+        var cleaned = Redactor.CleanFile($"name: a\n{yaml}\nnetworks: {{}}\n", mayHoldKey: false);
+        Assert.DoesNotContain("other", cleaned, StringComparison.Ordinal);
         Assert.EndsWith("\nnetworks: {}\n", cleaned, StringComparison.Ordinal);
     }
 }

@@ -74,6 +74,24 @@ public sealed class TraceTests
         );
 
     [Fact]
+    public void A_name_is_one_though_it_could_be_an_address()
+    {
+        Resident[] residents =
+        [
+            .. Residents.Select(one =>
+                one.Name == "mastodon" ? one with { Container = "101" } : one
+            ),
+        ];
+        Assert.Equal("101", TracePair.Find(residents, "wallabag", "101")!.To.Container);
+        Assert.Contains(
+            "nobody in the overlay is called '102'",
+            Assert
+                .Throws<UsageException>(() => TracePair.Find(residents, "wallabag", "102"))
+                .Message
+        );
+    }
+
+    [Fact]
     public void Where_everybody_must_be_follows_from_the_file()
     {
         Assert.Equal(new ExpectedPlace("wallabag-eth1", "cont-sw"), Of("wallabag", "cont"));

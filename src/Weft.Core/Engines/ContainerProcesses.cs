@@ -7,16 +7,14 @@ internal sealed class ContainerProcesses(string root)
     // A process of another host has no self there; that host's first process stands for all.
     private readonly string own = root.Length == 0 ? "/proc/self/ns/net" : $"{root}/proc/1/ns/net";
 
-    /// <summary>The file of the process's network namespace; null where the process has ended already.</summary>
-    public string? NamespaceOf(int pid)
+    /// <summary>The process's network namespace; null where the process has ended already.</summary>
+    public ProcessNetwork? NetworkOf(int pid)
     {
         var path = $"{root}/proc/{pid}/ns/net";
-        return Identity(path) is null ? null : path;
+        return Identity(path) is { } identity
+            ? new ProcessNetwork(path, identity, IsHostsOwn: identity == Identity(own))
+            : null;
     }
-
-    /// <summary>Whether that namespace is the host's own.</summary>
-    public bool IsHostsOwn(string? path) =>
-        path is not null && Identity(path) is { } identity && identity == Identity(own);
 
     /// <summary>What tells a namespace from all others, such as <c>net:[4026531840]</c> (namespaces(7)).</summary>
     private static string? Identity(string path)
@@ -31,3 +29,9 @@ internal sealed class ContainerProcesses(string root)
         }
     }
 }
+
+/// <summary>The network namespace of a process.</summary>
+/// <param name="Path">Its file.</param>
+/// <param name="Id">What tells it from all others: <c>net:[4026531840]</c>.</param>
+/// <param name="IsHostsOwn">Whether it is the host's own.</param>
+internal readonly record struct ProcessNetwork(string Path, string Id, bool IsHostsOwn);

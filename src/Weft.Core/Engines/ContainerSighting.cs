@@ -34,6 +34,12 @@ public sealed record ContainerSighting
     /// </summary>
     public string? Namespace { get; init; }
 
+    /// <summary>
+    /// What tells that namespace from all others (<c>net:[4026532574]</c>, namespaces(7)): containers may share one, and
+    /// a file name of <c>/proc</c> may come to be another's. Null while it does not run, and for a namespace that has a name.
+    /// </summary>
+    public string? NamespaceId { get; init; }
+
     /// <summary>Whether the container lives in the host's own network namespace, where it can be given nothing.</summary>
     public bool SharesHostNetwork { get; init; }
 
@@ -47,6 +53,9 @@ public sealed record ContainerSighting
     /// <summary>The container's own devices of type <c>nic</c>, by name; only LXD and Incus have devices.</summary>
     public ImmutableSortedDictionary<string, NicDevice> Nics { get; init; } =
         ImmutableSortedDictionary<string, NicDevice>.Empty;
+
+    /// <summary>What the interfaces are called that profiles give the container; only LXD and Incus have profiles.</summary>
+    public ImmutableSortedSet<string> ProfileInterfaces { get; init; } = [];
 
     /// <summary>The file of a network namespace as iproute2 names it: by a name, or by a path.</summary>
     public static string PathOf(string name) =>

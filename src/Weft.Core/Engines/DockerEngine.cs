@@ -12,12 +12,13 @@ using Weft.Core.Overlays;
 namespace Weft.Core.Engines;
 
 /// <summary>
-/// Docker, and Podman by the same API (Docker Engine API 1.41, which Docker serves since 20.10 and Podman since 3.0).
-/// Neither knows of NICs that can be given to a container: those are made in its namespace.
+/// Docker, and Podman by the same API (Docker Engine API 1.41, which Docker serves from 20.10 to 28 and Podman since 3.0;
+/// of one that serves it no more, the oldest that it does serve). Neither knows of NICs that can be given to a container:
+/// those are made in its namespace.
 /// </summary>
 public sealed class DockerEngine : IContainerEngine
 {
-    private const string Api = "/v1.41";
+    private static readonly Version Known = new(1, 41);
     private const int AtOnce = 4;
     private const int MostEventBytes = 1024 * 1024;
 
@@ -38,6 +39,7 @@ public sealed class DockerEngine : IContainerEngine
 
     private readonly EngineSocket socket;
     private readonly ContainerProcesses processes;
+    private volatile Version spoken = Known;
 
     /// <summary>The door to Docker or Podman; nothing is asked yet.</summary>
     /// <param name="engine">Which of the two.</param>
@@ -110,6 +112,8 @@ public sealed class DockerEngine : IContainerEngine
         [EnumeratorCancellation] CancellationToken cancellationToken
     )
     {
+        // Which version is spoken may be another since it was started anew, and its answer to what follows would be no reason.
+        await GetAsync("/_ping", cancellationToken);
         // Podman begins to answer before it begins to watch. From when on is therefore said.
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() / 1000m;
         var filters =
@@ -118,7 +122,7 @@ public sealed class DockerEngine : IContainerEngine
             HttpMethod.Get,
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Api}/events?since={now:0.000}&filters={Uri.EscapeDataString(filters)}"
+                $"/v{spoken}/events?since={now:0.000}&filters={Uri.EscapeDataString(filters)}"
             )
         );
         await using var stream = await socket.OpenAsync(
@@ -171,14 +175,15 @@ public sealed class DockerEngine : IContainerEngine
             return null;
         }
         var one = Good(answer).Read(EngineJson.Default.DockerContainer);
-        var place = one.State.Pid > 0 ? processes.NamespaceOf(one.State.Pid) : null;
+        var network = one.State.Pid > 0 ? processes.NetworkOf(one.State.Pid) : null;
         return new ContainerSighting
         {
             Key = new ContainerKey(Engine, one.Name.TrimStart('/')),
             Id = one.Id,
-            Namespace = place,
+            Namespace = network?.Path,
+            NamespaceId = network?.Id,
             SharesHostNetwork =
-                one.HostConfig?.NetworkMode == "host" || processes.IsHostsOwn(place),
+                one.HostConfig?.NetworkMode == "host" || network is { IsHostsOwn: true },
             Labels = one.Config?.Labels.Sorted() ?? Labels.None,
         };
     }
@@ -199,8 +204,34 @@ public sealed class DockerEngine : IContainerEngine
             }
             : null;
 
-    private Task<EngineAnswer?> GetAsync(string path, CancellationToken cancellationToken) =>
-        socket.AskAsync(new HttpRequestMessage(HttpMethod.Get, Api + path), cancellationToken);
+    /// <summary>Asks in the version that was understood last, and once more in another where the engine says that it must be.</summary>
+    private async Task<EngineAnswer?> GetAsync(string path, CancellationToken cancellationToken)
+    {
+        var version = spoken;
+        var answer = await AskAsync($"/v{version}{path}");
+        if (
+            answer is not { Status: HttpStatusCode.BadRequest }
+            // Asked without a version, as whoever does not know any.
+            || await AskAsync("/version") is not { IsGood: true } answered
+            || !Version.TryParse(
+                answered.Read(EngineJson.Default.DockerVersion).MinApiVersion,
+                out var oldest
+            )
+        )
+        {
+            return answer;
+        }
+        var other = oldest > Known ? oldest : Known;
+        if (other == version)
+        {
+            return answer;
+        }
+        spoken = other;
+        return await AskAsync($"/v{other}{path}");
+
+        Task<EngineAnswer?> AskAsync(string what) =>
+            socket.AskAsync(new HttpRequestMessage(HttpMethod.Get, what), cancellationToken);
+    }
 
     private static EngineAnswer Good(EngineAnswer answer) =>
         answer.IsGood
@@ -322,6 +353,11 @@ internal sealed record DockerEvent(string? Action, DockerActor? Actor);
 
 /// <summary>Whom an event is about.</summary>
 internal sealed record DockerActor(Dictionary<string, string?>? Attributes);
+
+/// <summary>The answer to <c>GET /version</c>, as far as it is about the API.</summary>
+internal sealed record DockerVersion(
+    [property: JsonPropertyName("MinAPIVersion")] string? MinApiVersion
+);
 
 /// <summary>Why something was refused.</summary>
 internal sealed record DockerError([property: JsonPropertyName("message")] string? Message);

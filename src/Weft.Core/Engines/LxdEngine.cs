@@ -10,7 +10,7 @@ namespace Weft.Core.Engines;
 
 /// <summary>
 /// LXD, and Incus by the same API (LXD's rest-api.md, version 1.0). Only containers of the project <c>default</c> are
-/// looked at, and no virtual machines: those have no network namespace.
+/// looked at, of a cluster only those on this member, and no virtual machines: those have no network namespace.
 /// </summary>
 public sealed class LxdEngine : IContainerEngine
 {
@@ -40,6 +40,7 @@ public sealed class LxdEngine : IContainerEngine
     private readonly ImmutableArray<string> containers;
     private readonly LxcMonitor monitor;
     private readonly ContainerProcesses processes;
+    private string? member;
 
     /// <summary>The door to LXD or Incus; nothing is asked yet.</summary>
     /// <param name="engine">Which of the two.</param>
@@ -83,7 +84,10 @@ public sealed class LxdEngine : IContainerEngine
                 .OrderBy(one => one.Name, StringComparer.Ordinal)
         )
         {
-            found.Add(await SeeAsync(one, cancellationToken));
+            if (await IsHereAsync(one, cancellationToken))
+            {
+                found.Add(await SeeAsync(one, cancellationToken));
+            }
         }
         return found.DrainToImmutable();
     }
@@ -101,7 +105,9 @@ public sealed class LxdEngine : IContainerEngine
             return null;
         }
         var one = Read(answer, EngineJson.Default.LxdInstanceAnswer);
-        return one.IsContainer && one.Name == name ? await SeeAsync(one, cancellationToken) : null;
+        return one.IsContainer && one.Name == name && await IsHereAsync(one, cancellationToken)
+            ? await SeeAsync(one, cancellationToken)
+            : null;
     }
 
     /// <inheritdoc/>
@@ -257,21 +263,41 @@ public sealed class LxdEngine : IContainerEngine
             : $"not done after {OperationPatience.TotalSeconds:0} s ({outcome.Status})";
     }
 
+    /// <summary>
+    /// Whether it is on this member of a cluster: every member tells of all. What is on another is that host's to care for,
+    /// and its process would be taken for one of this host.
+    /// </summary>
+    private async Task<bool> IsHereAsync(LxdInstance one, CancellationToken cancellationToken)
+    {
+        if (one.Member is null)
+        {
+            return true;
+        }
+        // One that is in a cluster keeps its name.
+        member ??= Read(
+            await GetAsync("/1.0", cancellationToken) ?? throw socket.NotThere(),
+            EngineJson.Default.LxdServerAnswer
+        ).Environment.Name;
+        return one.Member == member;
+    }
+
     private async Task<ContainerSighting> SeeAsync(
         LxdInstance one,
         CancellationToken cancellationToken
     )
     {
         var process = one.MayRun ? await FirstProcessAsync(one.Name, cancellationToken) : 0;
-        var place = process > 0 ? processes.NamespaceOf(process) : null;
+        var network = process > 0 ? processes.NetworkOf(process) : null;
         return new ContainerSighting
         {
             Key = new ContainerKey(Engine, one.Name),
             Id = one.Uuid,
-            Namespace = place,
-            SharesHostNetwork = processes.IsHostsOwn(place),
+            Namespace = network?.Path,
+            NamespaceId = network?.Id,
+            SharesHostNetwork = network is { IsHostsOwn: true },
             Labels = one.Labels,
             Nics = one.Nics,
+            ProfileInterfaces = one.ProfileInterfaces,
         };
     }
 

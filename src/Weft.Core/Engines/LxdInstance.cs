@@ -26,6 +26,9 @@ internal sealed record LxdInstance : LxdChange
     [JsonPropertyName("status_code")]
     public int StatusCode { get; init; }
 
+    [JsonPropertyName("location")]
+    public string? Location { get; init; }
+
     [JsonPropertyName("expanded_config")]
     public Dictionary<string, string?>? ExpandedConfig { get; init; }
 
@@ -35,6 +38,10 @@ internal sealed record LxdInstance : LxdChange
     /// <summary>Whether it is a container, and no virtual machine.</summary>
     [JsonIgnore]
     public bool IsContainer => Type is "container";
+
+    /// <summary>The member of a cluster that it is on; null where the engine is in none.</summary>
+    [JsonIgnore]
+    public string? Member => Location is null or "" or "none" ? null : Location;
 
     /// <summary>Whether it may have a process.</summary>
     [JsonIgnore]
@@ -64,6 +71,17 @@ internal sealed record LxdInstance : LxdChange
                 StringComparer.Ordinal
             );
 
+    /// <summary>What the interfaces are called that its profiles give it.</summary>
+    [JsonIgnore]
+    public ImmutableSortedSet<string> ProfileInterfaces =>
+        (ExpandedDevices ?? [])
+            .Where(device =>
+                device.Value?.GetValueOrDefault("type") == "nic"
+                && Devices?.ContainsKey(device.Key) != true
+            )
+            .Select(device => LxdDevice.Read(device.Key, device.Value!, Config ?? []).Interface)
+            .ToImmutableSortedSet(StringComparer.Ordinal);
+
     /// <summary>The whole instance to be written back, without one device.</summary>
     public LxdChange Without(string device) =>
         new()
@@ -81,6 +99,14 @@ internal sealed record LxdInstance : LxdChange
             Stateful = Stateful,
         };
 }
+
+/// <summary>The engine itself, as <c>GET /1.0</c> answers.</summary>
+internal sealed record LxdServer(
+    [property: JsonPropertyName("environment")] LxdEnvironment Environment
+);
+
+/// <summary>What an engine says of itself.</summary>
+internal sealed record LxdEnvironment([property: JsonPropertyName("server_name")] string Name);
 
 /// <summary>How an instance is; its first process has the number 0 while there is none.</summary>
 internal sealed record LxdState([property: JsonPropertyName("pid")] int Pid);

@@ -10,6 +10,9 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
     // Whose each link of this host is, in words.
     private readonly Dictionary<string, string> links = new(StringComparer.Ordinal);
 
+    // Whose places the containers that live in a network namespace have.
+    private readonly Dictionary<string, ContainerKey> networks = new(StringComparer.Ordinal);
+
     /// <summary>The containers, with addresses only where the file gives them.</summary>
     /// <param name="sightings">What the engines have.</param>
     /// <param name="records">Who has been here, which says who keeps a name that two want.</param>
@@ -29,16 +32,19 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
             );
         }
         var named = overlay.Containers.Where(container => container.Host == host).ToList();
-        var unattachable = sightings
-            .Where(sighting => sighting.SharesHostNetwork)
-            .Select(sighting => sighting.Key)
-            .ToHashSet();
+        var seen = sightings.ToDictionary(sighting => sighting.Key);
         TakeLinks(named);
         var names = named.Select(KeyOf).ToHashSet();
         var since = records
             .Where(record => record.GoneSince is null)
             .GroupBy(record => (record.Container.Engine, record.Id))
             .ToDictionary(group => group.Key, group => group.Min(record => record.Since));
+        var attachable = named
+            .Where(container =>
+                !seen.TryGetValue(KeyOf(container), out var sighting)
+                || !sighting.SharesHostNetwork && TakeNetwork(sighting)
+            )
+            .ToList();
         var selected = sightings
             .Where(sighting => !names.Contains(sighting.Key) && !sighting.SharesHostNetwork)
             .OrderBy(sighting =>
@@ -51,7 +57,7 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
             .ToList();
         return
         [
-            .. named.Where(container => !unattachable.Contains(KeyOf(container))),
+            .. attachable,
             .. selected
                 .OrderBy(container => container.Engine)
                 .ThenBy(container => container.Name, StringComparer.Ordinal),
@@ -88,10 +94,15 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
             );
             return null;
         }
+        if (!TakeNetwork(sighting))
+        {
+            return null;
+        }
         // Only LXD and Incus tell of interfaces that a container has by itself.
         var own = sighting
             .Nics.Values.Where(nic => nic.Mark != overlay.Name)
             .Select(nic => nic.Interface)
+            .Concat(sighting.ProfileInterfaces)
             .ToHashSet(StringComparer.Ordinal);
         using var free = InterfaceNames
             .Free([.. own, .. places.Select(place => place.Interface).OfType<string>()])
@@ -176,6 +187,19 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
             places.Add(place);
         }
         return places;
+    }
+
+    /// <summary>Of containers that live in one network, as those of a pod do, the first has its places, and so all of them do.</summary>
+    private bool TakeNetwork(ContainerSighting sighting)
+    {
+        if (sighting.NamespaceId is not { } network || networks.TryAdd(network, sighting.Key))
+        {
+            return true;
+        }
+        notices.Add(
+            $"{sighting.Key} lives in the network of {networks[network]}, whose places in the overlay are its own too: start it with a network of its own, or take one of them out of the overlay"
+        );
+        return false;
     }
 
     private bool TakePort(ContainerKey key, string @interface, string network)

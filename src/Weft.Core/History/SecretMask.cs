@@ -41,11 +41,12 @@ internal static partial class SecretMask
         {
             masked.Replace(secret, Secret.Veil);
         }
-        return (
-            KeyInComment().Replace(masked.ToString(), $"${{name}}{Secret.Veil}"),
-            [.. found.Select(one => one.Secret)]
-        );
+        return (OfComments(masked.ToString()), [.. found.Select(one => one.Secret)]);
     }
+
+    /// <summary>The text without what comments say that a key is or was: with all that follows, since nobody knows where it ends.</summary>
+    public static string OfComments(string text) =>
+        KeyInComment().Replace(text, $"${{name}}{Secret.Veil}");
 
     private static List<(int Start, int End, string Secret)> Find(string text)
     {

@@ -48,7 +48,7 @@ public sealed partial record OverlayImport
                     type,
                     remote,
                     local,
-                    port.Options.GetValueOrDefault("key"),
+                    KeyOf(reading, port),
                     port.Options.GetValueOrDefault("dst_port")
                 )
             );
@@ -63,6 +63,34 @@ public sealed partial record OverlayImport
                     $"tunnel '{port.Name}' has {Words.List(others.Select(option => $"options:{option}={port.Options[option]}"))}, which Weft does not set: taken over, it is without"
                 );
             }
+        }
+
+        /// <summary>The tunnel's key as the overlay file has it: Open vSwitch takes it in hexadecimal and octal too.</summary>
+        private string? KeyOf(HostReading reading, PortReading port)
+        {
+            if (port.Options.GetValueOrDefault("key") is not { } key)
+            {
+                return null;
+            }
+            var isHexadecimal = key.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
+            if (
+                uint.TryParse(
+                    isHexadecimal ? key[2..] : key,
+                    isHexadecimal ? NumberStyles.AllowHexSpecifier : NumberStyles.None,
+                    CultureInfo.InvariantCulture,
+                    out var number
+                )
+                && number > 0
+                && (isHexadecimal || key[0] != '0')
+            )
+            {
+                return number.ToString(CultureInfo.InvariantCulture);
+            }
+            Note(
+                reading,
+                $"tunnel '{port.Name}' has options:key={key}, which Weft does not set: taken over, it is without"
+            );
+            return null;
         }
 
         private Tunnels Tunnels()

@@ -273,7 +273,8 @@ internal sealed class HostMirror(LocalHost host)
     {
         if (
             !sightings.TryGetValue(container.Key, out var before)
-            || before.Namespace != container.Namespace
+            || (before.Namespace, before.NamespaceId)
+                != (container.Namespace, container.NamespaceId)
         )
         {
             stale.Insides.Add(container.Key);

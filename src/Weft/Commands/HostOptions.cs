@@ -25,6 +25,10 @@ internal sealed class HostOptions(bool takesFile = true, bool takesInput = true)
     /// <exception cref="UsageException">None was named and no default one exists.</exception>
     public string FileOf(ParseResult parsed) => OverlayLoader.PathOf(parsed.GetValue(file));
 
+    /// <summary>The overlay file that counts: where that is the host's own, what stands for it while something else is tried.</summary>
+    /// <inheritdoc cref="FileOf" path="/exception"/>
+    public string FileInForceOf(ParseResult parsed) => OverlayLoader.InForce(parsed.GetValue(file));
+
     /// <summary>What was said in place of the file, to be said to weft on another host.</summary>
     public IEnumerable<string> Overrides(ParseResult parsed) =>
         Overrides(parsed, engine, datapath, database);
@@ -51,11 +55,13 @@ internal sealed class HostOptions(bool takesFile = true, bool takesInput = true)
     /// <summary>Where the switch's database listens.</summary>
     public string DatabaseOf(ParseResult parsed) => parsed.GetValue(database)!;
 
-    /// <summary>What another command of weft that is about the same host is told: the file, and the options that were given.</summary>
-    /// <exception cref="UsageException">No file was named and no default one exists.</exception>
+    /// <summary>
+    /// What another command of weft that is about the same host is told: the file and the options that were given. It finds the
+    /// host's own file itself, and what stands for that during a try.
+    /// </summary>
     public IReadOnlyList<string> Again(ParseResult parsed) =>
         [
-            Path.GetFullPath(FileOf(parsed)),
+            .. parsed.GetValue(file) is { } named ? [Path.GetFullPath(named)] : (string[])[],
             .. Override(parsed, Host, value => value!),
             .. Overrides(parsed),
         ];
@@ -83,7 +89,7 @@ internal sealed class HostOptions(bool takesFile = true, bool takesInput = true)
     /// <inheritdoc cref="OverlayLoader.Load" path="/exception"/>
     public LoadedFile Read(ParseResult parsed) =>
         OverlayLoader.Read(
-            OverlayLoader.InForce(parsed.GetValue(file)),
+            FileInForceOf(parsed),
             parsed.GetValue(engine),
             parsed.GetValue(datapath)
         );

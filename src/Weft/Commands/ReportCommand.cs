@@ -67,7 +67,7 @@ internal static class ReportCommand
     {
         try
         {
-            return (options.FileOf(parsed), options.Again(parsed));
+            return (options.FileInForceOf(parsed), options.Again(parsed));
         }
         catch (UsageException)
         {

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using Weft.Core.History;
 using Weft.Core.Ipsec;
 
 namespace Weft.Reporting;
@@ -60,7 +61,7 @@ internal sealed partial class Redactor
     {
         if (!mayHoldKey)
         {
-            return Clean(yaml);
+            return Clean(SecretMask.OfComments(yaml));
         }
         var kept = new List<string>();
         int? inside = null;
@@ -120,7 +121,7 @@ internal sealed partial class Redactor
 
     // As ovs-vsctl, ovsdb-client and ovs-monitor-ipsec write options; a quoted value may hold anything.
     [GeneratedRegex(
-        "(?<name>\\b(?:psk|password|passphrase|secret)\"?\\s*[=,:]\\s*)(?<value>\"(?:[^\"\\\\]|\\\\.)*\"|[^\\s,}\\])\"{]+)",
+        "(?<name>\\b(?:psk|password|passphrase|secret)\"?[ \\t]*[=,:][ \\t]*)(?<value>\"(?:[^\"\\\\]|\\\\.)*\"|[^\\s,}\\])\"{]+)",
         RegexOptions.IgnoreCase,
         MatchMilliseconds
     )]

@@ -270,8 +270,8 @@ internal sealed class Report(
         [
             .. silent,
             .. running.Select(container => new Source(
-                $"containers/{container.Key.Name}.txt",
-                $"links, addresses and routes inside container {container.Key.Name}",
+                $"containers/{container.Key.Engine.ToString().ToLowerInvariant()}/{container.Key.Name}.txt",
+                $"links, addresses and routes inside {container.Key}",
                 token =>
                     RunAsync(
                         [

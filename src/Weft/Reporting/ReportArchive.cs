@@ -22,7 +22,7 @@ internal static class ReportArchive
     private const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     /// <summary>Writes the archive.</summary>
-    /// <param name="path">The file, which only its owner can read.</param>
+    /// <param name="path">The file, which only its owner can read, and which is there once all is in it.</param>
     /// <param name="name">The directory in it.</param>
     /// <param name="parts">What is in it.</param>
     /// <param name="time">When it was read.</param>
@@ -36,11 +36,33 @@ internal static class ReportArchive
         CancellationToken cancellationToken
     )
     {
+        var unfinished = $"{path}.new";
+        // One that is there already would keep its mode.
+        File.Delete(unfinished);
+        try
+        {
+            await PackAsync(unfinished, name, parts, time, cancellationToken);
+            File.Move(unfinished, path, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(unfinished);
+        }
+    }
+
+    private static async Task PackAsync(
+        string path,
+        string name,
+        IReadOnlyList<ReportPart> parts,
+        DateTimeOffset time,
+        CancellationToken cancellationToken
+    )
+    {
         await using var file = new FileStream(
             path,
             new FileStreamOptions
             {
-                Mode = FileMode.Create,
+                Mode = FileMode.CreateNew,
                 Access = FileAccess.Write,
                 UnixCreateMode = Mode,
             }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Weft.Commands;
+using Weft.Core.Addressing;
 using Weft.Health;
 using Weft.Reachability;
 
@@ -77,7 +78,12 @@ internal sealed record TracePair(
         IReadOnlyCollection<Resident> residents
     )
     {
-        var address = IPAddress.TryParse(name, out var parsed) ? parsed : null;
+        // A container may be called 101, which the system takes for 0.0.0.101.
+        var address =
+            residents.All(one => one.Name != name)
+            && IPText.TryReadAddress(name, out var parsed, out _)
+                ? parsed
+                : null;
         var places = residents
             .Where(one => one.Name == name || address is not null)
             .SelectMany(one => one.Addresses.Select(at => (Who: one, Address: at)))

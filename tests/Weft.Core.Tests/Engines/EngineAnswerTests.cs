@@ -197,6 +197,99 @@ public sealed class EngineAnswerTests
         );
     }
 
+    [Fact]
+    public async Task A_Docker_that_serves_the_version_no_more_is_spoken_to_in_the_oldest_that_it_does()
+    {
+        await using var fake = FakeEngine.Of(
+            Engine.Docker,
+            request =>
+                request.Split(' ')[1] switch
+                {
+                    "/version" => Answer.Json(
+                        """{"Version":"29.0.4","ApiVersion":"1.52","MinAPIVersion":"1.44"}"""
+                    ),
+                    "/v1.44/_ping" => Answer.Json("OK"),
+                    "/v1.44/containers/json?all=1" => Answer.Json(
+                        """[{"Id":"1","Names":["/web"],"State":"exited"}]"""
+                    ),
+                    var path when path.StartsWith("/v1.44/events", StringComparison.Ordinal) =>
+                        Answer.Json(
+                            """{"Action":"start","Actor":{"Attributes":{"name":"web"}}}""" + "\n"
+                        ),
+                    _ => Answer.Json(
+                        """{"message":"client version 1.41 is too old. Minimum supported API version is 1.44, please upgrade your client to a newer version"}""",
+                        400
+                    ),
+                }
+        );
+        await using (var door = ContainerEngines.Of(Engine.Docker, fake.Root))
+        {
+            Assert.Equal(
+                "web",
+                Assert.Single((await door.ListAsync(Cancellation))!.Value).Key.Name
+            );
+            // What is wrong with a request is not asked about for ever.
+            await RefusedAsync(() => door.FindAsync("web", Cancellation), "is too old");
+        }
+        await using (var door = ContainerEngines.Of(Engine.Docker, fake.Root))
+        {
+            using var enough = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+            var told = new List<ContainerEvent>();
+            await foreach (var one in door.WatchAsync(enough.Token))
+            {
+                told.Add(one);
+                if (told.Count == 2)
+                {
+                    break;
+                }
+            }
+            Assert.Equal(
+                [new ContainerEvent(null, "watching"), new ContainerEvent("web", "start")],
+                told
+            );
+        }
+    }
+
+    [Theory]
+    [InlineData(Engine.Lxd)]
+    [InlineData(Engine.Incus)]
+    public async Task Of_a_cluster_only_this_members_containers_are_seen(Engine engine)
+    {
+        static string Instance(string name, string location) =>
+            $$"""{"name":"{{name}}","type":"container","status_code":102,"location":"{{location}}"}""";
+        await using var fake = FakeEngine.Of(
+            engine,
+            request =>
+                request.Split(' ')[1] switch
+                {
+                    "/1.0" => Answer.Json(
+                        """{"metadata":{"environment":{"server_name":"a","server_clustered":true}}}"""
+                    ),
+                    "/1.0/instances/near" => Answer.Json(
+                        $$"""{"metadata":{{Instance("near", "a")}}}"""
+                    ),
+                    "/1.0/instances/far" => Answer.Json(
+                        $$"""{"metadata":{{Instance("far", "b")}}}"""
+                    ),
+                    _ => Answer.Json(
+                        $$"""{"metadata":[{{Instance("far", "b")}},{{Instance("near", "a")}},{{Instance("alone", "none")}}]}"""
+                    ),
+                }
+        );
+        await using var door = ContainerEngines.Of(engine, fake.Root);
+
+        Assert.Equal(
+            ["alone", "near"],
+            (await door.ListAsync(Cancellation))!.Value.Select(one => one.Key.Name)
+        );
+        Assert.NotNull(await door.FindAsync("near", Cancellation));
+        Assert.Null(await door.FindAsync("far", Cancellation));
+        Assert.Single(
+            fake.Requests,
+            request => request.StartsWith("GET /1.0 ", StringComparison.Ordinal)
+        );
+    }
+
     [Theory]
     [InlineData("no json\n", "cannot be understood")]
     [InlineData("[]\n", "cannot be understood")]

@@ -251,6 +251,50 @@ public sealed class RosterTests
     }
 
     [Fact]
+    public void Of_containers_that_live_in_one_network_one_has_its_places()
+    {
+        ContainerSighting[] pod =
+        [
+            Podman("app", "weft.network=mgmt") with
+            {
+                NamespaceId = "net:[7]",
+            },
+            Podman("sidecar", "weft.network=mgmt") with
+            {
+                NamespaceId = "net:[7]",
+            },
+            // Without a place of its own it is in nobody's way.
+            Podman("aaa") with
+            {
+                NamespaceId = "net:[7]",
+            },
+            Docker("web") with
+            {
+                NamespaceId = "net:[8]",
+            },
+            Docker("vpn", "weft.network=mgmt") with
+            {
+                NamespaceId = "net:[8]",
+            },
+        ];
+        var roster = Roster(Labels, pod);
+        Assert.Equal(["web", "app"], Names(roster));
+        Assert.Equal(
+            [
+                "docker container vpn lives in the network of docker container web, whose places in the overlay are its own too: start it with a network of its own, or take one of them out of the overlay",
+                "podman container sidecar lives in the network of podman container app, whose places in the overlay are its own too: start it with a network of its own, or take one of them out of the overlay",
+            ],
+            roster.Notices.Order()
+        );
+        // Who was there first keeps them, whatever others are called.
+        pod[2] = pod[2] with
+        {
+            Labels = pod[0].Labels,
+        };
+        Assert.Equal(["web", "app"], Names(Roster(Labels, pod, roster.Records, hours: 1)));
+    }
+
+    [Fact]
     public void Of_two_that_want_one_port_name_the_one_that_was_there_first_has_it()
     {
         var alone = Roster(Labels, [Podman("db", "weft.network=mgmt")]);
@@ -284,9 +328,10 @@ public sealed class RosterTests
                 .Empty.Add("a", Nic("eth1", null))
                 .Add("b", Nic("eth2", "home"))
                 .Add("c", Nic("lan0", "away")),
+            ProfileInterfaces = ["eth0", "eth2"],
         };
         var roster = Roster(Labels, [lxd]);
-        Assert.Contains("db eth2 mgmt 10.8.2.2", Places(roster));
+        Assert.Contains("db eth3 mgmt 10.8.2.2", Places(roster));
         Assert.Equal(
             "lxd container db has an interface lan0 of its own and does not attach to network both: give the selection another 'interface'",
             Assert.Single(roster.Notices)

@@ -126,6 +126,10 @@ public sealed class OverlayImportTests
         "host1: tunnel 'gre0' has options:tos=inherit, which Weft does not set: taken over, it is without"
     )]
     [InlineData(
+        "ovs-vsctl set interface gre0 options:key=flow",
+        "host1: tunnel 'gre0' has options:key=flow, which Weft does not set: taken over, it is without"
+    )]
+    [InlineData(
         "ovs-vsctl set interface gre0 options:remote_ip=flow",
         "host1: tunnel 'gre0' names no other host by its address (options:remote_ip): Weft makes one tunnel for each host"
     )]
@@ -139,6 +143,18 @@ public sealed class OverlayImportTests
         host.Shell(command);
 
         Assert.Contains(words, Import(Read("host1", host)).Notes);
+    }
+
+    [Theory]
+    [InlineData("100")]
+    [InlineData("0x64")]
+    [InlineData("0X64")]
+    public void A_tunnels_key_is_read_as_Open_vSwitch_reads_it(string key)
+    {
+        var host = ByHand.Host1();
+        host.Shell($"ovs-vsctl set interface gre0 options:key={key}");
+
+        Assert.Equal(100u, Import(Read("host1", host)).Overlay.Tunnels.Key);
     }
 
     [Fact]
