@@ -53,7 +53,9 @@ internal static class HandMade
             {
                 // The host that was there first has begun, was forgotten by the other, and waits for it: of a tunnel with two
                 // connections nothing but this has it begin anew.
-                await Task.WhenAll(lab.Hosts.Select(host => lab.RunAsync(host.Name, "ipsec restart")));
+                await Task.WhenAll(
+                    lab.Hosts.Select(host => lab.RunAsync(host.Name, "ipsec restart"))
+                );
             }
             await Eventually.IsAsync(async () =>
                 (

@@ -229,7 +229,11 @@ public sealed class SeeingTests(SeeingLab seeing) : IClassFixture<SeeingLab>
             files["logs/ovs-vswitchd.txt"],
             StringComparison.Ordinal
         );
-        Assert.Contains("10.8.2.2", files["containers/netns/wallabag.txt"], StringComparison.Ordinal);
+        Assert.Contains(
+            "10.8.2.2",
+            files["containers/netns/wallabag.txt"],
+            StringComparison.Ordinal
+        );
         Assert.Contains("ovsbr0", files["network/links.txt"], StringComparison.Ordinal);
         Assert.Contains("(ovsbr0)", files["switch/ports.txt"], StringComparison.Ordinal);
         using var database = JsonDocument.Parse(files["switch/database.json"]);

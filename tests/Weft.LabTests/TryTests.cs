@@ -167,6 +167,26 @@ public sealed class TryTests
             var late = await lab.WeftAsync("host1", "confirm");
             Assert.Equal(1, late.ExitCode);
             Assert.Contains("time is over", late.Errors, StringComparison.Ordinal);
+            // Whoever is asked and does not answer changes nothing, and so nothing has gone back.
+            Assert.Equal(2, (await lab.WeftAsync("host1", "apply")).ExitCode);
+            Assert.Contains(
+                "goes back: it was not confirmed in time",
+                await lab.WeftDoneAsync("host1", "history"),
+                StringComparison.Ordinal
+            );
+            foreach (
+                var command in (string[][])
+                    [
+                        ["status"],
+                        ["install", New],
+                    ]
+            )
+            {
+                var told = await lab.WeftAsync("host1", command);
+                Assert.Equal(1, told.ExitCode);
+                Assert.Contains("has not gone back yet", told.Errors, StringComparison.Ordinal);
+            }
+            Assert.Equal("201", (await lab.RunAsync("host1", Tag)).Trim());
             var applied = await lab.WeftAsync("host1", "apply", "--yes");
             Assert.True(applied.ExitCode == 0, applied.Errors);
             Assert.Contains("is over", applied.Errors, StringComparison.Ordinal);

@@ -114,12 +114,7 @@ internal static partial class InstallCommand
                 if (isThisMachine && Path.GetFullPath(path) != HostFiles.Overlay)
                 {
                     // What a try goes back to must not change under it.
-                    TrialGate.Pass(
-                        new HistoryStore(overlay.Name),
-                        new Notices(terminal),
-                        mayPass: false,
-                        TimeProvider.System
-                    );
+                    TrialGate.RefuseWhereOpen(new HistoryStore(overlay.Name));
                 }
                 // An image may be for any host: its own hostname decides when it boots.
                 if (isThisMachine || parsed.GetValue(host) is not null)

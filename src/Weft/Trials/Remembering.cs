@@ -46,7 +46,10 @@ internal static class Remembering
         }
     }
 
-    /// <summary>Adds an entry where it says something new. The host's lock must be held.</summary>
+    /// <summary>
+    /// Adds an entry where it says something new. A try that was over has gone back with it: whatever was applied, the host
+    /// is as tried no more. The host's lock must be held.
+    /// </summary>
     /// <exception cref="HostException">It cannot be written.</exception>
     public static void Add(
         HistoryStore store,
@@ -56,11 +59,18 @@ internal static class Remembering
     )
     {
         var book = store.Read();
-        if (
-            book.Open is not null
-            || book.Settled is { } settled && settled.File == entry.File && !hasChanged
-        )
+        if (book.Open is { State: EntryState.Trying })
         {
+            return;
+        }
+        var wasTried = book.Open is not null;
+        book = book.Settle(EntryState.Reverted, entry.Time);
+        if (book.Settled is { } settled && settled.File == entry.File && !hasChanged)
+        {
+            if (wasTried)
+            {
+                store.Write(book);
+            }
             return;
         }
         List<ReadOnlyMemory<byte>> files = file is { } bytes ? [bytes] : [];

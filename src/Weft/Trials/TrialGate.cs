@@ -17,8 +17,8 @@ internal static class TrialGate
     public const string TooLate = "it was not confirmed in time";
 
     /// <summary>
-    /// Keeps others from changing a host on which something is tried, and writes a try down as over that is. The host's
-    /// lock must be held.
+    /// Keeps others from changing a host on which something is tried, and writes down of a try that is over that it goes
+    /// back: it has once something else is applied. The host's lock must be held.
     /// </summary>
     /// <param name="store">What was applied.</param>
     /// <param name="progress">Is told of a try that is over.</param>
@@ -45,12 +45,10 @@ internal static class TrialGate
                 {
                     return;
                 }
-                throw new TrialException(
-                    $"{Words(open)}: `weft confirm` keeps it, `weft rollback` ends it"
-                );
+                throw new TrialException(WhatToDo(open));
             }
             PutBack(store, trial);
-            store.Write(book.Settle(EntryState.Reverted, clock.GetUtcNow(), WhyOver(trial)));
+            store.Write(book.Settle(EntryState.Reverting, clock.GetUtcNow(), WhyOver(trial)));
             progress?.Report($"try {open.Number} is over: {trial.Reason ?? WhyOver(trial)}");
         }
         catch (Exception exception)
@@ -59,6 +57,16 @@ internal static class TrialGate
             )
         {
             progress?.Report(exception.Message);
+        }
+    }
+
+    /// <summary>Keeps the file that a try goes back to from being changed under it.</summary>
+    /// <exception cref="HostException">A try has not come to its end.</exception>
+    public static void RefuseWhereOpen(HistoryStore store)
+    {
+        if (store.Read().Open is { } open)
+        {
+            throw new TrialException(WhatToDo(open));
         }
     }
 
@@ -91,7 +99,7 @@ internal static class TrialGate
         {
             if (store.Read().Open is { } open)
             {
-                terminal.Notice($"{Words(open)}: `weft confirm` keeps it, `weft rollback` ends it");
+                terminal.Notice(WhatToDo(open));
             }
         }
         catch (HostException)
@@ -106,6 +114,11 @@ internal static class TrialGate
             CultureInfo.InvariantCulture,
             $"try {entry.Number} by {entry.By ?? "somebody"}{(entry.From is null ? "" : $" from {entry.From}")} waits to be confirmed until {entry.Trial!.Deadline.ToLocalTime():HH:mm:ss}"
         );
+
+    private static string WhatToDo(HistoryEntry open) =>
+        open.State is EntryState.Trying
+            ? $"{Words(open)}: `weft confirm` keeps it, `weft rollback` ends it"
+            : $"try {open.Number} is over and has not gone back yet ({open.Trial!.Reason}): `weft rollback` sees to it";
 
     private static string WhyOver(Trial trial) => trial.Boot == Boot.Id ? TooLate : Restarted;
 }

@@ -76,10 +76,13 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
         Trial trial
     )
     {
+        var now = clock.GetUtcNow();
+        // What goes back from a try before it goes back from this one too.
         var book = store
             .Read()
+            .Settle(EntryState.Reverted, now)
             .Add(
-                who.Entry("try", host, tried, clock.GetUtcNow()) with
+                who.Entry("try", host, tried, now) with
                 {
                     State = EntryState.Trying,
                     Trial = trial,
