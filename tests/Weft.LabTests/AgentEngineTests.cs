@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using Weft.Core.Overlays;
 using Weft.Labs;
+using Weft.Reachability;
 
 namespace Weft.LabTests;
 
@@ -185,6 +186,16 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
             }
         }
         Assert.Distinct(given);
+        // Who is known by its labels is asked too, and asked from.
+        var ping = ReachabilityReport.FromJson(
+            (await lab.WeftAsync("host1", "ping", "--json")).Output
+        );
+        foreach (var joiner in (string[])["joiner-d", "joiner-l"])
+        {
+            var asked = ping.Results.Where(one => one.From.Container == joiner).ToList();
+            Assert.Contains(asked, one => one.To.Container == "monitor");
+            Assert.All(asked, one => Assert.Equal(Outcome.Reached, one.Outcome));
+        }
 
         foreach (
             var again in (string[])
@@ -209,6 +220,35 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
         }
         await first.HasMendedAsync();
         await second.HasMendedAsync();
+    }
+
+    [Theory]
+    [InlineData(Engine.Docker)]
+    [InlineData(Engine.Podman)]
+    public async Task Of_two_that_share_a_network_one_has_its_places_and_nobody_takes_them_away(
+        Engine engine
+    )
+    {
+        var lab = await shared.UpAsync(engine);
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        await shared.IsReachedAsync(1, engine);
+        var (program, one) = (engine.ToString().ToLowerInvariant(), AgentEngineLab.On(1, engine));
+        await lab.RunAsync(
+            "host1",
+            $"{program} run -d --name mate --network container:{one} --label weft.network=net0 weft-lab"
+        );
+        await Eventually.IsAsync(
+            async () =>
+                (await lab.WeftAsync("host1", "plan")).Errors.Contains(
+                    $"{program} container mate lives in the network of {program} container {one}",
+                    StringComparison.Ordinal
+                ),
+            () => agent.LogAsync().Result
+        );
+        await lab.WeftDoneAsync("host1", "plan", "--exit-code");
+        await shared.IsReachedAsync(1, engine);
+        await lab.RunAsync("host1", $"{program} rm -f mate");
+        await agent.HasMendedAsync();
     }
 
     [Fact]

@@ -17,7 +17,7 @@ public sealed partial class BootTests
 
     /// <summary>What services may do there, and no more.</summary>
     private const string AsTheService =
-        "setpriv --bounding-set=-all,+net_admin,+sys_admin --inh-caps=-all --no-new-privs";
+        "setpriv --bounding-set=-all,+net_admin,+sys_admin,+dac_read_search --inh-caps=-all --no-new-privs";
 
     [Fact]
     public async Task A_rebooted_host_comes_back_whole_with_nobody_typing_and_nothing_crosses_in_plaintext()
@@ -72,11 +72,12 @@ public sealed partial class BootTests
         );
         TestContext.Current.TestOutputHelper?.WriteLine(counts.ToString());
 
-        // What the services are allowed to do is enough to make all of it.
+        // What the services are allowed to do is enough to make all of it, though somebody who is not root copied the files here.
         var remade = await RunAsync(
             lab,
             "host2",
             $"""
+            chown 1000:1000 /etc/weft/overlay.yaml /etc/weft/psk
             ip xfrm policy delete src 0.0.0.0/0 dst 192.0.2.1/32 proto gre dir out
             ip xfrm policy delete src 192.0.2.1/32 dst 0.0.0.0/0 proto gre dir in
             ip link del cont-mgmnt0

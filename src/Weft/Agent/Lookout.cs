@@ -91,7 +91,12 @@ internal sealed class Lookout(
                 left,
                 await HostReachability.AskAsync(
                     probes,
-                    Namespaces(overlay, on.Host, observation),
+                    HostReachability.NamespacesOf(
+                        overlay,
+                        on.Host,
+                        observation?.Containers
+                            ?? ImmutableDictionary<ContainerKey, ContainerSighting>.Empty
+                    ),
                     Patience,
                     isOnce: false,
                     ending
@@ -107,19 +112,6 @@ internal sealed class Lookout(
             );
         }
     }
-
-    private static Dictionary<string, string> Namespaces(
-        Overlay overlay,
-        string host,
-        HostObservation? observation
-    ) =>
-        overlay
-            .Containers.Where(container => container.Host == host)
-            .Select(container => new ContainerKey(container.Engine, container.Name))
-            .Select(key => observation?.Containers.GetValueOrDefault(key))
-            .Where(sighting => sighting is { IsReady: true })
-            .DistinctBy(sighting => sighting!.Key.Name)
-            .ToDictionary(sighting => sighting!.Key.Name, sighting => sighting!.Namespace!);
 }
 
 /// <summary>What has crossed the tunnels.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Weft.Core.Engines;
+using Weft.Core.Observation;
 using Weft.Core.Overlays;
 
 namespace Weft.Reachability;
@@ -7,7 +8,10 @@ namespace Weft.Reachability;
 /// <summary>Whom one host and its containers reach.</summary>
 internal static class HostReachability
 {
-    /// <summary>Asks from this machine and from the namespaces of its containers.</summary>
+    /// <summary>
+    /// Asks from this machine and from the namespaces of its containers, those too that it knows by their labels and those that
+    /// it has given their addresses.
+    /// </summary>
     /// <param name="overlay">The overlay.</param>
     /// <param name="host">This host's name in it.</param>
     /// <param name="sizes">The sizes in bytes of the IP packets that are sent.</param>
@@ -25,19 +29,14 @@ internal static class HostReachability
         CancellationToken cancellationToken
     )
     {
-        Probe[] probes = [.. ReachabilityPlan.ProbesFrom(overlay, host, sizes, mostWays)];
+        var (known, namespaces) = await ResolveAsync(overlay, host, cancellationToken);
+        Probe[] probes = [.. ReachabilityPlan.ProbesFrom(known, host, sizes, mostWays)];
         return new(
             overlay.Name,
-            await AskAsync(
-                probes,
-                await NamespacesAsync(overlay, host, cancellationToken),
-                timeout,
-                isOnce,
-                cancellationToken
-            )
+            await AskAsync(probes, namespaces, timeout, isOnce, cancellationToken)
         )
         {
-            Unasked = ReachabilityPlan.CountWays(overlay, host) - probes.Length / sizes.Count,
+            Unasked = ReachabilityPlan.CountWays(known, host) - probes.Length / sizes.Count,
         };
     }
 
@@ -70,24 +69,54 @@ internal static class HostReachability
         return [.. asked, .. unasked];
     }
 
-    /// <summary>The network namespaces of the host's containers that run, by the containers' names.</summary>
-    private static async Task<Dictionary<string, string>> NamespacesAsync(
+    /// <summary>The network namespaces of a host's containers that run, by the containers' names.</summary>
+    public static IReadOnlyDictionary<string, string> NamespacesOf(
+        Overlay overlay,
+        string host,
+        IReadOnlyDictionary<ContainerKey, ContainerSighting> sightings
+    ) =>
+        overlay
+            .Containers.Where(container => container.Host == host)
+            .Select(container =>
+                sightings.GetValueOrDefault(new ContainerKey(container.Engine, container.Name))
+            )
+            .Where(sighting => sighting is { IsReady: true })
+            .DistinctBy(sighting => sighting!.Key.Name)
+            .ToDictionary(sighting => sighting!.Key.Name, sighting => sighting!.Namespace!);
+
+    /// <summary>
+    /// The overlay with all containers of the host that are known on it, and the network namespaces of those that run, by the
+    /// containers' names. It does not take a switch that runs.
+    /// </summary>
+    private static async Task<(Overlay, IReadOnlyDictionary<string, string>)> ResolveAsync(
         Overlay overlay,
         string host,
         CancellationToken cancellationToken
     )
     {
+        var on = new HostOverlay(overlay, host);
         await using var engines = new EngineSet(engine => ContainerEngines.Of(engine));
-        var sightings = await Task.WhenAll(
-            overlay
-                .Containers.Where(container => container.Host == host)
-                .Select(container =>
-                    engines.Of(container.Engine).FindAsync(container.Name, cancellationToken)
-                )
+        var asked = await Task.WhenAll(
+            on.Interest.Engines.Select(async engine =>
+                (Engine: engine, Has: await engines.Of(engine).ListAsync(cancellationToken))
+            )
         );
-        return sightings
-            .OfType<ContainerSighting>()
-            .Where(sighting => sighting.IsReady)
-            .ToDictionary(sighting => sighting.Key.Name, sighting => sighting.Namespace!);
+        var containers = asked
+            .SelectMany(one => one.Has ?? [])
+            .DistinctBy(sighting => sighting.Key)
+            .ToImmutableDictionary(sighting => sighting.Key);
+        var known = on.With(
+            on.WithRecords(
+                HostObservation.Bare(kernelDatapath: true) with
+                {
+                    Time = TimeProvider.System.GetUtcNow(),
+                    Containers = containers,
+                    SilentEngines = asked
+                        .Where(one => one.Has is null)
+                        .ToImmutableSortedDictionary(one => one.Engine, _ => "does not run"),
+                }
+            )
+        );
+        return (known, NamespacesOf(known, host, containers));
     }
 }
