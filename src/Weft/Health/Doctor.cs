@@ -62,6 +62,12 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
                 observation
             )
         );
+        var firewall = await BridgeFirewall.ReadAsync(cancellationToken);
+        findings.AddRange(
+            intent
+                .Links.OfType<BridgeLinkIntent>()
+                .SelectMany(bridge => firewall.Judge(bridge, session.Overlay))
+        );
         if (daemon is not null)
         {
             // What was asked above has sent packets up to it.

@@ -16,6 +16,9 @@ internal sealed record HalfSeen
     /// <summary>Where the host believes everybody to be.</summary>
     public required Whereabouts Whereabouts { get; init; }
 
+    /// <summary>What the host's firewall does with what passes its bridges.</summary>
+    public BridgeFirewall? Firewall { get; init; }
+
     /// <summary>Who else has the address.</summary>
     public IReadOnlyList<Finding> Doubles { get; init; } = [];
 
@@ -196,6 +199,10 @@ internal sealed class HalfHops(
                 ? shut
                 : itself
         );
+        foreach (var dropped in found.Firewall?.Judge(link, overlay) ?? [])
+        {
+            yield return Both(dropped);
+        }
         if (found.Whereabouts.JudgeBridge(pair.To, intent, seen) is { } towards)
         {
             yield return Out(towards);

@@ -41,6 +41,7 @@ internal sealed class HalfTracer(
             Answers = [.. answers],
             // What was sent has been learned from.
             Whereabouts = await Whereabouts.ReadAsync(intent, seen, cancellationToken),
+            Firewall = await BridgeFirewall.ReadAsync(cancellationToken),
             Route = RouteOf(intent, seen, pair),
             Out = await AskSwitchAsync(intent, seen, pair, isLeaving: true, cancellationToken),
             In = await AskSwitchAsync(intent, seen, pair, isLeaving: false, cancellationToken),

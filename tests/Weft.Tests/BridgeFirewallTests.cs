@@ -1,0 +1,178 @@
+using System.Net.Sockets;
+using System.Text;
+using Weft.Core.Intents;
+using Weft.Core.Overlays;
+using Weft.Health;
+
+namespace Weft.Tests;
+
+/// <summary>What a firewall does with frames that pass a container bridge, by what nft lists of it.</summary>
+public sealed class BridgeFirewallTests
+{
+    private static readonly Overlay Overlay = OverlayFile
+        .Parse(
+            "overlay.yaml",
+            Encoding.UTF8.GetBytes(
+                """
+                name: a
+                hosts: { host1: 192.0.2.1 }
+                networks: { cont: { vlan: 200, subnet: [10.8.2.0/24, "fd00:8:2::/64"], bridge: true } }
+                """
+            )
+        )
+        .Overlay!;
+
+    private static readonly BridgeLinkIntent Bridge = IntentBuilder
+        .Build(Overlay, "host1", kernelDatapath: true)
+        .Links.OfType<BridgeLinkIntent>()
+        .Single();
+
+    private const string Conntrack = """
+        {"match":{"op":"in","left":{"ct":{"key":"state"}},"right":["established","related"]}},{"accept":null}
+        """;
+
+    [Theory]
+    // iptables -P FORWARD DROP
+    [InlineData("ip filter FORWARD drop", "chain FORWARD of table ip filter")]
+    [InlineData("ip filter FORWARD accept", null)]
+    // As Docker leaves it: what it does not know goes through all of its chains and is dropped by none but the policy.
+    [InlineData(
+        "ip filter FORWARD drop; {\"jump\":{\"target\":\"DOCKER-USER\"}}; "
+            + "{\"match\":{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"iifname\"}},\"right\":\"docker0\"}},{\"accept\":null}"
+            + " | ip filter DOCKER-USER -; {\"counter\":{\"packets\":0,\"bytes\":0}},{\"return\":null}",
+        "chain FORWARD of table ip filter"
+    )]
+    // Somebody has let the bridge pass there.
+    [InlineData(
+        "ip filter FORWARD drop; {\"jump\":{\"target\":\"DOCKER-USER\"}} | ip filter DOCKER-USER -; "
+            + "{\"match\":{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"iifname\"}},\"right\":\"cont\"}},"
+            + "{\"match\":{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"oifname\"}},\"right\":\"cont\"}},{\"accept\":null}",
+        null
+    )]
+    [InlineData(
+        "ip filter FORWARD drop; {\"xt\":{\"type\":\"match\",\"name\":\"physdev\"}},{\"accept\":null}",
+        null
+    )]
+    [InlineData(
+        "ip filter FORWARD drop; {\"match\":{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"iifname\"}},\"right\":{\"set\":[\"lo\",\"cont\"]}}},{\"accept\":null}",
+        null
+    )]
+    [InlineData(
+        "ip filter FORWARD drop; {\"match\":{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"oifname\"}},\"right\":\"co*\"}},{\"accept\":null}",
+        null
+    )]
+    [InlineData(
+        "ip filter FORWARD accept; {\"match\":{\"op\":\"!=\",\"left\":{\"meta\":{\"key\":\"oifname\"}},\"right\":\"eth0\"}},{\"log\":null},{\"drop\":null}",
+        "chain FORWARD of table ip filter"
+    )]
+    // As firewalld does: zones by interface, and what is in none is refused.
+    [InlineData(
+        "inet firewalld filter_FORWARD accept; {\"goto\":{\"target\":\"zones\"}}; {\"reject\":{\"type\":\"icmpx\",\"expr\":\"admin-prohibited\"}}"
+            + " | inet firewalld zones -",
+        null
+    )]
+    [InlineData(
+        "inet firewalld filter_FORWARD accept; {\"jump\":{\"target\":\"zones\"}}; {\"reject\":{\"type\":\"icmpx\",\"expr\":\"admin-prohibited\"}}"
+            + " | inet firewalld zones -; {\"match\":{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"iifname\"}},\"right\":\"eth0\"}},{\"accept\":null}",
+        "chain filter_FORWARD of table inet firewalld"
+    )]
+    [InlineData(
+        "ip filter FORWARD accept; {\"xt\":{\"type\":\"target\",\"name\":\"REJECT\"}}",
+        "chain FORWARD of table ip filter"
+    )]
+    // One chain more that drops drops, whatever another accepts.
+    [InlineData(
+        "ip filter FORWARD accept; {\"accept\":null} | inet own forward drop",
+        "chain forward of table inet own"
+    )]
+    // Another hook, and the other version of IP.
+    [InlineData("ip6 filter FORWARD drop", null)]
+    // Chains that jump in a circle are none that the kernel takes.
+    [InlineData(
+        "ip filter FORWARD drop; {\"jump\":{\"target\":\"FORWARD\"}}",
+        "chain FORWARD of table ip filter"
+    )]
+    public void What_drops_a_bridges_frames_is_named(string chains, string? dropping)
+    {
+        var found = Judge(chains, AddressFamily.InterNetwork);
+        if (dropping is null)
+        {
+            Assert.Empty(found);
+            return;
+        }
+        var one = Assert.Single(found);
+        Assert.Equal(Verdict.Wrong, one.Verdict);
+        Assert.StartsWith(
+            "IPv4 packets that pass bridge cont pass this host's firewall too (net.bridge.bridge-nf-call-iptables is 1)",
+            one.Words
+        );
+        Assert.Contains($"{dropping} drops them", one.Words, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_to_type_fits_who_keeps_the_chain()
+    {
+        Assert.Contains(
+            "`ip6tables -I FORWARD -i cont -o cont -j ACCEPT`",
+            Judge("ip6 filter FORWARD drop", AddressFamily.InterNetworkV6).Single().Words,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "`nft insert rule inet own forward iifname cont oifname cont accept`",
+            Judge("inet own forward drop", AddressFamily.InterNetwork).Single().Words,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public void A_connection_that_was_let_pass_before_is_no_frame_of_any_kind() =>
+        Assert.Single(Judge($"ip filter FORWARD drop; {Conntrack}", AddressFamily.InterNetwork));
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("{}")]
+    [InlineData("{\"nftables\":[{\"chain\":{}}]}")]
+    [InlineData("{\"nftables\":[{\"chain\":7}]}")]
+    public void What_nobody_can_tell_is_said_to_be_unknown(string? ruleset)
+    {
+        var one = Assert.Single(
+            new BridgeFirewall(ruleset, "nobody looked", [AddressFamily.InterNetwork]).Judge(
+                Bridge,
+                Overlay
+            )
+        );
+        Assert.Equal(Verdict.Doubtful, one.Verdict);
+        Assert.Contains("is not known: ", one.Words, StringComparison.Ordinal);
+    }
+
+    private static List<Finding> Judge(string chains, AddressFamily family) =>
+        [.. new BridgeFirewall(Ruleset(chains), null, [family]).Judge(Bridge, Overlay)];
+
+    /// <summary>Chains as <c>FAMILY TABLE NAME POLICY; RULE; RULE | …</c>, as nft lists them.</summary>
+    private static string Ruleset(string chains)
+    {
+        var listed = new List<string>();
+        foreach (var chain in chains.Split(" | "))
+        {
+            var parts = chain.Split("; ");
+            if (parts[0].Split(' ') is not [var family, var table, var name, var policy])
+            {
+                throw new ArgumentException(chain, nameof(chains));
+            }
+            var of = $"\"family\":\"{family}\",\"table\":\"{table}\"";
+            var hook =
+                policy == "-"
+                    ? ""
+                    : $",\"type\":\"filter\",\"hook\":\"forward\",\"policy\":\"{policy}\"";
+            listed.Add($"{{\"chain\":{{{of},\"name\":\"{name}\"{hook}}}}}");
+            listed.AddRange(
+                parts[1..]
+                    .Select(rule =>
+                        $"{{\"rule\":{{{of},\"chain\":\"{name}\",\"expr\":[{rule.Trim()}]}}}}"
+                    )
+            );
+        }
+        return $"{{\"nftables\":[{{\"metainfo\":{{}}}},{string.Join(',', listed)}]}}";
+    }
+}
