@@ -92,9 +92,14 @@ internal sealed class AgentLoop(
         var strongSwan = WatchStrongSwanAsync(cancellationToken);
         wakeups.Wake("start");
         var isReady = false;
+        var pace = new Pace(clock);
         while (true)
         {
             var woken = await RestAsync(Pause(restraint), cancellationToken);
+            if (pace.Take() is { Ticks: > 0 } wait)
+            {
+                await Task.Delay(wait, clock, cancellationToken);
+            }
             if (nextLook <= steady.GetUtcNow())
             {
                 // A file may change and nobody be told: on a network's file system, or where the kernel watches no more files.

@@ -1,0 +1,30 @@
+namespace Weft.Agent;
+
+/// <summary>
+/// How soon after one another rounds may begin. Whoever is root in a container moves its links as often as they like, and wakes
+/// the agent each time: beyond a burst, such as many containers that are started at once, what happens meanwhile is the work of
+/// one round.
+/// </summary>
+/// <param name="clock">The clock.</param>
+internal sealed class Pace(TimeProvider clock)
+{
+    /// <summary>How many rounds may follow each other without a pause.</summary>
+    public const int Burst = 200;
+
+    /// <summary>How many there may be in a second from then on.</summary>
+    public const int PerSecond = 20;
+
+    private double left = Burst;
+    private long last = clock.GetTimestamp();
+
+    /// <summary>Takes a round.</summary>
+    /// <returns>How long to wait before it begins.</returns>
+    public TimeSpan Take()
+    {
+        var now = clock.GetTimestamp();
+        var earned = clock.GetElapsedTime(last, now).TotalSeconds * PerSecond;
+        left = Math.Min(Burst, left + earned) - 1;
+        last = now;
+        return left >= 0 ? TimeSpan.Zero : TimeSpan.FromSeconds(-left / PerSecond);
+    }
+}
