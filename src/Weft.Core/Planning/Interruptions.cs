@@ -145,7 +145,8 @@ internal static class Interruptions
             .. lines
                 .Where(line => line.Words[1] == "del")
                 .Select(line => (line.Namespace, Address: AddressOf(line.Words[2])))
-                .Where(line => !stay.Contains(line))
+                // Link-local ones the kernel gives by itself, and nobody is known to be reached by.
+                .Where(line => !stay.Contains(line) && !line.Address.IsIPv6LinkLocal)
                 .Select(line => $"{line.Address}"),
         ];
         return go.Length == 0

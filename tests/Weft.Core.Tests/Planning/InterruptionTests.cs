@@ -49,6 +49,16 @@ public sealed class InterruptionTests
         Assert.Empty(PlanFor("subnet: 10.8.3.0/24", "subnet: 10.8.3.0/25").Interruptions);
 
     [Fact]
+    public void An_address_that_the_kernel_has_given_is_nobodys_to_miss()
+    {
+        var host = TwoHosts.Applied();
+        host.Shell("ip addr add fe80::1/64 dev cont-mgmnt0 nodad");
+        var plan = host.PlanFor(TwoHosts.Intent());
+        Assert.NotEmpty(plan.Changes);
+        Assert.Empty(plan.Interruptions);
+    }
+
+    [Fact]
     public void What_is_made_or_is_as_it_was_interrupts_nothing()
     {
         Assert.Empty(TwoHosts.Bare().PlanFor(TwoHosts.Intent()).Interruptions);
