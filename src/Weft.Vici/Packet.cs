@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 
 namespace Weft.Vici;
@@ -34,12 +35,16 @@ internal sealed record Packet(PacketType Type, string Name, ViciMessage Message,
         message?.WriteElements(writer);
         var length = writer.SetLength();
         var bytes = writer.ToArray();
-        return length <= MaxLength
-            ? bytes
-            : throw new ArgumentException(
+        if (length > MaxLength)
+        {
+            CryptographicOperations.ZeroMemory(bytes);
+            throw new ArgumentException(
                 $"'{name}' would be a packet of {length} bytes, and charon takes at most {MaxLength}.",
                 nameof(message)
             );
+        }
+
+        return bytes;
     }
 
     /// <summary>Reads a packet of the daemon, without its length.</summary>

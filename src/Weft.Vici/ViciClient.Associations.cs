@@ -20,11 +20,12 @@ public sealed partial class ViciClient
     ) =>
         [
             .. from message in await StreamAsync(
-                "list-sas",
-                "list-sa",
-                (only ?? new()).ToMessage().With("noblock", skipBusy ? "yes" : null),
-                cancellationToken
-            )
+                    "list-sas",
+                    "list-sa",
+                    (only ?? new()).ToMessage().With("noblock", skipBusy ? "yes" : null),
+                    cancellationToken
+                )
+                .ConfigureAwait(false)
             from section in message.Sections
             select IkeSa.FromSection(section.Key, section.Value),
         ];
@@ -87,16 +88,17 @@ public sealed partial class ViciClient
     {
         ArgumentNullException.ThrowIfNull(which);
         var reply = await ControlAsync(
-            "terminate",
-            which
-                .ToMessage()
-                .With("force", force ? "yes" : null)
-                .With("timeout", Milliseconds(timeout))
-                .With("loglevel", logLevel),
-            timeout,
-            log,
-            cancellationToken
-        );
+                "terminate",
+                which
+                    .ToMessage()
+                    .With("force", force ? "yes" : null)
+                    .With("timeout", Milliseconds(timeout))
+                    .With("loglevel", logLevel),
+                timeout,
+                log,
+                cancellationToken
+            )
+            .ConfigureAwait(false);
         return (int)reply.RequiredNumber("terminated");
     }
 
@@ -115,10 +117,11 @@ public sealed partial class ViciClient
     {
         ArgumentNullException.ThrowIfNull(which);
         var reply = await RequestAsync(
-            "rekey",
-            which.ToMessage().With("reauth", reauthenticate ? "yes" : null),
-            cancellationToken
-        );
+                "rekey",
+                which.ToMessage().With("reauth", reauthenticate ? "yes" : null),
+                cancellationToken
+            )
+            .ConfigureAwait(false);
         return (int)reply.RequiredNumber("matches");
     }
 
@@ -165,16 +168,17 @@ public sealed partial class ViciClient
     ) =>
         [
             .. from message in await StreamAsync(
-                "list-policies",
-                "list-policy",
-                new ViciMessage
-                {
-                    ["drop"] = true,
-                    ["pass"] = true,
-                    ["trap"] = true,
-                },
-                cancellationToken
-            )
+                    "list-policies",
+                    "list-policy",
+                    new ViciMessage
+                    {
+                        ["drop"] = true,
+                        ["pass"] = true,
+                        ["trap"] = true,
+                    },
+                    cancellationToken
+                )
+                .ConfigureAwait(false)
             from section in message.Sections
             select InstalledPolicy.FromSection(section.Value),
         ];

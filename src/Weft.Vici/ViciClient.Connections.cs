@@ -10,14 +10,18 @@ public sealed partial class ViciClient
     /// <returns>The daemon, and the system it runs on.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<DaemonVersion> VersionAsync(CancellationToken cancellationToken = default) =>
-        DaemonVersion.FromMessage(await RequestAsync("version", null, cancellationToken));
+        DaemonVersion.FromMessage(
+            await RequestAsync("version", null, cancellationToken).ConfigureAwait(false)
+        );
 
     /// <summary>Asks the daemon how it is (<c>stats</c>).</summary>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>Its load.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<DaemonStatistics> StatsAsync(CancellationToken cancellationToken = default) =>
-        DaemonStatistics.FromMessage(await RequestAsync("stats", null, cancellationToken));
+        DaemonStatistics.FromMessage(
+            await RequestAsync("stats", null, cancellationToken).ConfigureAwait(false)
+        );
 
     /// <summary>Has strongswan.conf(5) read again, by the daemon and by the plugins that can (<c>reload-settings</c>).</summary>
     /// <param name="cancellationToken">Gives up.</param>
@@ -67,7 +71,10 @@ public sealed partial class ViciClient
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<ImmutableArray<string>> ConnectionNamesAsync(
         CancellationToken cancellationToken = default
-    ) => (await RequestAsync("get-conns", null, cancellationToken)).Texts("conns");
+    ) =>
+        (await RequestAsync("get-conns", null, cancellationToken).ConfigureAwait(false)).Texts(
+            "conns"
+        );
 
     /// <summary>Lists the connections of the daemon, those loaded by other means as well (<c>list-conns</c>).</summary>
     /// <param name="name">The only one to list; null for all.</param>
@@ -80,11 +87,12 @@ public sealed partial class ViciClient
     ) =>
         [
             .. from message in await StreamAsync(
-                "list-conns",
-                "list-conn",
-                new ViciMessage { ["ike"] = name },
-                cancellationToken
-            )
+                    "list-conns",
+                    "list-conn",
+                    new ViciMessage { ["ike"] = name },
+                    cancellationToken
+                )
+                .ConfigureAwait(false)
             from section in message.Sections
             select LoadedConnection.FromSection(section.Key, section.Value),
         ];

@@ -30,7 +30,10 @@ public sealed partial class ViciClient
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<ImmutableArray<string>> SharedIdsAsync(
         CancellationToken cancellationToken = default
-    ) => (await RequestAsync("get-shared", null, cancellationToken)).Texts("keys");
+    ) =>
+        (await RequestAsync("get-shared", null, cancellationToken).ConfigureAwait(false)).Texts(
+            "keys"
+        );
 
     /// <summary>Loads a private key (<c>load-key</c>).</summary>
     /// <param name="key">The key in PEM or DER, not encrypted.</param>
@@ -45,10 +48,11 @@ public sealed partial class ViciClient
     ) =>
         (
             await RequestAsync(
-                "load-key",
-                new ViciMessage { ["type"] = type, ["data"] = ViciValue.Secret(key) },
-                cancellationToken
-            )
+                    "load-key",
+                    new ViciMessage { ["type"] = type, ["data"] = ViciValue.Secret(key) },
+                    cancellationToken
+                )
+                .ConfigureAwait(false)
         ).Required("id");
 
     /// <summary>Unloads a private key (<c>unload-key</c>).</summary>
@@ -66,7 +70,10 @@ public sealed partial class ViciClient
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<ImmutableArray<string>> KeyIdsAsync(
         CancellationToken cancellationToken = default
-    ) => (await RequestAsync("get-keys", null, cancellationToken)).Texts("keys");
+    ) =>
+        (await RequestAsync("get-keys", null, cancellationToken).ConfigureAwait(false)).Texts(
+            "keys"
+        );
 
     /// <summary>Loads a certificate (<c>load-cert</c>). One cannot be unloaded alone: see <see cref="ClearCredentialsAsync"/>.</summary>
     /// <param name="certificate">The certificate in PEM or DER.</param>
@@ -100,9 +107,10 @@ public sealed partial class ViciClient
         CancellationToken cancellationToken = default
     ) =>
         [
-            .. (await StreamAsync("list-certs", "list-cert", null, cancellationToken)).Select(
-                LoadedCertificate.FromMessage
-            ),
+            .. (
+                await StreamAsync("list-certs", "list-cert", null, cancellationToken)
+                    .ConfigureAwait(false)
+            ).Select(LoadedCertificate.FromMessage),
         ];
 
     /// <summary>Loads an authority; replaces the one of its name (<c>load-authority</c>).</summary>
@@ -143,7 +151,10 @@ public sealed partial class ViciClient
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<ImmutableArray<string>> AuthorityNamesAsync(
         CancellationToken cancellationToken = default
-    ) => (await RequestAsync("get-authorities", null, cancellationToken)).Texts("authorities");
+    ) =>
+        (
+            await RequestAsync("get-authorities", null, cancellationToken).ConfigureAwait(false)
+        ).Texts("authorities");
 
     /// <summary>
     /// Removes every certificate, private key and shared secret that was loaded through VICI, whoever loaded it

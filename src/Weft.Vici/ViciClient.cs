@@ -47,7 +47,9 @@ public sealed partial class ViciClient : IAsyncDisposable
     )
     {
         ArgumentNullException.ThrowIfNull(path);
-        return new(await ViciConnection.OpenAsync(path, patience, cancellationToken));
+        return new(
+            await ViciConnection.OpenAsync(path, patience, cancellationToken).ConfigureAwait(false)
+        );
     }
 
     /// <summary>Sends a command and waits for the answer.</summary>
@@ -67,14 +69,16 @@ public sealed partial class ViciClient : IAsyncDisposable
     ) =>
         Succeeded(
             command,
-            await _connection.CallAsync(
-                command,
-                message ?? ViciMessage.Empty,
-                null,
-                static _ => { },
-                TimeSpan.Zero,
-                cancellationToken
-            )
+            await _connection
+                .CallAsync(
+                    command,
+                    message ?? ViciMessage.Empty,
+                    null,
+                    static _ => { },
+                    TimeSpan.Zero,
+                    cancellationToken
+                )
+                .ConfigureAwait(false)
         );
 
     /// <summary>Sends a command that streams its results as events, and waits until it has streamed all of them.</summary>
@@ -99,28 +103,30 @@ public sealed partial class ViciClient : IAsyncDisposable
         ViciMessage.CheckName(eventName);
         var streamed = ImmutableArray.CreateBuilder<ViciMessage>();
         var weight = 0L;
-        var reply = await _connection.CallAsync(
-            command,
-            message ?? ViciMessage.Empty,
-            eventName,
-            told =>
-            {
-                lock (streamed)
+        var reply = await _connection
+            .CallAsync(
+                command,
+                message ?? ViciMessage.Empty,
+                eventName,
+                told =>
                 {
-                    weight += told.Weight + 64;
-                    if (weight > MaxStreamWeight)
+                    lock (streamed)
                     {
-                        throw new ViciProtocolException(
-                            $"'{command}' streams more than {MaxStreamWeight >> 20} MiB"
-                        );
-                    }
+                        weight += told.Weight + 64;
+                        if (weight > MaxStreamWeight)
+                        {
+                            throw new ViciProtocolException(
+                                $"'{command}' streams more than {MaxStreamWeight >> 20} MiB"
+                            );
+                        }
 
-                    streamed.Add(told.Message);
-                }
-            },
-            TimeSpan.Zero,
-            cancellationToken
-        );
+                        streamed.Add(told.Message);
+                    }
+                },
+                TimeSpan.Zero,
+                cancellationToken
+            )
+            .ConfigureAwait(false);
         Succeeded(command, reply);
         lock (streamed)
         {
@@ -179,40 +185,42 @@ public sealed partial class ViciClient : IAsyncDisposable
         const int Kept = 32;
         var lines = new Queue<ControlLog>(Kept);
         ExceptionDispatchInfo? failed = null;
-        var reply = await _connection.CallAsync(
-            command,
-            message,
-            "control-log",
-            told =>
-            {
-                var line = ControlLog.FromMessage(told.Message);
-                lock (lines)
+        var reply = await _connection
+            .CallAsync(
+                command,
+                message,
+                "control-log",
+                told =>
                 {
-                    if (lines.Count == Kept)
+                    var line = ControlLog.FromMessage(told.Message);
+                    lock (lines)
                     {
-                        lines.Dequeue();
+                        if (lines.Count == Kept)
+                        {
+                            lines.Dequeue();
+                        }
+
+                        lines.Enqueue(line);
                     }
 
-                    lines.Enqueue(line);
-                }
-
-                try
-                {
-                    if (failed is null && !cancellationToken.IsCancellationRequested)
+                    try
                     {
-                        log?.Invoke(line);
+                        if (failed is null && !cancellationToken.IsCancellationRequested)
+                        {
+                            log?.Invoke(line);
+                        }
                     }
-                }
 #pragma warning disable CA1031 // It is the caller's, who gets it back; the thread that reads must go on.
-                catch (Exception e)
+                    catch (Exception e)
 #pragma warning restore CA1031
-                {
-                    failed = ExceptionDispatchInfo.Capture(e);
-                }
-            },
-            timeout,
-            cancellationToken
-        );
+                    {
+                        failed = ExceptionDispatchInfo.Capture(e);
+                    }
+                },
+                timeout,
+                cancellationToken
+            )
+            .ConfigureAwait(false);
         failed?.Throw();
         lock (lines)
         {

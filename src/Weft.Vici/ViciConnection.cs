@@ -54,7 +54,9 @@ internal sealed class ViciConnection : IAsyncDisposable
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
+            await socket
+                .ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken)
+                .ConfigureAwait(false);
             return new(new NetworkStream(socket, ownsSocket: true), path, patience);
         }
         catch (Exception e) when (e is SocketException or ArgumentException)
@@ -85,27 +87,27 @@ internal sealed class ViciConnection : IAsyncDisposable
         CancellationToken cancellationToken
     )
     {
-        var request = Packet.Write(PacketType.CommandRequest, command, message);
         return await TakeTurnAsync(
-            async () =>
-            {
-                if (stream is null)
+                async () =>
                 {
-                    return await RequestAsync(command, request, takes);
-                }
+                    if (stream is null)
+                    {
+                        return await RequestAsync(command, message, takes).ConfigureAwait(false);
+                    }
 
-                await RegisterAsync(stream, handler);
-                try
-                {
-                    return await RequestAsync(command, request, takes);
-                }
-                finally
-                {
-                    await UnregisterAsync(stream, handler);
-                }
-            },
-            cancellationToken
-        );
+                    await RegisterAsync(stream, handler).ConfigureAwait(false);
+                    try
+                    {
+                        return await RequestAsync(command, message, takes).ConfigureAwait(false);
+                    }
+                    finally
+                    {
+                        await UnregisterAsync(stream, handler).ConfigureAwait(false);
+                    }
+                },
+                cancellationToken
+            )
+            .ConfigureAwait(false);
     }
 
     /// <summary>Registers for events; all of them, or none.</summary>
@@ -121,13 +123,13 @@ internal sealed class ViciConnection : IAsyncDisposable
                 {
                     try
                     {
-                        await RegisterAsync(events[i], handler);
+                        await RegisterAsync(events[i], handler).ConfigureAwait(false);
                     }
                     catch (ViciException)
                     {
                         for (var j = 0; j < i; j++)
                         {
-                            await UnregisterAsync(events[j], handler);
+                            await UnregisterAsync(events[j], handler).ConfigureAwait(false);
                         }
 
                         throw;
@@ -146,7 +148,7 @@ internal sealed class ViciConnection : IAsyncDisposable
             {
                 foreach (var name in events)
                 {
-                    await UnregisterAsync(name, handler);
+                    await UnregisterAsync(name, handler).ConfigureAwait(false);
                 }
 
                 return true;
@@ -177,17 +179,17 @@ internal sealed class ViciConnection : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Close(new ViciConnectionException("the client was disposed of"));
-        await _reading;
+        await _reading.ConfigureAwait(false);
     }
 
     // A turn is not given back before what was sent is answered, whether or not somebody still waits for it.
     private async Task<T> TakeTurnAsync<T>(Func<Task<T>> act, CancellationToken cancellationToken)
     {
-        await _turn.WaitAsync(cancellationToken);
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         var acting = ActAsync();
         try
         {
-            return await acting.WaitAsync(cancellationToken);
+            return await acting.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -204,7 +206,7 @@ internal sealed class ViciConnection : IAsyncDisposable
         {
             try
             {
-                return await act();
+                return await act().ConfigureAwait(false);
             }
             finally
             {
@@ -213,9 +215,16 @@ internal sealed class ViciConnection : IAsyncDisposable
         }
     }
 
-    private async Task<ViciMessage> RequestAsync(string command, byte[] request, TimeSpan? takes)
+    // Not written before its turn has come: a request that is canceled until then leaves no secrets behind.
+    private async Task<ViciMessage> RequestAsync(
+        string command,
+        ViciMessage message,
+        TimeSpan? takes
+    )
     {
-        var reply = await ExchangeAsync(command, isCommand: true, request, takes);
+        var request = Packet.Write(PacketType.CommandRequest, command, message);
+        var reply = await ExchangeAsync(command, isCommand: true, request, takes)
+            .ConfigureAwait(false);
         return reply.Type == PacketType.CommandResponse
             ? reply.Message
             : throw new ViciCommandException(command, "it does not know this command");
@@ -239,7 +248,8 @@ internal sealed class ViciConnection : IAsyncDisposable
         try
         {
             var packet = Packet.Write(PacketType.EventRegister, name);
-            var reply = await ExchangeAsync(name, isCommand: false, packet, TimeSpan.Zero);
+            var reply = await ExchangeAsync(name, isCommand: false, packet, TimeSpan.Zero)
+                .ConfigureAwait(false);
             if (reply.Type == PacketType.EventUnknown)
             {
                 throw new ViciCommandException(name, "it does not know this event");
@@ -263,7 +273,8 @@ internal sealed class ViciConnection : IAsyncDisposable
         try
         {
             var packet = Packet.Write(PacketType.EventUnregister, name);
-            await ExchangeAsync(name, isCommand: false, packet, TimeSpan.Zero);
+            await ExchangeAsync(name, isCommand: false, packet, TimeSpan.Zero)
+                .ConfigureAwait(false);
         }
         catch (ViciException) { }
     }
@@ -292,7 +303,7 @@ internal sealed class ViciConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends a packet, wipes it, and waits for the answer.</summary>
+    /// <summary>Sends a packet, wipes it, and waits for the answer; the patience counts for both.</summary>
     private async Task<Packet> ExchangeAsync(
         string name,
         bool isCommand,
@@ -300,45 +311,50 @@ internal sealed class ViciConnection : IAsyncDisposable
         TimeSpan? takes
     )
     {
-        var awaited = new Awaited(name, isCommand);
-        try
+        return await AnsweredAsync(SendAsync(), _patience + takes).ConfigureAwait(false);
+
+        async Task<Packet> SendAsync()
         {
-            lock (_gate)
+            var awaited = new Awaited(name, isCommand);
+            try
             {
-                if (_reason is not null)
+                lock (_gate)
                 {
-                    throw new ViciConnectionException(
-                        $"The connection to {_path} ended before '{name}' was sent: {_reason.Message}",
-                        _reason
-                    );
+                    if (_reason is not null)
+                    {
+                        throw new ViciConnectionException(
+                            $"The connection to {_path} ended before '{name}' was sent: {_reason.Message}",
+                            _reason
+                        );
+                    }
+
+                    _awaited = awaited;
                 }
 
-                _awaited = awaited;
+                await _stream.WriteAsync(packet).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is IOException or ObjectDisposedException)
+            {
+                Close(new ViciConnectionException($"writing to {_path} failed: {e.Message}", e));
+            }
+            finally
+            {
+                CryptographicOperations.ZeroMemory(packet);
             }
 
-            await _stream.WriteAsync(packet);
+            return await awaited.Reply.Task.ConfigureAwait(false);
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
-        {
-            Close(new ViciConnectionException($"writing to {_path} failed: {e.Message}", e));
-        }
-        finally
-        {
-            CryptographicOperations.ZeroMemory(packet);
-        }
-
-        return await AnsweredAsync(awaited, _patience + takes);
     }
 
     /// <summary>Waits for the answer; the connection to a daemon that is silent for too long ends.</summary>
-    private async Task<Packet> AnsweredAsync(Awaited awaited, TimeSpan? limit)
+    private async Task<Packet> AnsweredAsync(Task<Packet> answer, TimeSpan? limit)
     {
         var sent = Stopwatch.GetTimestamp();
         for (var left = limit; left > TimeSpan.Zero; )
         {
             try
             {
-                return await awaited.Reply.Task.WaitAsync(left.Value);
+                return await answer.WaitAsync(left.Value).ConfigureAwait(false);
             }
             catch (TimeoutException)
             {
@@ -359,7 +375,7 @@ internal sealed class ViciConnection : IAsyncDisposable
             );
         }
 
-        return await awaited.Reply.Task;
+        return await answer.ConfigureAwait(false);
     }
 
     private async Task ReadAsync()
@@ -367,7 +383,12 @@ internal sealed class ViciConnection : IAsyncDisposable
         var header = new byte[4];
         try
         {
-            while (await _stream.ReadAtLeastAsync(header, 4, throwOnEndOfStream: false) is var read)
+            while (
+                await _stream
+                    .ReadAtLeastAsync(header, 4, throwOnEndOfStream: false)
+                    .ConfigureAwait(false)
+                    is var read
+            )
             {
                 if (read < 4)
                 {
@@ -390,7 +411,7 @@ internal sealed class ViciConnection : IAsyncDisposable
                 }
 
                 var bytes = new byte[length];
-                await _stream.ReadExactlyAsync(bytes);
+                await _stream.ReadExactlyAsync(bytes).ConfigureAwait(false);
                 Volatile.Write(ref _heard, Stopwatch.GetTimestamp());
                 Take(Packet.Read(bytes));
             }
@@ -408,6 +429,14 @@ internal sealed class ViciConnection : IAsyncDisposable
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
             Close(new ViciConnectionException($"reading from {_path} failed: {e.Message}", e));
+        }
+#pragma warning disable CA1031 // Whatever fails while reading must end the connection: else requests would wait for ever.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            Close(
+                new ViciProtocolException($"a packet from {_path} cannot be read: {e.Message}", e)
+            );
         }
     }
 

@@ -24,6 +24,7 @@ public sealed class ViciSubscription : IAsyncEnumerable<ViciEvent>, IAsyncDispos
     );
     private readonly ImmutableArray<string> _events;
     private readonly Action<ViciEvent> _handler;
+    private readonly TaskCompletionSource _ended = new();
     private int _count;
     private int _weight;
     private int _isDisposed;
@@ -46,7 +47,9 @@ public sealed class ViciSubscription : IAsyncEnumerable<ViciEvent>, IAsyncDispos
         CancellationToken cancellationToken = default
     )
     {
-        await foreach (var told in _unread.Reader.ReadAllAsync(cancellationToken))
+        await foreach (
+            var told in _unread.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false)
+        )
         {
             Interlocked.Decrement(ref _count);
             Interlocked.Add(ref _weight, -told.Weight);
@@ -61,6 +64,7 @@ public sealed class ViciSubscription : IAsyncEnumerable<ViciEvent>, IAsyncDispos
         if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
         {
             _unread.Writer.TryComplete();
+            _ended.SetResult();
             _ = _connection.UnsubscribeAsync(_events, _handler);
         }
 
@@ -76,7 +80,9 @@ public sealed class ViciSubscription : IAsyncEnumerable<ViciEvent>, IAsyncDispos
         var subscription = new ViciSubscription(connection, events);
         try
         {
-            await connection.SubscribeAsync(events, subscription._handler, cancellationToken);
+            await connection
+                .SubscribeAsync(events, subscription._handler, cancellationToken)
+                .ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -91,7 +97,16 @@ public sealed class ViciSubscription : IAsyncEnumerable<ViciEvent>, IAsyncDispos
 
     private async Task EndWithConnectionAsync()
     {
-        var reason = await _connection.Closed;
+        // Not the connection alone: it would keep what was not read of every subscription for as long as it lasts.
+        if (
+            await Task.WhenAny(_connection.Closed, _ended.Task).ConfigureAwait(false)
+            != _connection.Closed
+        )
+        {
+            return;
+        }
+
+        var reason = await _connection.Closed.ConfigureAwait(false);
         _unread.Writer.TryComplete(
             reason is ViciProtocolException
                 ? new ViciProtocolException(reason.Message, reason)

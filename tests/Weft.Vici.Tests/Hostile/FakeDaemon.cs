@@ -71,6 +71,9 @@ internal sealed class Session(NetworkStream stream, CancellationToken stop)
 {
     public CancellationToken Stop => stop;
 
+    /// <summary>How many bytes the client has sent that were not read yet.</summary>
+    public int Available => stream.Socket.Available;
+
     /// <summary>The next request of the client, or null when it closed the connection.</summary>
     public async Task<Request?> ReadAsync()
     {

@@ -185,6 +185,27 @@ public sealed class HostileSessionTests
     }
 
     [Fact]
+    public async Task A_daemon_that_does_not_even_read_is_left_when_patience_ends()
+    {
+        await using var daemon = new FakeDaemon(session =>
+            Task.Delay(Timeout.InfiniteTimeSpan, session.Stop)
+        );
+        await using var client = await daemon.ConnectAsync(TimeSpan.FromMilliseconds(100));
+        var large = new ViciMessage(
+            Enumerable
+                .Range(0, 7)
+                .Select(static n =>
+                    KeyValuePair.Create($"n{n}", (ViciNode)new ViciValue(new string('x', 65_000)))
+                )
+        );
+        var error = await Assert.ThrowsAsync<ViciConnectionException>(() =>
+            client.RequestAsync("large", large).WaitAsync(FakeDaemon.Hang)
+        );
+        Assert.True(error.OutcomeUnknown);
+        Assert.Contains("charon was silent for 0.1 s", error.Message);
+    }
+
+    [Fact]
     public async Task A_silent_daemon_is_waited_for_until_canceled_and_can_be_left()
     {
         await using var daemon = new FakeDaemon(session => session.DrainAsync());
