@@ -346,12 +346,19 @@ public sealed class LocalHost : IAsyncDisposable
     {
         lock (strongSwanLock)
         {
-            return
+            if (
                 strongSwan
-                    is { IsCompleted: false }
-                        or { IsCompletedSuccessfully: true, Result.Closed.IsCompleted: false }
-                ? strongSwan
-                : strongSwan = ConnectAsync();
+                is not (
+                    { IsCompleted: false }
+                    or { IsCompletedSuccessfully: true, Result.Closed.IsCompleted: false }
+                )
+            )
+            {
+                strongSwan = ConnectAsync();
+            }
+
+            // Who gives up ends its own waiting only: others may share the connection by then.
+            return strongSwan.WaitAsync(cancellationToken);
         }
 
         async Task<ViciClient?> ConnectAsync()
@@ -361,7 +368,7 @@ public sealed class LocalHost : IAsyncDisposable
                 return File.Exists(ViciClient.DefaultPath)
                     ? await ViciClient.ConnectAsync(
                         patience: StrongSwanReader.Patience,
-                        cancellationToken: cancellationToken
+                        cancellationToken: CancellationToken.None
                     )
                     : null;
             }
