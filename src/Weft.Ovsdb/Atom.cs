@@ -57,6 +57,30 @@ public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
     /// <param name="value">The value.</param>
     public static implicit operator Atom(int value) => new(AtomKind.Integer, value);
 
+    /// <summary>An integer.</summary>
+    /// <param name="value">The value.</param>
+    /// <exception cref="OvsdbValueException">It is larger than the largest that a column can hold, 2^63 - 1.</exception>
+    public static implicit operator Atom(ulong value) =>
+        value <= long.MaxValue
+            ? (long)value
+            : throw new OvsdbValueException(
+                "a 64-bit signed integer",
+                value.ToString(CultureInfo.InvariantCulture)
+            );
+
+    /// <summary>An integer.</summary>
+    /// <param name="value">The value.</param>
+    public static implicit operator Atom(uint value) => (long)value;
+
+    /// <summary>An integer.</summary>
+    /// <param name="value">The value.</param>
+    public static implicit operator Atom(ushort value) => (long)value;
+
+    /// <summary>A string of one character.</summary>
+    /// <param name="value">The value.</param>
+    /// <exception cref="OvsdbValueException">It is U+0000 or half of a surrogate pair.</exception>
+    public static implicit operator Atom(char value) => value.ToString();
+
     /// <summary>A real.</summary>
     /// <param name="value">The value.</param>
     /// <exception cref="OvsdbValueException">It is infinite or not a number, which JSON cannot express.</exception>

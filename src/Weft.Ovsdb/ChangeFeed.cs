@@ -77,7 +77,7 @@ internal sealed class ChangeFeed
                 arrived = _arrived.Task;
             }
 
-            await arrived.WaitAsync(cancellationToken);
+            await arrived.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
     }
 

@@ -115,6 +115,24 @@ public sealed class Datum : IEquatable<Datum>
     /// <param name="value">The value.</param>
     public static implicit operator Datum(int value) => (Atom)value;
 
+    /// <summary>The integer.</summary>
+    /// <param name="value">The value.</param>
+    /// <exception cref="OvsdbValueException">It is larger than the largest that a column can hold, 2^63 - 1.</exception>
+    public static implicit operator Datum(ulong value) => (Atom)value;
+
+    /// <summary>The integer.</summary>
+    /// <param name="value">The value.</param>
+    public static implicit operator Datum(uint value) => (Atom)value;
+
+    /// <summary>The integer.</summary>
+    /// <param name="value">The value.</param>
+    public static implicit operator Datum(ushort value) => (Atom)value;
+
+    /// <summary>The string of one character.</summary>
+    /// <param name="value">The value.</param>
+    /// <exception cref="OvsdbValueException">It is U+0000 or half of a surrogate pair.</exception>
+    public static implicit operator Datum(char value) => (Atom)value;
+
     /// <summary>The boolean.</summary>
     /// <param name="value">The value.</param>
     public static implicit operator Datum(bool value) => (Atom)value;

@@ -18,7 +18,7 @@ internal static class Dialer
         Stream? stream = null;
         try
         {
-            stream = await ConnectAsync(remote, cancellationToken);
+            stream = await ConnectAsync(remote, cancellationToken).ConfigureAwait(false);
             if (remote.Kind != RemoteKind.Ssl)
             {
                 return stream;
@@ -26,14 +26,16 @@ internal static class Dialer
 
             var secure = new SslStream(stream);
             stream = secure;
-            await secure.AuthenticateAsClientAsync(Authentication(remote, tls), cancellationToken);
+            await secure
+                .AuthenticateAsClientAsync(Authentication(remote, tls), cancellationToken)
+                .ConfigureAwait(false);
             return secure;
         }
         catch (Exception e) when (e is SocketException or IOException or AuthenticationException)
         {
             if (stream is not null)
             {
-                await stream.DisposeAsync();
+                await stream.DisposeAsync().ConfigureAwait(false);
             }
 
             throw new OvsdbConnectionException($"{remote}: {Explain(remote, e)}", remote, cause: e);
@@ -42,7 +44,7 @@ internal static class Dialer
         {
             if (stream is not null)
             {
-                await stream.DisposeAsync();
+                await stream.DisposeAsync().ConfigureAwait(false);
             }
 
             throw;
@@ -62,14 +64,15 @@ internal static class Dialer
         {
             if (remote.Kind == RemoteKind.Unix)
             {
-                await socket.ConnectAsync(
-                    new UnixDomainSocketEndPoint(remote.Address),
-                    cancellationToken
-                );
+                await socket
+                    .ConnectAsync(new UnixDomainSocketEndPoint(remote.Address), cancellationToken)
+                    .ConfigureAwait(false);
             }
             else
             {
-                await socket.ConnectAsync(remote.Address, remote.Port, cancellationToken);
+                await socket
+                    .ConnectAsync(remote.Address, remote.Port, cancellationToken)
+                    .ConfigureAwait(false);
             }
 
             return new NetworkStream(socket, ownsSocket: true);

@@ -89,6 +89,25 @@ internal static class Json
         }
     }
 
+    /// <summary>
+    /// Refuses a message with U+0000 in any of its texts: ovsdb-server would answer by hanging up, on everybody who shares
+    /// the connection. Within JSON it can only stand as an escape.
+    /// </summary>
+    public static void CheckNoNul(ReadOnlySpan<byte> message, string method)
+    {
+        var escape = "\\u0000"u8;
+        int at;
+        for (var rest = message; (at = rest.IndexOf(escape)) >= 0; rest = rest[(at + 1)..])
+        {
+            // After an odd number of backslashes this one is itself escaped, and the text only looks like it.
+            var before = rest[..at];
+            if ((at - before.TrimEnd((byte)'\\').Length) % 2 == 0)
+            {
+                throw new OvsdbValueException("text without U+0000", $"a '{method}' with it");
+            }
+        }
+    }
+
     /// <summary>The beginning of the JSON, for a message that a person reads.</summary>
     public static string Excerpt(JsonElement json) =>
         json.ValueKind == JsonValueKind.Undefined ? "nothing" : Shorten(json.GetRawText());

@@ -8,30 +8,22 @@ internal sealed partial class JsonRpcConnection
     private PooledBuffer _unsent = new();
     private PooledBuffer _beingSent = new();
     private bool _isFlushing;
-    private TaskCompletionSource? _flushed;
+    private int _unsentReplyBytes;
+    private TaskCompletionSource? _taken;
 
-    private int UnsentBytes
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _unsent.Length;
-            }
-        }
-    }
-
-    private Task WaitUntilFlushedAsync()
+    /// <summary>Waits while replies pile up. The caller's own requests do not count: a server that is flooded with them
+    /// reads on only once its answers are read.</summary>
+    private Task WaitForRepliesAsync()
     {
         lock (_gate)
         {
-            if (!_isFlushing)
+            if (_unsentReplyBytes <= MaxUnsentReplyBytes || !_isFlushing)
             {
                 return Task.CompletedTask;
             }
 
-            _flushed ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
-            return _flushed.Task;
+            _taken ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _taken.Task;
         }
     }
 
@@ -61,6 +53,7 @@ internal sealed partial class JsonRpcConnection
 
             writer.WriteEndObject();
             writer.Flush();
+            Json.CheckNoNul(buffer.Written.Span, method);
             return buffer;
         }
         catch
@@ -93,7 +86,7 @@ internal sealed partial class JsonRpcConnection
         return buffer;
     }
 
-    private void Send(PooledBuffer message)
+    private void Send(PooledBuffer message, bool isReply = false)
     {
         using (message)
         {
@@ -105,6 +98,7 @@ internal sealed partial class JsonRpcConnection
                 }
 
                 _unsent.Append(message.Written.Span);
+                _unsentReplyBytes += isReply ? message.Length : 0;
                 if (_isFlushing)
                 {
                     return;
@@ -131,12 +125,13 @@ internal sealed partial class JsonRpcConnection
         {
             while (TakeUnsent())
             {
-                await _stream.WriteAsync(_beingSent.Written, _closing.Token);
+                await _stream.WriteAsync(_beingSent.Written, _closing.Token).ConfigureAwait(false);
                 _beingSent.Clear();
             }
         }
+#pragma warning disable CA1031 // Whatever fails while writing must end the connection: else requests would wait for ever.
         catch (Exception e)
-            when (e is IOException or ObjectDisposedException or OperationCanceledException)
+#pragma warning restore CA1031
         {
             Close(
                 new OvsdbConnectionException(
@@ -152,20 +147,22 @@ internal sealed partial class JsonRpcConnection
     /// <summary>Takes what is to be sent next; or, in the same instant, ends the flushing because there is nothing.</summary>
     private bool TakeUnsent()
     {
-        TaskCompletionSource? flushed;
+        TaskCompletionSource? taken;
+        bool isMore;
         lock (_gate)
         {
-            if (_unsent.Length > 0 && _reason is null)
+            isMore = _unsent.Length > 0 && _reason is null;
+            if (isMore)
             {
                 (_unsent, _beingSent) = (_beingSent, _unsent);
-                return true;
             }
 
-            _isFlushing = false;
-            (flushed, _flushed) = (_flushed, null);
+            _isFlushing = isMore;
+            _unsentReplyBytes = 0;
+            (taken, _taken) = (_taken, null);
         }
 
-        flushed?.TrySetResult();
-        return false;
+        taken?.TrySetResult();
+        return isMore;
     }
 }

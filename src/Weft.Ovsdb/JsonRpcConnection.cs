@@ -18,14 +18,16 @@ internal delegate void NotificationHandler(string method, JsonElement parameters
 internal sealed partial class JsonRpcConnection : IAsyncDisposable
 {
     // Echoes to a peer that asks but never reads must not pile up: past this much the connection stops reading.
-    private const int MaxUnsentBytes = 1024 * 1024;
+    private const int MaxUnsentReplyBytes = 1024 * 1024;
 
-    // How long a canceled transaction is given to say whether it was carried out.
+    // How long the server is given to say what became of something that was given up.
     private static readonly TimeSpan CancelGrace = TimeSpan.FromSeconds(1);
 
     private readonly Stream _stream;
     private readonly TimeProvider _time;
     private readonly MessageSplitter _splitter;
+
+    // Never disposed of: the probe's timer may close the connection while its owner disposes of it.
     private readonly CancellationTokenSource _closing = new();
     private readonly TaskCompletionSource<OvsdbException> _closed = new(
         TaskCreationOptions.RunContinuationsAsynchronously
@@ -110,8 +112,7 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Close(new OvsdbConnectionException($"the client left {Remote}", Remote));
-        await _reading;
-        _closing.Dispose();
+        await _reading.ConfigureAwait(false);
     }
 
     /// <summary>Sends a request whose answer does not matter.</summary>
@@ -171,6 +172,26 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
                 Remote
             );
 
+    /// <summary>Gives back what the server keeps for this connection, such as a lock, by its name; if need be with the connection.</summary>
+    public async Task GiveBackAsync(string method, string name)
+    {
+        try
+        {
+            await CallAsync(
+                    method,
+                    writer => writer.WriteStringValue(name),
+                    static _ => true,
+                    CancellationToken.None
+                )
+                .WaitAsync(CancelGrace, _time)
+                .ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is OvsdbException or TimeoutException)
+        {
+            // Then it goes with the connection.
+        }
+    }
+
     /// <summary>The error for a reply or notification that breaks the protocol.</summary>
     public OvsdbProtocolException Breach(string where, Exception cause) =>
         new($"{Remote} sent {where} that breaks the protocol: {cause.Message}", cause);
@@ -183,18 +204,18 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
     {
         try
         {
-            return await call.Task.WaitAsync(cancellationToken);
+            return await call.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException e)
         {
             var outcome = isTransaction
-                ? await CancelAsync(call)
+                ? await CancelAsync(call).ConfigureAwait(false)
                 : "whether the server carried it out is unknown";
 
             // An answer that came after all, or at the same instant, says more than the cancellation does.
             if (call.Task.IsCompleted && !IsCanceled(call.Task))
             {
-                return await call.Task;
+                return await call.Task.ConfigureAwait(false);
             }
 
             lock (_gate)
@@ -237,7 +258,9 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
         {
             try
             {
-                await Task.WhenAny(call.Task, echo).WaitAsync(CancelGrace, _time);
+                await Task.WhenAny(call.Task, echo)
+                    .WaitAsync(CancelGrace, _time)
+                    .ConfigureAwait(false);
             }
             catch (TimeoutException)
             {
@@ -260,7 +283,9 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
         {
             while (true)
             {
-                var count = await _stream.ReadAsync(_splitter.GetSpace(), _closing.Token);
+                var count = await _stream
+                    .ReadAsync(_splitter.GetSpace(), _closing.Token)
+                    .ConfigureAwait(false);
                 if (count == 0)
                 {
                     reason = new OvsdbConnectionException(
@@ -277,10 +302,7 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
                 while (_splitter.TryRead(out var message))
                 {
                     Dispatch(message);
-                    if (UnsentBytes > MaxUnsentBytes)
-                    {
-                        await WaitUntilFlushedAsync();
-                    }
+                    await WaitForRepliesAsync().ConfigureAwait(false);
                 }
             }
         }
@@ -419,7 +441,8 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
             Send(
                 method == "echo"
                     ? WriteReply(id, parameters)
-                    : WriteReply(id, default, ErrorNames.UnknownMethod)
+                    : WriteReply(id, default, ErrorNames.UnknownMethod),
+                isReply: true
             );
             return;
         }

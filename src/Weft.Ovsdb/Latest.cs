@@ -60,20 +60,22 @@ internal sealed class Latest<T>(T initial)
             }
         }
 
-        await using var registration = cancellationToken.UnsafeRegister(
-            static (state, token) =>
-            {
-                var (latest, waiter) = ((Latest<T>, Waiter))state!;
-                lock (latest._gate)
+        await using var registration = cancellationToken
+            .UnsafeRegister(
+                static (state, token) =>
                 {
-                    latest._waiters.Remove(waiter);
-                }
+                    var (latest, waiter) = ((Latest<T>, Waiter))state!;
+                    lock (latest._gate)
+                    {
+                        latest._waiters.Remove(waiter);
+                    }
 
-                waiter.TrySetCanceled(token);
-            },
-            (this, waiter)
-        );
-        return await waiter.Task;
+                    waiter.TrySetCanceled(token);
+                },
+                (this, waiter)
+            )
+            .ConfigureAwait(false);
+        return await waiter.Task.ConfigureAwait(false);
     }
 
     // A reference, so that a reader never sees half of a value.

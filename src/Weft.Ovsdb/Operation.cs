@@ -192,14 +192,26 @@ public sealed record Wait(
     ImmutableArray<Row> Rows
 ) : Operation("wait")
 {
-    /// <summary>How long to wait, to the millisecond; null means for ever.</summary>
-    public TimeSpan? Timeout { get; init; }
+    /// <summary>How long to wait, to the millisecond; null means for ever, as does <see cref="System.Threading.Timeout.InfiniteTimeSpan"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    public TimeSpan? Timeout
+    {
+        get;
+        init
+        {
+            field = value == System.Threading.Timeout.InfiniteTimeSpan ? null : value;
+            if (field is { } timeout)
+            {
+                ArgumentOutOfRangeException.ThrowIfLessThan(timeout, TimeSpan.Zero, nameof(value));
+            }
+        }
+    }
 
     private protected override void WriteMembers(Utf8JsonWriter writer)
     {
         if (Timeout is { } timeout)
         {
-            writer.WriteNumber("timeout"u8, (long)Math.Max(0, timeout.TotalMilliseconds));
+            writer.WriteNumber("timeout"u8, (long)timeout.TotalMilliseconds);
         }
 
         writer.WriteString("table"u8, Table);

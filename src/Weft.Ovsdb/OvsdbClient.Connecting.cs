@@ -20,7 +20,10 @@ public sealed partial class OvsdbClient
         while (true)
         {
             var failures = new List<OvsdbException>();
-            if (await TryRoundAsync(failures, starting.Token) is { } connection)
+            if (
+                await TryRoundAsync(failures, starting.Token).ConfigureAwait(false) is
+                { } connection
+            )
             {
                 Announce(connection);
                 _keeping = KeepAsync(connection);
@@ -42,7 +45,7 @@ public sealed partial class OvsdbClient
                     );
             }
 
-            await PauseAsync(backoff, starting.Token);
+            await PauseAsync(backoff, starting.Token).ConfigureAwait(false);
             backoff = Longer(backoff);
         }
     }
@@ -55,8 +58,8 @@ public sealed partial class OvsdbClient
             while (true)
             {
                 var since = Time.GetTimestamp();
-                var reason = await connection.Closed.WaitAsync(Disposing);
-                await connection.DisposeAsync();
+                var reason = await connection.Closed.WaitAsync(Disposing).ConfigureAwait(false);
+                await connection.DisposeAsync().ConfigureAwait(false);
                 SetState(ConnectionStatus.Connecting, null, reason, 0);
                 _connection.Set(null);
 
@@ -68,17 +71,17 @@ public sealed partial class OvsdbClient
                 }
                 else
                 {
-                    await PauseAsync(backoff, Disposing);
+                    await PauseAsync(backoff, Disposing).ConfigureAwait(false);
                     backoff = Longer(backoff);
                 }
 
-                connection = await ReconnectAsync(Disposing);
+                connection = await ReconnectAsync(Disposing).ConfigureAwait(false);
                 Announce(connection);
             }
         }
         catch (OperationCanceledException) when (Disposing.IsCancellationRequested)
         {
-            await connection.DisposeAsync();
+            await connection.DisposeAsync().ConfigureAwait(false);
         }
     }
 
@@ -88,7 +91,10 @@ public sealed partial class OvsdbClient
         while (true)
         {
             var failures = new List<OvsdbException>();
-            if (await TryRoundAsync(failures, cancellationToken) is { } connection)
+            if (
+                await TryRoundAsync(failures, cancellationToken).ConfigureAwait(false) is
+                { } connection
+            )
             {
                 return connection;
             }
@@ -98,9 +104,10 @@ public sealed partial class OvsdbClient
                 f is OvsdbConnectionException { IsOfRole: true }
             );
             await PauseAsync(
-                electing && backoff > LongestPauseInElection ? LongestPauseInElection : backoff,
-                cancellationToken
-            );
+                    electing && backoff > LongestPauseInElection ? LongestPauseInElection : backoff,
+                    cancellationToken
+                )
+                .ConfigureAwait(false);
             backoff = Longer(backoff);
         }
     }
@@ -116,7 +123,7 @@ public sealed partial class OvsdbClient
             _nextRemote = (_nextRemote + 1) % _options.Remotes.Count;
             try
             {
-                return await TryRemoteAsync(remote, cancellationToken);
+                return await TryRemoteAsync(remote, cancellationToken).ConfigureAwait(false);
             }
             catch (OvsdbException e)
             {
@@ -142,7 +149,9 @@ public sealed partial class OvsdbClient
         JsonRpcConnection? connection = null;
         try
         {
-            var stream = await Dialer.DialAsync(remote, _options.Tls, trying.Token);
+            var stream = await Dialer
+                .DialAsync(remote, _options.Tls, trying.Token)
+                .ConfigureAwait(false);
             connection = new(stream, remote, _options);
             connection.Start();
 
@@ -151,7 +160,7 @@ public sealed partial class OvsdbClient
             connection.Tell("set_db_change_aware", static writer => writer.WriteBooleanValue(true));
             if (_options.Database is not null)
             {
-                await CheckRoleAsync(connection, trying.Token);
+                await CheckRoleAsync(connection, trying.Token).ConfigureAwait(false);
             }
 
             return connection;
@@ -160,7 +169,7 @@ public sealed partial class OvsdbClient
         {
             if (connection is not null)
             {
-                await connection.DisposeAsync();
+                await connection.DisposeAsync().ConfigureAwait(false);
             }
 
             if (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
@@ -172,7 +181,13 @@ public sealed partial class OvsdbClient
                 );
             }
 
-            throw;
+            if (e is OvsdbException or OperationCanceledException)
+            {
+                throw;
+            }
+
+            // Whatever it is, it must not end the keeping of the connection: the next round may go better.
+            throw new OvsdbConnectionException($"{remote}: {e.Message}", remote, cause: e);
         }
     }
 

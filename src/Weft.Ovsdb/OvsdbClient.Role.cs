@@ -32,28 +32,30 @@ public sealed partial class OvsdbClient
         string? objection;
         try
         {
-            objection = await connection.CallAsync(
-                "monitor",
-                static writer =>
-                {
-                    writer.WriteStringValue("_Server"u8);
-                    writer.WriteStringValue(RoleMonitor);
-                    writer.WriteStartObject();
-                    writer.WriteStartObject("Database"u8);
-                    writer.WriteStartArray("columns"u8);
-                    writer.WriteStringValue("name"u8);
-                    writer.WriteStringValue("model"u8);
-                    writer.WriteStringValue("connected"u8);
-                    writer.WriteStringValue("leader"u8);
-                    writer.WriteStringValue("cid"u8);
-                    writer.WriteStringValue("index"u8);
-                    writer.WriteEndArray();
-                    writer.WriteEndObject();
-                    writer.WriteEndObject();
-                },
-                json => ObjectionTo(connection.Remote, json, isFirst: true),
-                cancellationToken
-            );
+            objection = await connection
+                .CallAsync(
+                    "monitor",
+                    static writer =>
+                    {
+                        writer.WriteStringValue("_Server"u8);
+                        writer.WriteStringValue(RoleMonitor);
+                        writer.WriteStartObject();
+                        writer.WriteStartObject("Database"u8);
+                        writer.WriteStartArray("columns"u8);
+                        writer.WriteStringValue("name"u8);
+                        writer.WriteStringValue("model"u8);
+                        writer.WriteStringValue("connected"u8);
+                        writer.WriteStringValue("leader"u8);
+                        writer.WriteStringValue("cid"u8);
+                        writer.WriteStringValue("index"u8);
+                        writer.WriteEndArray();
+                        writer.WriteEndObject();
+                        writer.WriteEndObject();
+                    },
+                    json => ObjectionTo(connection.Remote, json, isFirst: true),
+                    cancellationToken
+                )
+                .ConfigureAwait(false);
         }
         catch (OvsdbRemoteException)
         {

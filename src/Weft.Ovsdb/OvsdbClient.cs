@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Text.Json;
 
@@ -13,13 +14,16 @@ public sealed partial class OvsdbClient : IAsyncDisposable
     private readonly OvsdbClientOptions _options;
     private readonly Latest<ConnectionState> _state;
     private readonly Latest<JsonRpcConnection?> _connection = new(null);
+    private readonly ConcurrentDictionary<string, OvsdbLock> _locks = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _disposing = new();
+    private readonly Lazy<Task> _ending;
     private int _monitors;
     private Task _keeping = Task.CompletedTask;
 
     private OvsdbClient(OvsdbClientOptions options)
     {
         _options = options;
+        _ending = new(EndAsync);
         _state = new(
             new(ConnectionStatus.Connecting, options.TimeProvider.GetUtcNow(), null, null, 0)
         );
@@ -65,12 +69,12 @@ public sealed partial class OvsdbClient : IAsyncDisposable
         var client = new OvsdbClient(options);
         try
         {
-            await client.StartAsync(cancellationToken);
+            await client.StartAsync(cancellationToken).ConfigureAwait(false);
             return client;
         }
         catch
         {
-            await client.DisposeAsync();
+            await client.DisposeAsync().ConfigureAwait(false);
             throw;
         }
     }
@@ -143,18 +147,21 @@ public sealed partial class OvsdbClient : IAsyncDisposable
     )
     {
         ArgumentNullException.ThrowIfNull(operations);
+
+        // The caller may change the list while this waits for a connection, or for the answer.
+        ImmutableArray<Operation> sent = [.. operations];
         return SendAsync(
             "transact",
             writer =>
             {
                 writer.WriteStringValue(database);
-                for (var i = 0; i < operations.Count; i++)
+                foreach (var operation in sent)
                 {
-                    operations[i].WriteTo(writer);
+                    operation.WriteTo(writer);
                 }
             },
             (connection, json) =>
-                TransactionResult.FromJson(json, database, operations, connection.Remote),
+                TransactionResult.FromJson(json, database, sent, connection.Remote),
             isTransaction: true,
             cancellationToken
         );
@@ -168,6 +175,7 @@ public sealed partial class OvsdbClient : IAsyncDisposable
     /// </param>
     /// <returns>The result as the server sent it; of a <c>transact</c> with the errors in it.</returns>
     /// <exception cref="ArgumentException">The parameters are no JSON array.</exception>
+    /// <exception cref="OvsdbValueException">A text in it contains U+0000: ovsdb-server would hang up.</exception>
     /// <exception cref="OvsdbRemoteException">The server answered with an error.</exception>
     /// <exception cref="OvsdbConnectionException">
     /// There was no connection and none came in time, or it was lost while the request was under way; see
@@ -222,12 +230,12 @@ public sealed partial class OvsdbClient : IAsyncDisposable
         var replica = new Replica(this, database, spec);
         try
         {
-            await replica.StartAsync(cancellationToken);
+            await replica.StartAsync(cancellationToken).ConfigureAwait(false);
             return replica;
         }
         catch
         {
-            await replica.DisposeAsync();
+            await replica.DisposeAsync().ConfigureAwait(false);
             throw;
         }
     }
@@ -236,6 +244,7 @@ public sealed partial class OvsdbClient : IAsyncDisposable
     /// <param name="name">The lock's name. A client may ask for one only once at a time.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The lock, held or not; dispose of it to give it back.</returns>
+    /// <exception cref="InvalidOperationException">This client asked for it already, and has not disposed of it; nothing was sent.</exception>
     /// <inheritdoc cref="CallAsync" path="/exception"/>
     public Task<OvsdbLock> LockAsync(string name, CancellationToken cancellationToken = default) =>
         LockAsync("lock", name, cancellationToken);
@@ -244,26 +253,32 @@ public sealed partial class OvsdbClient : IAsyncDisposable
     /// <param name="name">The lock's name. A client may ask for one only once at a time.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The lock, held until somebody steals it; dispose of it to give it back.</returns>
+    /// <exception cref="InvalidOperationException">This client asked for it already, and has not disposed of it; nothing was sent.</exception>
     /// <inheritdoc cref="CallAsync" path="/exception"/>
     public Task<OvsdbLock> StealAsync(string name, CancellationToken cancellationToken = default) =>
         LockAsync("steal", name, cancellationToken);
 
     /// <summary>Ends the connection, the replicas and the locks. What is under way fails.</summary>
     /// <returns>When all has ended.</returns>
-    public async ValueTask DisposeAsync()
-    {
-        if (_disposing.IsCancellationRequested)
-        {
-            return;
-        }
+    public ValueTask DisposeAsync() => new(_ending.Value);
 
-        await _disposing.CancelAsync();
-        await _keeping;
-        SetState(ConnectionStatus.Closed, null, State.LastError, 0);
-        var disposed = new ObjectDisposedException(nameof(OvsdbClient));
-        _connection.End(disposed);
-        _state.End(disposed);
+    private async Task EndAsync()
+    {
+        await _disposing.CancelAsync().ConfigureAwait(false);
+        try
+        {
+            await _keeping.ConfigureAwait(false);
+        }
+        finally
+        {
+            SetState(ConnectionStatus.Closed, null, State.LastError, 0);
+            var disposed = new ObjectDisposedException(nameof(OvsdbClient));
+            _connection.End(disposed);
+            _state.End(disposed);
+        }
     }
+
+    internal void Forget(OvsdbLock held) => _locks.TryRemove(new(held.Name, held));
 
     internal string NewMonitorId() => $"monitor-{Interlocked.Increment(ref _monitors)}";
 
@@ -280,11 +295,12 @@ public sealed partial class OvsdbClient : IAsyncDisposable
         var next = NextConnectionAsync(waiting.Token);
         try
         {
-            return await next.WaitAsync(_options.ReconnectPatience, Time, cancellationToken);
+            return await next.WaitAsync(_options.ReconnectPatience, Time, cancellationToken)
+                .ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
-            await waiting.CancelAsync();
+            await waiting.CancelAsync().ConfigureAwait(false);
             var state = State;
             throw new OvsdbConnectionException(
                 $"Not connected since {state.Since:u}, after {state.Attempts} attempts; nothing was sent. Last error: {state.LastError?.Message ?? "none"}",
@@ -297,7 +313,12 @@ public sealed partial class OvsdbClient : IAsyncDisposable
     /// <summary>The connection there is, or the one that comes, however long that takes.</summary>
     internal async Task<JsonRpcConnection> NextConnectionAsync(
         CancellationToken cancellationToken
-    ) => (await _connection.WaitAsync(static c => c is { IsClosed: false }, cancellationToken))!;
+    ) =>
+        (
+            await _connection
+                .WaitAsync(static c => c is { IsClosed: false }, cancellationToken)
+                .ConfigureAwait(false)
+        )!;
 
     private async Task<OvsdbLock> LockAsync(
         string method,
@@ -309,12 +330,20 @@ public sealed partial class OvsdbClient : IAsyncDisposable
         var held = new OvsdbLock(this, name);
         try
         {
-            await held.StartAsync(method, cancellationToken);
+            // The server tells of a lock by its name only, and would answer the second request as if it were the first.
+            if (!_locks.TryAdd(name, held))
+            {
+                throw new InvalidOperationException(
+                    $"This client asked for lock '{name}' already: dispose of that first"
+                );
+            }
+
+            await held.StartAsync(method, cancellationToken).ConfigureAwait(false);
             return held;
         }
         catch
         {
-            await held.DisposeAsync();
+            await held.DisposeAsync().ConfigureAwait(false);
             throw;
         }
     }
@@ -344,7 +373,7 @@ public sealed partial class OvsdbClient : IAsyncDisposable
     {
         while (true)
         {
-            var connection = await GetConnectionAsync(cancellationToken);
+            var connection = await GetConnectionAsync(cancellationToken).ConfigureAwait(false);
             if (
                 connection.TryCall(
                     method,
@@ -356,7 +385,7 @@ public sealed partial class OvsdbClient : IAsyncDisposable
                 )
             )
             {
-                return await reply;
+                return await reply.ConfigureAwait(false);
             }
         }
     }

@@ -27,7 +27,10 @@ public sealed record OvsdbClientOptions
     /// </summary>
     public TimeSpan FirstConnectPatience { get; init; }
 
-    /// <summary>How long a request that finds no connection waits for one before it fails, unsent. 10 s.</summary>
+    /// <summary>
+    /// How long a request that finds no connection waits for one before it fails, unsent. 10 s.
+    /// <see cref="Timeout.InfiniteTimeSpan"/>: without end.
+    /// </summary>
     public TimeSpan ReconnectPatience { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
@@ -48,6 +51,9 @@ public sealed record OvsdbClientOptions
     /// <summary>The clock and the timers.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
+    // Timers take a little more: 2^32 - 2 milliseconds.
+    private static readonly TimeSpan s_longestTimer = TimeSpan.FromDays(49);
+
     internal void Check()
     {
         Demand(
@@ -63,6 +69,22 @@ public sealed record OvsdbClientOptions
         Demand(MaxBackoff >= MinBackoff, "MaxBackoff is at least MinBackoff");
         Demand(ProbeInterval >= TimeSpan.Zero, "ProbeInterval is zero or more");
         Demand(ConnectTimeout > TimeSpan.Zero, "ConnectTimeout is more than zero");
+        Demand(
+            ReconnectPatience >= TimeSpan.Zero || ReconnectPatience == Timeout.InfiniteTimeSpan,
+            "ReconnectPatience is zero or more, or infinite"
+        );
+        foreach (
+            var (name, value) in (ReadOnlySpan<(string, TimeSpan)>)
+                [
+                    (nameof(ConnectTimeout), ConnectTimeout),
+                    (nameof(ReconnectPatience), ReconnectPatience),
+                    (nameof(ProbeInterval), ProbeInterval),
+                    (nameof(MaxBackoff), MaxBackoff),
+                ]
+        )
+        {
+            Demand(value <= s_longestTimer, $"{name} is at most {s_longestTimer.Days} days");
+        }
 
         static void Demand(bool condition, string otherwise)
         {

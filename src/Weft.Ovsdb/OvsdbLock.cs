@@ -47,11 +47,12 @@ public sealed class OvsdbLock : IAsyncDisposable
     {
         if (!_disposing.IsCancellationRequested)
         {
-            await _disposing.CancelAsync();
+            await _disposing.CancelAsync().ConfigureAwait(false);
         }
 
-        await _following;
+        await _following.ConfigureAwait(false);
         _disposing.Dispose();
+        _client.Forget(this);
     }
 
     internal async Task StartAsync(string method, CancellationToken cancellationToken)
@@ -60,15 +61,15 @@ public sealed class OvsdbLock : IAsyncDisposable
             cancellationToken,
             _disposing.Token
         );
-        var connection = await _client.GetConnectionAsync(starting.Token);
+        var connection = await _client.GetConnectionAsync(starting.Token).ConfigureAwait(false);
         try
         {
-            await RequestAsync(connection, method, starting.Token);
+            await RequestAsync(connection, method, starting.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
             // The server may have it on its way already, and would keep the lock for this connection.
-            await UnlockAsync(connection);
+            await UnlockAsync(connection).ConfigureAwait(false);
             throw;
         }
         _following = FollowAsync(connection);
@@ -83,16 +84,20 @@ public sealed class OvsdbLock : IAsyncDisposable
         connection.RouteLock(Name, (notification, _) => _held.Set(notification == "locked"));
         try
         {
-            await connection.CallAsync(
-                method,
-                writer => writer.WriteStringValue(Name),
-                json =>
-                {
-                    _held.Set(Json.Boolean(Json.Member(json, "locked", "the answer to a lock")));
-                    return true;
-                },
-                cancellationToken
-            );
+            await connection
+                .CallAsync(
+                    method,
+                    writer => writer.WriteStringValue(Name),
+                    json =>
+                    {
+                        _held.Set(
+                            Json.Boolean(Json.Member(json, "locked", "the answer to a lock"))
+                        );
+                        return true;
+                    },
+                    cancellationToken
+                )
+                .ConfigureAwait(false);
         }
         catch
         {
@@ -107,12 +112,14 @@ public sealed class OvsdbLock : IAsyncDisposable
         {
             while (true)
             {
-                await connection.Closed.WaitAsync(_disposing.Token);
+                await connection.Closed.WaitAsync(_disposing.Token).ConfigureAwait(false);
                 _held.Set(false);
                 try
                 {
-                    connection = await _client.NextConnectionAsync(_disposing.Token);
-                    await RequestAsync(connection, "lock", _disposing.Token);
+                    connection = await _client
+                        .NextConnectionAsync(_disposing.Token)
+                        .ConfigureAwait(false);
+                    await RequestAsync(connection, "lock", _disposing.Token).ConfigureAwait(false);
                 }
                 catch (OvsdbException e) when (e is not OvsdbConnectionException)
                 {
@@ -132,7 +139,7 @@ public sealed class OvsdbLock : IAsyncDisposable
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
         {
-            await UnlockAsync(connection);
+            await UnlockAsync(connection).ConfigureAwait(false);
             _held.Set(false);
             _held.End(new ObjectDisposedException(nameof(OvsdbLock)));
         }
@@ -141,20 +148,6 @@ public sealed class OvsdbLock : IAsyncDisposable
     private async Task UnlockAsync(JsonRpcConnection connection)
     {
         connection.UnrouteLock(Name);
-        try
-        {
-            await connection
-                .CallAsync(
-                    "unlock",
-                    writer => writer.WriteStringValue(Name),
-                    static _ => true,
-                    default
-                )
-                .WaitAsync(TimeSpan.FromSeconds(1), _client.Time);
-        }
-        catch (Exception e) when (e is OvsdbException or TimeoutException)
-        {
-            // Then it goes with the connection.
-        }
+        await connection.GiveBackAsync("unlock", Name).ConfigureAwait(false);
     }
 }

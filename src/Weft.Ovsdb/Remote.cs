@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Text;
 
 namespace Weft.Ovsdb;
@@ -24,6 +25,9 @@ public sealed record Remote
 
     // sizeof(sockaddr_un.sun_path) less the terminating zero.
     private const int MaxPathBytes = 107;
+
+    // The longest name that the DNS has (RFC 1035, section 2.3.4), and the longest that .NET looks up.
+    private const int MaxHostLength = 255;
 
     private Remote(RemoteKind kind, string address, int port)
     {
@@ -97,15 +101,19 @@ public sealed record Remote
     /// <param name="host">An IP address or a host name.</param>
     /// <param name="port">The port, 1 to 65535.</param>
     /// <returns>The remote.</returns>
+    /// <exception cref="ArgumentException">The host is empty or longer than 255 characters.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The port is none.</exception>
     public static Remote Tcp(string host, int port = DefaultPort) =>
-        new(RemoteKind.Tcp, host, port);
+        Network(RemoteKind.Tcp, host, port);
 
     /// <summary>TLS over TCP.</summary>
     /// <param name="host">An IP address or a host name.</param>
     /// <param name="port">The port, 1 to 65535.</param>
     /// <returns>The remote.</returns>
+    /// <exception cref="ArgumentException">The host is empty or longer than 255 characters.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The port is none.</exception>
     public static Remote Ssl(string host, int port = DefaultPort) =>
-        new(RemoteKind.Ssl, host, port);
+        Network(RemoteKind.Ssl, host, port);
 
     /// <summary>The remote as <see cref="Parse"/> reads it.</summary>
     /// <returns>The text.</returns>
@@ -119,6 +127,22 @@ public sealed record Remote
 
     private string Bracketed =>
         Address.Contains(':', StringComparison.Ordinal) ? $"[{Address}]" : Address;
+
+    private static Remote Network(RemoteKind kind, string host, int port)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(host);
+        if (host.Length > MaxHostLength)
+        {
+            throw new ArgumentException(
+                $"A host has at most {MaxHostLength} characters, and this one {host.Length}",
+                nameof(host)
+            );
+        }
+
+        ArgumentOutOfRangeException.ThrowIfLessThan(port, IPEndPoint.MinPort + 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(port, IPEndPoint.MaxPort);
+        return new(kind, host, port);
+    }
 
     private static Remote Network(RemoteKind kind, string text, string whole)
     {
@@ -156,6 +180,11 @@ public sealed record Remote
         if (host.Length == 0)
         {
             throw Wrong(whole, "the host is missing");
+        }
+
+        if (host.Length > MaxHostLength)
+        {
+            throw Wrong(whole, $"a host has at most {MaxHostLength} characters");
         }
 
         if (port.Length == 0)

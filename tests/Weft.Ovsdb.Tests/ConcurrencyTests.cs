@@ -44,6 +44,50 @@ public sealed class ConcurrencyTests
     }
 
     [Fact]
+    public async Task Large_transactions_started_without_waiting_are_all_carried_out()
+    {
+        await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
+        var text = new string('x', 20_000);
+        var transactions = Enumerable
+            .Range(0, 400)
+            .Select(n =>
+                client.TransactAsync(
+                    TestSchema.Database,
+                    [new Insert("thing", new Row { ["name"] = $"{n}", ["fixed"] = text })],
+                    Token
+                )
+            )
+            .ToList();
+        await Task.WhenAll(transactions).WaitAsync(OvsdbServer.Patience, Token);
+    }
+
+    [Fact]
+    public async Task A_list_of_operations_is_the_callers_again_once_they_are_sent()
+    {
+        var asked = new TaskCompletionSource();
+        var goOn = new TaskCompletionSource();
+        await using var server = new FakeServer(
+            async (peer, request) =>
+            {
+                if (request.Method == "transact")
+                {
+                    asked.SetResult();
+                    await goOn.Task;
+                    await peer.ReplyAsync(request, """[{"count":3}]""");
+                }
+            }
+        );
+        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        var operations = new List<Operation> { new Delete("t", []) };
+        var transaction = client.TransactAsync("d", operations, Token);
+        await asked.Task.WaitAsync(OvsdbServer.Patience, Token);
+        operations.Clear();
+        goOn.SetResult();
+        Assert.Equal(3, (await transaction.WaitAsync(OvsdbServer.Patience, Token))[0].Count);
+    }
+
+    [Fact]
     public async Task Many_threads_share_one_client()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
@@ -193,6 +237,35 @@ public sealed class ConcurrencyTests
         await server.StartAsync();
         await second.WaitUntilHeldAsync(Token).WaitAsync(OvsdbServer.Patience, Token);
         await two.TransactAsync(TestSchema.Database, [new AssertLock("l")], Token);
+    }
+
+    [Fact]
+    public async Task A_lock_that_this_client_asked_for_already_is_refused_and_the_first_stays()
+    {
+        await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
+        await using var other = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
+        await using (var first = await client.LockAsync("l", Token))
+        {
+            using var canceled = new CancellationTokenSource();
+            await canceled.CancelAsync();
+            await Assert.ThrowsAsync<InvalidOperationException>(() => client.LockAsync("l", Token));
+            await Assert.ThrowsAsync<InvalidOperationException>(() =>
+                client.StealAsync("l", canceled.Token)
+            );
+            await client.TransactAsync(TestSchema.Database, [new AssertLock("l")], Token);
+
+            // It is still told of what happens to the lock.
+            await using (await other.StealAsync("l", Token))
+            {
+                await first.WaitUntilLostAsync(Token).WaitAsync(OvsdbServer.Patience, Token);
+            }
+
+            await first.WaitUntilHeldAsync(Token).WaitAsync(OvsdbServer.Patience, Token);
+        }
+
+        await using var again = await client.LockAsync("l", Token);
+        Assert.True(again.IsHeld);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
@@ -19,6 +20,8 @@ internal sealed class OvsdbServer : IAsyncDisposable
     /// </summary>
     public OvsdbClientOptions WithoutProbes =>
         new() { Remotes = Weft.Ovsdb.Remote.ParseList(Remote), ProbeInterval = TimeSpan.Zero };
+
+    private static readonly ConcurrentDictionary<int, bool> s_givenPorts = new();
 
     private readonly string _directory;
     private readonly List<string> _remotes;
@@ -177,12 +180,29 @@ internal sealed class OvsdbServer : IAsyncDisposable
     public Task WaitUntilItJoinedAsync(string database) =>
         RunAsync("ovsdb-client", "--timeout=60", "wait", Remote, database, "connected");
 
-    /// <summary>A TCP port of 127.0.0.1 that nobody listened at a moment ago.</summary>
+    /// <summary>
+    /// A TCP port of 127.0.0.1 that nobody listens at: below those that Linux gives to who asks for any, so that nobody gets
+    /// it by chance before its server does.
+    /// </summary>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = Random.Shared.Next(20000, 32768);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                if (s_givenPorts.TryAdd(port, true))
+                {
+                    return port;
+                }
+            }
+            catch (SocketException)
+            {
+                // Somebody has it.
+            }
+        }
     }
 
     /// <summary>Runs a program to its end, and fails the test unless it succeeds.</summary>

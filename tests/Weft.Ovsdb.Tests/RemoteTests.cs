@@ -35,6 +35,55 @@ public sealed class RemoteTests
         Assert.Contains(" is no OVSDB remote: ", error.Message);
     }
 
+    [Theory]
+    [InlineData("host", 0)]
+    [InlineData("host", -1)]
+    [InlineData("host", 65536)]
+    [InlineData("", 6640)]
+    [InlineData(null, 6640)]
+    public void A_host_or_a_port_that_is_none_is_refused(string? host, int port)
+    {
+        Assert.ThrowsAny<ArgumentException>(() => Remote.Tcp(host!, port));
+        Assert.ThrowsAny<ArgumentException>(() => Remote.Ssl(host!, port));
+    }
+
+    [Fact]
+    public void A_host_that_is_too_long_to_be_one_is_refused()
+    {
+        var host = new string('x', 256);
+        Assert.Throws<ArgumentException>(() => Remote.Tcp(host));
+        Assert.Throws<FormatException>(() => Remote.Parse($"tcp:{host}"));
+        Assert.Equal(host[..255], Remote.Parse($"ssl:{host[..255]}:1").Address);
+    }
+
+    [Fact]
+    public void Options_that_no_timer_can_meet_are_refused()
+    {
+        var good = new OvsdbClientOptions { Remotes = [Remote.Unix("/nonexistent")] };
+        var long_ = TimeSpan.FromDays(50);
+        foreach (
+            var (bad, name) in (ReadOnlySpan<(OvsdbClientOptions, string)>)
+                [
+                    (
+                        good with
+                        {
+                            ReconnectPatience = TimeSpan.FromSeconds(-1),
+                        },
+                        "ReconnectPatience"
+                    ),
+                    (good with { ReconnectPatience = long_ }, "ReconnectPatience"),
+                    (good with { ConnectTimeout = long_ }, "ConnectTimeout"),
+                    (good with { ProbeInterval = long_ }, "ProbeInterval"),
+                    (good with { MaxBackoff = long_ }, "MaxBackoff"),
+                ]
+        )
+        {
+            Assert.Contains(name, Assert.Throws<ArgumentException>(bad.Check).Message);
+        }
+
+        (good with { ReconnectPatience = Timeout.InfiniteTimeSpan }).Check();
+    }
+
     [Fact]
     public void A_socket_path_that_the_kernel_cannot_take_is_refused() =>
         Assert.Throws<FormatException>(() => Remote.Unix("/" + new string('x', 107)));

@@ -74,6 +74,32 @@ public sealed class TlsTests
     }
 
     [Fact]
+    public async Task An_authority_that_was_disposed_of_does_not_end_the_keeping_of_the_connection()
+    {
+        using var authority = new Authority();
+        await using var server = await StartAsync(authority);
+        var tls = Client(server);
+        await using var client = await OvsdbClient.ConnectAsync(
+            Options(server) with
+            {
+                Tls = tls,
+                MaxBackoff = TimeSpan.FromMilliseconds(100),
+            },
+            Token
+        );
+        Assert.Single(tls.CaCertificates).Dispose();
+        await server.KillAsync();
+        await server.StartAsync();
+        await client
+            .WaitForStateAsync(
+                static s =>
+                    s.Attempts > 2 && s.LastError is { InnerException: CryptographicException },
+                Token
+            )
+            .WaitAsync(OvsdbServer.Patience, Token);
+    }
+
+    [Fact]
     public async Task A_client_without_a_certificate_gets_an_error_and_no_hang()
     {
         using var authority = new Authority();

@@ -5,6 +5,74 @@ public sealed class TransactTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
+    public async Task Text_with_U_0000_is_refused_and_the_connection_stays()
+    {
+        await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
+        var since = client.State.Since;
+        const string Bad = "\\\0\\";
+        foreach (
+            var operation in (Operation[])
+                [
+                    new Comment(Bad),
+                    new AssertLock(Bad),
+                    new Insert(Bad, new Row()),
+                    new Insert("thing", new Row { [Bad] = 1 }),
+                    new Select("thing", [Condition.Equal(Bad, 1)]),
+                ]
+        )
+        {
+            await Assert.ThrowsAsync<OvsdbValueException>(() =>
+                client.TransactAsync(TestSchema.Database, [operation], Token)
+            );
+        }
+
+        await Assert.ThrowsAsync<OvsdbValueException>(() => client.GetSchemaAsync(Bad, Token));
+        await Assert.ThrowsAsync<OvsdbValueException>(() =>
+            client.MonitorAsync(Bad, MonitorSpec.Everything, Token)
+        );
+
+        // These only look like it.
+        foreach (var good in (string[])[@"\u0000", @"\\u0000", "\u0001", @"\"])
+        {
+            var result = await client.TransactAsync(
+                TestSchema.Database,
+                [
+                    new Comment(good),
+                    new Insert("thing", new Row { ["name"] = good }),
+                    new Select("thing", [Condition.Equal("name", good)]),
+                ],
+                Token
+            );
+            Assert.Equal(good, Assert.Single(result[2].Rows)["name"]);
+        }
+
+        Assert.Equal(since, client.State.Since);
+    }
+
+    [Fact]
+    public async Task A_wait_without_end_is_no_wait_of_no_time()
+    {
+        var wait = new Wait("thing", [], ["name"], WaitUntil.Equal, []);
+        Assert.Null((wait with { Timeout = Timeout.InfiniteTimeSpan }).Timeout);
+        Assert.Throws<ArgumentOutOfRangeException>(() =>
+            wait with
+            {
+                Timeout = TimeSpan.FromSeconds(-1),
+            }
+        );
+        await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
+        var waiting = client.TransactAsync(
+            TestSchema.Database,
+            [wait with { Until = WaitUntil.NotEqual, Timeout = Timeout.InfiniteTimeSpan }],
+            Token
+        );
+        await client.TransactAsync(TestSchema.Database, [new Insert("thing", new Row())], Token);
+        await waiting.WaitAsync(OvsdbServer.Patience, Token);
+    }
+
+    [Fact]
     public async Task Every_operation_of_the_rfc_works()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);

@@ -24,6 +24,23 @@ public sealed class ValueTests
     );
 
     [Fact]
+    public void An_unsigned_integer_is_held_as_it_is_and_a_character_is_text()
+    {
+        const ulong Odd = (1UL << 53) + 1;
+        Assert.Equal((long)Odd, ((Datum)Odd).AsInteger());
+        Assert.Equal(long.MaxValue, ((Atom)(ulong)long.MaxValue).AsInteger());
+        Assert.Throws<OvsdbValueException>(() => (Atom)(1UL << 63));
+        Assert.Throws<OvsdbValueException>(() => (Datum)ulong.MaxValue);
+        Assert.Equal(uint.MaxValue, ((Datum)uint.MaxValue).AsInteger());
+        Assert.Equal(ushort.MaxValue, ((Datum)ushort.MaxValue).AsInteger());
+        Assert.Equal(255, ((Datum)byte.MaxValue).AsInteger());
+        Assert.Equal(-1, ((Datum)(sbyte)-1).AsInteger());
+        Assert.Equal("x", ((Datum)'x').AsString());
+        Assert.Throws<OvsdbValueException>(() => (Atom)'\0');
+        Assert.Throws<OvsdbValueException>(() => (Atom)'\ud800');
+    }
+
+    [Fact]
     public void What_is_written_reads_back_as_the_same() =>
         AnyDatum.Sample(static datum => Assert.Equal(datum, Read(Write(datum))));
 
