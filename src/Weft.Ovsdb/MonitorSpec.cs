@@ -22,7 +22,7 @@ public sealed record MonitorSpec
 /// <param name="Table">The table's name.</param>
 public sealed record TableMonitor(string Table)
 {
-    /// <summary>The columns; default means all of them.</summary>
+    /// <summary>The columns; default means all of them. One that is named twice counts once.</summary>
     public ImmutableArray<string> Columns { get; init; }
 
     /// <summary>The rows that meet any of these; default or empty means every row, and <see cref="Condition.Never"/> none.</summary>

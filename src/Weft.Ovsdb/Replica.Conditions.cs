@@ -5,19 +5,23 @@ namespace Weft.Ovsdb;
 /// <content>Which rows are held (ovsdb-server(7), sections 4.1.12 and 4.1.13).</content>
 public sealed partial class Replica
 {
-    private readonly Dictionary<string, ImmutableArray<Condition>> _conditions = new(
-        StringComparer.Ordinal
-    );
+    // One change at a time: else one that is refused would take back, or spoil, what another asked for.
+    private readonly SemaphoreSlim _changing = new(1, 1);
 
-    // Rises with each change of conditions that is asked for.
-    private long _wanted;
+    // What the server is, or will be, asked for; other than the view's Applied only while a change is under way.
+    private ImmutableDictionary<string, ImmutableArray<Condition>> _wanted;
 
     /// <summary>Changes which rows are held. Tables that are not named keep their conditions.</summary>
+    /// <remarks>Changes are made one after the other, in the order they were asked for.</remarks>
     /// <param name="conditions">By table, the rows to hold: those that meet any of the conditions; none means every row.</param>
     /// <param name="cancellationToken">Stops waiting; the change takes place nevertheless.</param>
     /// <returns>When the replica shows it. If the connection is lost meanwhile, after the next one.</returns>
     /// <exception cref="OvsdbValueException">A table is not in the replica, or has no such column.</exception>
-    /// <exception cref="OvsdbRemoteException">The server refused it, and the conditions are as before; or it knows no conditions.</exception>
+    /// <exception cref="OvsdbRemoteException">
+    /// The server refused it, now or once there was a connection again, and the replica becomes live again with the
+    /// conditions as they were before; or it knows no conditions.
+    /// </exception>
+    /// <exception cref="OvsdbProtocolException">The answer is not what the protocol allows; then it is as if it were refused.</exception>
     /// <exception cref="ObjectDisposedException">The replica or its client is disposed of.</exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
     public Task SetConditionsAsync(
@@ -28,63 +32,60 @@ public sealed partial class Replica
         ArgumentNullException.ThrowIfNull(conditions);
 
         // Not canceled half way: what the server was told and what is remembered here must stay the same.
-        return SetConditionsAsync(conditions).WaitAsync(cancellationToken);
+        return SetConditionsAsync([.. conditions]).WaitAsync(cancellationToken);
     }
 
     private async Task SetConditionsAsync(
-        IReadOnlyDictionary<string, ImmutableArray<Condition>> conditions
+        ImmutableArray<KeyValuePair<string, ImmutableArray<Condition>>> conditions
     )
     {
-        var previous = new Dictionary<string, ImmutableArray<Condition>>(StringComparer.Ordinal);
-        long wanted;
-        JsonRpcConnection? connection;
-        lock (_gate)
+        await _changing.WaitAsync().ConfigureAwait(false);
+        try
         {
-            ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, this);
-            foreach (var (table, where) in conditions)
+            ImmutableDictionary<string, ImmutableArray<Condition>> wanted;
+            Session? live;
+            lock (_gate)
             {
-                Check(table, where);
-            }
-
-            foreach (var (table, where) in conditions)
-            {
-                previous[table] = _conditions.GetValueOrDefault(table);
-                _conditions[table] = where;
-            }
-
-            wanted = ++_wanted;
-            connection = _live;
-        }
-
-        // While there is no monitor, the next one takes the new conditions along.
-        if (connection is not null)
-        {
-            try
-            {
-                await ChangeConditionsAsync(connection, CancellationToken.None);
-                return;
-            }
-            catch (OvsdbRemoteException)
-            {
-                lock (_gate)
+                ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, this);
+                foreach (var (table, where) in conditions)
                 {
-                    foreach (var (table, where) in previous)
-                    {
-                        _conditions[table] = where;
-                    }
-
-                    NoteApplied(wanted);
+                    Check(table, where);
                 }
 
-                throw;
+                wanted = _wanted = _wanted.SetItems(conditions);
+                live = _live;
+                _view.Set(_view.Value with { Refusal = null });
             }
-            catch (OvsdbConnectionException) { }
-        }
 
-        await _view.WaitAsync(
-            view => view.State.IsLive && view.Applied >= wanted,
-            CancellationToken.None
-        );
+            // While there is no monitor, the next one takes the new conditions along.
+            if (live is not null)
+            {
+                try
+                {
+                    await ChangeConditionsAsync(live, wanted, CancellationToken.None)
+                        .ConfigureAwait(false);
+                    return;
+                }
+                catch (OvsdbConnectionException) { }
+            }
+
+            var view = await _view
+                .WaitAsync(
+                    view =>
+                        view.Refusal is not null
+                        || (view.State.IsLive && ReferenceEquals(view.Applied, wanted)),
+                    CancellationToken.None
+                )
+                .ConfigureAwait(false);
+            if (view.Refusal is not null)
+            {
+                throw view.Refusal;
+            }
+        }
+        finally
+        {
+            _changing.Release();
+        }
     }
 
     private void Check(string table, ImmutableArray<Condition> where)
@@ -107,55 +108,76 @@ public sealed partial class Replica
     }
 
     private async Task ChangeConditionsAsync(
-        JsonRpcConnection connection,
+        Session session,
+        ImmutableDictionary<string, ImmutableArray<Condition>> wanted,
         CancellationToken cancellationToken
     )
     {
-        long wanted;
-        string monitor;
-        Dictionary<string, ImmutableArray<Condition>> conditions;
-        lock (_gate)
+        try
         {
-            (wanted, monitor) = (_wanted, _monitor!);
-            conditions = new(_conditions, StringComparer.Ordinal);
+            await session
+                .Connection.CallAsync(
+                    "monitor_cond_change",
+                    writer =>
+                    {
+                        writer.WriteStringValue(session.Name);
+                        writer.WriteStringValue(session.Name);
+                        writer.WriteStartObject();
+                        foreach (var (table, where) in wanted)
+                        {
+                            writer.WriteStartArray(table);
+                            writer.WriteStartObject();
+                            ReplicaTables.WriteWhere(
+                                writer,
+                                where.IsDefaultOrEmpty ? [Condition.Always] : where
+                            );
+                            writer.WriteEndObject();
+                            writer.WriteEndArray();
+                        }
+
+                        writer.WriteEndObject();
+                    },
+                    _ =>
+                    {
+                        lock (_gate)
+                        {
+                            _view.Set(_view.Value with { Applied = wanted });
+                        }
+
+                        return true;
+                    },
+                    cancellationToken
+                )
+                .ConfigureAwait(false);
         }
-
-        await connection.CallAsync(
-            "monitor_cond_change",
-            writer =>
-            {
-                writer.WriteStringValue(monitor);
-                writer.WriteStringValue(monitor);
-                writer.WriteStartObject();
-                foreach (var (table, where) in conditions)
-                {
-                    writer.WriteStartArray(table);
-                    writer.WriteStartObject();
-                    ReplicaTables.WriteWhere(
-                        writer,
-                        where.IsDefaultOrEmpty ? [Condition.Always] : where
-                    );
-                    writer.WriteEndObject();
-                    writer.WriteEndArray();
-                }
-
-                writer.WriteEndObject();
-            },
-            _ =>
-            {
-                NoteApplied(wanted);
-                return true;
-            },
-            cancellationToken
-        );
+        catch (OvsdbException e) when (e is not OvsdbConnectionException)
+        {
+            // ovsdb-server changes one table after the other and takes none of them back (ovsdb_monitor_cond_change in
+            // ovsdb/jsonrpc-server.c), so what it sends from now on fits neither the old conditions nor the new.
+            Volatile.Write(ref _isSuspect, true);
+            Refuse(wanted, e);
+            End(session, e.Message);
+            await session
+                .Connection.GiveBackAsync("monitor_cancel", session.Name)
+                .ConfigureAwait(false);
+            throw;
+        }
     }
 
-    private void NoteApplied(long wanted)
+    /// <summary>Goes back to the conditions that the server took last, and tells who asked for others.</summary>
+    private void Refuse(
+        ImmutableDictionary<string, ImmutableArray<Condition>> refused,
+        OvsdbException reason
+    )
     {
         lock (_gate)
         {
             var view = _view.Value;
-            _view.Set(view with { Applied = Math.Max(view.Applied, wanted) });
+            if (!ReferenceEquals(refused, view.Applied) && ReferenceEquals(refused, _wanted))
+            {
+                _wanted = view.Applied;
+                _view.Set(view with { Refusal = reason });
+            }
         }
     }
 }

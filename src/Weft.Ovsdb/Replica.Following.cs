@@ -20,31 +20,36 @@ public sealed partial class Replica
     private readonly MonitorSpec _spec;
     private ReplicaTables _tables = ReplicaTables.None;
 
-    // The connection on which the monitor has been answered, and the monitor's name there.
-    private JsonRpcConnection? _live;
-    private string? _monitor;
+    // The monitor that has been answered and has not ended, unless its connection has.
+    private Session? _live;
 
-    // Could an update not be applied? Then what is held may be wrong, and is no base to go on from.
+    // Could an update not be applied, or is it unknown which rows it was for? Then what is held may be wrong, and is no
+    // base to go on from.
     private bool _isSuspect;
 
     /// <summary>How often the replica went on from its last transaction instead of being built anew.</summary>
     internal int Resumptions { get; private set; }
 
-    private async Task FollowAsync(JsonRpcConnection connection)
+    private async Task FollowAsync(Session session)
     {
         var pause = ShortestPause;
         try
         {
             while (true)
             {
-                var reason = await connection.Closed.WaitAsync(_disposing.Token);
-                MakeStale(reason.Message);
+                End(
+                    session,
+                    await session.EndAsync().WaitAsync(_disposing.Token).ConfigureAwait(false)
+                );
                 while (!State.IsLive)
                 {
-                    connection = await _client.NextConnectionAsync(_disposing.Token);
+                    var connection = await _client
+                        .NextConnectionAsync(_disposing.Token)
+                        .ConfigureAwait(false);
                     try
                     {
-                        await MonitorAsync(connection, _disposing.Token);
+                        session = await MonitorAsync(connection, _disposing.Token)
+                            .ConfigureAwait(false);
                         pause = ShortestPause;
                     }
                     catch (OvsdbConnectionException e)
@@ -55,7 +60,8 @@ public sealed partial class Replica
                     {
                         // The server may not have the database yet, or no longer a table: say so, and go on asking.
                         MakeStale(e.Message);
-                        await Task.Delay(pause, _client.Time, _disposing.Token);
+                        await Task.Delay(pause, _client.Time, _disposing.Token)
+                            .ConfigureAwait(false);
                         pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
                     }
                 }
@@ -63,89 +69,101 @@ public sealed partial class Replica
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
         {
-            if (_monitor is { } monitor)
+            if (_live is { } live)
             {
-                await CancelAsync(connection, monitor);
+                live.Connection.UnrouteMonitor(live.Name);
+                await live
+                    .Connection.GiveBackAsync("monitor_cancel", live.Name)
+                    .ConfigureAwait(false);
             }
 
-            End();
+            EndAll();
         }
     }
 
-    private async Task CancelAsync(JsonRpcConnection connection, string monitor)
+    /// <summary>Ends what a monitor gives, while the connection may go on.</summary>
+    private void End(Session session, string reason)
     {
-        connection.UnrouteMonitor(monitor);
-        try
+        session.Connection.UnrouteMonitor(session.Name);
+        session.End(reason);
+        lock (_gate)
         {
-            await connection
-                .CallAsync(
-                    "monitor_cancel",
-                    writer => writer.WriteStringValue(monitor),
-                    static _ => true,
-                    default
-                )
-                .WaitAsync(TimeSpan.FromSeconds(1), _client.Time);
-        }
-        catch (Exception e) when (e is OvsdbException or TimeoutException)
-        {
-            // Then the monitor ends with the connection.
+            if (_live == session)
+            {
+                _live = null;
+            }
+
+            MakeStale(reason);
         }
     }
 
-    private async Task MonitorAsync(
+    private async Task<Session> MonitorAsync(
         JsonRpcConnection connection,
         CancellationToken cancellationToken
     )
     {
         // Read anew for each connection: another server, or the same after an upgrade, may have another schema.
-        var schema = await connection.CallAsync(
-            "get_schema",
-            writer => writer.WriteStringValue(Database),
-            DatabaseSchema.FromJson,
-            cancellationToken
-        );
+        var schema = await connection
+            .CallAsync(
+                "get_schema",
+                writer => writer.WriteStringValue(Database),
+                DatabaseSchema.FromJson,
+                cancellationToken
+            )
+            .ConfigureAwait(false);
         var tables = ReplicaTables.Select(_spec, schema, connection.Remote);
-        foreach (var method in Methods)
+        ImmutableDictionary<string, ImmutableArray<Condition>> wanted;
+        lock (_gate)
+        {
+            wanted = _wanted;
+        }
+
+        for (var i = 0; ; i++)
         {
             try
             {
-                await MonitorAsync(connection, method, tables, cancellationToken);
-                return;
+                return await MonitorAsync(connection, Methods[i], tables, wanted, cancellationToken)
+                    .ConfigureAwait(false);
             }
             catch (OvsdbRemoteException e)
-                when (e.Error == ErrorNames.UnknownMethod && method != Methods[^1])
+                when (e.Error == ErrorNames.UnknownMethod && i + 1 < Methods.Length)
             {
                 // An older server: the next method asks for less.
+            }
+            catch (OvsdbException e) when (e is not OvsdbConnectionException)
+            {
+                Refuse(wanted, e);
+                throw;
             }
         }
     }
 
-    private async Task MonitorAsync(
+    private async Task<Session> MonitorAsync(
         JsonRpcConnection connection,
         string method,
         ReplicaTables tables,
+        ImmutableDictionary<string, ImmutableArray<Condition>> wanted,
         CancellationToken cancellationToken
     )
     {
-        var monitor = _client.NewMonitorId();
+        var session = new Session(connection, _client.NewMonitorId());
         var since = Guid.Empty;
-        long wanted;
-        Dictionary<string, ImmutableArray<Condition>> conditions;
         lock (_gate)
         {
-            var view = _view.Value;
-            wanted = _wanted;
-            conditions = new(_conditions, StringComparer.Ordinal);
-
             // The last transaction says what the replica holds only if it holds the same columns of the rows that
             // meet the same conditions.
-            if (!_isSuspect && view.Applied == wanted && tables.HaveColumnsOf(_tables))
+            var view = _view.Value;
+            if (
+                !_isSuspect
+                && ReferenceEquals(view.Applied, wanted)
+                && tables.HaveColumnsOf(_tables)
+            )
             {
                 since = view.Snapshot.LastTransaction ?? Guid.Empty;
             }
         }
 
-        if (method == "monitor" && conditions.Values.Any(static where => !where.IsDefaultOrEmpty))
+        if (method == "monitor" && wanted.Values.Any(static where => !where.IsDefaultOrEmpty))
         {
             throw new OvsdbRemoteException(
                 "monitor_cond",
@@ -156,41 +174,42 @@ public sealed partial class Replica
         }
 
         connection.RouteMonitor(
-            monitor,
-            (notification, parameters) =>
-                OnNotification(connection, monitor, tables, notification, parameters)
+            session.Name,
+            (notification, parameters) => OnNotification(session, tables, notification, parameters)
         );
-        var outdated = false;
+        var latest = wanted;
         try
         {
-            await connection.CallAsync(
-                method,
-                writer =>
-                {
-                    writer.WriteStringValue(Database);
-                    writer.WriteStringValue(monitor);
-                    tables.WriteRequests(writer, conditions);
-                    if (method == "monitor_cond_since")
+            await connection
+                .CallAsync(
+                    method,
+                    writer =>
                     {
-                        writer.WriteStringValue(since);
-                    }
-                },
-                json =>
-                {
-                    OnReply(json, method, tables, canResume: since != Guid.Empty, wanted);
-                    lock (_gate)
+                        writer.WriteStringValue(Database);
+                        writer.WriteStringValue(session.Name);
+                        tables.WriteRequests(writer, wanted);
+                        if (method == "monitor_cond_since")
+                        {
+                            writer.WriteStringValue(since);
+                        }
+                    },
+                    json =>
                     {
-                        (_live, _monitor) = (connection, monitor);
-                        outdated = _wanted != wanted;
-                    }
+                        OnReply(json, method, tables, canResume: since != Guid.Empty, wanted);
+                        lock (_gate)
+                        {
+                            (_live, latest) = (session, _wanted);
+                        }
 
-                    return true;
-                },
-                cancellationToken
-            );
+                        return true;
+                    },
+                    cancellationToken
+                )
+                .ConfigureAwait(false);
         }
         catch (Exception e)
         {
+            connection.UnrouteMonitor(session.Name);
             if (e is OvsdbProtocolException breach)
             {
                 connection.Close(breach);
@@ -198,27 +217,20 @@ public sealed partial class Replica
 
             if (e is OperationCanceledException)
             {
-                await CancelAsync(connection, monitor);
+                await connection
+                    .GiveBackAsync("monitor_cancel", session.Name)
+                    .ConfigureAwait(false);
             }
 
-            connection.UnrouteMonitor(monitor);
             throw;
         }
 
-        if (outdated)
+        if (!ReferenceEquals(latest, wanted))
         {
-            try
-            {
-                await ChangeConditionsAsync(connection, cancellationToken);
-            }
-            catch (OvsdbRemoteException e)
-            {
-                connection.Close(
-                    new OvsdbConnectionException(e.Message, connection.Remote, cause: e)
-                );
-                throw;
-            }
+            await ChangeConditionsAsync(session, latest, cancellationToken).ConfigureAwait(false);
         }
+
+        return session;
     }
 
     private void OnReply(
@@ -226,7 +238,7 @@ public sealed partial class Replica
         string method,
         ReplicaTables tables,
         bool canResume,
-        long wanted
+        ImmutableDictionary<string, ImmutableArray<Condition>> wanted
     )
     {
         Guid? last = null;
@@ -279,13 +291,13 @@ public sealed partial class Replica
         }
 
         _tables = tables;
+        Volatile.Write(ref _isSuspect, false);
         var live = new ReplicaState(true, _client.Time.GetUtcNow(), null);
         Publish(snapshot, changes, view => view with { State = live, Applied = wanted });
     }
 
     private void OnNotification(
-        JsonRpcConnection connection,
-        string monitor,
+        Session session,
         ReplicaTables tables,
         string method,
         JsonElement parameters
@@ -293,17 +305,22 @@ public sealed partial class Replica
     {
         if (method == "monitor_canceled")
         {
-            connection.Close(
-                new OvsdbConnectionException(
-                    $"{connection.Remote} canceled the monitor of '{Database}', as when its schema changes",
-                    connection.Remote
-                )
+            End(
+                session,
+                $"{session.Connection.Remote} canceled the monitor of '{Database}', as when its schema changes"
             );
             return;
         }
 
+        // In this order: it is live before it has ended.
+        var isLive = Volatile.Read(ref _live) == session;
+        if (session.HasEnded)
+        {
+            return;
+        }
+
         var expected = method == "update3" ? 3 : 2;
-        if (parameters.GetArrayLength() != expected || monitor != _monitor)
+        if (parameters.GetArrayLength() != expected || !isLive)
         {
             throw new OvsdbValueException(
                 $"'{method}' of {expected} parameters, after the reply to the monitor",
@@ -326,13 +343,43 @@ public sealed partial class Replica
         List<RowChange> changes
     )
     {
-        _isSuspect = true;
-        var after = tables.Apply(before, updates, isVersion1, changes);
-        _isSuspect = false;
-        return after;
+        try
+        {
+            return tables.Apply(before, updates, isVersion1, changes);
+        }
+        catch
+        {
+            Volatile.Write(ref _isSuspect, true);
+            throw;
+        }
     }
 
     // A server that does not number its transactions sends the UUID of zeros.
     private static Guid? LastTransaction(JsonElement json) =>
         Json.Uuid(json) is var id && id != Guid.Empty ? id : null;
+
+    /// <summary>One monitor, from the request for it to its end, or that of its connection.</summary>
+    private sealed class Session(JsonRpcConnection connection, string name)
+    {
+        private readonly TaskCompletionSource<string> _ended = new(
+            TaskCreationOptions.RunContinuationsAsynchronously
+        );
+
+        public JsonRpcConnection Connection => connection;
+
+        public string Name => name;
+
+        public bool HasEnded => _ended.Task.IsCompleted;
+
+        public void End(string reason) => _ended.TrySetResult(reason);
+
+        /// <summary>Completes with the reason when it ends.</summary>
+        public async Task<string> EndAsync()
+        {
+            await Task.WhenAny(_ended.Task, connection.Closed).ConfigureAwait(false);
+            return HasEnded
+                ? await _ended.Task.ConfigureAwait(false)
+                : (await connection.Closed.ConfigureAwait(false)).Message;
+        }
+    }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 
 namespace Weft.Ovsdb;
@@ -26,11 +27,13 @@ public sealed partial class Replica : IAsyncDisposable
         _spec = spec;
         Database = database;
         _disposing = CancellationTokenSource.CreateLinkedTokenSource(client.Disposing);
-        _view = new(new(Snapshot.Empty, new(false, client.Time.GetUtcNow(), "not loaded yet"), 0));
-        foreach (var table in spec.Tables.IsDefault ? [] : spec.Tables)
-        {
-            _conditions[table.Table] = table.Where;
-        }
+        _wanted = ImmutableDictionary<string, ImmutableArray<Condition>>.Empty.SetItems(
+            (spec.Tables.IsDefault ? [] : spec.Tables).Select(static table =>
+                KeyValuePair.Create(table.Table, table.Where)
+            )
+        );
+        var state = new ReplicaState(false, client.Time.GetUtcNow(), "not loaded yet");
+        _view = new(new(Snapshot.Empty, state, _wanted, null));
     }
 
     /// <summary>The database.</summary>
@@ -56,10 +59,9 @@ public sealed partial class Replica : IAsyncDisposable
         CancellationToken cancellationToken = default
     ) =>
         (
-            await _view.WaitAsync(
-                view => view.State.IsLive && condition(view.Snapshot),
-                cancellationToken
-            )
+            await _view
+                .WaitAsync(view => view.State.IsLive && condition(view.Snapshot), cancellationToken)
+                .ConfigureAwait(false)
         ).Snapshot;
 
     /// <summary>Waits until the replica becomes live, or stale.</summary>
@@ -71,7 +73,12 @@ public sealed partial class Replica : IAsyncDisposable
     public async Task<ReplicaState> WaitForStateAsync(
         Func<ReplicaState, bool> condition,
         CancellationToken cancellationToken = default
-    ) => (await _view.WaitAsync(view => condition(view.State), cancellationToken)).State;
+    ) =>
+        (
+            await _view
+                .WaitAsync(view => condition(view.State), cancellationToken)
+                .ConfigureAwait(false)
+        ).State;
 
     /// <summary>
     /// Follows the changes. A reader that is slower than the server gets several transactions as one change, so what
@@ -108,7 +115,7 @@ public sealed partial class Replica : IAsyncDisposable
         {
             while (true)
             {
-                yield return await feed.TakeAsync(cancellationToken);
+                yield return await feed.TakeAsync(cancellationToken).ConfigureAwait(false);
             }
         }
         finally
@@ -126,10 +133,10 @@ public sealed partial class Replica : IAsyncDisposable
     {
         if (!_disposing.IsCancellationRequested)
         {
-            await _disposing.CancelAsync();
+            await _disposing.CancelAsync().ConfigureAwait(false);
         }
 
-        await _following;
+        await _following.ConfigureAwait(false);
         _disposing.Dispose();
     }
 
@@ -140,9 +147,10 @@ public sealed partial class Replica : IAsyncDisposable
             cancellationToken,
             _disposing.Token
         );
-        var connection = await _client.GetConnectionAsync(starting.Token);
-        await MonitorAsync(connection, starting.Token);
-        _following = FollowAsync(connection);
+        var connection = await _client.GetConnectionAsync(starting.Token).ConfigureAwait(false);
+        _following = FollowAsync(
+            await MonitorAsync(connection, starting.Token).ConfigureAwait(false)
+        );
     }
 
     private void Publish(Snapshot snapshot, List<RowChange> changes, Func<View, View> andThen)
@@ -176,7 +184,7 @@ public sealed partial class Replica : IAsyncDisposable
         }
     }
 
-    private void End()
+    private void EndAll()
     {
         MakeStale("the replica was disposed of");
         var disposed = new ObjectDisposedException(nameof(Replica));
@@ -190,6 +198,11 @@ public sealed partial class Replica : IAsyncDisposable
         }
     }
 
-    // Applied says which conditions the snapshot shows, by the number in _wanted.
-    private sealed record View(Snapshot Snapshot, ReplicaState State, long Applied);
+    // Applied are the conditions that the server took last, and Refusal is why it did not take those asked for since.
+    private sealed record View(
+        Snapshot Snapshot,
+        ReplicaState State,
+        ImmutableDictionary<string, ImmutableArray<Condition>> Applied,
+        OvsdbException? Refusal
+    );
 }

@@ -14,12 +14,11 @@ internal sealed class ReplicaTable
     public ReplicaTable(TableSchema schema, ImmutableArray<string> columns)
     {
         _schema = schema;
-        var selected = columns.IsDefault ? [.. schema.Columns.Keys] : columns;
-        _types = new ColumnType[selected.Length];
-        _defaults = new Datum[selected.Length];
-        for (var i = 0; i < selected.Length; i++)
+        _types = new ColumnType[columns.Length];
+        _defaults = new Datum[columns.Length];
+        for (var i = 0; i < columns.Length; i++)
         {
-            var column = schema.Columns[selected[i]];
+            var column = schema.Columns[columns[i]];
             _names.Add(column.Name);
             _types[i] = column.Type;
             _defaults[i] = column.Type.Default;

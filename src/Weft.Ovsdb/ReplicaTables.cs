@@ -41,7 +41,12 @@ internal sealed class ReplicaTables
                 }
             }
 
-            tables[monitor.Table] = new(table, monitor.Columns);
+            tables[monitor.Table] = new(
+                table,
+                monitor.Columns.IsDefault
+                    ? [.. table.Columns.Keys]
+                    : [.. monitor.Columns.Distinct()]
+            );
         }
 
         return new(tables);
@@ -66,7 +71,7 @@ internal sealed class ReplicaTables
     /// <summary>Writes <c>&lt;monitor-cond-requests&gt;</c>, which without conditions are <c>&lt;monitor-requests&gt;</c> too.</summary>
     public void WriteRequests(
         Utf8JsonWriter writer,
-        Dictionary<string, ImmutableArray<Condition>> conditions
+        ImmutableDictionary<string, ImmutableArray<Condition>> conditions
     )
     {
         writer.WriteStartObject();

@@ -446,6 +446,54 @@ public sealed class FakeServerTests
         Assert.Empty(await listing.WaitAsync(OvsdbServer.Patience, Token));
     }
 
+    [Fact]
+    public async Task A_monitor_that_the_server_cancels_is_asked_for_again_on_the_same_connection()
+    {
+        var monitors = new List<string>();
+        await using var server = new FakeServer(
+            async (peer, request) =>
+            {
+                if (request.Method == "get_schema")
+                {
+                    await peer.ReplyAsync(request, Schema);
+                }
+                else if (request.Method == "monitor_cond_since")
+                {
+                    monitors.Add(request.Params[1].GetRawText());
+                    await peer.ReplyAsync(
+                        request,
+                        Fill(
+                            """[false,"<uuid>",{"t":{"<uuid>":{"initial":{"one":<n>}}}}]""",
+                            ("n", $"{monitors.Count}")
+                        )
+                    );
+                }
+                else if (request.Method == "list_dbs")
+                {
+                    await peer.SendAsync(
+                        Fill(
+                            """{"method":"monitor_canceled","params":[<id>],"id":null}""",
+                            ("id", monitors[0])
+                        )
+                    );
+                    await peer.ReplyAsync(request, "[]");
+                }
+            }
+        );
+        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        await using var canceled = await client.MonitorAsync("d", MonitorSpec.Everything, Token);
+        await using var other = await client.MonitorAsync("d", MonitorSpec.Everything, Token);
+        var before = other.State;
+        var stale = canceled.WaitForStateAsync(static s => !s.IsLive, Token);
+        await client.ListDatabasesAsync(Token);
+        Assert.Contains("canceled the monitor of 'd'", (await stale).Reason);
+        await canceled
+            .WaitAsync(static s => s["t"][Guid.Parse(Uuid)]["one"] == 3, Token)
+            .WaitAsync(OvsdbServer.Patience, Token);
+        Assert.Equal(before, other.State);
+        Assert.Equal(1, server.Connections);
+    }
+
     // JSON ends in too many braces to be interpolated legibly.
     private static string Fill(string text, params ReadOnlySpan<(string Name, string Value)> values)
     {

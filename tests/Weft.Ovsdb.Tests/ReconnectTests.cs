@@ -329,6 +329,9 @@ public sealed class ReconnectTests
             .WaitAsync(OvsdbServer.Patience, Token);
         Assert.Equal(["weight"], Assert.Single(snapshot["part"]).Value.Keys);
         Assert.Single(snapshot["thing"]);
+
+        // The server canceled the monitor only, and others on the connection had no part in it.
+        Assert.Equal(since, client.State.Since);
     }
 
     [Fact]
@@ -355,6 +358,80 @@ public sealed class ReconnectTests
         await client.DisposeAsync();
     }
 
+    [Fact]
+    public async Task Who_disposes_of_a_client_a_second_time_waits_for_the_first()
+    {
+        var asked = new TaskCompletionSource();
+        var goOn = new TaskCompletionSource();
+        await using var server = new FakeServer(static (_, _) => Task.CompletedTask);
+        var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+
+        // Who waits for a state is asked on the way, and so can hold the end up.
+        _ = client.WaitForStateAsync(
+            state =>
+            {
+                if (state.Status == ConnectionStatus.Closed)
+                {
+                    asked.SetResult();
+                    goOn.Task.Wait(OvsdbServer.Patience);
+                }
+
+                return false;
+            },
+            Token
+        );
+        var first = Task.Run(() => client.DisposeAsync().AsTask(), Token);
+        await asked.Task.WaitAsync(OvsdbServer.Patience, Token);
+        var second = client.DisposeAsync().AsTask();
+        Assert.False(second.IsCompleted);
+        goOn.SetResult();
+        await Task.WhenAll(first, second).WaitAsync(OvsdbServer.Patience, Token);
+        Assert.Equal(ConnectionStatus.Closed, client.State.Status);
+    }
+
+    [Fact]
+    public async Task A_client_made_on_a_busy_thread_with_a_context_connects_again()
+    {
+        await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
+        using var isFree = new ManualResetEventSlim(initialState: true);
+        var context = new BusyContext(isFree);
+        var connected = Task.Run(
+            () =>
+            {
+                SynchronizationContext.SetSynchronizationContext(context);
+                return ConnectAsync();
+            },
+            Token
+        );
+        var (client, replica) = await connected.WaitAsync(OvsdbServer.Patience, Token);
+        await using var _ = client;
+        isFree.Reset();
+        try
+        {
+            await server.KillAsync();
+            await replica
+                .WaitForStateAsync(static s => !s.IsLive, Token)
+                .WaitAsync(OvsdbServer.Patience, Token);
+            await server.StartAsync();
+            await replica
+                .WaitForStateAsync(static s => s.IsLive, Token)
+                .WaitAsync(OvsdbServer.Patience, Token);
+        }
+        finally
+        {
+            isFree.Set();
+        }
+
+        async Task<(OvsdbClient, Replica)> ConnectAsync()
+        {
+            var made = await OvsdbClient.ConnectAsync(Quick(server.Remote), Token);
+            return (
+                made,
+                await made.MonitorAsync(TestSchema.Database, MonitorSpec.Everything, Token)
+            );
+        }
+    }
+
     internal static OvsdbClientOptions Quick(params IEnumerable<string> remotes) =>
         new()
         {
@@ -363,6 +440,21 @@ public sealed class ReconnectTests
             MaxBackoff = TimeSpan.FromMilliseconds(200),
             ReconnectPatience = OvsdbServer.Patience,
         };
+
+    /// <summary>That of a user interface, say, whose one thread does something else once it is busy.</summary>
+    private sealed class BusyContext(ManualResetEventSlim isFree) : SynchronizationContext
+    {
+        public override void Post(SendOrPostCallback d, object? state) =>
+            ThreadPool.UnsafeQueueUserWorkItem(
+                _ =>
+                {
+                    isFree.Wait(OvsdbServer.Patience);
+                    SetSynchronizationContext(this);
+                    d(state);
+                },
+                null
+            );
+    }
 
     private static Task InsertAsync(OvsdbClient client, string name) =>
         client.TransactAsync(

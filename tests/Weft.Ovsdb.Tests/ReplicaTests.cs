@@ -131,6 +131,154 @@ public sealed class ReplicaTests
             );
     }
 
+    [Theory]
+    [InlineData("thing", "part")]
+    [InlineData("part", "thing")]
+    public async Task Conditions_that_are_refused_leave_those_there_were(string good, string bad)
+    {
+        await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
+        for (var i = 0; i < 4; i++)
+        {
+            await InsertWithPartAsync(client, i);
+        }
+
+        await using var replica = await client.MonitorAsync(
+            TestSchema.Database,
+            MonitorSpec.Everything,
+            Token
+        );
+        await Assert.ThrowsAsync<OvsdbRemoteException>(() =>
+            replica.SetConditionsAsync(
+                ImmutableDictionary<string, ImmutableArray<Condition>>
+                    .Empty.Add(good, [good == "thing" ? NameIs("n1") : LabelIs("p1")])
+                    .Add(bad, [bad == "thing" ? NameIs(1) : LabelIs(1)]),
+                Token
+            )
+        );
+        await replica
+            .WaitForStateAsync(static s => s.IsLive, Token)
+            .WaitAsync(OvsdbServer.Patience, Token);
+
+        // Of rows that meet the good conditions, and of rows that do not.
+        await client.TransactAsync(
+            TestSchema.Database,
+            [
+                new Update("thing", [], new Row { ["number"] = 7 }),
+                new Update("part", [LabelIs("p1")], new Row { ["label"] = "p1, new" }),
+                new Update("part", [LabelIs("p2")], new Row { ["label"] = "p2, new" }),
+            ],
+            Token
+        );
+        var selected = await client.TransactAsync(
+            TestSchema.Database,
+            [new Select("thing", []), new Select("part", [])],
+            Token
+        );
+        Assert.Equal(
+            Texts(selected[0].Rows.Concat(selected[1].Rows)),
+            Texts(replica.Snapshot["thing"].Values.Concat(replica.Snapshot["part"].Values))
+        );
+        Assert.Null(client.State.LastError);
+
+        static IEnumerable<string> Texts(IEnumerable<Row> rows) =>
+            rows.Select(static row =>
+                    row.ContainsKey("label") ? $"{row["label"]}" : $"{row["name"]} {row["number"]}"
+                )
+                .Order(StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public async Task Conditions_that_are_refused_harm_no_others_that_are_set_at_the_same_time()
+    {
+        await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
+        await using var client = await OvsdbClient.ConnectAsync(
+            ReconnectTests.Quick(server.Remote) with
+            {
+                ProbeInterval = TimeSpan.Zero,
+            },
+            Token
+        );
+        for (var i = 0; i < 4; i++)
+        {
+            await InsertWithPartAsync(client, i);
+        }
+
+        await using var replica = await client.MonitorAsync(
+            TestSchema.Database,
+            MonitorSpec.Everything,
+            Token
+        );
+        Task[] setting =
+        [
+            SetAsync("thing", NameIs(1)),
+            SetAsync("part", LabelIs("p1")),
+            SetAsync("thing", NameIs("n2")),
+            SetAsync("thing", NameIs(2)),
+        ];
+        await Assert.ThrowsAsync<OvsdbRemoteException>(() => setting[0]);
+        await setting[1].WaitAsync(OvsdbServer.Patience, Token);
+        await setting[2].WaitAsync(OvsdbServer.Patience, Token);
+        await Assert.ThrowsAsync<OvsdbRemoteException>(() => setting[3]);
+        await CheckAsync();
+
+        // While the server is gone, too.
+        await server.KillAsync();
+        await replica
+            .WaitForStateAsync(static s => !s.IsLive, Token)
+            .WaitAsync(OvsdbServer.Patience, Token);
+        var waiting = SetAsync("thing", NameIs(3));
+        await server.StartAsync();
+        await Assert.ThrowsAsync<OvsdbRemoteException>(() =>
+            waiting.WaitAsync(OvsdbServer.Patience, Token)
+        );
+        await CheckAsync();
+        await SetAsync("thing", NameIs("n3")).WaitAsync(OvsdbServer.Patience, Token);
+        Assert.Equal("n3", Names(replica.Snapshot));
+
+        async Task CheckAsync()
+        {
+            await replica
+                .WaitForStateAsync(static s => s.IsLive, Token)
+                .WaitAsync(OvsdbServer.Patience, Token);
+            Assert.Equal("n2", Names(replica.Snapshot));
+            Assert.Equal("p1", Assert.Single(replica.Snapshot["part"]).Value["label"]);
+        }
+
+        Task SetAsync(string table, Condition condition) =>
+            replica.SetConditionsAsync(
+                ImmutableDictionary<string, ImmutableArray<Condition>>.Empty.Add(
+                    table,
+                    [condition]
+                ),
+                Token
+            );
+    }
+
+    [Fact]
+    public async Task A_column_that_is_named_twice_counts_once()
+    {
+        await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
+        string[] columns =
+        [
+            "name",
+            "number",
+            "real",
+            "flag",
+            "id",
+            "maybe",
+            "numbers",
+            "map",
+            "small",
+            "color",
+        ];
+        var spec = MonitorSpec.Of(TableMonitor.Of("thing", [.. columns, .. columns]));
+        await using var replica = await client.MonitorAsync(TestSchema.Database, spec, Token);
+        await InsertAsync(client, "a", 1);
+        Assert.Equal(columns, Assert.Single(replica.Snapshot["thing"]).Value.Keys);
+    }
+
     [Fact]
     public async Task A_waiter_sees_also_what_holds_for_an_instant_only()
     {
@@ -226,6 +374,23 @@ public sealed class ReplicaTests
             snapshot["thing"]
                 .Values.Select(static r => r["name"].AsString())
                 .Order(StringComparer.Ordinal)
+        );
+
+    private static Condition NameIs(Datum name) => Condition.Equal("name", name);
+
+    private static Condition LabelIs(Datum label) => Condition.Equal("label", label);
+
+    private static Task InsertWithPartAsync(OvsdbClient client, int number) =>
+        client.TransactAsync(
+            TestSchema.Database,
+            [
+                new Insert("part", new Row { ["label"] = $"p{number}" }) { UuidName = "p" },
+                new Insert(
+                    "thing",
+                    new Row { ["name"] = $"n{number}", ["parts"] = Atom.NamedUuid("p") }
+                ),
+            ],
+            Token
         );
 
     private static Task InsertAsync(OvsdbClient client, string name, int number) =>
