@@ -152,8 +152,9 @@ public sealed partial class Replica
         }
         catch (OvsdbException e) when (e is not OvsdbConnectionException)
         {
-            // ovsdb-server changes one table after the other and takes none of them back (ovsdb_monitor_cond_change in
-            // ovsdb/jsonrpc-server.c), so what it sends from now on fits neither the old conditions nor the new.
+            // ovsdb-server changes one table after the other and takes none of them back (its source,
+            // ovsdb/jsonrpc-server.c, ovsdb_jsonrpc_monitor_cond_change), so what it sends from now on fits neither the
+            // old conditions nor the new.
             Volatile.Write(ref _isSuspect, true);
             Refuse(wanted, e);
             End(session, e.Message);

@@ -312,7 +312,7 @@ public sealed partial class Replica
             return;
         }
 
-        // In this order: it is live before it has ended.
+        // In this order: one that is live no more has been ended before.
         var isLive = Volatile.Read(ref _live) == session;
         if (session.HasEnded)
         {

@@ -188,8 +188,6 @@ public sealed class Row : IReadOnlyDictionary<string, Datum>, IEquatable<Row>
         writer.WriteEndObject();
     }
 
-    internal Datum ValueAt(int column) => _values[column];
-
     internal Datum[] CopyValues() => [.. _values];
 
     private string ListColumns() => Count == 0 ? "none" : Json.Shorten(string.Join(", ", _names));

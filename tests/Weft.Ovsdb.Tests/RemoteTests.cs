@@ -48,7 +48,7 @@ public sealed class RemoteTests
     }
 
     [Fact]
-    public void A_host_that_is_too_long_to_be_one_is_refused()
+    public void A_host_that_is_too_tooLongto_be_one_is_refused()
     {
         var host = new string('x', 256);
         Assert.Throws<ArgumentException>(() => Remote.Tcp(host));
@@ -60,7 +60,7 @@ public sealed class RemoteTests
     public void Options_that_no_timer_can_meet_are_refused()
     {
         var good = new OvsdbClientOptions { Remotes = [Remote.Unix("/nonexistent")] };
-        var long_ = TimeSpan.FromDays(50);
+        var tooLong = TimeSpan.FromDays(50);
         foreach (
             var (bad, name) in (ReadOnlySpan<(OvsdbClientOptions, string)>)
                 [
@@ -71,10 +71,10 @@ public sealed class RemoteTests
                         },
                         "ReconnectPatience"
                     ),
-                    (good with { ReconnectPatience = long_ }, "ReconnectPatience"),
-                    (good with { ConnectTimeout = long_ }, "ConnectTimeout"),
-                    (good with { ProbeInterval = long_ }, "ProbeInterval"),
-                    (good with { MaxBackoff = long_ }, "MaxBackoff"),
+                    (good with { ReconnectPatience = tooLong }, "ReconnectPatience"),
+                    (good with { ConnectTimeout = tooLong }, "ConnectTimeout"),
+                    (good with { ProbeInterval = tooLong }, "ProbeInterval"),
+                    (good with { MaxBackoff = tooLong }, "MaxBackoff"),
                 ]
         )
         {
