@@ -48,6 +48,11 @@ public sealed class ConcurrencyTests
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
         await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
+        await using var replica = await client.MonitorAsync(
+            TestSchema.Database,
+            MonitorSpec.Everything,
+            Token
+        );
         var text = new string('x', 20_000);
         var transactions = Enumerable
             .Range(0, 400)
@@ -60,6 +65,7 @@ public sealed class ConcurrencyTests
             )
             .ToList();
         await Task.WhenAll(transactions).WaitAsync(OvsdbServer.Patience, Token);
+        Assert.Equal(400, replica.Snapshot["thing"].Count);
     }
 
     [Fact]
