@@ -23,15 +23,16 @@ public sealed class ClientTests
         });
         await using var client = await daemon.ConnectAsync();
         await Task.WhenAll(
-            Enumerable
-                .Range(0, 500)
-                .Select(async n =>
-                    Assert.Equal(
-                        n,
-                        (await client.RequestAsync("echo", new() { ["n"] = n })).Number("name")
+                Enumerable
+                    .Range(0, 500)
+                    .Select(async n =>
+                        Assert.Equal(
+                            n,
+                            (await client.RequestAsync("echo", new() { ["n"] = n })).Number("name")
+                        )
                     )
-                )
-        );
+            )
+            .WaitAsync(FakeDaemon.Hang);
         Assert.Equal(0, early);
     }
 
