@@ -11,8 +11,10 @@ internal sealed partial class JsonRpcConnection
     private int _unsentReplyBytes;
     private TaskCompletionSource? _taken;
 
-    /// <summary>Waits while replies pile up. The caller's own requests do not count: a server that is flooded with them
-    /// reads on only once its answers are read.</summary>
+    /// <summary>
+    /// Waits while replies pile up. The caller's own requests do not count: a server that is flooded with them reads on only
+    /// once its answers are read.
+    /// </summary>
     private Task WaitForRepliesAsync()
     {
         lock (_gate)
