@@ -94,6 +94,25 @@ public sealed class InstallTests : IDisposable
     }
 
     [Theory]
+    [InlineData("psk: { file: /root/weft.psk }", "/root/weft.psk")]
+    [InlineData("psk: { file: /tmp/weft.psk }", "/tmp/weft.psk")]
+    [InlineData("certificates: { key: /home/alex/HOST.key }", "/home/alex/HOST.key")]
+    [InlineData("psk: { file: /etc/weft/psk }", null)]
+    [InlineData("certificates: true", null)]
+    public async Task A_key_where_the_services_cannot_see_it_is_told_of(string keys, string? file)
+    {
+        var result = await InstallAsync($"{Plain}\ntunnels: {{ ipsec: {{ {keys} }} }}");
+        Assert.Equal(ExitCode.Done, result.ExitCode);
+        Assert.Equal(
+            file is not null,
+            result.Errors.Contains(
+                $"{file} is there: move it to /etc/weft",
+                StringComparison.Ordinal
+            )
+        );
+    }
+
+    [Theory]
     [InlineData("hosts: { north: 192.0.2.1 }", "", "name")]
     [InlineData(Plain, "--as east", "north, south")]
     [InlineData(Plain, "--root relative", "relative")]

@@ -290,8 +290,9 @@ internal static class StrongSwan
         try
         {
             await using var own = await ViciClient.ConnectAsync(
-                patience: StrongSwanReader.Patience,
-                cancellationToken: cancellationToken
+                StrongSwanReader.Socket ?? ViciClient.DefaultPath,
+                StrongSwanReader.Patience,
+                cancellationToken
             );
             await own.InitiateAsync(
                 child,

@@ -365,10 +365,11 @@ public sealed class LocalHost : IAsyncDisposable
         {
             try
             {
-                return File.Exists(ViciClient.DefaultPath)
+                return StrongSwanReader.Socket is { } socket
                     ? await ViciClient.ConnectAsync(
-                        patience: StrongSwanReader.Patience,
-                        cancellationToken: CancellationToken.None
+                        socket,
+                        StrongSwanReader.Patience,
+                        CancellationToken.None
                     )
                     : null;
             }

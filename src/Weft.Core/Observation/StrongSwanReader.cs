@@ -13,6 +13,16 @@ public static class StrongSwanReader
     private const string Advice =
         "install the Debian packages strongswan-charon, strongswan-swanctl and libstrongswan-standard-plugins and start it with `systemctl start strongswan-starter`";
 
+    // Where Debian's daemon listens, and where one does whose files have a directory of their own, as on Fedora and RHEL.
+    private static readonly string[] Sockets =
+    [
+        ViciClient.DefaultPath,
+        "/run/strongswan/charon.vici",
+    ];
+
+    /// <summary>Where the daemon listens; null where there is no such socket.</summary>
+    public static string? Socket => Array.Find(Sockets, File.Exists);
+
     /// <summary>Reads all that is loaded and negotiated.</summary>
     /// <param name="client">The daemon; null where it does not run.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -23,7 +33,9 @@ public static class StrongSwanReader
     {
         if (client is null)
         {
-            return Silent($"strongSwan does not answer at {ViciClient.DefaultPath}: {Advice}");
+            return Silent(
+                $"strongSwan does not answer at {string.Join(" or ", Sockets)}: {Advice}"
+            );
         }
         try
         {

@@ -14,7 +14,7 @@ internal sealed class UnderlayCheck(
 )
 {
     // RFC 8200 section 5, and RFC 791 (the datagram that every host must take), below which nobody tests.
-    private const int LeastIpv6Mtu = 1280;
+    internal const int LeastIpv6Mtu = 1280;
     private const int LeastIpv4Mtu = 576;
 
     private readonly ImmutableArray<(Entry<Fields> Host, Marked<IPAddress> Address)> addressed =

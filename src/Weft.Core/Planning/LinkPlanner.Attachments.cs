@@ -131,7 +131,7 @@ internal sealed partial class LinkPlanner
                     Line(
                         masterStage,
                         null,
-                        $"link set dev {hostEnd} alias {ownership.Alias()} {silently}{master}up"
+                        $"link set dev {hostEnd} alias {ownership.Alias()} {Silently(attachment.Mtu)}{master}up"
                     ),
                     .. AddAddresses(name, attachment.Addresses, space),
                     After($"link set dev {name} alias {ownership.Alias()} up", space),

@@ -28,7 +28,7 @@ internal sealed partial class LinkPlanner
         var inner = inside[name];
         Steps basis =
         [
-            .. Addresses(name, attachment.Addresses, inner.Addresses, space),
+            .. Addresses(name, attachment.Addresses, inner.Addresses, space, attachment.Mtu),
             Up(name, inner, space),
         ];
         // The kernel drops a link's routes when it goes down, and with its last address: what is set again needs them again.

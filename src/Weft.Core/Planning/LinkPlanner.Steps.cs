@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Weft.Core.Addressing;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
+using Weft.Core.Overlays;
 
 namespace Weft.Core.Planning;
 
@@ -21,14 +22,16 @@ internal sealed partial class LinkPlanner
     ) =>
         [
             .. Common(name, mac, mtu, actual, null, isAdopted),
-            actual.LinkLocal.IsEmpty || actual.LinkLocal.All(addresses.Contains)
+            mtu < UnderlayCheck.LeastIpv6Mtu
+            || actual.LinkLocal.IsEmpty
+            || actual.LinkLocal.All(addresses.Contains)
                 ? null
                 : new Step(
                     "no link-local address of the kernel's",
                     After($"link set dev {name} addrgenmode none")
                 ),
-            .. Addresses(name, addresses, actual.Addresses.AddRange(actual.LinkLocal), null),
-            Up(name, actual, null, silently),
+            .. Addresses(name, addresses, actual.Addresses.AddRange(actual.LinkLocal), null, mtu),
+            Up(name, actual, null, Silently(mtu)),
         ];
 
     private Steps Common(
@@ -106,9 +109,17 @@ internal sealed partial class LinkPlanner
         string name,
         ImmutableArray<InterfaceAddress> desired,
         ImmutableArray<InterfaceAddress> actual,
-        string? container
+        string? container,
+        int mtu
     )
     {
+        if (mtu < UnderlayCheck.LeastIpv6Mtu)
+        {
+            // With the MTU that is too small for them the kernel takes all of IPv6 away itself.
+            actual = actual.RemoveAll(address =>
+                address.Address.AddressFamily is AddressFamily.InterNetworkV6
+            );
+        }
         if (AreSame(desired, actual))
         {
             return [];

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
+using Weft.Core.Overlays;
 
 namespace Weft.Core.Planning;
 
@@ -34,8 +35,12 @@ internal sealed partial class LinkPlanner(
             .Select(nic => nic.HostEnd),
     ];
 
-    // A link-local address of the kernel's would let containers reach the host past all addresses of the file.
-    private readonly string silently = observation.HasIpv6 ? "addrgenmode none " : "";
+    /// <summary>
+    /// A link-local address of the kernel's would let containers reach the host past all addresses of the file. A link whose
+    /// MTU is too small for IPv6 gets none, and has nothing of IPv6 that could be set.
+    /// </summary>
+    private string Silently(int mtu) =>
+        observation.HasIpv6 && mtu >= UnderlayCheck.LeastIpv6Mtu ? "addrgenmode none " : "";
 
     public List<Change> Changes { get; } = [];
     public List<Conflict> Conflicts { get; } = [];
@@ -118,7 +123,13 @@ internal sealed partial class LinkPlanner(
                 [
                     .. carried is null
                         ? (Steps)[]
-                        : Addresses(name, carried.Addresses, actual!.Addresses, null),
+                        : Addresses(
+                            name,
+                            carried.Addresses,
+                            actual!.Addresses,
+                            null,
+                            port.MtuRequest ?? actual.Mtu
+                        ),
                     port.Mac is { } mac && asked?.Mac == mac.ToString()
                         ? Address(name, mac, actual!, null)
                         : null,
@@ -184,7 +195,7 @@ internal sealed partial class LinkPlanner(
                         stage,
                         null,
                         // An MTU that a bridge is made with does not stay: it follows the ports that come and go.
-                        $"link set dev {name} alias {ownership.Alias()} mtu {bridge.Mtu} {silently}up"
+                        $"link set dev {name} alias {ownership.Alias()} mtu {bridge.Mtu} {Silently(bridge.Mtu)}up"
                     ),
                     .. AddAddresses(name, addresses, null),
                 ]
@@ -249,12 +260,12 @@ internal sealed partial class LinkPlanner(
                     Line(
                         stage,
                         null,
-                        $"link set dev {veth.Name} alias {ownership.Alias()} {silently}up"
+                        $"link set dev {veth.Name} alias {ownership.Alias()} {Silently(veth.Mtu)}up"
                     ),
                     Line(
                         Later(stage, StageToEnslave(veth.Peer, veth.Bridge)),
                         null,
-                        $"link set dev {veth.Peer} alias {ownership.Alias()} {silently}master {veth.Bridge} up"
+                        $"link set dev {veth.Peer} alias {ownership.Alias()} {Silently(veth.Mtu)}master {veth.Bridge} up"
                     ),
                 ]
             );

@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Text.RegularExpressions;
 using Spectre.Console;
 using Weft.Core.History;
+using Weft.Core.Ipsec;
+using Weft.Core.Overlays;
 using Weft.Fleet;
 using Weft.Installation;
 using Weft.Labs;
@@ -13,7 +15,9 @@ namespace Weft.Commands;
 /// <summary><c>weft install</c>: has this host restore its overlay whenever it boots.</summary>
 internal static partial class InstallCommand
 {
-    private const string HomeDirectories = "/home/ /root/ /run/user/";
+    // What the services cannot see (systemd.exec(5), ProtectHome= and PrivateTmp=).
+    private static readonly string[] Homes = ["/home/", "/root/", "/run/user/"];
+    private static readonly string[] Hidden = [.. Homes, "/tmp/", "/var/tmp/"];
 
     /// <summary>The command.</summary>
     public static Command Create()
@@ -135,15 +139,16 @@ internal static partial class InstallCommand
                     isPackaged ? HostFiles.PackagedProgram
                     : binary is null ? string.Join(' ', Self.Command.Select(Plain))
                     : copy;
-                if (
-                    binary is null
-                    && HomeDirectories
-                        .Split(' ')
-                        .Any(home => program.StartsWith(home, StringComparison.Ordinal))
-                )
+                if (binary is null && IsBelow(Homes, program))
                 {
                     terminal.Notice(
                         $"the services may not look into home directories, where {program} is: move it"
+                    );
+                }
+                foreach (var hidden in KeysOf(overlay).Where(file => IsBelow(Hidden, file)))
+                {
+                    terminal.Notice(
+                        $"the services may not look into home directories and have a /tmp of their own, and {hidden} is there: move it to /etc/weft, or the host has no tunnels after it boots"
                     );
                 }
                 Put(
@@ -200,6 +205,18 @@ internal static partial class InstallCommand
         : throw new UsageException(
             $"'{named}' must be an absolute path of a directory: it begins with /"
         );
+
+    private static bool IsBelow(IEnumerable<string> directories, string path) =>
+        directories.Any(directory => path.StartsWith(directory, StringComparison.Ordinal));
+
+    /// <summary>The files by which a host proves who it is.</summary>
+    private static IEnumerable<string> KeysOf(Overlay overlay) =>
+        overlay.Tunnels.Ipsec?.Credentials switch
+        {
+            KeyFile key => [key.Path],
+            CertificateFiles files => [files.Authority, files.Certificate, files.Key],
+            _ => [],
+        };
 
     /// <summary>Says what came of one file.</summary>
     public static void Say(Output terminal, char sign, string path, string remark = "") =>
