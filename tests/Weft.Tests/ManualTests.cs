@@ -10,11 +10,12 @@ namespace Weft.Tests;
 /// <summary>Man pages, docs/commands.md and <c>--help</c> say the same, and what reads man pages understands them.</summary>
 public sealed partial class ManualTests : IAsyncLifetime
 {
-    // What Open vSwitch and systemd say.
+    // What Open vSwitch, systemd and ip say.
     private static readonly string[] OfOthers =
     [
         "could not add network device",
         "Dependency failed for",
+        "IPv6 is disabled on this device",
     ];
 
     private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("weft-man-");
