@@ -99,14 +99,7 @@ public sealed class ReconnectTests
 
         for (var round = 1; round <= 3; round++)
         {
-            await server.KillAsync();
-            await replica
-                .WaitForStateAsync(static s => !s.IsLive, Token)
-                .WaitAsync(OvsdbServer.Patience, Token);
-            await server.StartAsync();
-            await replica
-                .WaitForStateAsync(static s => s.IsLive, Token)
-                .WaitAsync(OvsdbServer.Patience, Token);
+            await RestartAsync(server, replica);
             Assert.Equal(round, replica.Resumptions);
             await InsertAsync(client, $"b{round}");
             Assert.Equal(round + 1, replica.Snapshot["thing"].Count);
@@ -408,14 +401,7 @@ public sealed class ReconnectTests
         isFree.Reset();
         try
         {
-            await server.KillAsync();
-            await replica
-                .WaitForStateAsync(static s => !s.IsLive, Token)
-                .WaitAsync(OvsdbServer.Patience, Token);
-            await server.StartAsync();
-            await replica
-                .WaitForStateAsync(static s => s.IsLive, Token)
-                .WaitAsync(OvsdbServer.Patience, Token);
+            await RestartAsync(server, replica);
         }
         finally
         {
@@ -454,6 +440,19 @@ public sealed class ReconnectTests
                 },
                 null
             );
+    }
+
+    /// <summary>Kills the server and starts it again, and waits until the replica has noticed both.</summary>
+    private static async Task RestartAsync(OvsdbServer server, Replica replica)
+    {
+        await server.KillAsync();
+        await replica
+            .WaitForStateAsync(static s => !s.IsLive, Token)
+            .WaitAsync(OvsdbServer.Patience, Token);
+        await server.StartAsync();
+        await replica
+            .WaitForStateAsync(static s => s.IsLive, Token)
+            .WaitAsync(OvsdbServer.Patience, Token);
     }
 
     private static Task InsertAsync(OvsdbClient client, string name) =>

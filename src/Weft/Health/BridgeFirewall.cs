@@ -12,17 +12,20 @@ namespace Weft.Health;
 /// rules of iptables do that), the kernel shows frames that a bridge forwards to the firewall as if the host routed them, and
 /// Docker and firewalld have the host route nothing that they do not know.
 /// </summary>
-/// <param name="Ruleset">The kernel's rules, as <c>nft -j list ruleset</c> writes them; null where nobody could tell.</param>
-/// <param name="Why">Why nobody could.</param>
-/// <param name="Filtered">The IP versions of which the firewall is shown what passes a bridge.</param>
-internal sealed record BridgeFirewall(
-    string? Ruleset,
-    string? Why,
-    IReadOnlyList<AddressFamily> Filtered
+/// <param name="ruleset">The kernel's rules, as <c>nft -j list ruleset</c> writes them; null where nobody could tell.</param>
+/// <param name="whyUnknown">Why nobody could.</param>
+/// <param name="filtered">The IP versions of which the firewall is shown what passes a bridge.</param>
+internal sealed class BridgeFirewall(
+    string? ruleset,
+    string? whyUnknown,
+    IReadOnlyList<AddressFamily> filtered
 )
 {
     // A jump from chain to chain goes no deeper in the kernel (NFT_JUMP_STACK_SIZE of nf_tables.h).
     private const int MostJumps = 16;
+
+    private readonly (IReadOnlyDictionary<ChainKey, Chain> Chains, string? WhyUnknown) known =
+        ruleset is null ? (new Dictionary<ChainKey, Chain>(0), whyUnknown) : Read(ruleset);
 
     /// <summary>Reads what is to be known of this host.</summary>
     public static async Task<BridgeFirewall> ReadAsync(CancellationToken cancellationToken)
@@ -77,15 +80,14 @@ internal sealed record BridgeFirewall(
     {
         var network = overlay.Networks.First(one => one.Name == bridge.Network);
         foreach (
-            var family in Filtered.Where(family =>
+            var family in filtered.Where(family =>
                 network.Subnets.Any(subnet => subnet.BaseAddress.AddressFamily == family)
             )
         )
         {
             var what =
                 $"{(family is AddressFamily.InterNetwork ? "IPv4" : "IPv6")} packets that pass bridge {bridge.Name} pass this host's firewall too ({SwitchOf(family)} is 1)";
-            var (dropping, why) = DropsIn(family, bridge.Name);
-            if (why is not null)
+            if (known.WhyUnknown is { } why)
             {
                 yield return new Finding(
                     "firewall",
@@ -93,7 +95,7 @@ internal sealed record BridgeFirewall(
                     $"{what}, and whether it drops them is not known: {why}"
                 );
             }
-            else if (dropping is var (ruleFamily, table, chain))
+            else if (DroppingChain(family, bridge.Name) is var (ruleFamily, table, chain))
             {
                 var cure =
                     ruleFamily is not "inet" && (table, chain) is ("filter", "FORWARD")
@@ -114,14 +116,14 @@ internal sealed record BridgeFirewall(
             : "net.bridge.bridge-nf-call-ip6tables";
 
     private static bool IsFiltered(AddressFamily family) =>
-        FirstWordOf($"/proc/sys/{SwitchOf(family).Replace('.', '/')}") is not (null or "0");
+        TextOf($"/proc/sys/{SwitchOf(family).Replace('.', '/')}") is not (null or "0");
 
     // The tables of the kernel's older interface, which nft does not list.
     private static bool HasLegacyRules =>
-        FirstWordOf("/proc/net/ip_tables_names") is { Length: > 0 }
-        || FirstWordOf("/proc/net/ip6_tables_names") is { Length: > 0 };
+        TextOf("/proc/net/ip_tables_names") is { Length: > 0 }
+        || TextOf("/proc/net/ip6_tables_names") is { Length: > 0 };
 
-    private static string? FirstWordOf(string path)
+    private static string? TextOf(string path)
     {
         try
         {
@@ -133,48 +135,52 @@ internal sealed record BridgeFirewall(
         }
     }
 
-    /// <summary>The chain that drops what a bridge forwards; null where none does, or nobody can tell why.</summary>
-    private ((string Family, string Table, string Chain)? Dropping, string? Why) DropsIn(
-        AddressFamily family,
-        string bridge
-    )
+    /// <summary>The chains with their rules, or why nobody can tell.</summary>
+    private static (IReadOnlyDictionary<ChainKey, Chain>, string?) Read(string ruleset)
     {
+        var chains = new Dictionary<ChainKey, Chain>();
         try
         {
-            return Ruleset is null ? (null, Why) : (DroppingChain(Ruleset, family, bridge), null);
+            using var listed = JsonDocument.Parse(ruleset);
+            foreach (var one in listed.RootElement.GetProperty("nftables").EnumerateArray())
+            {
+                if (one.TryGetProperty("chain", out var made))
+                {
+                    chains[Key(made, "name")] = new Chain(made);
+                }
+                else if (
+                    one.TryGetProperty("rule", out var rule)
+                    && chains.TryGetValue(Key(rule, "chain"), out var its)
+                )
+                {
+                    if (Rule.Of(rule) is { } understood)
+                    {
+                        its.Rules.Add(understood);
+                    }
+                }
+            }
+            return (chains, null);
         }
         catch (Exception exception)
             when (exception is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            return (null, $"what nft says cannot be understood: {exception.Message}");
+            return (chains, $"what nft says cannot be understood: {exception.Message}");
         }
+
+        static ChainKey Key(JsonElement of, string name) =>
+            new(
+                of.GetProperty("family").GetString()!,
+                of.GetProperty("table").GetString()!,
+                of.GetProperty(name).GetString()!
+            );
     }
 
-    private static (string Family, string Table, string Chain)? DroppingChain(
-        string ruleset,
-        AddressFamily family,
-        string bridge
-    )
+    /// <summary>The chain that drops what a bridge forwards; null where none does.</summary>
+    private ChainKey? DroppingChain(AddressFamily family, string bridge)
     {
-        using var listed = JsonDocument.Parse(ruleset);
-        var chains = new Dictionary<(string Family, string Table, string Chain), Chain>();
-        foreach (var one in listed.RootElement.GetProperty("nftables").EnumerateArray())
-        {
-            if (one.TryGetProperty("chain", out var made))
-            {
-                chains[Key(made, "name")] = new Chain(made);
-            }
-            else if (
-                one.TryGetProperty("rule", out var rule)
-                && chains.TryGetValue(Key(rule, "chain"), out var its)
-            )
-            {
-                its.Rules.Add(rule);
-            }
-        }
         var own = family is AddressFamily.InterNetwork ? "ip" : "ip6";
         foreach (
-            var (key, chain) in chains.Where(one =>
+            var (key, chain) in known.Chains.Where(one =>
                 one.Value.Hook == "forward" && (one.Key.Family == own || one.Key.Family == "inet")
             )
         )
@@ -188,22 +194,26 @@ internal sealed record BridgeFirewall(
         return null;
 
         // What becomes of the frame in a chain; null where it comes to its end.
-        string? Walk((string Family, string Table, string Chain) key, int depth)
+        string? Walk(ChainKey key, int depth)
         {
-            foreach (var rule in chains.TryGetValue(key, out var chain) ? chain.Rules : [])
+            foreach (
+                var rule in (known.Chains.GetValueOrDefault(key)?.Rules ?? []).Where(rule =>
+                    rule.Takes(bridge)
+                )
+            )
             {
-                switch (Outcome(rule, bridge))
+                switch (rule.Verdict)
                 {
-                    case ("accept" or "drop", _) and var (verdict, _):
-                        return verdict;
-                    case ("return", _):
+                    case "accept" or "drop":
+                        return rule.Verdict;
+                    case "return":
                         return null;
-                    case ("jump" or "goto", { } target) and var (jump, _) when depth < MostJumps:
-                        if (Walk(key with { Chain = target }, depth + 1) is { } inside)
+                    case "jump" or "goto" when depth < MostJumps:
+                        if (Walk(key with { Chain = rule.Target! }, depth + 1) is { } inside)
                         {
                             return inside;
                         }
-                        if (jump == "goto")
+                        if (rule.Verdict == "goto")
                         {
                             return null;
                         }
@@ -212,89 +222,9 @@ internal sealed record BridgeFirewall(
             }
             return null;
         }
-
-        static (string, string, string) Key(JsonElement of, string name) =>
-            (
-                of.GetProperty("family").GetString()!,
-                of.GetProperty("table").GetString()!,
-                of.GetProperty(name).GetString()!
-            );
     }
 
-    /// <summary>
-    /// What a rule does with any frame that a bridge forwards, of which nothing is known but the bridge: to the firewall it comes
-    /// by it and leaves by it. Null where that depends on more.
-    /// </summary>
-    private static (string Verdict, string? Target)? Outcome(JsonElement rule, string bridge)
-    {
-        foreach (
-            var part in rule.TryGetProperty("expr", out var parts) ? parts.EnumerateArray() : []
-        )
-        {
-            var statement = part.EnumerateObject().First();
-            switch (statement.Name)
-            {
-                case "match":
-                    if (!Matches(statement.Value, bridge))
-                    {
-                        return null;
-                    }
-                    break;
-                case "counter" or "log" or "comment":
-                    break;
-                case "accept" or "drop" or "return":
-                    return (statement.Name, null);
-                case "reject":
-                    return ("drop", null);
-                case "jump" or "goto":
-                    return (statement.Name, statement.Value.GetProperty("target").GetString());
-                // What nft does not know of iptables: whether a frame is bridged is all that is asked of physdev in such a chain.
-                case "xt" when NameOf(statement.Value) == "physdev":
-                    break;
-                case "xt" when NameOf(statement.Value) == "REJECT":
-                    return ("drop", null);
-                default:
-                    return null;
-            }
-        }
-        return null;
-
-        static string? NameOf(JsonElement value) =>
-            value.ValueKind is JsonValueKind.Object && value.TryGetProperty("name", out var name)
-                ? name.GetString()
-                : null;
-    }
-
-    private static bool Matches(JsonElement match, string bridge)
-    {
-        if (
-            match.GetProperty("left") is not { ValueKind: JsonValueKind.Object } left
-            || !left.TryGetProperty("meta", out var meta)
-            || meta.GetProperty("key").GetString() is not ("iifname" or "oifname")
-        )
-        {
-            return false;
-        }
-        var right = match.GetProperty("right");
-        var names = right.ValueKind switch
-        {
-            JsonValueKind.String => [right.GetString()!],
-            JsonValueKind.Object when right.TryGetProperty("set", out var set) =>
-            [
-                .. set.EnumerateArray()
-                    .Where(one => one.ValueKind is JsonValueKind.String)
-                    .Select(one => one.GetString()!),
-            ],
-            _ => (string[]?)null,
-        };
-        var isNot = match.GetProperty("op").GetString() == "!=";
-        return names is not null && names.Any(IsIt) != isNot;
-
-        bool IsIt(string name) =>
-            name.EndsWith('*')
-                ? bridge.StartsWith(name[..^1], StringComparison.Ordinal)
-                : name == bridge;
-    }
+    private readonly record struct ChainKey(string Family, string Table, string Chain);
 
     private sealed class Chain(JsonElement made)
     {
@@ -302,9 +232,106 @@ internal sealed record BridgeFirewall(
 
         public string Policy { get; } = Text(made, "policy") ?? "accept";
 
-        public List<JsonElement> Rules { get; } = [];
+        public List<Rule> Rules { get; } = [];
 
         private static string? Text(JsonElement of, string name) =>
             of.TryGetProperty(name, out var value) ? value.GetString() : null;
+    }
+
+    /// <summary>
+    /// A rule that asks for nothing of a frame but the links that it comes and leaves by: to the firewall, one that a bridge
+    /// forwards does both by the bridge.
+    /// </summary>
+    /// <param name="Links">The names of links that are asked for, and whether they are to be others.</param>
+    /// <param name="Verdict">What becomes of the frame.</param>
+    /// <param name="Target">The chain that it goes on in.</param>
+    private sealed record Rule(
+        IReadOnlyList<(IReadOnlyList<string> Names, bool AreOthers)> Links,
+        string Verdict,
+        string? Target
+    )
+    {
+        /// <summary>Whether it is for what a bridge forwards.</summary>
+        public bool Takes(string bridge)
+        {
+            return Links.All(link => link.Names.Any(IsIt) != link.AreOthers);
+
+            bool IsIt(string name) =>
+                name.EndsWith('*')
+                    ? bridge.StartsWith(name[..^1], StringComparison.Ordinal)
+                    : name == bridge;
+        }
+
+        /// <summary>Reads a rule; null for one that depends on more, or decides nothing.</summary>
+        public static Rule? Of(JsonElement rule)
+        {
+            var links = new List<(IReadOnlyList<string>, bool)>();
+            foreach (
+                var part in rule.TryGetProperty("expr", out var parts) ? parts.EnumerateArray() : []
+            )
+            {
+                var statement = part.EnumerateObject().First();
+                switch (statement.Name)
+                {
+                    case "match":
+                        if (LinksOf(statement.Value) is not { } names)
+                        {
+                            return null;
+                        }
+                        links.Add((names, statement.Value.GetProperty("op").GetString() == "!="));
+                        break;
+                    case "counter" or "log" or "comment":
+                        break;
+                    case "accept" or "drop" or "return":
+                        return new Rule(links, statement.Name, null);
+                    case "reject":
+                        return new Rule(links, "drop", null);
+                    case "jump" or "goto":
+                        return new Rule(
+                            links,
+                            statement.Name,
+                            statement.Value.GetProperty("target").GetString()
+                        );
+                    // What nft does not know of iptables: whether a frame is bridged is all that is asked of physdev in such a chain.
+                    case "xt" when NameOf(statement.Value) == "physdev":
+                        break;
+                    case "xt" when NameOf(statement.Value) == "REJECT":
+                        return new Rule(links, "drop", null);
+                    default:
+                        return null;
+                }
+            }
+            return null;
+        }
+
+        private static string? NameOf(JsonElement value) =>
+            value.ValueKind is JsonValueKind.Object && value.TryGetProperty("name", out var name)
+                ? name.GetString()
+                : null;
+
+        /// <summary>The names of links that a match asks for; null for one that asks for anything else.</summary>
+        private static IReadOnlyList<string>? LinksOf(JsonElement match)
+        {
+            if (
+                match.GetProperty("left") is not { ValueKind: JsonValueKind.Object } left
+                || !left.TryGetProperty("meta", out var meta)
+                || meta.GetProperty("key").GetString() is not ("iifname" or "oifname")
+            )
+            {
+                return null;
+            }
+            var right = match.GetProperty("right");
+            return right.ValueKind switch
+            {
+                JsonValueKind.String => [right.GetString()!],
+                JsonValueKind.Object when right.TryGetProperty("set", out var set) =>
+                [
+                    .. set.EnumerateArray()
+                        .Where(one => one.ValueKind is JsonValueKind.String)
+                        .Select(one => one.GetString()!),
+                ],
+                _ => null,
+            };
+        }
     }
 }
