@@ -61,6 +61,7 @@ public sealed class ImportTests
                     // By hand nobody thinks of it, and TCP does not connect.
                     "set checksum eth1 in CONTAINER",
                     "set interface eth1 in CONTAINER",
+                    "set internal link host-mgmnt0",
                     "set port cont-mgmnt0",
                     "set port gre0",
                     "set port host-mgmnt0",

@@ -15,7 +15,6 @@ public sealed partial class ManualTests : IAsyncLifetime
     [
         "could not add network device",
         "Dependency failed for",
-        "IPv6 is disabled on this device",
     ];
 
     private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("weft-man-");

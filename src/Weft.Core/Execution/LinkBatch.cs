@@ -7,13 +7,19 @@ using Weft.Core.Planning;
 
 namespace Weft.Core.Execution;
 
-/// <summary>Carries link changes out by <c>ip -batch -</c> (ip(8)): one process, however many there are.</summary>
+/// <summary>
+/// Carries link changes out by <c>ip -batch -</c> (ip(8)): one process, however many there are. Settings are written where
+/// the kernel has them, without any.
+/// </summary>
 internal static partial class LinkBatch
 {
     // A kernel that is asked for a link that it has not.
     private const string NoLink = "Cannot find device";
 
-    /// <summary>Runs the commands, which are all of one network namespace, in order.</summary>
+    /// <summary>
+    /// Runs the commands, which are all of one network namespace, in order; a setting of a link as soon as that is there:
+    /// before all else, or else after it.
+    /// </summary>
     /// <exception cref="LinkBatchException">A command failed; those before it have been carried out.</exception>
     /// <exception cref="HostException"><c>ip</c> is missing.</exception>
     public static async Task RunAsync(
@@ -21,7 +27,18 @@ internal static partial class LinkBatch
         CancellationToken cancellationToken
     )
     {
-        for (var rest = commands.ToList(); rest.Count > 0; )
+        var settings = Set([.. commands.Where(command => command.IsSetting)]);
+        await RunIpAsync([.. commands.Where(command => !command.IsSetting)], cancellationToken);
+        // A link that is not there by now has ended, or has no IPv6 that could be set.
+        _ = Set(settings);
+    }
+
+    private static async Task RunIpAsync(
+        List<LinkCommand> rest,
+        CancellationToken cancellationToken
+    )
+    {
+        while (rest.Count > 0)
         {
             var result = await RunIpAsync(rest);
             cancellationToken.ThrowIfCancellationRequested();
@@ -55,14 +72,9 @@ internal static partial class LinkBatch
                 cancellationToken: CancellationToken.None
             );
         }
-        catch (Exception exception)
-            when (exception is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception exception) when (IsOfNamespaceGone(commands[0], exception))
         {
-            throw new LinkBatchException(
-                $"network namespace {commands[0].Namespace} went away: its container has ended",
-                commands[0],
-                exception
-            );
+            throw WentAway(commands[0], exception);
         }
         catch (Win32Exception exception)
         {
@@ -72,6 +84,78 @@ internal static partial class LinkBatch
             );
         }
     }
+
+    /// <summary>Writes settings to the kernel.</summary>
+    /// <returns>Those whose link is not there.</returns>
+    private static List<LinkCommand> Set(List<LinkCommand> settings)
+    {
+        try
+        {
+            return settings switch
+            {
+                [] => [],
+                [{ Namespace: { } space }, ..] => NetworkNamespace.Run(
+                    ContainerSighting.PathOf(space),
+                    Left
+                ),
+                _ => Left(),
+            };
+        }
+        catch (Exception exception) when (IsOfNamespaceGone(settings[0], exception))
+        {
+            throw WentAway(settings[0], exception);
+        }
+        catch (Win32Exception exception)
+        {
+            throw new LinkBatchException(
+                $"network namespace {settings[0].Namespace} cannot be entered: {exception.Message}",
+                settings[0],
+                exception
+            );
+        }
+
+        List<LinkCommand> Left() => [.. settings.Where(setting => !IsSet(setting))];
+    }
+
+    private static bool IsSet(LinkCommand setting)
+    {
+        var (path, value) = setting.Line.Split('=') switch
+        {
+            [var name, var given] => ($"/proc/sys/{name}", given),
+            _ => throw new ArgumentException($"'{setting.Line}' is no setting", nameof(setting)),
+        };
+        try
+        {
+            // Which network namespace's it is the kernel tells by the thread that opens it.
+            File.WriteAllText(path, value);
+            return true;
+        }
+        catch (Exception exception)
+            when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return false;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new LinkBatchException(
+                $"`{setting}` failed: {exception.Message}",
+                setting,
+                exception
+            );
+        }
+    }
+
+    private static bool IsOfNamespaceGone(LinkCommand command, Exception exception) =>
+        exception is FileNotFoundException or DirectoryNotFoundException or Win32Exception
+        && command.Namespace is { } space
+        && !NetworkNamespace.IsAt(ContainerSighting.PathOf(space));
+
+    private static LinkBatchException WentAway(LinkCommand command, Exception exception) =>
+        new(
+            $"network namespace {command.Namespace} went away: its container has ended",
+            command,
+            exception
+        );
 
     private static LinkBatchException Failure(List<LinkCommand> commands, string errors)
     {

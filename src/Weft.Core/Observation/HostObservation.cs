@@ -319,6 +319,12 @@ public sealed record Link
     /// <summary>A bridge's forward delay in hundredths of a second.</summary>
     public int ForwardDelay { get; init; }
 
+    /// <summary>Whether the link takes routers' advertisements (RFC 4861), if only while the host is no router; null where it has no IPv6.</summary>
+    public bool? TakesAdvertisements { get; init; }
+
+    /// <summary>Whether IPv6 is switched off for the link; null where it has none that could be.</summary>
+    public bool? IsIpv6Off { get; init; }
+
     /// <summary>Whether what leaves by this link may still lack its checksums; null where nobody asked.</summary>
     public bool? LeavesChecksumsUndone { get; init; }
 }

@@ -309,6 +309,7 @@ public static class LinkReader
                     10 => link with { MasterIndex = MemoryMarshal.Read<int>(value) },
                     18 => WithInformation(link, value),
                     20 => link with { Alias = Text(value) },
+                    26 => WithFamilies(link, value),
                     37 => link with { PeerNamespace = MemoryMarshal.Read<int>(value) },
                     _ => link,
                 }
@@ -342,6 +343,42 @@ public static class LinkReader
             }
         );
         return link;
+    }
+
+    /// <summary>Reads IFLA_AF_SPEC, and in it what IPv6 is set to: IFLA_INET6_CONF, a number for each DEVCONF_… of linux/ipv6.h.</summary>
+    private static Link WithFamilies(Link link, ReadOnlySpan<byte> families)
+    {
+        const int AcceptAdvertisements = 3;
+        const int DisableIpv6 = 26;
+        Netlink.ForEachAttribute(
+            families,
+            (family, settings) =>
+            {
+                if (family == Inet6)
+                {
+                    Netlink.ForEachAttribute(
+                        settings,
+                        (kind, value) =>
+                        {
+                            if (kind == 2)
+                            {
+                                link = link with
+                                {
+                                    TakesAdvertisements = Number(value, AcceptAdvertisements) > 0,
+                                    IsIpv6Off = Number(value, DisableIpv6) > 0,
+                                };
+                            }
+                        }
+                    );
+                }
+            }
+        );
+        return link;
+
+        static int? Number(ReadOnlySpan<byte> numbers, int index) =>
+            numbers.Length >= (index + 1) * sizeof(int)
+                ? MemoryMarshal.Read<int>(numbers[(index * sizeof(int))..])
+                : null;
     }
 
     private static BridgePortState? PortState(ReadOnlySpan<byte> settings)

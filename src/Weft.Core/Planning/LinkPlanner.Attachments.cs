@@ -128,11 +128,13 @@ internal sealed partial class LinkPlanner
                         $"link add name {hostEnd} address {attachment.HostEndMac} mtu {attachment.Mtu} type veth "
                             + $"peer name {name} netns {space} address {attachment.Mac} mtu {attachment.Mtu}"
                     ),
+                    .. Unswayed(stage, hostEnd, attachment.Mtu),
                     Line(
                         masterStage,
                         null,
                         $"link set dev {hostEnd} alias {ownership.Alias()} {Silently(attachment.Mtu)}{master}up"
                     ),
+                    .. Ipv6In(attachment, space),
                     .. AddAddresses(name, attachment.Addresses, space),
                     After($"link set dev {name} alias {ownership.Alias()} up", space),
                     .. SetRoutes(attachment, attachment.Routes, inside.Remove(name), space)

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Net.Sockets;
 using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
@@ -28,6 +29,9 @@ internal sealed partial class LinkPlanner
         var inner = inside[name];
         Steps basis =
         [
+            inner.IsIpv6Off is true && Ipv6In(attachment, space) is { IsEmpty: false } on
+                ? new Step("IPv6 on", on)
+                : null,
             .. Addresses(name, attachment.Addresses, inner.Addresses, space, attachment.Mtu),
             Up(name, inner, space),
         ];
@@ -43,6 +47,24 @@ internal sealed partial class LinkPlanner
             .. SetRoutes(attachment, missing, inside, space),
         ];
     }
+
+    /// <summary>Docker, for one, switches IPv6 off for whatever comes into a container that it gives no IPv6 itself.</summary>
+    private ImmutableArray<LinkCommand> Ipv6In(AttachmentIntent attachment, string space) =>
+        observation.HasIpv6
+        && attachment.Addresses.Any(address =>
+            address.Address.AddressFamily is AddressFamily.InterNetworkV6
+        )
+            ?
+            [
+                LinkCommand.SetIpv6(
+                    Stage.AfterSwitch,
+                    space,
+                    attachment.Interface,
+                    "disable_ipv6",
+                    0
+                ),
+            ]
+            : [];
 
     private Steps SetRoutes(
         AttachmentIntent attachment,

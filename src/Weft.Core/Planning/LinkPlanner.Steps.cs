@@ -30,6 +30,7 @@ internal sealed partial class LinkPlanner
                     "no link-local address of the kernel's",
                     After($"link set dev {name} addrgenmode none")
                 ),
+            Unswayed(name, mtu, actual, Stage.BeforeSwitch),
             .. Addresses(name, addresses, actual.Addresses.AddRange(actual.LinkLocal), null, mtu),
             Up(name, actual, null, Silently(mtu)),
         ];
@@ -101,6 +102,11 @@ internal sealed partial class LinkPlanner
             Line(StageToEnslave(name, bridge), null, $"link set dev {name} master {bridge}")
         );
     }
+
+    private Step? Unswayed(string name, int mtu, Link actual, Stage stage) =>
+        actual.TakesAdvertisements is true && Unswayed(stage, name, mtu) is { IsEmpty: false } lines
+            ? new Step("no router advertisements", lines)
+            : null;
 
     private static Step? Up(string name, Link actual, string? container, string how = "") =>
         actual.Up ? null : new Step("down → up", After($"link set dev {name} {how}up", container));

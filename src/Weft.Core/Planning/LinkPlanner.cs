@@ -39,8 +39,17 @@ internal sealed partial class LinkPlanner(
     /// A link-local address of the kernel's would let containers reach the host past all addresses of the file. A link whose
     /// MTU is too small for IPv6 gets none, and has nothing of IPv6 that could be set.
     /// </summary>
-    private string Silently(int mtu) =>
-        observation.HasIpv6 && mtu >= UnderlayCheck.LeastIpv6Mtu ? "addrgenmode none " : "";
+    private string Silently(int mtu) => SpeaksIpv6(mtu) ? "addrgenmode none " : "";
+
+    /// <summary>
+    /// A router advertisement from a container would give the host an address and a way out by it (RFC 4861 section 6.3.4), on
+    /// a container bridge without an address too. So would a port of a switch that forwards in userspace: what it takes from a
+    /// link the kernel gets as well.
+    /// </summary>
+    private ImmutableArray<LinkCommand> Unswayed(Stage stage, string name, int mtu) =>
+        SpeaksIpv6(mtu) ? [LinkCommand.SetIpv6(stage, null, name, "accept_ra", 0)] : [];
+
+    private bool SpeaksIpv6(int mtu) => observation.HasIpv6 && mtu >= UnderlayCheck.LeastIpv6Mtu;
 
     public List<Change> Changes { get; } = [];
     public List<Conflict> Conflicts { get; } = [];
@@ -121,6 +130,14 @@ internal sealed partial class LinkPlanner(
                 "internal link",
                 name,
                 [
+                    carried is null
+                        ? null
+                        : Unswayed(
+                            name,
+                            port.MtuRequest ?? actual!.Mtu,
+                            actual!,
+                            Stage.AfterSwitch
+                        ),
                     .. carried is null
                         ? (Steps)[]
                         : Addresses(
@@ -150,6 +167,7 @@ internal sealed partial class LinkPlanner(
                 name,
                 string.Join(", ", carried.Addresses),
                 [
+                    .. Unswayed(Stage.AfterSwitch, name, port.MtuRequest ?? int.MaxValue),
                     .. carried.Addresses.Select(address => SetAddress(verb, address, name, null)),
                     After($"link set dev {name} up"),
                 ]
@@ -191,6 +209,7 @@ internal sealed partial class LinkPlanner(
                         $"link add name {name} address {bridge.Mac} type bridge "
                             + $"stp_state {(bridge.Stp ? 1 : 0)} forward_delay {bridge.ForwardDelay * 100}"
                     ),
+                    .. Unswayed(stage, name, bridge.Mtu),
                     Line(
                         stage,
                         null,
@@ -257,6 +276,8 @@ internal sealed partial class LinkPlanner(
                         $"link add name {veth.Name} address {veth.Mac} mtu {veth.Mtu} type veth "
                             + $"peer name {veth.Peer} address {veth.PeerMac} mtu {veth.Mtu}"
                     ),
+                    .. Unswayed(stage, veth.Name, veth.Mtu),
+                    .. Unswayed(stage, veth.Peer, veth.Mtu),
                     Line(
                         stage,
                         null,

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 
@@ -189,13 +190,16 @@ public sealed record GuardChange(
     ImmutableArray<LinkCommand> Lines
 ) : BatchChange(Action, "guard", Name, Detail, Lines);
 
-/// <summary>One line for <c>ip -batch</c>.</summary>
+/// <summary>One line for <c>ip -batch</c>, or one setting for <c>sysctl -w</c>, where ip(8) has no words for it.</summary>
 /// <param name="Stage">When.</param>
 /// <param name="Namespace">The network namespace to run it in, by its name or the path of its file; null for the host's own.</param>
-/// <param name="Line">The line, without the leading <c>ip</c>.</param>
+/// <param name="Line">The line, without the leading <c>ip</c> or <c>sysctl -w</c>.</param>
 public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
 {
     private const string RemovalOfLink = "link del dev ";
+
+    // With slashes, as a link's name may have dots (sysctl(8)).
+    private const string Ipv6Setting = "net/ipv6/conf/";
 
     /// <summary>Whether the line removes a link.</summary>
     public bool IsRemovalOfLink => Line.StartsWith(RemovalOfLink, StringComparison.Ordinal);
@@ -204,16 +208,36 @@ public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
     public static LinkCommand RemoveLink(Stage stage, string? @namespace, string name) =>
         new(stage, @namespace, RemovalOfLink + name);
 
+    /// <summary>Whether the line is for <c>sysctl -w</c>: <c>net/ipv6/conf/LINK/SETTING=VALUE</c>.</summary>
+    public bool IsSetting => Line.StartsWith(Ipv6Setting, StringComparison.Ordinal);
+
+    /// <summary>Gives a link a setting of IPv6's (the kernel's ip-sysctl, <c>/proc/sys/net/ipv6/conf</c>).</summary>
+    public static LinkCommand SetIpv6(
+        Stage stage,
+        string? @namespace,
+        string link,
+        string setting,
+        int value
+    ) =>
+        new(
+            stage,
+            @namespace,
+            string.Create(CultureInfo.InvariantCulture, $"{Ipv6Setting}{link}/{setting}={value}")
+        );
+
     /// <summary>The shell command.</summary>
     public override string ToString() =>
         string.Join(
             ' ',
             [
-                .. Namespace switch
+                .. (Namespace, IsSetting) switch
                 {
-                    null => (string[])["ip"],
-                    ['/', ..] => ["nsenter", $"--net={Namespace}", "ip"],
-                    _ => ["ip", "-n", Namespace],
+                    (null, false) => (string[])["ip"],
+                    (null, true) => ["sysctl", "-w"],
+                    (['/', ..], false) => ["nsenter", $"--net={Namespace}", "ip"],
+                    (['/', ..], true) => ["nsenter", $"--net={Namespace}", "sysctl", "-w"],
+                    (_, false) => ["ip", "-n", Namespace],
+                    (_, true) => ["ip", "netns", "exec", Namespace, "sysctl", "-w"],
                 },
                 .. Line.Split(' ').Select(ShellWord.Quote),
             ]

@@ -27,17 +27,22 @@ public sealed class PlanExampleTests
         Assert.Equal(
             """
             ip link add name cont-mgmnt0 address 02:08:b9:78:5a:13 type bridge stp_state 1 forward_delay 200
+            sysctl -w net/ipv6/conf/cont-mgmnt0/accept_ra=0
             ip link set dev cont-mgmnt0 alias weft:homelab mtu 1458 addrgenmode none up
             ip link add name cont-mgmnt0-sw address 02:b7:42:75:60:3d mtu 1458 type veth peer name cont-mgmnt0-br address 02:34:96:6a:b4:3c mtu 1458
+            sysctl -w net/ipv6/conf/cont-mgmnt0-sw/accept_ra=0
+            sysctl -w net/ipv6/conf/cont-mgmnt0-br/accept_ra=0
             ip link set dev cont-mgmnt0-sw alias weft:homelab addrgenmode none up
             ip link set dev cont-mgmnt0-br alias weft:homelab addrgenmode none master cont-mgmnt0 up
             ip link add name wallabag-eth1 address 02:bf:20:55:62:65 mtu 1458 type veth peer name eth1 netns wallabag address 02:18:e2:09:67:a1 mtu 1458
+            sysctl -w net/ipv6/conf/wallabag-eth1/accept_ra=0
             ip link set dev wallabag-eth1 alias weft:homelab addrgenmode none master cont-mgmnt0 up
             ethtool -K cont-mgmnt0-br tx off
             ovs-vsctl add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev external_ids:weft=homelab -- set port ovsbr0 external_ids:weft=homelab -- set interface ovsbr0 type=internal mtu_request=1458 external_ids:weft=homelab
             ovs-vsctl add-port ovsbr0 cont-mgmnt0-sw tag=200 external_ids:weft=homelab -- set interface cont-mgmnt0-sw external_ids:weft=homelab
             ovs-vsctl add-port ovsbr0 host-mgmnt0 tag=100 external_ids:weft=homelab -- set interface host-mgmnt0 type=internal mtu_request=1458 mac='"02:37:cd:5e:51:8e"' external_ids:weft=homelab
             ovs-vsctl add-port ovsbr0 tun-host2 protected=true external_ids:weft=homelab -- set interface tun-host2 type=gre options:local_ip=192.0.2.1 options:remote_ip=192.0.2.2 external_ids:weft=homelab
+            sysctl -w net/ipv6/conf/host-mgmnt0/accept_ra=0
             ip addr add 10.8.3.1/24 dev host-mgmnt0
             ip link set dev host-mgmnt0 up
             ip -n wallabag addr add 10.8.2.2/24 dev eth1
@@ -93,7 +98,26 @@ public sealed class PlanExampleTests
         var observation = TwoHosts.Bare().Observe() with { HasIpv6 = false };
         Assert.All(
             Planner.Plan(TwoHosts.Intent(), observation).Commands,
-            command => Assert.DoesNotContain("addrgenmode", command)
+            command => Assert.DoesNotMatch("addrgenmode|sysctl", command)
+        );
+    }
+
+    [Fact]
+    public void Where_a_container_has_IPv6_switched_off_its_interface_has_it_on_before_its_address()
+    {
+        var intent = TwoHosts.Intent(
+            TwoHosts.Read(
+                TwoHosts
+                    .File.Replace("10.8.2.0/24,", "[10.8.2.0/24, \"fd00:8:2::/64\"],")
+                    .Replace("cont-mgmnt0: 10.8.2.2 ", "cont-mgmnt0: [10.8.2.2, \"fd00:8:2::2\"] ")
+            )
+        );
+        var host = TwoHosts.Bare();
+        host.SwitchIpv6Off("wallabag");
+        host.Apply(intent);
+        Assert.Contains(
+            host.Find("wallabag", "eth1").Addresses,
+            address => $"{address}" == "fd00:8:2::2/64"
         );
     }
 

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using Weft.Core.Addressing;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
@@ -59,6 +60,31 @@ internal sealed partial class ModelHost
     public void SetChecksums(string? space, string name, bool leavesUndone) =>
         Put(Find(space, name) with { LeavesChecksumsUndone = leavesUndone });
 
+    /// <summary>Has all links that come into a namespace come with IPv6 off, as Docker does.</summary>
+    public void SwitchIpv6Off(string space) => withoutIpv6 = withoutIpv6.Add(space);
+
+    /// <summary>Writes below <c>/proc/sys</c>, as <c>sysctl -w</c> does.</summary>
+    public void Sysctl(string? space, string setting)
+    {
+        var match = Regex.Match(
+            setting,
+            "^net/ipv6/conf/(?<link>[^/]+)/(?<key>[a-z0-9_]+)=(?<value>[01])$",
+            RegexOptions.ExplicitCapture
+        );
+        var link = Find(space, match.Groups["link"].Value);
+        var isOn = match.Groups["value"].Value == "1";
+        Put(
+            match.Groups["key"].Value switch
+            {
+                "accept_ra" => link with { TakesAdvertisements = isOn },
+                "disable_ipv6" => link with { IsIpv6Off = isOn },
+                _ => throw new InvalidOperationException(
+                    $"the model does not know this: {setting}"
+                ),
+            }
+        );
+    }
+
     public ModelLink Find(string? space, string name) =>
         links.GetValueOrDefault((space, name))
         ?? throw new RefusedException($"Cannot find device \"{name}\"");
@@ -70,7 +96,11 @@ internal sealed partial class ModelHost
         {
             throw new RefusedException($"RTNETLINK answers: File exists ({link.Name})");
         }
-        var added = link with { Index = ++lastIndex };
+        var added = link with
+        {
+            Index = ++lastIndex,
+            IsIpv6Off = link.Namespace is { } space && withoutIpv6.Contains(space),
+        };
         Put(added);
         return added;
     }
@@ -298,6 +328,10 @@ internal sealed partial class ModelHost
         {
             // Uniqueness over the hosts is the overlay's business, not duplicate address detection's.
             words.Expect("nodad");
+            if (link.IsIpv6Off)
+            {
+                throw new RefusedException("Error: ipv6: IPv6 is disabled on this device.");
+            }
         }
         if (link.Addresses.Contains(address) && replace)
         {

@@ -18,6 +18,12 @@ internal sealed partial class ModelHost
             case ["ip", "netns", "exec", var space, "ethtool", "-K", var link, "tx", var state]:
                 SetChecksums(space, link, state == "on");
                 break;
+            case ["ip", "netns", "exec", var space, "sysctl", "-w", var setting]:
+                Sysctl(space, setting);
+                break;
+            case ["sysctl", "-w", var setting]:
+                Sysctl(null, setting);
+                break;
             case ["ip", "-n", var space, .. var command]:
                 Ip(space, command);
                 break;

@@ -23,6 +23,7 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
     private readonly ImmutableSortedSet<string> namespaces = [.. namespaces];
     private ImmutableDictionary<(string? Namespace, string Name), ModelLink> links =
         ImmutableDictionary<(string? Namespace, string Name), ModelLink>.Empty;
+    private ImmutableHashSet<string> withoutIpv6 = [];
     private int lastIndex;
 
     public bool KernelDatapath { get; } = kernelDatapath;
@@ -33,6 +34,7 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
         new(KernelDatapath, namespaces)
         {
             links = links,
+            withoutIpv6 = withoutIpv6,
             policies = policies,
             connections = connections,
             keys = keys,
@@ -106,8 +108,7 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
         IEnumerable<Action> AtStage(Stage stage) =>
             [
                 .. plan.IpsecOf(stage).Select(change => (Action)(() => Load(change))),
-                .. plan.LinesOf(stage)
-                    .Select(line => (Action)(() => Ip(line.Namespace, line.Line.Split(' ')))),
+                .. plan.LinesOf(stage).Select(line => (Action)(() => Run(line))),
                 .. plan.ChecksumsOf(stage)
                     .Select(change =>
                         (Action)(
@@ -115,6 +116,18 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
                         )
                     ),
             ];
+    }
+
+    private void Run(LinkCommand command)
+    {
+        if (command.IsSetting)
+        {
+            Sysctl(command.Namespace, command.Line);
+        }
+        else
+        {
+            Ip(command.Namespace, command.Line.Split(' '));
+        }
     }
 
     /// <summary>Everything that is on the host, one line a thing, without the numbers that differ from host to host.</summary>
@@ -146,7 +159,7 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
         return string.Create(
             CultureInfo.InvariantCulture,
             $"link {link.Namespace}/{link.Name} {link.Kind} {link.Mac} mtu {link.Mtu} up {link.Up} master {link.Master} alias {link.Alias} peer {peer} "
-                + $"stp {link.Stp} {link.ForwardDelay} silent {link.NoLinkLocal} undone {link.LeavesChecksumsUndone} [{string.Join(' ', addresses)}] "
+                + $"stp {link.Stp} {link.ForwardDelay} silent {link.NoLinkLocal} advertised {link.TakesAdvertisements} off {link.IsIpv6Off} undone {link.LeavesChecksumsUndone} [{string.Join(' ', addresses)}] "
                 + $"[{string.Join(", ", link.Routes.Select(route => $"{route} proto {route.Protocol}").Order(StringComparer.Ordinal))}]"
         );
     }

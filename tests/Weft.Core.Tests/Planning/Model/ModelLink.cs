@@ -31,6 +31,12 @@ internal sealed record ModelLink
     /// <summary>Whether the kernel gives no link-local address (<c>addrgenmode none</c>).</summary>
     public bool NoLinkLocal { get; init; }
 
+    /// <summary>Whether the kernel takes routers' advertisements (<c>accept_ra</c>).</summary>
+    public bool TakesAdvertisements { get; init; } = true;
+
+    /// <summary>Whether IPv6 is switched off (<c>disable_ipv6</c>).</summary>
+    public bool IsIpv6Off { get; init; }
+
     /// <summary>Whether a bridge's MTU was set once it was there; else it follows its ports.</summary>
     public bool HoldsMtu { get; init; }
 
@@ -63,6 +69,8 @@ internal sealed record ModelLink
             Routes = Routes,
             Stp = Stp,
             ForwardDelay = ForwardDelay,
+            TakesAdvertisements = TakesAdvertisements,
+            IsIpv6Off = IsIpv6Off,
             LeavesChecksumsUndone = Kind == "veth" ? LeavesChecksumsUndone : null,
         };
 }

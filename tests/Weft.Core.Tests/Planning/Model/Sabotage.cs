@@ -76,6 +76,26 @@ internal sealed record Sabotage(
                 }
             );
         }
+        if (space is null)
+        {
+            yield return Put("accept_ra", link with { TakesAdvertisements = true });
+        }
+        if (
+            space is not null
+            && link.Addresses.Any(address =>
+                ModelLink.IsIpv6(address) && !ModelLink.IsLinkLocal(address)
+            )
+        )
+        {
+            yield return Put(
+                "IPv6 off",
+                link with
+                {
+                    IsIpv6Off = true,
+                    Addresses = [.. link.Addresses.Where(address => !ModelLink.IsIpv6(address))],
+                }
+            );
+        }
         foreach (var sabotage in OfAddresses(link).Concat(OfRoutes(link)))
         {
             yield return sabotage;
@@ -105,6 +125,11 @@ internal sealed record Sabotage(
                 link.Name,
                 "down",
                 host => host.Ip(null, "link", "set", "dev", link.Name, "down")
+            );
+            yield return new(
+                link.Name,
+                "accept_ra",
+                host => host.Put(link with { TakesAdvertisements = true })
             );
             foreach (var sabotage in OfAddresses(link))
             {
