@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using Weft.Core;
 using Weft.Core.Engines;
 using Weft.Core.Intents;
@@ -59,9 +60,34 @@ internal sealed class HostOverlay
         };
 
     /// <summary>Records who gets which address, before anybody has it. The host's lock must be held.</summary>
-    /// <exception cref="HostException">The records cannot be written.</exception>
-    public void Record(HostObservation observation) =>
-        store.Write(Resolve(observation).Roster.Records);
+    /// <exception cref="HostException">The records cannot be written, and somebody gets an address that is not recorded.</exception>
+    public void Record(HostObservation observation)
+    {
+        var records = Resolve(observation).Roster.Records;
+        try
+        {
+            store.Write(records);
+        }
+        catch (HostException) when (!GivesAny(records, observation.AddressRecords))
+        {
+            // Who is gone is recorded later. A disk that is full keeps nobody from the addresses that are recorded.
+        }
+    }
+
+    private static bool GivesAny(
+        ImmutableArray<AddressRecord> records,
+        ImmutableArray<AddressRecord> recorded
+    )
+    {
+        return Pairs(records).Except(Pairs(recorded)).Any();
+
+        static IEnumerable<(Engine, string, string, IPAddress)> Pairs(
+            ImmutableArray<AddressRecord> records
+        ) =>
+            from record in records
+            from address in record.Addresses
+            select (record.Container.Engine, record.Id, record.Network, address);
+    }
 
     /// <summary>The overlay with all containers that are known here: of this host also those that were found by their labels.</summary>
     public Overlay With(HostObservation observation) =>

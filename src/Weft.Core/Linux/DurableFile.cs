@@ -25,22 +25,35 @@ internal static class DurableFile
         var directory = Path.GetDirectoryName(path)!;
         Directory.CreateDirectory(directory);
         var next = $"{path}.new";
-        using (
-            var stream = new FileStream(
-                next,
-                new FileStreamOptions
-                {
-                    Mode = FileMode.Create,
-                    Access = FileAccess.Write,
-                    UnixCreateMode = mode,
-                }
-            )
-        )
+        // What a process that was killed has left may be anybody's to read.
+        File.Delete(next);
+        try
         {
-            stream.Write(bytes);
-            stream.Flush(flushToDisk: true);
+            using (
+                var stream = new FileStream(
+                    next,
+                    new FileStreamOptions
+                    {
+                        Mode = FileMode.CreateNew,
+                        Access = FileAccess.Write,
+                        UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                    }
+                )
+            )
+            {
+                stream.Write(bytes);
+                stream.Flush(flushToDisk: true);
+            }
+            // Whatever the umask.
+            File.SetUnixFileMode(next, mode);
+            File.Move(next, path, overwrite: true);
         }
-        File.Move(next, path, overwrite: true);
+        catch
+        {
+            // Half a file must not be what keeps a disk full.
+            File.Delete(next);
+            throw;
+        }
         using var opened = new SafeFileHandle(
             Libc.Open(directory, Libc.OpenToRead),
             ownsHandle: true

@@ -174,18 +174,16 @@ internal static class ApplyCommand
                     observation,
                     plan,
                     patience,
-                    cancellationToken
+                    cancellationToken,
+                    () =>
+                        Remembering.Note(
+                            terminal,
+                            session,
+                            name,
+                            source(session),
+                            !plan.IsEmpty && !isBoot
+                        )
                 );
-                if (code == ExitCode.Done)
-                {
-                    Remembering.Note(
-                        terminal,
-                        session,
-                        name,
-                        source(session),
-                        !plan.IsEmpty && !isBoot
-                    );
-                }
                 return code;
 
                 void Advise(HostObservation seen, Plan refused)
@@ -251,6 +249,14 @@ internal static class ApplyCommand
     }
 
     /// <summary>Makes the host match, and has peers negotiated with; says what came of both.</summary>
+    /// <param name="terminal">Where.</param>
+    /// <param name="session">The host, locked.</param>
+    /// <param name="intentOf">Observation → intent.</param>
+    /// <param name="observation">What the host looks like.</param>
+    /// <param name="plan">What to do.</param>
+    /// <param name="patience">How long ovs-vswitchd may take for it.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <param name="done">Called once the host matches, before peers are waited for: whoever stops that has changed the host.</param>
     /// <returns>The exit code, and the peers that agreed to nothing.</returns>
     internal static async Task<(int Code, ImmutableArray<FailedPeer> Down)> CarryOutAsync(
         Output terminal,
@@ -259,7 +265,8 @@ internal static class ApplyCommand
         HostObservation observation,
         Plan plan,
         TimeSpan patience,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        Action? done = null
     )
     {
         var result = await RunAsync(
@@ -279,6 +286,7 @@ internal static class ApplyCommand
         {
             return (code, []);
         }
+        done?.Invoke();
         var intent = intentOf(observation);
         if (
             intent.Switch is { Userspace: false }

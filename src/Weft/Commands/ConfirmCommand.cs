@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using Weft.Core;
 using Weft.Core.History;
@@ -31,7 +32,8 @@ internal static class ConfirmCommand
             {
                 var tried = (
                     from store in HistoryStore.All()
-                    let last = store.Read().Entries.LastOrDefault(entry => entry.Trial is not null)
+                    let last = Entries(store, terminal)
+                        .LastOrDefault(entry => entry.Trial is not null)
                     where last is not null
                     orderby last.IsOpen, last.Time
                     select (Store: store, Entry: last)
@@ -58,5 +60,19 @@ internal static class ConfirmCommand
             }
         );
         return command;
+    }
+
+    /// <summary>What was applied of an overlay; nothing where that cannot be read, which is no reason for another's try to go back.</summary>
+    private static ImmutableArray<HistoryEntry> Entries(HistoryStore store, Output terminal)
+    {
+        try
+        {
+            return store.Read().Entries;
+        }
+        catch (HostException exception)
+        {
+            terminal.Notice(exception.Message);
+            return [];
+        }
     }
 }

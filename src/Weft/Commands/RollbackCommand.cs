@@ -101,28 +101,29 @@ internal static class RollbackCommand
                     observation,
                     plan,
                     patience,
-                    cancellationToken
+                    cancellationToken,
+                    Keep
                 );
-                if (code != ExitCode.Done)
+                return code;
+
+                void Keep()
                 {
-                    return code;
-                }
-                if (IsOwn(store.Overlay))
-                {
-                    // Still under the lock, for which an agent waits that has the other file in mind.
-                    TrialGate.PutOwn(HostFiles.Overlay, former.Bytes.ToArray());
-                    terminal.Out.WriteLine(
-                        $"{HostFiles.Overlay} is the file of entry {entry.Number} now"
+                    if (IsOwn(store.Overlay))
+                    {
+                        // Still under the lock, for which an agent waits that has the other file in mind.
+                        TrialGate.PutOwn(HostFiles.Overlay, former.Bytes.ToArray());
+                        terminal.Out.WriteLine(
+                            $"{HostFiles.Overlay} is the file of entry {entry.Number} now"
+                        );
+                    }
+                    Remembering.Note(
+                        terminal,
+                        session,
+                        string.Create(CultureInfo.InvariantCulture, $"rollback {entry.Number}"),
+                        former.Bytes,
+                        !plan.IsEmpty
                     );
                 }
-                Remembering.Note(
-                    terminal,
-                    session,
-                    string.Create(CultureInfo.InvariantCulture, $"rollback {entry.Number}"),
-                    former.Bytes,
-                    !plan.IsEmpty
-                );
-                return ExitCode.Done;
             }
         );
         return command;

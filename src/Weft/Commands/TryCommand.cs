@@ -105,6 +105,10 @@ internal static class TryCommand
                         isRecorded ? options.Former(parsed, store, settled!.File!).Overlay
                         : before is not null ? own!.Overlay
                         : null;
+                    if (former is null)
+                    {
+                        TrialRun.RefuseWhereSomethingIs(session, observation);
+                    }
                     var (lifelines, connection) = parsed.GetValue(untilDeadline)
                         ? ([], null)
                         : await LifelinesAsync(

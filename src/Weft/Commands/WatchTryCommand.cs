@@ -29,8 +29,10 @@ internal static class WatchTryCommand
                 );
                 await Console.Out.WriteLineAsync(TrialWatch.Ready);
                 await Console.Out.FlushAsync(cancellationToken);
-                // Whoever read that goes on alone: what is done is told in the log.
-                Console.SetOut(Console.Error);
+                // Whoever read that goes on alone: what is done is told in the log, and done though that is full.
+                await using var log = new LastingWriter(Console.Error);
+                Console.SetOut(log);
+                Console.SetError(log);
                 await new TrialWatch(
                     new HistoryStore(parsed.GetValue(overlay)!),
                     parsed.GetValue(number),

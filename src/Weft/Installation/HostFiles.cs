@@ -30,6 +30,9 @@ internal static class HostFiles
     /// <summary>Where an administrator's own units are, and what changes those of packages.</summary>
     public const string Units = "/etc/systemd/system";
 
+    // How the text files begin that `weft install` puts in place.
+    private const string Mark = "# Put here by `weft install`";
+
     private const string PackagedUnits = "/usr/lib/systemd/system";
 
     private const string ProgramMark = "@PROGRAM@";
@@ -49,6 +52,17 @@ internal static class HostFiles
 
     /// <summary>Where the drop-in is that keeps the switch from starting without the guard.</summary>
     public const string Hold = $"{Units}/ovs-vswitchd.service.d/weft.conf";
+
+    /// <summary>What may be put in place and says so itself.</summary>
+    public static IEnumerable<string> Marked =>
+        [.. Services.Select(service => $"{Units}/{service}"), .. Services.Select(DropInOf), Hold];
+
+    /// <summary>Whether a file says that it was put in place.</summary>
+    /// <param name="path">Where it is, from this process's root.</param>
+    public static bool IsMarked(string path) =>
+        File.Exists(path)
+        && File.ReadLines(path).FirstOrDefault() is { } line
+        && line.StartsWith(Mark, StringComparison.Ordinal);
 
     /// <summary>Whether a host has the services from the Debian package, whose files they stay.</summary>
     /// <param name="placement">The host's file system.</param>
@@ -113,9 +127,8 @@ internal static class HostFiles
         {
             foreach (var service in Services)
             {
-                // Before override.conf, where `systemctl edit` puts what is to have the last word (systemd.unit(5)).
                 yield return Text(
-                    $"{Units}/{service}.d/10-weft.conf",
+                    DropInOf(service),
                     Filled(CommandsOf(Resource.Text(service)), PackagedProgram, host)
                 );
             }
@@ -126,12 +139,15 @@ internal static class HostFiles
         }
     }
 
+    // Before override.conf, where `systemctl edit` puts what is to have the last word (systemd.unit(5)).
+    private static string DropInOf(string service) => $"{Units}/{service}.d/10-weft.conf";
+
     private static IEnumerable<HostFile> HoldOf(Overlay overlay) =>
         overlay.Tunnels.Ipsec is null ? [] : [Text(Hold, Resource.Text("ovs-vswitchd.conf"))];
 
     // A drop-in adds to a list of commands unless it empties it first (systemd.service(5)).
     private static string CommandsOf(string unit) =>
-        "# Put here by `weft install`: which of the overlay's hosts this is.\n[Service]\n"
+        $"{Mark}: which of the overlay's hosts this is.\n[Service]\n"
         + string.Concat(
             unit.Split('\n')
                 .Where(line => line.Contains(HostMark, StringComparison.Ordinal))

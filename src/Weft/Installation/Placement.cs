@@ -14,9 +14,16 @@ internal sealed class Placement(string root)
     /// <summary>Where the list of what was put is kept, one path a line.</summary>
     public const string Record = "/var/lib/weft/installed";
 
-    /// <summary>What was put and not removed since.</summary>
+    /// <summary>What was put and not removed since: what the list names, and what says so itself, should that be lost.</summary>
     public IReadOnlyList<string> Placed =>
-        File.Exists(At(Record)) ? File.ReadAllLines(At(Record)) : [];
+        [
+            .. Listed.Union(
+                HostFiles.Marked.Where(path => HostFiles.IsMarked(At(path))),
+                StringComparer.Ordinal
+            ),
+        ];
+
+    private string[] Listed => File.Exists(At(Record)) ? File.ReadAllLines(At(Record)) : [];
 
     /// <summary>Where a path of the host's is.</summary>
     public string At(string path) => root == "/" ? path : root.TrimEnd('/') + path;
@@ -27,6 +34,11 @@ internal sealed class Placement(string root)
     {
         var target = At(file.Path);
         var isThere = File.Exists(target);
+        // First the list: what is put by a run that is killed can be removed too.
+        if (!file.Stays && !Listed.Contains(file.Path, StringComparer.Ordinal))
+        {
+            Remember([.. Placed, file.Path]);
+        }
         if (
             isThere
             && File.ReadAllBytes(target).AsSpan().SequenceEqual(file.Content.Span)
@@ -35,12 +47,7 @@ internal sealed class Placement(string root)
         {
             return Placing.Same;
         }
-        // First the list: what is put by a run that is killed can be removed too.
-        if (!file.Stays)
-        {
-            Remember([.. Placed, file.Path]);
-        }
-        Write(file.Path, file.Content.Span, file.Mode);
+        DurableFile.Replace(target, file.Content.Span, file.Mode);
         return isThere ? Placing.Replaced : Placing.New;
     }
 
@@ -59,7 +66,7 @@ internal sealed class Placement(string root)
         {
             Directory.Delete(directory);
         }
-        Remember([.. Placed.Where(placed => placed != path)]);
+        Remember([.. Listed.Where(listed => listed != path)]);
         return isThere;
     }
 
@@ -70,40 +77,13 @@ internal sealed class Placement(string root)
             File.Delete(At(Record));
             return;
         }
-        Write(
-            Record,
+        DurableFile.Replace(
+            At(Record),
             Encoding.UTF8.GetBytes(
                 string.Concat(paths.Distinct(StringComparer.Ordinal).Select(path => $"{path}\n"))
             ),
             UnixFileMode.UserRead | UnixFileMode.UserWrite
         );
-    }
-
-    private void Write(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
-    {
-        var target = At(path);
-        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-        var draft = $"{target}.new";
-        File.Delete(draft);
-        using (
-            var stream = new FileStream(
-                draft,
-                new FileStreamOptions
-                {
-                    Mode = FileMode.CreateNew,
-                    Access = FileAccess.Write,
-                    UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-                }
-            )
-        )
-        {
-            stream.Write(content);
-            stream.Flush(flushToDisk: true);
-        }
-        // Whatever the umask.
-        File.SetUnixFileMode(draft, mode);
-        File.Move(draft, target, overwrite: true);
-        Keep(Path.GetDirectoryName(target)!);
     }
 
     /// <summary>Has what a file or directory holds on the disk: a power cut after this takes nothing of it away.</summary>

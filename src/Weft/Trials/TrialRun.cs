@@ -57,6 +57,19 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
         return (null, true);
     }
 
+    /// <summary>Keeps a try from going back to nothing on a host where the overlay is: nobody wrote down by which file it was made.</summary>
+    /// <exception cref="UsageException">Something of the overlay is there.</exception>
+    public static void RefuseWhereSomethingIs(HostSession session, HostObservation observation)
+    {
+        var (overlay, host) = (session.Overlay.Name, session.Host);
+        if (!Planner.Plan(HostIntent.Nothing(overlay, host), observation).IsEmpty)
+        {
+            throw new UsageException(
+                $"overlay {overlay} is on this host, and by which file is not written down (`weft history`), so that there is nothing to go back to: `weft apply` that file first"
+            );
+        }
+    }
+
     /// <summary>The host's own copy of the overlay file; null where it has none, or one of another overlay.</summary>
     /// <exception cref="InvalidOverlayException">It has mistakes, so that a reboot would restore nothing.</exception>
     public static LoadedFile? OwnFileOf(string overlay) =>
@@ -192,7 +205,15 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
             return book[number]!;
         }
         // From here on it cannot be confirmed any more, and the agent keeps the former file.
-        store.Write(book.Settle(EntryState.Reverting, clock.GetUtcNow(), reason));
+        try
+        {
+            store.Write(book.Settle(EntryState.Reverting, clock.GetUtcNow(), reason));
+        }
+        catch (HostException exception)
+        {
+            // A disk that is full must not be what keeps a host cut off.
+            terminal.Notice(exception.Message);
+        }
         TrialGate.PutBack(store, trial);
         Func<HostObservation, HostIntent> intentOf = isNothing
             ? _ => HostIntent.Nothing(session.Overlay.Name, session.Host)
