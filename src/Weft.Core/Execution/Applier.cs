@@ -57,9 +57,11 @@ public sealed class Applier(
             current = plan(observation);
         }
         var errors = PortErrors(current, observation.Switch).ToImmutableArray();
-        if (!errors.IsEmpty && counts.LinkCommands > 0)
+        if (!errors.IsEmpty)
         {
-            // ovs-vswitchd opens a port whose link was made a moment ago once the kernel has told it so.
+            // What stood in a port's way may be gone, and ovs-vswitchd tries again only when it is asked for something.
+            await host.WaitUntilRestoredAsync(patience, cancellationToken);
+            // It opens a port whose link was made a moment ago once the kernel has told it so.
             errors =
             [
                 .. PortErrors(

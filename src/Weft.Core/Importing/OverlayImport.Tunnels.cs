@@ -3,6 +3,7 @@ using Weft.Core.Addressing;
 using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
+using Weft.Core.Planning;
 
 namespace Weft.Core.Importing;
 
@@ -72,17 +73,7 @@ public sealed partial record OverlayImport
             {
                 return null;
             }
-            var isHexadecimal = key.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
-            if (
-                uint.TryParse(
-                    isHexadecimal ? key[2..] : key,
-                    isHexadecimal ? NumberStyles.AllowHexSpecifier : NumberStyles.None,
-                    CultureInfo.InvariantCulture,
-                    out var number
-                )
-                && number > 0
-                && (isHexadecimal || key[0] != '0')
-            )
+            if (TunnelIdentity.NumberOf(key) is { } number and > 0 and <= uint.MaxValue)
             {
                 return number.ToString(CultureInfo.InvariantCulture);
             }

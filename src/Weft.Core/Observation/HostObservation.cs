@@ -154,6 +154,9 @@ public sealed record BridgeRow
     /// <summary>What the bridge does without a controller; null for standalone, which is what a switch does.</summary>
     public string? FailMode { get; init; }
 
+    /// <summary>Whether it closes ports by which frames would come back another way, by STP or by RSTP.</summary>
+    public bool SpansTree { get; init; }
+
     /// <summary>The ports that the bridge holds.</summary>
     public ImmutableArray<Guid> Ports { get; init; } = [];
 }

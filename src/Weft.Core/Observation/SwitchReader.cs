@@ -28,6 +28,8 @@ public static class SwitchReader
                 "name",
                 "datapath_type",
                 "fail_mode",
+                "stp_enable",
+                "rstp_enable",
                 "ports",
                 "external_ids"
             ),
@@ -70,6 +72,7 @@ public static class SwitchReader
                 Name = row["name"].AsString(),
                 DatapathType = row["datapath_type"].AsString(),
                 FailMode = row["fail_mode"].AsOptionalString(),
+                SpansTree = row["stp_enable"].AsBoolean() || row["rstp_enable"].AsBoolean(),
                 Ports = row["ports"].Uuids,
                 ExternalIds = row["external_ids"].StringMap,
             };

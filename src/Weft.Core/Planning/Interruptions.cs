@@ -39,11 +39,11 @@ internal static class Interruptions
             .Switch.Ports.Values.Where(row =>
                 row.Mark == intent.Overlay && row.Interfaces.Length == 1
             )
-            .ToLookup(row => row.Interfaces[0].Options.GetValueOrDefault("remote_ip"));
+            .ToLookup(row => TunnelIdentity.RemoteOf(row.Interfaces[0].Options));
         return (
             from port in intent.Switch?.Ports ?? []
             where port.Peer is not null
-            from row in standing[port.Options["remote_ip"]]
+            from row in standing[TunnelIdentity.RemoteOf(port.Options)]
             let there = row.Interfaces[0]
             select (
                 port.Peer,

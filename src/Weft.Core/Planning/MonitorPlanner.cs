@@ -107,7 +107,7 @@ internal sealed partial class MonitorPlanner(HostIntent intent, HostObservation 
             && other.Name != port.Name
             && other.Interfaces.Any(row =>
                 row.Type == port.Type
-                && row.Options.GetValueOrDefault("remote_ip") == port.Options["remote_ip"]
+                && TunnelIdentity.RemoteOf(row.Options) == TunnelIdentity.RemoteOf(port.Options)
                 && (
                     row.Key is not null
                     || row.Options.ContainsKey(MonitorOptions.RemoteName)

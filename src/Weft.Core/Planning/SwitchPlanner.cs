@@ -67,9 +67,16 @@ internal sealed class SwitchPlanner(
                     && !MayBeOfSilentEngine(port)
                     && !removedBridges.Contains(port.Bridge)
                 )
-                .Select(port => new RemovePort(port))
+                .Select(port => new RemovePort(port) { Reopens = IsMadeAgain(port) })
         );
     }
+
+    /// <summary>
+    /// Whether a tunnel is made anew under another name, as when its host was renamed: Open vSwitch makes no second one of
+    /// its kind before it has let go of the first, and does not try again by itself.
+    /// </summary>
+    private bool IsMadeAgain(PortRow port) =>
+        Changes.OfType<AddPort>().Any(made => port.Interfaces.Any(row => IsTunnel(row, made.Port)));
 
     /// <summary>Whether a port may be of a container that is there, and whose engine does not say so just now.</summary>
     private bool MayBeOfSilentEngine(PortRow port) =>
@@ -166,12 +173,27 @@ internal sealed class SwitchPlanner(
                 $"datapath {Datapath(bridge.DatapathType)} → {Datapath(wanted.DatapathType)}"
             );
         }
-        columns.Compare(
-            "fail_mode",
-            Optional(bridge.FailMode),
-            Datum.Empty,
-            $"fail mode {bridge.FailMode} → standalone"
-        );
+        // Said or not, it is standalone unless it is secure.
+        if (bridge.FailMode is "secure")
+        {
+            if (wanted.IsAdopted)
+            {
+                Conflicts.Add(
+                    new(
+                        bridge.Name,
+                        $"switch '{bridge.Name}' forwards only by rules of its own (fail_mode secure), which Open vSwitch throws away when it becomes a switch as the overlay's: "
+                            + $"see whether you need them with `ovs-ofctl dump-flows {bridge.Name}`, then `ovs-vsctl del-fail-mode {bridge.Name}`"
+                    )
+                );
+                return;
+            }
+            columns.Compare(
+                "fail_mode",
+                Optional(bridge.FailMode),
+                Datum.Empty,
+                "fail mode secure → standalone, without its OpenFlow rules"
+            );
+        }
         columns.CompareMark(bridge.ExternalIds, intent.Overlay, isAdopted: false);
         Set("switch", bridge.Name, columns);
         PlanPort(wanted.Name, wanted.Ports[0]);
@@ -194,7 +216,8 @@ internal sealed class SwitchPlanner(
                     .Where(other =>
                         other.Bridge == wanted.Name
                         && other.Interfaces.Any(row =>
-                            row.Options.GetValueOrDefault("remote_ip") == port.Options["remote_ip"]
+                            TunnelIdentity.RemoteOf(row.Options)
+                                == TunnelIdentity.RemoteOf(port.Options)
                             && !IsTunnel(row, port)
                         )
                     )
@@ -421,10 +444,8 @@ internal sealed class SwitchPlanner(
 
     /// <summary>Whether an interface is the tunnel that a port is to be, as far as Open vSwitch tells tunnels apart.</summary>
     internal static bool IsTunnel(InterfaceRow row, PortIntent port) =>
-        row.Type == port.Type
-        && ((string[])["remote_ip", "key", "dst_port"]).All(option =>
-            row.Options.GetValueOrDefault(option) == port.Options.GetValueOrDefault(option)
-        );
+        TunnelIdentity.Of(row.Type, row.Options) is { } there
+        && there == TunnelIdentity.Of(port.Type, port.Options);
 
     private static string Datapath(string type) => type == "netdev" ? "userspace" : "kernel";
 

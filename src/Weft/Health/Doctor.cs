@@ -104,6 +104,11 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
         {
             yield return new Finding("underlay", Verdict.Wrong, fault);
         }
+        if (Planner.SwitchFault(intent, observation) is { } closed)
+        {
+            faults.Add(closed);
+            yield return new Finding($"switch {intent.Switch!.Name}", Verdict.Wrong, closed);
+        }
         foreach (var notice in status.Notices.Except(faults))
         {
             yield return new Finding("host", Verdict.Doubtful, notice);

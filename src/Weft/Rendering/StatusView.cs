@@ -28,32 +28,7 @@ internal static class StatusView
         {
             AgentView.Write(terminal, agent);
         }
-        var table = new Table().Border(TableBorder.None).HideHeaders();
-        table.AddColumns("", "", "", "", "");
-        foreach (var column in table.Columns)
-        {
-            column.NoWrap().Padding(0, 0, 2, 0);
-        }
-        table.Columns[4].NoWrap = false;
-        foreach (var item in host.Items)
-        {
-            var (sign, color) = item.State switch
-            {
-                "ok" => ("✓", "green"),
-                "waiting" => ("…", "grey"),
-                "missing" => ("-", "red"),
-                "error" => ("✗", "red"),
-                _ => ("~", "yellow"),
-            };
-            table.AddRow(
-                $"  [{color}]{sign}[/]",
-                item.Kind,
-                $"[bold]{item.Name.EscapeMarkup()}[/]",
-                item.Intended.EscapeMarkup(),
-                item.Detail is null ? "" : $"[{color}]{item.Detail.EscapeMarkup()}[/]"
-            );
-        }
-        terminal.Out.Write(table);
+        WriteItems(terminal.Out, host.Items);
         if (host.Blocked is { } blocked)
         {
             terminal.Out.MarkupLineInterpolated(
@@ -78,6 +53,29 @@ internal static class StatusView
         {
             terminal.Out.WriteLine(
                 agent is null ? "`weft apply` mends it." : "The agent mends what it can."
+            );
+        }
+    }
+
+    private static void WriteItems(IAnsiConsole console, IReadOnlyList<StatusItemDocument> items)
+    {
+        var kindWidth = items.Select(item => item.Kind.Length).DefaultIfEmpty().Max();
+        var nameWidth = items.Select(item => item.Name.Length).DefaultIfEmpty().Max();
+        var width = items.Select(item => item.Intended.Length).DefaultIfEmpty().Max();
+        foreach (var item in items)
+        {
+            var (sign, color) = item.State switch
+            {
+                "ok" => ("✓", "green"),
+                "waiting" => ("…", "grey"),
+                "missing" => ("-", "red"),
+                "error" => ("✗", "red"),
+                _ => ("~", "yellow"),
+            };
+            var intended = item.Detail is null ? item.Intended : item.Intended.PadRight(width);
+            console.MarkupLine(
+                $"  [{color}]{sign}[/] {item.Kind.PadRight(kindWidth)}  [bold]{item.Name.PadRight(nameWidth).EscapeMarkup()}[/]  {intended.EscapeMarkup()}"
+                    + (item.Detail is null ? "" : $"  [{color}]{item.Detail.EscapeMarkup()}[/]")
             );
         }
     }

@@ -27,6 +27,8 @@ internal sealed partial class ModelHost
             ("ports", Datum.Empty),
             ("datapath_type", ""),
             ("fail_mode", Datum.Empty),
+            ("stp_enable", false),
+            ("rstp_enable", false),
             ("external_ids", Datum.EmptyMap)
         ),
         ["Port"] = Columns(
@@ -401,6 +403,9 @@ internal sealed partial class ModelHost
                     ExternalIds = pair.Value["external_ids"].StringMap,
                     DatapathType = pair.Value["datapath_type"].AsString(),
                     FailMode = pair.Value["fail_mode"].AsOptionalString(),
+                    SpansTree =
+                        pair.Value["stp_enable"].AsBoolean()
+                        || pair.Value["rstp_enable"].AsBoolean(),
                     Ports = pair.Value["ports"].Uuids,
                 })
                 .ToImmutableDictionary(bridge => bridge.Name),
