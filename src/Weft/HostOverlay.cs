@@ -22,11 +22,16 @@ internal sealed class HostOverlay
     /// <summary>An overlay as one of its hosts has to do with it.</summary>
     /// <param name="overlay">The overlay.</param>
     /// <param name="host">One of its hosts.</param>
-    public HostOverlay(Overlay overlay, string host)
+    /// <param name="directory">Where the host keeps what it remembers of overlays.</param>
+    public HostOverlay(
+        Overlay overlay,
+        string host,
+        string directory = AddressStore.DefaultDirectory
+    )
     {
         Overlay = overlay;
         Host = host;
-        store = new AddressStore(overlay.Name);
+        store = new AddressStore(overlay.Name, directory);
         Interest = new ContainerInterest(overlay, host, store.HasAnyOf);
         Credentials = overlay.Tunnels.Ipsec?.Credentials is CertificateFiles files
             ? files.Of(host)

@@ -57,7 +57,7 @@ public sealed partial class BootTests
             {
                 var status = await RunAsync(lab, host, $"{WeftProgram.Path} status");
                 Assert.True(status.ExitCode == 0, $"{host}: {status.Output}{status.Errors}");
-                Assert.Contains("✓  guard", status.Output, StringComparison.Ordinal);
+                Assert.Contains("✓ guard", status.Output, StringComparison.Ordinal);
             }
         }
         ProcessIdentity.Of(pings.Id)!.Value.Send(Libc.SigTerm);

@@ -42,7 +42,7 @@ public sealed class GuardTests
         );
         await ApplyAsync();
         Assert.Equal(Guard, await PoliciesAsync(lab));
-        Assert.Contains("✓  guard", await StatusAsync(), StringComparison.Ordinal);
+        Assert.Contains("✓ guard", await StatusAsync(), StringComparison.Ordinal);
 
         await lab.RunAsync("host1", $"ip xfrm policy delete {Guard[0]}");
         var alarm = await lab.WeftAsync("host1", "status", "--datapath", "kernel");

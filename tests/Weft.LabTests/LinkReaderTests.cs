@@ -44,6 +44,49 @@ public sealed class LinkReaderTests : IAsyncLifetime
         Assert.Contains("plain", links.Keys);
     }
 
+    /// <summary>Root in a container may change its addresses without a pause, and a list of many is never whole then.</summary>
+    [Fact]
+    public async Task Who_changes_all_the_time_is_not_waited_for()
+    {
+        const int MostAttempts = 10;
+        await lab.RunAsync(
+            "host1",
+            """
+            for i in $(seq 0 9999); do echo "addr add 10.$((i / 62500 + 9)).$((i / 250 % 250)).$((i % 250 + 1))/32 dev lo"; done | ip -batch -
+            for i in $(seq 0 9999); do echo "addr add 10.200.0.1/32 dev lo"; echo "addr del 10.200.0.1/32 dev lo"; done >/run/churn
+            setsid sh -c 'while :; do ip -batch /run/churn; done' </dev/null >/dev/null 2>&1 & echo $! >/run/churn.pid
+            """
+        );
+        var attempts = 0;
+        for (var list = 0; list < 5; list++)
+        {
+            var before = attempts;
+            var listed = 0;
+            NetworkNamespace.Run(
+                Namespace,
+                () =>
+                {
+                    Netlink.Dump(
+                        Netlink.RouteProtocol,
+                        22,
+                        new byte[8],
+                        () =>
+                        {
+                            attempts++;
+                            listed = 0;
+                        },
+                        (_, _) => listed++
+                    );
+                    return true;
+                }
+            );
+            Assert.InRange(attempts - before, 1, MostAttempts);
+            Assert.True(listed > 9000, $"{listed} addresses");
+        }
+        Assert.True(attempts > 5, "nothing was interrupted, so this says nothing");
+        await lab.RunAsync("host1", "kill -- -$(cat /run/churn.pid)");
+    }
+
     /// <summary>
     /// Bridges, veth pairs and addresses come, go, and are renamed, moved and set at random. Whoever reads only what has
     /// moved knows what one knows who reads all.

@@ -354,6 +354,57 @@ public sealed class TryTests
         Assert.NotEqual(0, (await lab.TryAsync("host1", $"test -e {Own}")).ExitCode);
     }
 
+    [Fact]
+    public async Task Where_the_overlay_is_and_by_which_file_nobody_wrote_down_nothing_is_tried()
+    {
+        await using var lab = await UpAsync();
+        await RetaggedAsync(lab);
+        await lab.RunAsync("host1", $"rm -r /var/lib/weft/homelab; mv {Own} /run/former.yaml");
+        var refused = await lab.WeftAsync("host1", "try", "--yes", "--within", "3s", New);
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("nothing to go back to", refused.Errors, StringComparison.Ordinal);
+        await lab.ReachesAsync("host1", null, "10.8.3.2", 84);
+    }
+
+    [Fact]
+    public async Task A_disk_that_is_full_keeps_no_try_from_going_back()
+    {
+        await using var lab = await UpAsync();
+        await RetaggedAsync(lab);
+        await lab.RunAsync(
+            "host1",
+            """
+            cp -r /var/lib/weft /run/weft-state
+            mount -t tmpfs -o size=256k tmpfs /var/lib/weft
+            cp -r /run/weft-state/. /var/lib/weft
+            """
+        );
+        await lab.WeftDoneAsync("host1", "try", "--yes", "--within", "5s", "--until-deadline", New);
+        await lab.RunAsync(
+            "host1",
+            "dd if=/dev/zero of=/var/lib/weft/filled bs=4k 2>/dev/null || true; ! echo more >/var/lib/weft/more"
+        );
+        await Eventually.IsAsync(async () => (await lab.RunAsync("host1", Tag)).Trim() == "200");
+        // It is written down as soon as that can be.
+        await lab.RunAsync("host1", "rm /var/lib/weft/filled");
+        await WentBackAsync(lab, "it was not confirmed in time");
+    }
+
+    [Fact]
+    public async Task What_another_overlay_has_left_behind_keeps_nothing_from_being_confirmed()
+    {
+        await using var lab = await UpAsync();
+        await RetaggedAsync(lab);
+        await lab.RunAsync(
+            "host1",
+            "mkdir -p /var/lib/weft/later/history; echo '{\"version\": 2, \"entries\": []}' >/var/lib/weft/later/history/history.json"
+        );
+        await lab.WeftDoneAsync("host1", "try", "--yes", "--within", "1h", "--until-deadline", New);
+        var confirmed = await lab.WeftAsync("host1", "confirm");
+        Assert.True(confirmed.ExitCode == 0, confirmed.Output + confirmed.Errors);
+        Assert.Contains("is of version 2", confirmed.Errors, StringComparison.Ordinal);
+    }
+
     /// <summary>Two hosts that reach each other, so that it is missed if they do not.</summary>
     private static async Task<OverlayLab> UpAsync()
     {

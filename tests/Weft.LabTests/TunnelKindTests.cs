@@ -38,6 +38,46 @@ public sealed class TunnelKindTests
     }
 
     [Fact]
+    public async Task A_host_that_gets_another_name_is_reached_as_before()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", 1458);
+        await lab.WriteFileAsync(
+            OverlayLab.TwoHosts.Replace("host2", "web2", StringComparison.Ordinal)
+        );
+        await lab.WeftDoneAsync("host1", "apply", "--yes");
+        await lab.WeftDoneAsync("host2", "apply", "--yes", "--as", "web2");
+        Assert.DoesNotContain(
+            "tun-host2",
+            await lab.RunAsync("host1", "ovs-vsctl list-ports ovsbr0"),
+            StringComparison.Ordinal
+        );
+        await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", 1458);
+    }
+
+    [Fact]
+    public async Task A_port_that_could_not_be_made_is_made_once_nothing_is_in_its_way()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        // Open vSwitch makes no tunnel in the transaction that removes one of its kind, and does not try again by itself.
+        await lab.RunAsync(
+            "host1",
+            """
+            same='type=gre options:local_ip=192.0.2.1 options:remote_ip=192.0.2.2'
+            ovs-vsctl del-port tun-host2
+            ovs-vsctl add-port ovsbr0 former -- set interface former $same
+            ovs-vsctl del-port former -- add-port ovsbr0 tun-host2 protected=true external_ids:weft=homelab -- set interface tun-host2 $same external_ids:weft=homelab 2>/dev/null
+            """
+        );
+        Assert.Equal(
+            "-1",
+            (await lab.RunAsync("host1", "ovs-vsctl get interface tun-host2 ofport")).Trim()
+        );
+        await lab.WeftDoneAsync("host1", "apply", "--yes");
+        await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", 1458);
+    }
+
+    [Fact]
     public async Task Two_overlays_with_keys_of_their_own_share_hosts_and_stay_apart()
     {
         await using var lab = await OverlayLab.UpAsync(Overlay("left", "ovsbr0", 7, "one", "two"));

@@ -151,6 +151,10 @@ public sealed class CommandLineTests
     [InlineData("ping")]
     [InlineData("top")]
     [InlineData("trace a b")]
+    [InlineData("confirm")]
+    [InlineData("history")]
+    [InlineData("install")]
+    [InlineData("uninstall")]
     public async Task Who_is_not_root_is_told_what_takes_roots_rights(string command)
     {
         string[] becoming = Environment.IsPrivilegedProcess

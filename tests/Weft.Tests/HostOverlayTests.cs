@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
+using Weft.Core;
 using Weft.Core.Engines;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
@@ -60,6 +61,30 @@ public sealed class HostOverlayTests
             on.Intend(seen with { KernelDatapath = false }).Switch!.Userspace
                 == intent.Switch!.Userspace
         );
+    }
+
+    [Fact]
+    public void Nobody_but_who_would_get_an_address_waits_for_a_disk_that_is_full()
+    {
+        var directory = Directory.CreateTempSubdirectory("weft-records-").FullName;
+        try
+        {
+            var kept = new HostOverlay(on.Overlay, "host1", directory);
+            kept.Record(kept.WithRecords(Bare with { Containers = With("web1") }));
+            // What is written first cannot be.
+            Directory.CreateDirectory(
+                Path.Combine(directory, "home", "addresses.json.new", "full")
+            );
+
+            kept.Record(kept.WithRecords(Bare with { Containers = With() }));
+            Assert.Throws<HostException>(() =>
+                kept.Record(kept.WithRecords(Bare with { Containers = With("web1", "web2") }))
+            );
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
     }
 
     private static ImmutableDictionary<ContainerKey, ContainerSighting> With(

@@ -94,6 +94,24 @@ public sealed class InstallTests : IDisposable
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_was_put_is_known_though_the_list_of_it_was_lost(bool again)
+    {
+        await InstallAsync(Encrypted, "--as", "north");
+        Directory.Delete(At("var/lib/weft"), recursive: true);
+        if (again)
+        {
+            await InstallAsync(Encrypted, "--as", "north");
+        }
+        Assert.Equal(
+            ExitCode.Done,
+            (await WeftProgram.RunAsync("uninstall", "--root", root)).ExitCode
+        );
+        Assert.Equal(["etc/weft/overlay.yaml"], Files().Except(["usr/local/bin/weft"]));
+    }
+
+    [Theory]
     [InlineData("psk: { file: /root/weft.psk }", "/root/weft.psk")]
     [InlineData("psk: { file: /tmp/weft.psk }", "/tmp/weft.psk")]
     [InlineData("certificates: { key: /home/alex/HOST.key }", "/home/alex/HOST.key")]

@@ -23,24 +23,17 @@ public static class GuardKeeper
         CancellationToken cancellationToken
     )
     {
-        try
+        using var only = await HostLock.TakeAsync(
+            () => progress?.Report("another weft is changing this host: waiting for it"),
+            cancellationToken
+        );
+        var seen = GuardReader.Read();
+        var plan = Planner.PlanGuard(intent, seen);
+        if (seen.Problem is not null)
         {
-            using var only = await HostLock.TakeAsync(
-                () => progress?.Report("another weft is changing this host: waiting for it"),
-                cancellationToken
-            );
-            var seen = GuardReader.Read();
-            var plan = Planner.PlanGuard(intent, seen);
-            if (seen.Problem is not null)
-            {
-                return (plan, plan);
-            }
-            await LinkBatch.RunAsync([.. plan.LinesOf(Stage.First)], cancellationToken);
-            return (plan, Planner.PlanGuard(intent, GuardReader.Read()));
+            return (plan, plan);
         }
-        catch (UnauthorizedAccessException exception)
-        {
-            throw new HostException("the guard takes root's rights: use sudo", exception);
-        }
+        await LinkBatch.RunAsync([.. plan.LinesOf(Stage.First)], cancellationToken);
+        return (plan, Planner.PlanGuard(intent, GuardReader.Read()));
     }
 }

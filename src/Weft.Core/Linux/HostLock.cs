@@ -19,7 +19,7 @@ internal static class HostLock
     /// <param name="waiting">Called once if somebody else has it.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <param name="path">The file.</param>
-    /// <exception cref="UnauthorizedAccessException">Root's rights are missing.</exception>
+    /// <exception cref="HostException">Root's rights are missing.</exception>
     public static async Task<SafeFileHandle> TakeAsync(
         Action waiting,
         CancellationToken cancellationToken,
@@ -28,9 +28,16 @@ internal static class HostLock
     {
         for (var first = true; ; first = false)
         {
-            if (TryTake(path) is { } handle)
+            try
             {
-                return handle;
+                if (TryTake(path) is { } handle)
+                {
+                    return handle;
+                }
+            }
+            catch (UnauthorizedAccessException exception)
+            {
+                throw new HostException("changing a host takes root's rights: use sudo", exception);
             }
             if (first)
             {

@@ -38,6 +38,8 @@ internal static class Netlink
     // More than the kernel puts into one part of a dump (NLMSG_GOODSIZE or 32 KiB, af_netlink.c), and little enough for a stack.
     private const int BufferBytes = 64 * 1024;
 
+    private const int MostAttempts = 10;
+
     // MSG_TRUNC: what was cut off is told by the length. EMSGSIZE.
     private const int WholeLength = 0x20;
     private const int MessageTooLong = 90;
@@ -48,7 +50,10 @@ internal static class Netlink
     /// <summary>Is given the kind and the value of one attribute.</summary>
     public delegate void TakeAttribute(ushort kind, ReadOnlySpan<byte> value);
 
-    /// <summary>Has the kernel list all of a kind, from the start again where they change meanwhile.</summary>
+    /// <summary>
+    /// Has the kernel list all of a kind, from the start again where they change meanwhile; if they do so each time, what was
+    /// listed last is what there is to know. Who changes its own without a pause, as root in a container may, keeps nobody.
+    /// </summary>
     /// <param name="protocol">Which of the kernel's parts.</param>
     /// <param name="asked">The kind of message that asks.</param>
     /// <param name="question">Its body.</param>
@@ -65,10 +70,14 @@ internal static class Netlink
         bool isStrict = false
     )
     {
-        do
+        for (var attempt = 0; attempt < MostAttempts; attempt++)
         {
             begin();
-        } while (!TryDump(protocol, asked, question, take, isStrict));
+            if (TryDump(protocol, asked, question, take, isStrict))
+            {
+                return;
+            }
+        }
     }
 
     /// <summary>Asks the kernel a question that has one answer.</summary>

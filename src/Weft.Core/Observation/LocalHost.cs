@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 using Weft.Core.Engines;
@@ -63,6 +64,14 @@ public sealed class LocalHost : IAsyncDisposable
                 )
             );
         }
+        catch (OvsdbConnectionException exception) when (IsRefused(exception))
+        {
+            // Of another kind than that of a database which is about to start, and may be waited for.
+            throw new HostException(
+                "talking to Open vSwitch's database takes root's rights: use sudo",
+                new UnauthorizedAccessException(exception.Message, exception)
+            );
+        }
         catch (OvsdbConnectionException exception)
         {
             throw new HostException(
@@ -79,6 +88,10 @@ public sealed class LocalHost : IAsyncDisposable
             );
         }
     }
+
+    private static bool IsRefused(Exception? exception) =>
+        exception is SocketException { SocketErrorCode: SocketError.AccessDenied }
+        || exception is not null && IsRefused(exception.InnerException);
 
     /// <summary>Connects to the host's Open vSwitch as soon as it answers.</summary>
     /// <param name="remote">The database's remote, as <c>ovs-vsctl --db</c> takes it.</param>
@@ -151,17 +164,10 @@ public sealed class LocalHost : IAsyncDisposable
         CancellationToken cancellationToken
     )
     {
-        try
-        {
-            linksLock = await HostLock.TakeAsync(
-                () => progress?.Report("another weft is changing this host: waiting for it"),
-                cancellationToken
-            );
-        }
-        catch (UnauthorizedAccessException exception)
-        {
-            throw new HostException("changing a host takes root's rights: use sudo", exception);
-        }
+        linksLock = await HostLock.TakeAsync(
+            () => progress?.Report("another weft is changing this host: waiting for it"),
+            cancellationToken
+        );
         try
         {
             return await LockSwitchAsync(linksLock, patience, cancellationToken);

@@ -81,6 +81,24 @@ internal sealed class LabelShape : Shape<string>
 /// <param name="least">The fewest characters.</param>
 internal sealed class SecretShape(int least) : Shape<Secret>
 {
+    // What no key begins with that was made at random, though Base64 has the '/' too.
+    private static readonly string[] Paths =
+    [
+        "/etc/",
+        "/home/",
+        "/mnt/",
+        "/opt/",
+        "/root/",
+        "/run/",
+        "/srv/",
+        "/tmp/",
+        "/usr/",
+        "/var/",
+        "./",
+        "~/",
+        "file:",
+    ];
+
     public override string Expected { get; } =
         string.Create(
             CultureInfo.InvariantCulture,
@@ -92,6 +110,14 @@ internal sealed class SecretShape(int least) : Shape<Secret>
         if (node is not YamlScalar { IsNull: false } scalar)
         {
             Refuse(node, place, mistakes);
+            return null;
+        }
+        if (Paths.Any(path => scalar.Text.StartsWith(path, StringComparison.Ordinal)))
+        {
+            mistakes.Add(
+                scalar.At,
+                $"{place} is the key itself, and this looks like the path of a file that has it: write `{{ file: {scalar.Text.Replace("file:", "", StringComparison.Ordinal).Trim()} }}`"
+            );
             return null;
         }
         if (scalar.Text.EnumerateRunes().Count() < least)

@@ -67,7 +67,16 @@ internal sealed class Ownership(HostIntent intent, SwitchObservation seen)
             ? IsOurs(mark)
             : adoptedPorts.Contains(port.Name);
 
-    /// <summary>Whose a marked thing is, in words.</summary>
+    /// <summary>What to do about a thing with a mark that is in the way: what another overlay has, that overlay gives up whole.</summary>
+    /// <param name="mark">The mark; null for none.</param>
+    /// <param name="byHand">What to do with a thing that no overlay has.</param>
+    public static string Remedy(string? mark, string byHand) =>
+        mark is null
+            ? byHand
+            : $"if this overlay is to be in place of '{mark}', run `weft destroy` with the file of that one first; else change the name in this file";
+
+    /// <summary>Whose a thing is, in words.</summary>
+    /// <param name="mark">The mark; null for none.</param>
     public static string Describe(string? mark) =>
         mark is null ? "which Weft did not make" : $"which belongs to overlay '{mark}'";
 

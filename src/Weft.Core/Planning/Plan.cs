@@ -98,14 +98,21 @@ public sealed record Conflict(string Name, string Message)
         new(
             port.Name,
             $"port '{port.Name}' is in bridge '{port.Bridge}' already, {Ownership.Describe(port.Mark)}: "
-                + $"remove it with `ovs-vsctl del-port {port.Name}`, or {remedy}"
+                + Ownership.Remedy(
+                    port.Mark,
+                    $"remove it with `ovs-vsctl del-port {port.Name}`, or {remedy}"
+                )
         );
 
     /// <summary>A link has a name that is needed.</summary>
     internal static Conflict WithLink(Link link) =>
         new(
             link.Name,
-            $"link '{link.Name}' is there already, {Ownership.Describe(OwnershipMark.OfAlias(link.Alias))}: rename it or change the name in the file"
+            $"link '{link.Name}' is there already, {Ownership.Describe(OwnershipMark.OfAlias(link.Alias))}: "
+                + Ownership.Remedy(
+                    OwnershipMark.OfAlias(link.Alias),
+                    "rename it or change the name in the file"
+                )
         );
 }
 

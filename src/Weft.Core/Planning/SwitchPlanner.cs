@@ -154,7 +154,10 @@ internal sealed class SwitchPlanner(
                 new(
                     bridge.Name,
                     $"bridge '{bridge.Name}' is in Open vSwitch already, {Ownership.Describe(bridge.Mark)}: "
-                        + $"choose another name for `switch`, or remove it with `ovs-vsctl del-br {bridge.Name}`"
+                        + Ownership.Remedy(
+                            bridge.Mark,
+                            $"choose another name for `switch`, or remove it with `ovs-vsctl del-br {bridge.Name}`"
+                        )
                 )
             );
             return;

@@ -43,6 +43,7 @@ internal static class AgentApi
     public const string DefaultSocket = "/run/weft/agent.sock";
 
     private const string Group = "weft";
+    private const int MostConnections = 100;
 
     private const UnixFileMode SocketMode =
         UnixFileMode.UserRead
@@ -73,6 +74,8 @@ internal static class AgentApi
         builder.WebHost.ConfigureKestrel(options =>
         {
             options.AddServerHeader = false;
+            // Whoever has an account may look at the page, and each listener costs something.
+            options.Limits.MaxConcurrentConnections = MostConnections;
             options.ListenUnixSocket(socket);
             if (tls is not null)
             {

@@ -30,6 +30,7 @@ internal static class ConfirmCommand
         command.SetAction(
             async (_, terminal, cancellationToken) =>
             {
+                HostSession.RequireRoot("confirming what is tried");
                 var tried = (
                     from store in HistoryStore.All()
                     let last = Entries(store, terminal)
@@ -40,7 +41,7 @@ internal static class ConfirmCommand
                 ).ToList();
                 if (tried is [])
                 {
-                    throw new HostException("nothing was tried on this host, as root sees it");
+                    throw new HostException("nothing was tried on this host");
                 }
                 var (of, entry) = tried[^1];
                 if (entry is { State: EntryState.Confirmed })

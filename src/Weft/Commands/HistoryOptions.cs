@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Weft.Core;
 using Weft.Core.History;
 
 namespace Weft.Commands;
@@ -15,7 +16,8 @@ internal static class HistoryOptions
         };
 
     /// <summary>The history of the overlay that was named, or of the only one.</summary>
-    /// <exception cref="UsageException">There is none, or there are several.</exception>
+    /// <exception cref="HostException">There is none.</exception>
+    /// <exception cref="UsageException">There is none of that name, or there are several.</exception>
     public static HistoryStore Choose(string? named)
     {
         var all = HistoryStore.All().ToList();
@@ -27,8 +29,10 @@ internal static class HistoryOptions
             : all switch
             {
                 [var only] => only,
-                [] => throw new UsageException(
-                    "nothing was applied on this host yet, as far as you may see: be root"
+                [] => throw new HostException(
+                    Environment.IsPrivilegedProcess
+                        ? "nothing was applied on this host yet"
+                        : "seeing what was applied on this host takes root's rights: use sudo"
                 ),
                 _ => throw new UsageException(
                     $"this host has had several overlays, say which one with --overlay: {string.Join(", ", all.Select(store => store.Overlay))}"

@@ -37,14 +37,13 @@ internal sealed class HostSession : IAsyncDisposable
     public HistoryStore History { get; }
 
     /// <summary>Refuses everyone but root.</summary>
+    /// <param name="doing">What takes root's rights.</param>
     /// <exception cref="HostException">The user is not root.</exception>
-    public static void RequireRoot()
+    public static void RequireRoot(string doing = "looking into a host's containers")
     {
         if (!Environment.IsPrivilegedProcess)
         {
-            throw new HostException(
-                "looking into a host's containers takes root's rights: use sudo"
-            );
+            throw new HostException($"{doing} takes root's rights: use sudo");
         }
     }
 

@@ -105,6 +105,10 @@ internal static partial class InstallCommand
                 }
                 var placement = new Placement(RootOf(parsed.GetValue(root)));
                 var isThisMachine = parsed.GetValue(root) is null;
+                if (isThisMachine)
+                {
+                    HostSession.RequireRoot("installing");
+                }
                 var path = parsed.GetValue(file) ?? placement.At(HostFiles.Overlay);
                 if (
                     path != OverlayLoader.StandardInput

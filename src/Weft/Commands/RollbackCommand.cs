@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Spectre.Console;
+using Weft.Core;
 using Weft.Installation;
 using Weft.Rendering;
 using Weft.Trials;
@@ -58,7 +59,7 @@ internal static class RollbackCommand
                 var entry = wanted is { } one
                     ? HistoryOptions.Entry(book, one)
                     : book.Former
-                        ?? throw new UsageException(
+                        ?? throw new HostException(
                             "no other file was applied on this host before: there is nothing to go back to"
                         );
                 if (entry.File is not { } file)

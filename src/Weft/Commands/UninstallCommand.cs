@@ -36,6 +36,10 @@ internal static class UninstallCommand
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
+                if (parsed.GetValue(root) is null)
+                {
+                    HostSession.RequireRoot("uninstalling");
+                }
                 var placement = new Placement(InstallCommand.RootOf(parsed.GetValue(root)));
                 var placed = placement.Placed;
                 var isPackaged = HostFiles.ArePackaged(placement);

@@ -74,7 +74,10 @@ internal sealed class Placement(string root)
     {
         if (paths.Length == 0)
         {
-            File.Delete(At(Record));
+            if (File.Exists(At(Record)))
+            {
+                File.Delete(At(Record));
+            }
             return;
         }
         DurableFile.Replace(

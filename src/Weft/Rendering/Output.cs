@@ -69,6 +69,7 @@ internal sealed class Output
                 Out = new AnsiConsoleOutput(writer),
             }
         );
+        console.Pipeline.Attach(new HarmlessText());
         if (redirected)
         {
             console.Profile.Width = UnboundedWidth;

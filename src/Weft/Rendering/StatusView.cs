@@ -57,7 +57,8 @@ internal static class StatusView
         }
     }
 
-    private static void WriteItems(IAnsiConsole console, IReadOnlyList<StatusItemDocument> items)
+    /// <summary>Writes a line for each item.</summary>
+    internal static void WriteItems(IAnsiConsole console, IReadOnlyList<StatusItemDocument> items)
     {
         var kindWidth = items.Select(item => item.Kind.Length).DefaultIfEmpty().Max();
         var nameWidth = items.Select(item => item.Name.Length).DefaultIfEmpty().Max();

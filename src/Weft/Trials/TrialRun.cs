@@ -239,7 +239,7 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
         {
             throw new HostException("the host is not yet as it was before the try");
         }
-        store.Write(store.Read().Settle(EntryState.Reverted, clock.GetUtcNow()));
+        store.Write(store.Read().Settle(EntryState.Reverted, clock.GetUtcNow(), reason));
         return store.Read()[number]!;
     }
 

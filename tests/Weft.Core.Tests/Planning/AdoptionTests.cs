@@ -127,6 +127,65 @@ public sealed class AdoptionTests
         );
     }
 
+    [Theory]
+    [InlineData("ovs-vsctl set interface gre0 options:key=0x7", ", key: 7")]
+    [InlineData("ovs-vsctl set interface gre0 options:key=0", "")]
+    public void A_tunnel_is_taken_over_however_its_options_are_written(string byHand, string key)
+    {
+        var host = ByHand.Host1();
+        host.Shell(byHand);
+        var file = File.Replace("type: gre }", $"type: gre{key} }}");
+
+        var plan = host.Apply(Fit(host, adopt: true, file));
+
+        Assert.Contains(plan.Changes, change => change is { What: "port", Name: "gre0" });
+        Assert.Empty(host.PlanFor(Fit(host, adopt: false, file)).Changes);
+    }
+
+    [Fact]
+    public void A_second_way_to_a_host_is_a_loop_however_its_address_is_written()
+    {
+        var host = ByHand.Host1();
+        host.Shell(
+            "ovs-vsctl add-port ovsbr0 vx0 -- set interface vx0 type=vxlan options:remote_ip=::ffff:0:0"
+        );
+        var there = host["Interface"].First(row => row.Value["name"] == "vx0").Key;
+        host.SetByHand(
+            "Interface",
+            there,
+            "options",
+            Datum.FromStringMap([new("remote_ip", "2001:DB8:0::2")])
+        );
+        var file = File.Replace("host1: 192.0.2.1", "host1: \"2001:db8::1\"")
+            .Replace("host2: 192.0.2.2", "host2: \"2001:db8::2\"");
+
+        Assert.Contains(
+            host.PlanFor(Fit(host, adopt: true, file)).Conflicts,
+            conflict =>
+                conflict.Message.Contains(
+                    "two ways to one host are a loop",
+                    StringComparison.Ordinal
+                )
+        );
+    }
+
+    [Fact]
+    public void A_switch_that_forwards_by_rules_of_its_own_is_not_taken_over_without_a_word()
+    {
+        var host = ByHand.Host1();
+        host.Shell("ovs-vsctl set bridge ovsbr0 fail_mode=standalone");
+        Assert.DoesNotContain(
+            host.PlanFor(Fit(host, adopt: true)).Changes,
+            change => change.Detail.Contains("fail mode", StringComparison.Ordinal)
+        );
+
+        host.Shell("ovs-vsctl set bridge ovsbr0 fail_mode=secure");
+        Assert.Contains(
+            host.PlanFor(Fit(host, adopt: true)).Conflicts,
+            conflict => conflict.Message.Contains("ovs-ofctl dump-flows", StringComparison.Ordinal)
+        );
+    }
+
     [Fact]
     public void What_was_taken_over_goes_as_what_was_made_does()
     {

@@ -1,4 +1,5 @@
 using Weft.Core.Intents;
+using Weft.Core.Overlays;
 using Weft.Core.Planning;
 using Weft.Core.Tests.Planning.Model;
 
@@ -90,6 +91,39 @@ public sealed class PlanExampleTests
             """,
             Words(TwoHosts.Applied().PlanFor(TwoHosts.Intent(overlay)))
         );
+    }
+
+    [Fact]
+    public void A_host_that_gets_another_name_has_its_tunnel_made_again_once_the_former_is_gone()
+    {
+        var renamed = TwoHosts.Read(TwoHosts.File.Replace("host2", "web2"));
+        var plan = TwoHosts.Applied().PlanFor(TwoHosts.Intent(renamed));
+        Assert.Contains(plan.Changes, change => change is AddPort { Name: "tun-web2" });
+        Assert.Contains(
+            plan.Changes,
+            change => change is RemovePort { Name: "tun-host2", Reopens: true }
+        );
+    }
+
+    [Fact]
+    public void Tunnels_that_a_spanning_tree_may_close_are_told_of_where_there_are_several()
+    {
+        var three = TwoHosts.Read(
+            TwoHosts.File.Replace("host2: 192.0.2.2", "host2: 192.0.2.2\n  host3: 192.0.2.3")
+        );
+        Assert.Empty(Told(TwoHosts.Overlay));
+        Assert.Contains("stp_enable=false", Assert.Single(Told(three)), StringComparison.Ordinal);
+
+        static IEnumerable<string> Told(Overlay overlay)
+        {
+            var host = TwoHosts.Bare();
+            host.Apply(TwoHosts.Intent(overlay));
+            host.SetByHand("Bridge", host["Bridge"].First().Key, "stp_enable", true);
+            return host.PlanFor(TwoHosts.Intent(overlay))
+                .Notices.Where(notice =>
+                    notice.Contains("spanning tree", StringComparison.Ordinal)
+                );
+        }
     }
 
     [Fact]
@@ -271,7 +305,7 @@ public sealed class PlanExampleTests
     )]
     [InlineData(
         "ovs-vsctl add-br ovsbr0 -- set bridge ovsbr0 external_ids:weft=other",
-        "bridge 'ovsbr0' is in Open vSwitch already, which belongs to overlay 'other': choose another name for `switch`, or remove it with `ovs-vsctl del-br ovsbr0`"
+        "bridge 'ovsbr0' is in Open vSwitch already, which belongs to overlay 'other': if this overlay is to be in place of 'other', run `weft destroy` with the file of that one first; else change the name in this file"
     )]
     [InlineData(
         "ovs-vsctl add-br br0 -- add-port br0 tun-host2",

@@ -1,0 +1,94 @@
+using Spectre.Console;
+using Weft.Rendering;
+
+namespace Weft.Tests;
+
+/// <summary>What is written for people, on terminals of all kinds.</summary>
+public sealed class RenderingTests
+{
+    private static readonly StatusItemDocument[] Well =
+    [
+        new("bridge", "cont-mgmnt0", "ok", "spanning tree with forward delay 2 s, MTU 1458", null),
+        new(
+            "container",
+            "wallabag",
+            "ok",
+            "netns, eth1 with 10.8.2.2/24, fd00:8:2::2/64 in cont-mgmnt0",
+            null
+        ),
+    ];
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(20)]
+    [InlineData(40)]
+    [InlineData(60)]
+    [InlineData(80)]
+    [InlineData(200)]
+    public async Task A_status_without_remarks_is_written_on_any_width(int width)
+    {
+        var (console, written) = Make(width);
+        await Task.Run(
+                () => StatusView.WriteItems(console, Well),
+                TestContext.Current.CancellationToken
+            )
+            .WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        foreach (var item in Well)
+        {
+            Assert.Contains(
+                item.Name,
+                written.ToString().Replace("\n", "", StringComparison.Ordinal),
+                StringComparison.Ordinal
+            );
+        }
+    }
+
+    [Fact]
+    public void Nothing_but_a_remark_stands_behind_the_last_word()
+    {
+        var (console, written) = Make(10_000);
+        StatusView.WriteItems(
+            console,
+            [.. Well, new("tunnel", "host2", "error", "gre", "no answer")]
+        );
+        Assert.All(written.ToString().Split('\n'), line => Assert.Equal(line.TrimEnd(), line));
+    }
+
+    [Fact]
+    public void What_a_terminal_would_obey_is_not_passed_on_to_it()
+    {
+        var (console, written) = Make(80);
+        console.MarkupLineInterpolated($"[red]by[/] 'a\x1b]]0;title\ab\u009bc\td' and\nso on");
+        Assert.Equal("by 'a\uFFFD]0;title\uFFFDb\uFFFDc\td' and\nso on\n", written.ToString());
+    }
+
+    [Fact]
+    public void Colours_are()
+    {
+        var (console, written) = Make(80, AnsiSupport.Yes);
+        console.MarkupLine("[red]no[/]");
+        Assert.Contains("\x1b[", written.ToString(), StringComparison.Ordinal);
+    }
+
+    private static (IAnsiConsole Console, StringWriter Written) Make(
+        int width,
+        AnsiSupport ansi = AnsiSupport.No
+    )
+    {
+        var written = new StringWriter { NewLine = "\n" };
+        var console = AnsiConsole.Create(
+            new AnsiConsoleSettings
+            {
+                Ansi = ansi,
+                ColorSystem =
+                    ansi is AnsiSupport.Yes
+                        ? ColorSystemSupport.Standard
+                        : ColorSystemSupport.NoColors,
+                Out = new AnsiConsoleOutput(written),
+            }
+        );
+        console.Pipeline.Attach(new HarmlessText());
+        console.Profile.Width = width;
+        return (console, written);
+    }
+}
