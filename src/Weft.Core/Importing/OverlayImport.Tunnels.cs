@@ -3,7 +3,6 @@ using Weft.Core.Addressing;
 using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
-using Weft.Core.Planning;
 
 namespace Weft.Core.Importing;
 

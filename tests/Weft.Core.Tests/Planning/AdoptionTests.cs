@@ -147,7 +147,7 @@ public sealed class AdoptionTests
     {
         var host = ByHand.Host1();
         host.Shell(
-            "ovs-vsctl add-port ovsbr0 vx0 -- set interface vx0 type=vxlan options:remote_ip=::ffff:0:0"
+            "ovs-vsctl add-port ovsbr0 vx0 -- set interface vx0 type=vxlan options:remote_ip=192.0.2.9"
         );
         var there = host["Interface"].First(row => row.Value["name"] == "vx0").Key;
         host.SetByHand(

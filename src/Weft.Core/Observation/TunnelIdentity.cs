@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 
-namespace Weft.Core.Planning;
+namespace Weft.Core.Observation;
 
 /// <summary>
 /// What Open vSwitch tells one tunnel from another by, however its options are written: it takes two that are the same

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
-using Weft.Core.Planning;
+using Weft.Core.Observation;
 
-namespace Weft.Core.Tests.Planning;
+namespace Weft.Core.Tests.Observation;
 
 /// <summary>Which tunnels Open vSwitch takes for one, however they are written.</summary>
 public sealed class TunnelIdentityTests
