@@ -78,9 +78,9 @@ internal sealed class SshRunner(
     /// <param name="content">What it holds.</param>
     /// <param name="replaces">Whether it takes the place of another that is there.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>Whether another is there and stays.</returns>
+    /// <returns>What became of it.</returns>
     /// <exception cref="HostException">The host is not reached, or the file cannot be put there.</exception>
-    public async Task<bool> PutSecretAsync(
+    public async Task<SecretPut> PutSecretAsync(
         string host,
         string path,
         ReadOnlyMemory<byte> content,
@@ -97,11 +97,11 @@ internal sealed class SshRunner(
         );
         if (there.ExitCode == 0)
         {
-            return false;
+            return SecretPut.WasThere;
         }
         if (there.ExitCode == 1 && !replaces)
         {
-            return true;
+            return SecretPut.AnotherStays;
         }
         if (there.ExitCode is not (1 or 3) && !replaces)
         {
@@ -110,7 +110,7 @@ internal sealed class SshRunner(
             );
         }
         await door.PutAsync(path, "600", content, hash: null, cancellationToken);
-        return false;
+        return SecretPut.Put;
     }
 
     /// <inheritdoc/>
@@ -269,4 +269,17 @@ internal sealed class SshRunner(
             }
         }
     }
+}
+
+/// <summary>What became of a file that was to be put on a host.</summary>
+internal enum SecretPut
+{
+    /// <summary>It was there already.</summary>
+    WasThere,
+
+    /// <summary>It is there now.</summary>
+    Put,
+
+    /// <summary>Another is there, and stays.</summary>
+    AnotherStays,
 }
