@@ -113,6 +113,28 @@ public sealed class FleetSshTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task What_a_login_shell_says_is_no_answer_and_no_notice()
+    {
+        Certificates("here/pki", "first");
+        Write(
+            "ssh-says",
+            "echo Welcome; printf 'no end of line'; echo 'setlocale: cannot change locale' >&2"
+        );
+        var planned = await RunAsync(Command("plan"));
+        Assert.Equal((0, ""), (planned.ExitCode, planned.Errors));
+        var applied = await RunAsync(Command("apply", "--yes"));
+        Assert.Equal((0, ""), (applied.ExitCode, applied.Errors));
+
+        // Where nothing was run, it is what tells why.
+        Write("ssh-says", "echo 'Connection closed by 192.0.2.1' >&2; exit 255");
+        Assert.Contains(
+            "host 'host1' was not reached: Connection closed by 192.0.2.1",
+            (await RunAsync(Command("plan"))).Errors,
+            StringComparison.Ordinal
+        );
+    }
+
     private string At(string path) => Path.Combine(directory, path);
 
     private string[] Command(string command, params string[] options) =>

@@ -178,10 +178,9 @@ internal sealed class SshRunner(
             default,
             cancellationToken
         );
-        // A shell that says something to everybody says it before.
         if (
             greeting.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            is not [.., var user, var machine, var hash]
+            is not [var user, var machine, var hash]
         )
         {
             throw new HostException(
