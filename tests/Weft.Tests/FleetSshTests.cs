@@ -135,6 +135,19 @@ public sealed class FleetSshTests : IDisposable
         );
     }
 
+    /// <summary>A quoted word ends with its line in csh.</summary>
+    [Fact]
+    public async Task What_a_login_shell_is_given_is_one_line()
+    {
+        Certificates("here/pki", "first");
+        var applied = await RunAsync(Command("apply", "--yes"));
+        Assert.Equal((0, ""), (applied.ExitCode, applied.Errors));
+        Assert.Equal("first", File.ReadAllText(At("etc/pki/host1.key")));
+        var commands = File.ReadAllText(At("commands"));
+        Assert.Contains("mv -f", commands, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', commands);
+    }
+
     private string At(string path) => Path.Combine(directory, path);
 
     private string[] Command(string command, params string[] options) =>

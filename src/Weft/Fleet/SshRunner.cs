@@ -21,8 +21,9 @@ internal sealed class SshRunner(
 
     private const string Greet = "id -u; uname -m; sha256sum -- \"$1\" 2>/dev/null || echo none";
 
-    // The size, where the hash of a secret would be seen in the list of processes.
-    private const string PutFile = """
+    // The size, where the hash of a secret would be seen in the list of processes. On one
+    // line: a quoted word of csh has no more.
+    private static readonly string PutFile = """
         set -e
         umask 077
         mkdir -p -m 755 -- "$(dirname "$1")"
@@ -34,7 +35,7 @@ internal sealed class SshRunner(
         chmod "$2" "$new"
         sync "$new"
         mv -f "$new" "$1"
-        """;
+        """.ReplaceLineEndings("; ");
 
     private readonly string sockets = Directory.CreateTempSubdirectory("weft-ssh-").FullName;
     private readonly ConcurrentDictionary<string, Lazy<Task<Door>>> doors = new(
