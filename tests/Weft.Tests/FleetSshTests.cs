@@ -148,6 +148,43 @@ public sealed class FleetSshTests : IDisposable
         Assert.DoesNotContain('\n', commands);
     }
 
+    [Fact]
+    public async Task A_program_that_a_host_cannot_run_leaves_the_one_there_in_its_place()
+    {
+        Certificates("here/pki", "first");
+        Program("bin/weft", "echo the former one");
+        var former = File.ReadAllText(At("bin/weft"));
+        const byte X64 = 62;
+        Write(
+            "here/weft",
+            Encoding.Latin1.GetString([
+                .. "\u007fELF"u8,
+                .. Enumerable.Repeat((byte)1, 14),
+                X64,
+                0,
+                1,
+                1,
+            ])
+        );
+        var planned = await RunAsync([
+            WeftProgram.Path,
+            "plan",
+            "--host",
+            "host1",
+            "--binary",
+            At("here/weft"),
+            At("here/overlay.yaml"),
+        ]);
+        Assert.Equal(1, planned.ExitCode);
+        Assert.Contains(
+            "host 'host1': /usr/local/bin/weft could not be put in place",
+            planned.Errors,
+            StringComparison.Ordinal
+        );
+        Assert.Equal(former, File.ReadAllText(At("bin/weft")));
+        Assert.Equal([At("bin/weft")], Directory.EnumerateFiles(At("bin")));
+    }
+
     private string At(string path) => Path.Combine(directory, path);
 
     private string[] Command(string command, params string[] options) =>

@@ -21,8 +21,8 @@ internal sealed class SshRunner(
 
     private const string Greet = "id -u; uname -m; sha256sum -- \"$1\" 2>/dev/null || echo none";
 
-    // The size, where the hash of a secret would be seen in the list of processes. On one
-    // line: a quoted word of csh has no more.
+    // The size, where the hash of a secret would be seen in the list of processes. A program is run once before the one
+    // that works is gone: the host's C library may be too old for it. On one line: a quoted word of csh has no more.
     private static readonly string PutFile = """
         set -e
         umask 077
@@ -33,6 +33,7 @@ internal sealed class SshRunner(
         [ "$(wc -c <"$new")" -eq "$3" ]
         [ "$4" = - ] || echo "$4  $new" | sha256sum --check --status
         chmod "$2" "$new"
+        [ "$4" = - ] || "$new" --version >/dev/null
         sync "$new"
         mv -f "$new" "$1"
         """.ReplaceLineEndings("; ");
