@@ -56,7 +56,7 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
         {
             FleetPlan.Write(terminal, planned);
         }
-        HostPlan[] able = [.. planned.Where(one => one.Plan is { Conflicts.Count: 0 })];
+        HostPlan[] able = [.. planned.Where(one => one.IsAble)];
         foreach (var one in planned.Where(one => one.Plan is null))
         {
             terminal.Fail(one.Why!);
@@ -64,7 +64,7 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
         var isChange = able.Any(one => one.Plan!.Changes.Count > 0);
         if (Asks && isChange && !await terminal.ConfirmAsync(QuestionOf(able), cancellationToken))
         {
-            terminal.Error.WriteLine("Nothing was changed.");
+            terminal.Error.WriteLine(Unchanged());
             return ExitCode.Failed;
         }
         var started = Stopwatch.GetTimestamp();
@@ -115,6 +115,9 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
         {
             return [];
         }
+        var renewed = able.Where(one => one.Keys is { Due.Count: > 0 })
+            .Select(one => one.Host)
+            .ToHashSet(StringComparer.Ordinal);
         return await FleetBoard.ShowAsync(
             terminal,
             [.. able.Select(one => one.Host)],
@@ -125,22 +128,33 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
                 foreach (var phase in Phases(able))
                 {
                     answers.AddRange(
-                        await fleet.AskAsync(
+                        await fleet.EachAsync(
                             board,
                             phase,
-                            destroys ? "removing" : "applying",
-                            host =>
-                                [
-                                    name,
-                                    "-",
-                                    "--as",
+                            async (host, cancellation) =>
+                            {
+                                if (renewed.Contains(host))
+                                {
+                                    board.Step(host, "replacing certificates");
+                                    await fleet.PutKeysAsync(host, replaces: true, cancellation);
+                                }
+                                board.Step(host, destroys ? "removing" : "applying");
+                                return await fleet.AskAsync(
                                     host,
-                                    "--yes",
-                                    .. destroys ? [] : (string[])["--store"],
-                                    .. Overrides,
-                                    .. Options,
-                                ],
-                            fleet.File,
+                                    [
+                                        name,
+                                        "-",
+                                        "--as",
+                                        host,
+                                        "--yes",
+                                        .. destroys ? [] : (string[])["--store"],
+                                        .. Overrides,
+                                        .. Options,
+                                    ],
+                                    fleet.File,
+                                    cancellation
+                                );
+                            },
                             answer => (answer.ExitCode == ExitCode.Done, Words(answer)),
                             cancellationToken
                         )
@@ -149,6 +163,15 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
                 return answers;
             }
         );
+    }
+
+    /// <summary>What is said after a no: a plan may have taken files that a host had none of.</summary>
+    private string Unchanged()
+    {
+        var put = fleet.Put;
+        return put.Count == 0
+            ? "Nothing was changed."
+            : $"Nothing was changed, but that files were put where there were none: {string.Join("; ", fleet.Hosts.Where(put.Contains).Select(host => $"{string.Join(", ", put[host])} on {host}"))}.";
     }
 
     private string QuestionOf(HostPlan[] able) =>

@@ -42,14 +42,16 @@ internal static class FleetAsk
                     async (host, cancellation) =>
                     {
                         board.Step(host, step);
-                        var remark = withKeys ? await fleet.PutKeysAsync(host, cancellation) : null;
+                        var keys = withKeys
+                            ? await fleet.PutKeysAsync(host, replaces: true, cancellation)
+                            : null;
                         var answer = await fleet.AskAsync(
                             host,
                             arguments(host),
                             input,
                             cancellation
                         );
-                        return answer with { Remark = remark };
+                        return answer with { Remark = keys?.Remark };
                     },
                     answer =>
                         answer.ExitCode == ExitCode.Done

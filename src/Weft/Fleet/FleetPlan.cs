@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Spectre.Console;
 using Weft.Rendering;
@@ -60,7 +61,10 @@ internal static class FleetPlan
     /// <param name="fleet">The hosts.</param>
     /// <param name="board">Where that is shown.</param>
     /// <param name="options">What <c>weft plan</c> takes besides.</param>
-    /// <param name="withKeys">Whether the files that the overlay file names go along, without which a fresh host has no plan.</param>
+    /// <param name="withKeys">
+    /// Whether the files that the overlay file names go along. A fresh host has no plan without them; in the place of
+    /// others none is put yet, which the plan then says.
+    /// </param>
     /// <param name="cancellationToken">Stops it.</param>
     public static async Task<IReadOnlyList<HostPlan>> AskAsync(
         FleetSession fleet,
@@ -70,18 +74,15 @@ internal static class FleetPlan
         CancellationToken cancellationToken
     )
     {
-        var remarks = new Dictionary<string, string>(StringComparer.Ordinal);
+        var keys = new ConcurrentDictionary<string, HostKeys>(StringComparer.Ordinal);
         var answers = await fleet.EachAsync(
             board,
             fleet.Hosts,
             async (host, cancellation) =>
             {
-                if (withKeys && await fleet.PutKeysAsync(host, cancellation) is { } remark)
+                if (withKeys)
                 {
-                    lock (remarks)
-                    {
-                        remarks[host] = remark;
-                    }
+                    keys[host] = await fleet.PutKeysAsync(host, replaces: false, cancellation);
                 }
                 board.Step(host, "planning");
                 return await fleet.AskAsync(
@@ -92,20 +93,28 @@ internal static class FleetPlan
                 );
             },
             answer =>
-                Read(answer) is { } plan
+                PlanOf(answer).Plan is { } plan
                     ? (plan.Conflicts.Count == 0, PlanView.Summary(plan))
                     : (false, answer.LastRemark ?? "no plan"),
             cancellationToken
         );
-        return
-        [
-            .. answers.Select(answer => new HostPlan(
-                answer.Host,
-                Read(answer),
-                Read(answer) is null ? answer.Why("has no plan") : null,
-                remarks.GetValueOrDefault(answer.Host)
-            )),
-        ];
+        return [.. answers.Select(PlanOf)];
+
+        HostPlan PlanOf(HostAnswer answer)
+        {
+            var own = keys.GetValueOrDefault(answer.Host);
+            return Read(answer) is { } plan
+                ? new HostPlan(
+                    answer.Host,
+                    plan with
+                    {
+                        Changes = [.. own?.Due ?? [], .. plan.Changes],
+                    },
+                    null,
+                    own
+                )
+                : new HostPlan(answer.Host, null, answer.Why("has no plan"), own);
+        }
     }
 
     /// <summary>Writes plans, those that change nothing in one line.</summary>
@@ -137,7 +146,7 @@ internal static class FleetPlan
                 terminal,
                 [
                     .. (one.Plan?.Notices ?? [])
-                        .Concat(one.Remark is null ? [] : [one.Remark])
+                        .Concat(one.Keys?.Remark is { } remark ? [remark] : [])
                         .Select(notice => $"{one.Host}: {notice}"),
                 ],
                 (one.Plan?.Conflicts ?? []).Select(conflict => $"{one.Host}: {conflict}")
@@ -174,5 +183,17 @@ internal static class FleetPlan
 /// <param name="Host">The host.</param>
 /// <param name="Plan">Its plan; null where there is none.</param>
 /// <param name="Why">Why there is none.</param>
-/// <param name="Remark">What is to be said besides.</param>
-internal sealed record HostPlan(string Host, PlanDocument? Plan, string? Why, string? Remark);
+/// <param name="Keys">How the files stand that the overlay file names; null where they do not matter.</param>
+internal sealed record HostPlan(string Host, PlanDocument? Plan, string? Why, HostKeys? Keys)
+{
+    /// <summary>
+    /// Whether it can be carried out. Files that are no certificate and its key, as when the connection was lost between
+    /// them, are in nobody's way where others take their place.
+    /// </summary>
+    public bool IsAble =>
+        Plan is { } plan
+        && plan.Conflicts.All(conflict =>
+            Keys is { Due.Count: > 0 } keys
+            && keys.Files.Any(file => conflict.Contains(file, StringComparison.Ordinal))
+        );
+}

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using Weft.Commands;
 using Weft.Core;
@@ -17,6 +18,7 @@ internal sealed class FleetSession : IAsyncDisposable
     private readonly SshRunner runner;
     private readonly string directory;
     private readonly int jobs;
+    private readonly ConcurrentQueue<(string Host, string Path)> put = new();
 
     /// <summary>Reads the overlay file's bytes; no host is reached yet.</summary>
     public FleetSession(Overlay overlay, string file, SshRunner runner, int jobs)
@@ -51,6 +53,9 @@ internal sealed class FleetSession : IAsyncDisposable
 
     /// <summary>The hosts, to be asked by whoever asks a lab as well.</summary>
     public IHostRunner Runner => runner;
+
+    /// <summary>The files that were put on each host so far.</summary>
+    public ILookup<string, string> Put => put.ToLookup(one => one.Host, one => one.Path);
 
     /// <summary>How many hosts are asked at a time.</summary>
     public int Jobs => jobs;
@@ -112,12 +117,20 @@ internal sealed class FleetSession : IAsyncDisposable
     /// Puts the files that the overlay file names on a host, if they are on this machine at the same place beside the
     /// overlay file. A shared key that a host has already stays: another in its place is for <c>weft rotate</c>.
     /// </summary>
-    /// <returns>What is to be said about it; null if nothing.</returns>
+    /// <param name="host">The host.</param>
+    /// <param name="replaces">Whether certificates take the place of others that are there, or only of none.</param>
+    /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="HostException">The host is not reached, or a file cannot be read here or put there.</exception>
-    public async Task<string?> PutKeysAsync(string host, CancellationToken cancellationToken)
+    public async Task<HostKeys> PutKeysAsync(
+        string host,
+        bool replaces,
+        CancellationToken cancellationToken
+    )
     {
         string? remark = null;
-        foreach (var (path, isSecret, replaces) in FilesOf(host))
+        var files = new List<string>();
+        var due = new List<ChangeDocument>();
+        foreach (var (what, path, isSecret, isReplaceable) in FilesOf(host))
         {
             if (!path.StartsWith(Etc, StringComparison.Ordinal))
             {
@@ -127,37 +140,61 @@ internal sealed class FleetSession : IAsyncDisposable
             var text = isSecret
                 ? PrivateDirectory.ReadSecret(here)
                 : PrivateDirectory.ReadText(here);
-            if (
-                text is not null
-                && await runner.PutSecretAsync(
+            if (text is null)
+            {
+                continue;
+            }
+            files.Add(path);
+            switch (
+                await runner.PutSecretAsync(
                     host,
                     path,
                     Encoding.UTF8.GetBytes(text),
-                    replaces,
+                    replaces && isReplaceable,
                     cancellationToken
                 )
             )
             {
-                remark =
-                    $"{path} holds something else than {here} here, and stays: `weft rotate` puts a new key in an old one's place";
+                case SecretPut.Put:
+                    put.Enqueue((host, path));
+                    break;
+                case SecretPut.AnotherStays when isReplaceable:
+                    due.Add(new ChangeDocument("set", what, path, $"replaced by {here} here", []));
+                    break;
+                case SecretPut.AnotherStays:
+                    remark =
+                        $"{path} holds something else than {here} here, and stays: `weft rotate` puts a new key in an old one's place";
+                    break;
             }
         }
-        return remark;
+        return new HostKeys(files, due, remark);
     }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => runner.DisposeAsync();
 
-    private IEnumerable<(string Path, bool IsSecret, bool Replaces)> FilesOf(string host) =>
+    private IEnumerable<(string What, string Path, bool IsSecret, bool IsReplaceable)> FilesOf(
+        string host
+    ) =>
         Overlay.Tunnels.Ipsec?.Credentials switch
         {
-            KeyFile file => [(file.Path, true, false)],
+            KeyFile file => [("key", file.Path, true, false)],
             CertificateFiles all when all.Of(host) is var files =>
             [
-                (files.Authority, false, true),
-                (files.Certificate, false, true),
-                (files.Key, true, true),
+                ("authority", files.Authority, false, true),
+                ("certificate", files.Certificate, false, true),
+                ("key", files.Key, true, true),
             ],
             _ => [],
         };
 }
+
+/// <summary>How the files that the overlay file names stand on a host.</summary>
+/// <param name="Files">Where those are that are on this machine too.</param>
+/// <param name="Due">Those in whose place others are yet to be put.</param>
+/// <param name="Remark">What is to be said besides; null if nothing.</param>
+internal sealed record HostKeys(
+    IReadOnlyList<string> Files,
+    IReadOnlyList<ChangeDocument> Due,
+    string? Remark
+);

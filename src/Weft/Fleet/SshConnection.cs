@@ -88,7 +88,7 @@ internal sealed class SshConnection : IAsyncDisposable
         );
     }
 
-    /// <summary>Runs a command on the host to its end.</summary>
+    /// <summary>Runs a command on the host to its end. What the user's shell there says before it is left out.</summary>
     /// <exception cref="HostException">The host was not reached.</exception>
     public async Task<ToolResult> RunAsync(
         IEnumerable<string> command,
@@ -96,12 +96,26 @@ internal sealed class SshConnection : IAsyncDisposable
         CancellationToken cancellationToken
     )
     {
+        // A greeting in .bashrc, or a warning of a locale that the host lacks, is no answer. Before sudo, whose words are.
+        var mark = Guid.NewGuid().ToString("N");
+        string[] marking = ["sh", "-c", $"echo {mark}; echo {mark} >&2; exec \"$@\"", "sh"];
         var result = await StartAsync(
-            // The host's shell reads the words again.
-            ["ssh", .. Always, .. sharing, .. LoginOf(target), .. command.Select(ShellWord.Quote)],
+            [
+                "ssh",
+                .. Always,
+                .. sharing,
+                .. LoginOf(target),
+                // The host's shell reads the words again.
+                .. marking.Concat(command).Select(ShellWord.Quote),
+            ],
             input,
             cancellationToken
         );
+        result = result with
+        {
+            Output = Since(mark, result.Output),
+            Errors = Since(mark, result.Errors),
+        };
         return result.ExitCode == ExitOfSsh ? throw Failure(result.Errors) : result;
     }
 
@@ -117,6 +131,12 @@ internal sealed class SshConnection : IAsyncDisposable
             );
         }
     }
+
+    /// <summary>What comes after the mark; all of it where none came, since then ssh itself has something to say.</summary>
+    private static string Since(string mark, string text) =>
+        text.IndexOf($"{mark}\n", StringComparison.Ordinal) is >= 0 and var at
+            ? text[(at + mark.Length + 1)..]
+            : text;
 
     private static IEnumerable<string> LoginOf(SshTarget target) =>
         [

@@ -21,8 +21,9 @@ internal sealed class SshRunner(
 
     private const string Greet = "id -u; uname -m; sha256sum -- \"$1\" 2>/dev/null || echo none";
 
-    // The size, where the hash of a secret would be seen in the list of processes.
-    private const string PutFile = """
+    // The size, where the hash of a secret would be seen in the list of processes. A program is run once before the one
+    // that works is gone: the host's C library may be too old for it. On one line: a quoted word of csh has no more.
+    private static readonly string PutFile = """
         set -e
         umask 077
         mkdir -p -m 755 -- "$(dirname "$1")"
@@ -32,9 +33,10 @@ internal sealed class SshRunner(
         [ "$(wc -c <"$new")" -eq "$3" ]
         [ "$4" = - ] || echo "$4  $new" | sha256sum --check --status
         chmod "$2" "$new"
+        [ "$4" = - ] || "$new" --version >/dev/null
         sync "$new"
         mv -f "$new" "$1"
-        """;
+        """.ReplaceLineEndings("; ");
 
     private readonly string sockets = Directory.CreateTempSubdirectory("weft-ssh-").FullName;
     private readonly ConcurrentDictionary<string, Lazy<Task<Door>>> doors = new(
@@ -78,9 +80,9 @@ internal sealed class SshRunner(
     /// <param name="content">What it holds.</param>
     /// <param name="replaces">Whether it takes the place of another that is there.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>Whether another is there and stays.</returns>
+    /// <returns>What became of it.</returns>
     /// <exception cref="HostException">The host is not reached, or the file cannot be put there.</exception>
-    public async Task<bool> PutSecretAsync(
+    public async Task<SecretPut> PutSecretAsync(
         string host,
         string path,
         ReadOnlyMemory<byte> content,
@@ -97,11 +99,11 @@ internal sealed class SshRunner(
         );
         if (there.ExitCode == 0)
         {
-            return false;
+            return SecretPut.WasThere;
         }
         if (there.ExitCode == 1 && !replaces)
         {
-            return true;
+            return SecretPut.AnotherStays;
         }
         if (there.ExitCode is not (1 or 3) && !replaces)
         {
@@ -110,7 +112,7 @@ internal sealed class SshRunner(
             );
         }
         await door.PutAsync(path, "600", content, hash: null, cancellationToken);
-        return false;
+        return SecretPut.Put;
     }
 
     /// <inheritdoc/>
@@ -178,10 +180,9 @@ internal sealed class SshRunner(
             default,
             cancellationToken
         );
-        // A shell that says something to everybody says it before.
         if (
             greeting.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            is not [.., var user, var machine, var hash]
+            is not [var user, var machine, var hash]
         )
         {
             throw new HostException(
@@ -269,4 +270,17 @@ internal sealed class SshRunner(
             }
         }
     }
+}
+
+/// <summary>What became of a file that was to be put on a host.</summary>
+internal enum SecretPut
+{
+    /// <summary>It was there already.</summary>
+    WasThere,
+
+    /// <summary>It is there now.</summary>
+    Put,
+
+    /// <summary>Another is there, and stays.</summary>
+    AnotherStays,
 }
