@@ -74,6 +74,17 @@ public sealed class CommandLineTests
     [InlineData("lab up --isolation 1", "netns or uml, not '1'")]
     [InlineData("try --within soon", "soon")]
     [InlineData("rollback one", "one")]
+    [InlineData("rollback foo", "N takes a whole number, not 'foo'.")]
+    [InlineData("history show 1.5", "N takes a whole number, not '1.5'.")]
+    [InlineData("ping --size x", "--size takes a whole number, not 'x'.")]
+    [InlineData("ping --count x", "--count takes a whole number, not 'x'.")]
+    [InlineData("ping --ways 99999999999", "--ways takes a whole number, not '99999999999'.")]
+    [InlineData("ping --timeout x", "--timeout takes seconds, not 'x'.")]
+    [InlineData("ping --interval=1,x", "--interval takes seconds, not '1,x'.")]
+    [InlineData("top --interval x", "--interval takes seconds, not 'x'.")]
+    [InlineData("trace a b --timeout x", "--timeout takes seconds, not 'x'.")]
+    [InlineData("lab up --hosts x", "--hosts takes a whole number, not 'x'.")]
+    [InlineData("apply --all --jobs x", "--jobs takes a whole number, not 'x'.")]
     [InlineData("history show", "N")]
     [InlineData("lab up", "--hosts")]
     [InlineData("completion tcsh", "tcsh")]
@@ -91,6 +102,7 @@ public sealed class CommandLineTests
         Assert.Equal(ExitCode.Usage, result.ExitCode);
         Assert.Contains(word, result.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", result.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("System.", result.Errors, StringComparison.Ordinal);
         Assert.Empty(result.Output);
     }
 
