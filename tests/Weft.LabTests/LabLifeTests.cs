@@ -15,7 +15,7 @@ public sealed class LabLifeTests
             """
             $weft lab up --hosts 3 --no-apply || exit 1
             for host in host1 host2 host3; do
-              $weft lab exec $host -- sh -c 'touch /etc/a-trace /var/lib/a-trace /run/a-trace; ip link add a-trace type veth; ip netns add a-trace'
+              $weft lab exec $host -- sh -c 'touch /etc/a-trace /var/lib/a-trace /usr/local/bin/a-trace /run/a-trace; ip link add a-trace type veth; ip netns add a-trace'
               $weft lab exec $host -- sh -c 'sleep 1000 & ovs-vsctl add-br a-trace -- set bridge a-trace datapath_type=netdev'
             done
             if [ "$(snapshot)" = "$before" ]; then echo 'a lab that is up is not seen'; exit 1; fi
@@ -24,6 +24,7 @@ public sealed class LabLifeTests
         );
         Assert.False(File.Exists("/etc/a-trace"));
         Assert.False(File.Exists("/var/lib/a-trace"));
+        Assert.False(File.Exists("/usr/local/bin/a-trace"));
     }
 
     [Fact]

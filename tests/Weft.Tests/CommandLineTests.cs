@@ -74,6 +74,17 @@ public sealed class CommandLineTests
     [InlineData("lab up --isolation 1", "netns or uml, not '1'")]
     [InlineData("try --within soon", "soon")]
     [InlineData("rollback one", "one")]
+    [InlineData("rollback foo", "N takes a whole number, not 'foo'.")]
+    [InlineData("history show 1.5", "N takes a whole number, not '1.5'.")]
+    [InlineData("ping --size x", "--size takes a whole number, not 'x'.")]
+    [InlineData("ping --count x", "--count takes a whole number, not 'x'.")]
+    [InlineData("ping --ways 99999999999", "--ways takes a whole number, not '99999999999'.")]
+    [InlineData("ping --timeout x", "--timeout takes seconds, not 'x'.")]
+    [InlineData("ping --interval=1,x", "--interval takes seconds, not '1,x'.")]
+    [InlineData("top --interval x", "--interval takes seconds, not 'x'.")]
+    [InlineData("trace a b --timeout x", "--timeout takes seconds, not 'x'.")]
+    [InlineData("lab up --hosts x", "--hosts takes a whole number, not 'x'.")]
+    [InlineData("apply --all --jobs x", "--jobs takes a whole number, not 'x'.")]
     [InlineData("history show", "N")]
     [InlineData("lab up", "--hosts")]
     [InlineData("completion tcsh", "tcsh")]
@@ -91,6 +102,7 @@ public sealed class CommandLineTests
         Assert.Equal(ExitCode.Usage, result.ExitCode);
         Assert.Contains(word, result.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", result.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("System.", result.Errors, StringComparison.Ordinal);
         Assert.Empty(result.Output);
     }
 
@@ -266,7 +278,111 @@ public sealed class CommandLineTests
     public async Task Completion_knows_commands_options_and_values(string typed, string next)
     {
         var result = await WeftProgram.RunAsync($"[suggest:{typed.Length}]", typed);
-        Assert.Contains(next, result.Output.Split('\n'), StringComparer.OrdinalIgnoreCase);
+        Assert.Contains(next, result.Output.Split('\n'));
+    }
+
+    [Theory]
+    [InlineData("weft plan FILE --as ", "north south")]
+    [InlineData("weft status FILE --host no", "north")]
+    [InlineData("weft pki issue --file FILE s", "south")]
+    [InlineData("weft trace --file FILE ", "north south wallabag")]
+    [InlineData("weft trace --file FILE north wa", "wallabag")]
+    [InlineData("weft upgrade --host no", "")]
+    [InlineData("weft lab reboot --lab no-such-lab nor", "")]
+    public async Task Completion_knows_the_names_in_the_overlay_file(string typed, string names)
+    {
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, TwoHosts, TestContext.Current.CancellationToken);
+        typed = typed.Replace("FILE", file, StringComparison.Ordinal);
+        var result = await WeftProgram.RunAsync($"[suggest:{typed.Length}]", typed);
+        File.Delete(file);
+        Assert.Empty(result.Errors);
+        Assert.Equal(
+            names.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            result.Output.Split('\n').Intersect(["north", "south", "wallabag"]).Order()
+        );
+    }
+
+    [Theory]
+    [InlineData("trace", "<FROM> <TO>")]
+    [InlineData("pki issue", "[<HOST>...]")]
+    public async Task Help_is_the_same_whatever_names_could_be_completed(
+        string command,
+        string usage
+    )
+    {
+        var directory = Directory.CreateTempSubdirectory("weft-help-");
+        try
+        {
+            await File.WriteAllTextAsync(
+                Path.Combine(directory.FullName, "overlay.yaml"),
+                TwoHosts,
+                TestContext.Current.CancellationToken
+            );
+            var help = await Core.Linux.Tool.RunAsync(
+                [
+                    "env",
+                    "-C",
+                    directory.FullName,
+                    WeftProgram.Path,
+                    .. command.Split(' '),
+                    "--help",
+                ],
+                cancellationToken: TestContext.Current.CancellationToken
+            );
+            Assert.Contains($"weft {command} {usage} ", help.Output, StringComparison.Ordinal);
+            Assert.DoesNotContain("south", help.Output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("weft pl", "plan")]
+    [InlineData("weft pki issue --di", "--directory")]
+    [InlineData("weft pki issue h", "")]
+    [InlineData("weft plan --datapath k", "kernel")]
+    [InlineData("weft plan --engine = n", "netns")]
+    [InlineData("weft lab up --isolation = ", "netns uml")]
+    public async Task Bash_completes_what_begins_with_the_word(string typed, string completions)
+    {
+        var script = await WeftProgram.RunAsync("completion", "bash");
+        // Bash hands over the words as it breaks them, and the line as it was typed.
+        var words = typed.Split(' ');
+        var line = typed.Replace(" = ", "=", StringComparison.Ordinal);
+        var names = Directory.CreateTempSubdirectory("weft-names-");
+        try
+        {
+            File.CreateSymbolicLink(Path.Combine(names.FullName, "weft"), WeftProgram.Path);
+            var completed = await Core.Linux.Tool.RunAsync(
+                [
+                    "env",
+                    $"PATH={names.FullName}:/usr/bin:/bin",
+                    "bash",
+                    "-c",
+                    """
+                    . /dev/stdin
+                    COMP_LINE=$1 COMP_POINT=${#1}
+                    shift
+                    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+                    _weft
+                    echo "${COMPREPLY[*]}"
+                    """,
+                    "bash",
+                    line,
+                    .. words,
+                ],
+                System.Text.Encoding.UTF8.GetBytes(script.Output),
+                cancellationToken: TestContext.Current.CancellationToken
+            );
+            Assert.Equal((0, $"{completions}\n"), (completed.ExitCode, completed.Output));
+        }
+        finally
+        {
+            names.Delete(recursive: true);
+        }
     }
 
     [Fact]

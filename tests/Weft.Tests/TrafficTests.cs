@@ -85,7 +85,7 @@ public sealed class TrafficTests
         var flows = meter.Add([Sample(1, 10, 1000)]);
         Assert.Equal(["busy", "idle", "gone"], flows.Select(flow => flow.Name));
         Assert.True(meter.IsSettled);
-        var lines = TrafficTable.Lines(flows).Select(Markup.Remove).ToArray();
+        var lines = TrafficTable.Lines(flows, int.MaxValue).Select(Markup.Remove).ToArray();
         Assert.StartsWith("KIND", lines[0], StringComparison.Ordinal);
         Assert.Contains("8.00 kbit/s", lines[1], StringComparison.Ordinal);
         Assert.Contains("not there", lines[3], StringComparison.Ordinal);
@@ -124,7 +124,7 @@ public sealed class TrafficTests
         Assert.Equal(["host2", "host1"], flows.Select(flow => flow.Host));
         Assert.StartsWith(
             "HOST",
-            Markup.Remove(TrafficTable.Lines(flows).First()),
+            Markup.Remove(TrafficTable.Lines(flows, int.MaxValue).First()),
             StringComparison.Ordinal
         );
     }
@@ -175,6 +175,25 @@ public sealed class TrafficTests
         );
         var sample = new TrafficSample("host1", Start, 5, [.. flows]);
         Assert.Equal(flows, TrafficSample.FromJson(sample.ToJson()).Flows);
+    }
+
+    [Theory]
+    [InlineData(200, "KIND NAME NETWORK LINK IN OUT PACKETS/S IN OUT ERRORS DROPS")]
+    [InlineData(95, "KIND NAME NETWORK IN OUT PACKETS/S IN OUT ERRORS DROPS")]
+    [InlineData(80, "KIND NAME NETWORK IN OUT ERRORS DROPS")]
+    [InlineData(60, "KIND NAME IN OUT ERRORS DROPS")]
+    [InlineData(20, "KIND NAME IN OUT ERRORS DROPS")]
+    public void A_narrow_terminal_goes_without_what_is_told_elsewhere(int width, string heading)
+    {
+        var meter = new TrafficMeter();
+        meter.Add([At(0, Container("wallabag", 0, 0))]);
+        var flows = meter.Add([At(1, Container("wallabag", 1_000_000, 100))]);
+        var lines = TrafficTable.Lines(flows, width).Select(Markup.Remove).ToArray();
+        Assert.Equal(
+            heading,
+            string.Join(' ', lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        );
+        Assert.True(width < 60 || lines.All(line => line.Length <= width));
     }
 
     [Theory]

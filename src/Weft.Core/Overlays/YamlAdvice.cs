@@ -12,6 +12,18 @@ internal static class YamlAdvice
     private const string NoPair =
         "a 'key: value' belongs here: indent it like its neighbours, with a space after the ':'";
 
+    private const string ForgottenColon =
+        "no 'key: value' is here: a ':' and a space belong after the key";
+
+    // To the parser a line without its ': ' is a text that goes on in the next line, or stands alone: it stumbles there.
+    private static readonly ImmutableArray<string> AfterForgottenColon =
+    [
+        "found invalid mapping",
+        "could not find expected ':'",
+        "did not find expected key",
+        "did not find expected <document start>",
+    ];
+
     // The parser's own words for the mistakes that people make most, and what helps.
     private static readonly ImmutableArray<(string Problem, string Advice)> Known =
     [
@@ -64,6 +76,14 @@ internal static class YamlAdvice
         {
             return (at, "an address that ends with '::' is here, a key to YAML: put it in quotes");
         }
+        if (
+            AfterForgottenColon.Any(problem =>
+                error.Message.Contains(problem, StringComparison.OrdinalIgnoreCase)
+            ) && LineWithoutPairBefore(text, at) is { } line
+        )
+        {
+            return (line, ForgottenColon);
+        }
         var isOfBrackets =
             error is not YamlException
             || error.Message.Contains("did not find expected ','", StringComparison.Ordinal);
@@ -92,6 +112,38 @@ internal static class YamlAdvice
                 $"'{opening}' opens here and is not closed: add the '{closing}'"
             );
     }
+
+    /// <summary>Where the lines begin that are no pair of a key and a value, if some are right before the pair in this line.</summary>
+    private static Position? LineWithoutPairBefore(string text, Position at)
+    {
+        var lines = text.ReplaceLineEndings("\n").Split('\n').Take(at.Line).ToArray();
+        if (!IsPair(lines[^1]))
+        {
+            return null;
+        }
+        Position? first = null;
+        for (var number = at.Line - 1; number > 0; number--)
+        {
+            var content = lines[number - 1].Trim();
+            if (content is "" or ['#', ..])
+            {
+                continue;
+            }
+            if (IsPair(content) || IsOfList(content))
+            {
+                break;
+            }
+            first = new Position(number, lines[number - 1].IndexOf(content[0]) + 1);
+        }
+        return first;
+    }
+
+    private static bool IsPair(string line) =>
+        line.Split(" #")[0].TrimEnd() is var content
+        && (content.Contains(": ", StringComparison.Ordinal) || content.EndsWith(':'));
+
+    private static bool IsOfList(string content) =>
+        content is ['-', ' ', ..] or [.., ',' or ']' or '}'];
 
     private static bool IsAfterTwoColons(string text, Position at)
     {

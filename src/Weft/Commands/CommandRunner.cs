@@ -29,7 +29,7 @@ internal static class CommandRunner
             }
             foreach (var error in parsed.Errors)
             {
-                output.Fail(error.Message);
+                output.Fail(Words(error));
             }
             output.Error.WriteLine($"See '{string.Join(' ', Path(parsed.CommandResult))} --help'.");
             return ExitCode.Usage;
@@ -85,6 +85,29 @@ internal static class CommandRunner
                 }
             }
         );
+
+    // The library says what a word should have been by the name that .NET has for it.
+    private static string Words(ParseError error)
+    {
+        var (name, type) = error.SymbolResult switch
+        {
+            OptionResult { Option: var option } => (option.Name, option.ValueType),
+            ArgumentResult { Argument: var argument } => (argument.Name, argument.ValueType),
+            _ => ("", typeof(string)),
+        };
+        type = Nullable.GetUnderlyingType(type) ?? type;
+        // What may have a fraction is a time, on this command line.
+        var wanted =
+            type == typeof(int) ? "a whole number"
+            : type == typeof(double) ? "seconds"
+            : null;
+        return
+            wanted is not null
+            && error.Message.Contains($"{type}", StringComparison.Ordinal)
+            && error.SymbolResult is { Tokens: [{ Value: var word }] }
+            ? $"{name} takes {wanted}, not '{word}'."
+            : error.Message;
+    }
 
     private static IEnumerable<string> Path(CommandResult? result) =>
         result is null

@@ -53,6 +53,7 @@ internal static class CommonOptions
             Description =
                 "Which of the overlay's hosts this machine is; if not given: its hostname.",
             HelpName = "NAME",
+            CompletionSources = { HostNames.Complete },
         };
 
     /// <summary>The switch's database.</summary>
@@ -140,6 +141,9 @@ internal static class CommonOptions
                 return value;
             },
         };
+        // The library offers the names as .NET writes them.
+        option.CompletionSources.Clear();
+        option.CompletionSources.Add(Words<T>());
         if (variable is not null)
         {
             option.DefaultValueFactory = _ => Named<T>(Of(variable));
@@ -204,7 +208,10 @@ internal static class CommonOptions
     private static string NamesOf<T>()
         where T : struct, Enum
     {
-        string[] names = [.. Enum.GetNames<T>().Select(name => name.ToLowerInvariant())];
+        var names = Words<T>();
         return $"{string.Join(", ", names[..^1])} or {names[^1]}";
     }
+
+    private static string[] Words<T>()
+        where T : struct, Enum => [.. Enum.GetNames<T>().Select(name => name.ToLowerInvariant())];
 }

@@ -5,11 +5,16 @@ namespace Weft.Commands;
 /// <summary><c>weft completion</c>: what a shell needs to complete weft's commands and options.</summary>
 internal static class CompletionCommand
 {
-    // The program itself answers what may come next; the shells only ask it.
+    // The program itself answers what may come next; the shells only ask it. It answers with whatever has the word in it:
+    // zsh and fish choose among that themselves, bash takes all of it. Bash breaks words at '=', the program wants none there.
     private const string Bash = """
         _weft() {
-          local IFS=$'\n'
-          COMPREPLY=($(weft "[suggest:${COMP_POINT}]" "${COMP_LINE}" 2>/dev/null | grep -v '^/'))
+          local word=${COMP_WORDS[COMP_CWORD]} next
+          [ "$word" != = ] || word=
+          COMPREPLY=()
+          while IFS= read -r next; do
+            [[ $next != "$word"* ]] || COMPREPLY+=("$next")
+          done < <(weft "[suggest:${COMP_POINT}]" "${COMP_LINE//=/ }" 2>/dev/null | grep -v '^/')
         }
         complete -o default -F _weft weft
         """;

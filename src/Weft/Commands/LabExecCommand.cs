@@ -24,7 +24,11 @@ internal static class LabExecCommand
             Description = "Run it in this container of the host.",
             HelpName = "NAME",
         };
-        var host = new Argument<string>("HOST") { Description = "The host to run it in." };
+        var host = new Argument<string>("HOST")
+        {
+            Description = "The host to run it in.",
+            HelpName = "HOST",
+        };
         var words = new Argument<string[]>("COMMAND")
         {
             Description =
@@ -32,6 +36,7 @@ internal static class LabExecCommand
             Arity = ArgumentArity.OneOrMore,
         };
         lab.CompletionSources.Add(LabNames.Complete);
+        host.CompletionSources.Add(HostNames.CompleteOfLab);
         var command = new Command(
             "exec",
             "Run a command in a host of a lab: here, on this terminal, with its exit code."

@@ -20,8 +20,9 @@ internal static class LabRebootCommand
         {
             Description = "Take its power away, with nothing written down first.",
         };
-        var host = new Argument<string>("HOST") { Description = "The host." };
+        var host = new Argument<string>("HOST") { Description = "The host.", HelpName = "HOST" };
         lab.CompletionSources.Add(LabNames.Complete);
+        host.CompletionSources.Add(HostNames.CompleteOfLab);
         var command = new Command(
             "reboot",
             "Turn a host of a lab off and on again (labs made with --isolation uml)."

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Completions;
 using Weft.Core;
 using Weft.Core.Overlays;
 using Weft.Core.Pki;
@@ -59,6 +58,7 @@ internal sealed class PkiHosts
     private readonly Argument<string[]> hosts = new("HOST")
     {
         Description = "The hosts; if none is named: all of the overlay's.",
+        HelpName = "HOST",
         Arity = ArgumentArity.ZeroOrMore,
     };
 
@@ -74,15 +74,7 @@ internal sealed class PkiHosts
     /// <summary>Makes them.</summary>
     public PkiHosts()
     {
-        hosts.CompletionSources.Add(context =>
-        {
-            var path =
-                context.ParseResult.GetValue(file)
-                ?? CommonOptions.DefaultFiles.FirstOrDefault(File.Exists);
-            return path is not null && OverlayFile.Read(path).Overlay is { } overlay
-                ? overlay.Hosts.Select(host => new CompletionItem(host.Name))
-                : [];
-        });
+        hosts.CompletionSources.Add(HostNames.Complete);
         hosts.Validators.Add(result =>
         {
             if (result.Tokens.FirstOrDefault(token => token.Value is ['-', _, ..]) is { } token)

@@ -199,7 +199,7 @@ internal static class TopCommand
                     Console.Out.WriteLine(report.ToJson());
                     continue;
                 }
-                foreach (var line in TrafficTable.Lines(report.Flows))
+                foreach (var line in TrafficTable.Lines(report.Flows, terminal.Out.Profile.Width))
                 {
                     terminal.Out.MarkupLine(line);
                 }
@@ -221,7 +221,7 @@ internal static class TopCommand
                     Heading(report.Time, interval),
                     .. silent.Select(host => $"[red]✗[/] {Markup.Escape(host)}"),
                     "",
-                    .. TrafficTable.Lines(report.Flows),
+                    .. TrafficTable.Lines(report.Flows, terminal.Out.Profile.Width),
                 ]);
             }
         }
@@ -256,7 +256,7 @@ internal static class TopCommand
         private static string Heading(DateTimeOffset at, TimeSpan interval) =>
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"[dim]{at.ToLocalTime():HH:mm:ss}, every {interval.TotalSeconds:0.#} s; tunnels as Open vSwitch counts them, every 5 s or as it is told; Ctrl-C ends it[/]"
+                $"[dim]{at.ToLocalTime():HH:mm:ss}, every {interval.TotalSeconds:0.#} s; tunnels as Open vSwitch counts them; Ctrl-C ends it[/]"
             );
     }
 }

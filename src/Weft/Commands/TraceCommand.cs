@@ -22,9 +22,14 @@ internal sealed class TraceCommand
     {
         Description =
             "Who sends: a container, a host that has an address of its own in a network, or an address.",
+        HelpName = "FROM",
     };
 
-    private readonly Argument<string> to = new("TO") { Description = "Who answers." };
+    private readonly Argument<string> to = new("TO")
+    {
+        Description = "Who answers.",
+        HelpName = "TO",
+    };
 
     private readonly Option<string?> file = new("--file")
     {
@@ -84,6 +89,8 @@ internal sealed class TraceCommand
             ],
         };
         trace.lab.CompletionSources.Add(LabNames.Complete);
+        trace.from.CompletionSources.Add(HostNames.CompleteWithContainers);
+        trace.to.CompletionSources.Add(HostNames.CompleteWithContainers);
         command.AddAll(
             trace.from,
             trace.to,

@@ -25,7 +25,7 @@ internal interface IIsolation
     Holder Prepare(LabDirectory directory, LabRecord lab, HostRecord host);
 
     /// <summary>
-    /// Makes the host: with this name, with its own <c>/etc</c>, <c>/var</c> and <c>/run</c>, and with
+    /// Makes the host: with this name, with its own <c>/etc</c>, <c>/var</c>, <c>/usr/local</c> and <c>/run</c>, and with
     /// <c>eth0</c>, of this MTU, on the segment. A host that has been there before finds its disk as it left it.
     /// </summary>
     /// <param name="holder">The prepared holder.</param>

@@ -30,14 +30,17 @@ mkdir -p /run/lock /run/netns /run/openvswitch
 mount --bind /run/netns /run/netns
 mount --make-shared /run/netns
 
-# /etc and /var: the machine's own underneath, what the host writes in memory above.
+# /etc, /var and /usr/local, where programs are installed by hand: the machine's own underneath, what the host writes in
+# memory above.
+trees='etc var'
+if [ -d /usr/local ]; then trees="$trees usr/local"; fi
 layers=/run/layers
 mkdir "$layers"
 mount -t tmpfs -o mode=755 tmpfs "$layers"
-for tree in etc var; do mkdir -p "$layers/$tree/upper" "$layers/$tree/work"; done
+for tree in $trees; do mkdir -p "$layers/$tree/upper" "$layers/$tree/work"; done
 mkdir "$layers/var/upper/lib" "$layers/var/upper/log"
 for path in $hidden; do mknod "$layers/${path%%/*}/upper/${path#*/}" c 0 0; done
-for tree in etc var; do
+for tree in $trees; do
   mount -t overlay -o "lowerdir=/$tree,upperdir=$layers/$tree/upper,workdir=$layers/$tree/work" overlay "/$tree"
 done
 for path in $hidden; do mkdir "/$path"; done

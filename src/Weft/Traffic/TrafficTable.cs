@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using Spectre.Console;
 using Weft.Rendering;
@@ -9,33 +10,42 @@ internal static class TrafficTable
 {
     private static readonly string[] Units = ["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"];
 
+    private static readonly ImmutableArray<Column> Columns =
+    [
+        new("HOST", flow => Markup.Escape(flow.Host)),
+        new("KIND", flow => flow.Kind.ToString().ToLowerInvariant()),
+        new("NAME", flow => Markup.Escape(flow.Name)),
+        new("NETWORK", flow => Markup.Escape(flow.Network), Spare: 3),
+        new("LINK", flow => Markup.Escape(flow.Link), Spare: 1),
+        new("IN", flow => flow.IsThere ? Cell(flow.Rate?.BitsIn, Bits) : "[red]not there[/]"),
+        new("OUT", flow => Cell(flow.Rate?.BitsOut, Bits)),
+        new("PACKETS/S IN", flow => Cell(flow.Rate?.PacketsIn, Packets), Spare: 2),
+        new("OUT", flow => Cell(flow.Rate?.PacketsOut, Packets), Spare: 2),
+        new("ERRORS", flow => Faults(flow.Errors)),
+        new("DROPS", flow => Faults(flow.Drops)),
+    ];
+
     /// <summary>The table as lines of markup.</summary>
     /// <param name="flows">What carries how much.</param>
-    public static IEnumerable<string> Lines(IReadOnlyCollection<FlowRate> flows)
+    /// <param name="width">How many columns of a terminal there are.</param>
+    public static IEnumerable<string> Lines(IReadOnlyCollection<FlowRate> flows, int width)
     {
         if (flows.Count == 0)
         {
             return ["nothing carries packets here: no tunnel, no container, no address"];
         }
         var isOneHost = flows.Select(flow => flow.Host).Distinct().Count() == 1;
-        string[][] rows =
-        [
-            [
-                "HOST",
-                "KIND",
-                "NAME",
-                "NETWORK",
-                "LINK",
-                "IN",
-                "OUT",
-                "PACKETS/S IN",
-                "OUT",
-                "ERRORS",
-                "DROPS",
-            ],
-            .. flows.Select(Row),
-        ];
-        return AlignedRows.Lines(isOneHost ? [.. rows.Select(row => row[1..])] : rows);
+        var columns = Columns.Where(column => !isOneHost || column.Heading != "HOST").ToList();
+        var mostSpare = Columns.Max(column => column.Spare);
+        for (
+            var spare = 1;
+            spare <= mostSpare && AlignedRows.Width(Rows(columns, flows)) > width;
+            spare++
+        )
+        {
+            columns.RemoveAll(column => column.Spare == spare);
+        }
+        return AlignedRows.Lines(Rows(columns, flows));
     }
 
     /// <summary>A rate in three digits and its unit.</summary>
@@ -54,19 +64,10 @@ internal static class TrafficTable
         return $"{bits.ToString(digits, CultureInfo.InvariantCulture), 4} {Units[unit]}";
     }
 
-    private static string[] Row(FlowRate flow) =>
+    private static string[][] Rows(IReadOnlyList<Column> columns, IEnumerable<FlowRate> flows) =>
         [
-            Markup.Escape(flow.Host),
-            flow.Kind.ToString().ToLowerInvariant(),
-            Markup.Escape(flow.Name),
-            Markup.Escape(flow.Network),
-            Markup.Escape(flow.Link),
-            flow.IsThere ? Cell(flow.Rate?.BitsIn, Bits) : "[red]not there[/]",
-            Cell(flow.Rate?.BitsOut, Bits),
-            Cell(flow.Rate?.PacketsIn, Packets),
-            Cell(flow.Rate?.PacketsOut, Packets),
-            Faults(flow.Errors),
-            Faults(flow.Drops),
+            [.. columns.Select(column => column.Heading)],
+            .. flows.Select(flow => columns.Select(column => column.Cell(flow)).ToArray()),
         ];
 
     private static string Cell(double? rate, Func<double, string> words) =>
@@ -81,4 +82,10 @@ internal static class TrafficTable
         packets.ToString(packets is > 0 and < 9.95 ? "0.0" : "0", CultureInfo.InvariantCulture);
 
     private static string Faults(long number) => number == 0 ? "[dim]0[/]" : $"[red]{number}[/]";
+
+    /// <summary>A column of the table.</summary>
+    /// <param name="Heading">What stands above it.</param>
+    /// <param name="Cell">What it says of a flow.</param>
+    /// <param name="Spare">When a narrow terminal goes without it: 1 first; 0 is never.</param>
+    private sealed record Column(string Heading, Func<FlowRate, string> Cell, int Spare = 0);
 }
