@@ -140,6 +140,26 @@ public sealed partial class BootTests
     }
 
     [Fact]
+    public async Task Services_are_told_the_name_of_a_host_that_learns_it_after_they_run()
+    {
+        await using var lab = await OverlayLab.BareAsync(OverlayLab.TwoHosts);
+        const string Starts = $"grep ^ExecStart= {Units}/weft.service";
+        await lab.WeftDoneAsync("host1", "install", "--in-place", "--no-enable");
+        Assert.DoesNotContain(
+            "--as",
+            await lab.RunAsync("host1", Starts),
+            StringComparison.Ordinal
+        );
+        await lab.RunAsync("host1", "echo localhost >/etc/hostname");
+        await lab.WeftDoneAsync("host1", "install", "--in-place", "--no-enable");
+        Assert.Contains(
+            "--as host1",
+            await lab.RunAsync("host1", Starts),
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
     public async Task A_host_whose_guard_cannot_stand_does_not_start_its_switch()
     {
         await using var lab = await UpAsync();

@@ -5,6 +5,16 @@ namespace Weft.Tests;
 /// <summary>Whoever wakes the agent without end has it work at its own pace.</summary>
 public sealed class PaceTests
 {
+    [Theory]
+    [InlineData(20, 5)]
+    [InlineData(260, 13)]
+    [InlineData(10_000, 30)]
+    public void A_host_that_takes_long_to_read_is_read_more_seldom(int cost, int minutes) =>
+        Assert.Equal(
+            TimeSpan.FromMinutes(minutes),
+            AgentLoop.ResyncAfter(TimeSpan.FromMilliseconds(cost))
+        );
+
     [Fact]
     public void A_burst_is_met_at_once_and_what_goes_on_for_ever_is_not()
     {

@@ -15,6 +15,8 @@ namespace Weft.Commands;
 /// <summary><c>weft install</c>: has this host restore its overlay whenever it boots.</summary>
 internal static partial class InstallCommand
 {
+    private const string HostnameFile = "/etc/hostname";
+
     // What the services cannot see (systemd.exec(5), ProtectHome= and PrivateTmp=).
     private static readonly string[] Homes = ["/home/", "/root/", "/run/user/"];
     private static readonly string[] Hidden = [.. Homes, "/tmp/", "/var/tmp/"];
@@ -125,9 +127,17 @@ internal static partial class InstallCommand
                     TrialGate.RefuseWhereOpen(new HistoryStore(overlay.Name));
                 }
                 // An image may be for any host: its own hostname decides when it boots.
-                if (isThisMachine || parsed.GetValue(host) is not null)
+                var named = parsed.GetValue(host);
+                if (isThisMachine || named is not null)
                 {
-                    OverlayLoader.RequireHost(overlay, parsed.GetValue(host));
+                    var found = OverlayLoader.RequireHost(overlay, named);
+                    if (named is null && !IsNamedAtBoot(found))
+                    {
+                        named = found;
+                        terminal.Notice(
+                            $"the services run before this machine is called {found}, which {HostnameFile} does not say: they are told so by --as"
+                        );
+                    }
                 }
                 // The package's program and services are kept by the package: only what depends on the overlay is put.
                 var isPackaged =
@@ -158,8 +168,8 @@ internal static partial class InstallCommand
                 Put(
                     placement,
                     isPackaged
-                        ? HostFiles.BesidesThePackage(overlay, parsed.GetValue(host))
-                        : HostFiles.Of(program, binary, overlay, parsed.GetValue(host)),
+                        ? HostFiles.BesidesThePackage(overlay, named)
+                        : HostFiles.Of(program, binary, overlay, named),
                     program,
                     path,
                     terminal
@@ -209,6 +219,22 @@ internal static partial class InstallCommand
         : throw new UsageException(
             $"'{named}' must be an absolute path of a directory: it begins with /"
         );
+
+    /// <summary>Whether a machine has its name when it boots: one that a network gives it comes later (hostname(5)).</summary>
+    private static bool IsNamedAtBoot(string host)
+    {
+        try
+        {
+            var name = File.ReadLines(HostnameFile)
+                .FirstOrDefault(line => line.Length > 0 && !line.StartsWith('#'))
+                ?.Trim();
+            return name == host || name?.Split('.')[0] == host;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
 
     private static bool IsBelow(IEnumerable<string> directories, string path) =>
         directories.Any(directory => path.StartsWith(directory, StringComparison.Ordinal));

@@ -148,7 +148,7 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
                 null =>
                     $"{whom} does not answer: the overlay is not applied there, or something on the way filters {Protocol(traffic)}",
                 { Out: > 0, In: 0 } =>
-                    $"{whom} does not answer: encrypted packets go out, and none come in. Let {(crossed.InUdp ? "UDP port 4500" : "IP protocol 50 (ESP)")} pass between the two, and run `weft doctor` there",
+                    $"{whom} does not answer: encrypted packets go out, and none come in. Let {(crossed.InUdp ? "UDP port 4500" : "IP protocol 50 (ESP)")} pass between the two, and {Protocol(traffic)} past the firewall there, which sees it decrypted; `weft doctor` there may say more",
                 { Out: 0 } =>
                     $"{whom} does not answer, and nothing went out encrypted: run `weft status`",
                 _ =>
