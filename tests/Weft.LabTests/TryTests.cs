@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Weft.Core.Linux;
 
@@ -100,20 +101,28 @@ public sealed class TryTests
         await RetaggedAsync(lab);
         var host = lab.Hosts[0];
         var random = new Random(11);
-        for (var killed = 0; killed < 3; )
+        var started = Stopwatch.GetTimestamp();
+        await lab.WeftDoneAsync("host1", "try", "--yes", "--within", "1h", New);
+        var whole = Stopwatch.GetElapsedTime(started);
+        await lab.WeftDoneAsync("host1", "rollback");
+        for (var (killed, rounds) = (0, 0); killed < 3; rounds++)
         {
+            Assert.True(rounds < 300, $"killed {killed} times in a try that takes {whole}");
             var newest = await NewestAsync(lab);
             using var process = Tool.Start(
                 host.Enter(null, WeftProgram.Path, "try", "--yes", "--within", "1h", New),
                 host.Environment
             );
-            // From when it is written down on: what comes before changes nothing.
-            await Eventually.IsAsync(async () => await NewestAsync(lab) > newest);
-            await Task.Delay(random.Next(100), Needs.Cancellation);
-            var started = ProcessIdentity.Of(process.Id)?.Children().ToList();
-            var cut = started is [var only] && only.Send(Libc.SigKill);
+            await Task.Delay(whole * random.NextDouble(), Needs.Cancellation);
+            var children = ProcessIdentity.Of(process.Id)?.Children().ToList();
+            var cut = children is [var only] && only.Send(Libc.SigKill);
             await process.WaitForExitAsync(Needs.Cancellation);
-            if (!cut || await IsAppliedAsync(lab))
+            if (await NewestAsync(lab) == newest)
+            {
+                // It had written nothing down, and so changed nothing.
+                Assert.True(cut);
+            }
+            else if (!cut || await IsAppliedAsync(lab))
             {
                 // It was through already, and waits.
                 await lab.WeftDoneAsync("host1", "rollback");
