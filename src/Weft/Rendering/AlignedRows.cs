@@ -24,22 +24,25 @@ internal static class AlignedRows
     public static int Width(IReadOnlyList<string[]> rows) =>
         Lines(rows).Max(line => Markup.Remove(line).Length);
 
-    /// <summary>The rows as lines of markup.</summary>
-    public static IEnumerable<string> Lines(IReadOnlyList<string[]> rows)
+    /// <summary>The rows as lines of markup; the first one is the heading.</summary>
+    public static IEnumerable<string> Lines(IReadOnlyList<string[]> rows) =>
+        WithoutHeading(rows).Select((line, number) => number == 0 ? $"[dim]{line}[/]" : line);
+
+    /// <summary>The rows as lines of markup, where none is a heading.</summary>
+    public static IEnumerable<string> WithoutHeading(IReadOnlyList<string[]> rows)
     {
-        var widths = rows[0].Select((_, column) => rows.Max(row => Length(row[column]))).ToArray();
-        return rows.Select(
-            (row, number) =>
-            {
-                var line = string.Concat(
-                        row.Select(
-                            (cell, column) =>
-                                cell + new string(' ', widths[column] - Length(cell) + Gap)
-                        )
+        var widths =
+            rows.Count == 0
+                ? []
+                : rows[0].Select((_, column) => rows.Max(row => Length(row[column]))).ToArray();
+        return rows.Select(row =>
+            string.Concat(
+                    row.Select(
+                        (cell, column) =>
+                            cell + new string(' ', widths[column] - Length(cell) + Gap)
                     )
-                    .TrimEnd();
-                return number == 0 ? $"[dim]{line}[/]" : line;
-            }
+                )
+                .TrimEnd()
         );
     }
 

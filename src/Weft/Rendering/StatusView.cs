@@ -60,25 +60,29 @@ internal static class StatusView
     /// <summary>Writes a line for each item.</summary>
     internal static void WriteItems(IAnsiConsole console, IReadOnlyList<StatusItemDocument> items)
     {
-        var kindWidth = items.Select(item => item.Kind.Length).DefaultIfEmpty().Max();
-        var nameWidth = items.Select(item => item.Name.Length).DefaultIfEmpty().Max();
-        var width = items.Select(item => item.Intended.Length).DefaultIfEmpty().Max();
-        foreach (var item in items)
+        foreach (var line in AlignedRows.WithoutHeading([.. items.Select(Row)]))
         {
-            var (sign, color) = item.State switch
-            {
-                "ok" => ("✓", "green"),
-                "waiting" => ("…", "grey"),
-                "missing" => ("-", "red"),
-                "error" => ("✗", "red"),
-                _ => ("~", "yellow"),
-            };
-            var intended = item.Detail is null ? item.Intended : item.Intended.PadRight(width);
-            console.MarkupLine(
-                $"  [{color}]{sign}[/] {item.Kind.PadRight(kindWidth)}  [bold]{item.Name.PadRight(nameWidth).EscapeMarkup()}[/]  {intended.EscapeMarkup()}"
-                    + (item.Detail is null ? "" : $"  [{color}]{item.Detail.EscapeMarkup()}[/]")
-            );
+            console.MarkupLine(line);
         }
+    }
+
+    private static string[] Row(StatusItemDocument item)
+    {
+        var (sign, color) = item.State switch
+        {
+            "ok" => ("✓", "green"),
+            "waiting" => ("…", "grey"),
+            "missing" => ("-", "red"),
+            "error" => ("✗", "red"),
+            _ => ("~", "yellow"),
+        };
+        return
+        [
+            $"  [{color}]{sign}[/] {item.Kind}",
+            $"[bold]{item.Name.EscapeMarkup()}[/]",
+            item.Intended.EscapeMarkup(),
+            item.Detail is null ? "" : $"[{color}]{item.Detail.EscapeMarkup()}[/]",
+        ];
     }
 
     /// <summary>Says of each tunnel that is there without its guard what that means.</summary>
