@@ -137,17 +137,17 @@ public sealed class BridgeFirewallTests
     public void What_nobody_can_tell_is_said_to_be_unknown(string? ruleset)
     {
         var one = Assert.Single(
-            new BridgeFirewall(ruleset, "nobody looked", [AddressFamily.InterNetwork]).Judge(
-                Bridge,
-                Overlay
-            )
+            new BridgeFirewall(
+                new Firewall(ruleset, "nobody looked"),
+                [AddressFamily.InterNetwork]
+            ).Judge(Bridge, Overlay)
         );
         Assert.Equal(Verdict.Doubtful, one.Verdict);
         Assert.Contains("is not known: ", one.Words, StringComparison.Ordinal);
     }
 
     private static List<Finding> Judge(string chains, AddressFamily family) =>
-        [.. new BridgeFirewall(Ruleset(chains), null, [family]).Judge(Bridge, Overlay)];
+        [.. new BridgeFirewall(new Firewall(Ruleset(chains)), [family]).Judge(Bridge, Overlay)];
 
     /// <summary>Chains as <c>FAMILY TABLE NAME POLICY; RULE; RULE | …</c>, as nft lists them.</summary>
     private static string Ruleset(string chains)

@@ -352,6 +352,30 @@ public sealed class TraceTests
     }
 
     [Fact]
+    public void A_firewall_that_shuts_the_other_host_out_is_on_the_way()
+    {
+        const string Rules = """
+            {"nftables":[{"chain":{"family":"inet","table":"mine","name":"in","type":"filter","hook":"input","policy":"drop"}}]}
+            """;
+        var hops = new HalfHops(
+            Overlay,
+            IntentBuilder.Build(Overlay, "host1", kernelDatapath: true),
+            HostObservation.Bare(kernelDatapath: true, "wallabag"),
+            TracePair.Find(Residents, "wallabag", "mastodon")!,
+            size: 84,
+            new HalfSeen { Whereabouts = Believed(), Firewall = new Firewall(Rules) }
+        ).All();
+        var hop = Assert.Single(hops, hop => hop.What == "firewall for host2");
+        Assert.Equal(
+            (
+                Verdict.Wrong,
+                "chain in of table inet mine drops GRE from host2: let it in by `nft insert rule inet mine in ip saddr 192.0.2.2 meta l4proto gre accept`"
+            ),
+            (hop.Verdict, hop.Words)
+        );
+    }
+
+    [Fact]
     public void On_a_host_without_anything_the_first_thing_that_is_missing_is_named()
     {
         var pair = TracePair.Find(Residents, "wallabag", "mastodon")!;

@@ -53,6 +53,24 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
             cancellationToken
         );
         findings.AddRange((await asked).SelectMany(found => found));
+        var firewall = await Firewall.ReadAsync(cancellationToken);
+        findings.AddRange(
+            session
+                .Overlay.Hosts.Where(host => host.Name != intent.Host)
+                .SelectMany(host =>
+                    UnderlayFirewall.Judge(
+                        firewall,
+                        session.Overlay,
+                        intent,
+                        observation,
+                        host.Name,
+                        answers: answered.Any(finding =>
+                            finding.What == TunnelProbe.WhatOf(host.Name)
+                            && finding.Verdict is Verdict.Well
+                        )
+                    )
+                )
+        );
         findings.AddRange(encryption.SelectMany(items => items).Select(item => Judge(item, down)));
         findings.AddRange(answered);
         findings.AddRange(
@@ -62,11 +80,11 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
                 observation
             )
         );
-        var firewall = await BridgeFirewall.ReadAsync(cancellationToken);
+        var bridging = BridgeFirewall.Of(firewall);
         findings.AddRange(
             intent
                 .Links.OfType<BridgeLinkIntent>()
-                .SelectMany(bridge => firewall.Judge(bridge, session.Overlay))
+                .SelectMany(bridge => bridging.Judge(bridge, session.Overlay))
         );
         if (daemon is not null)
         {

@@ -104,7 +104,7 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
         EncryptedBytes? crossed
     )
     {
-        var what = $"through tunnel {small.To.Host}";
+        var what = WhatOf(small.To.Host);
         var whom = small.To.Container is { } container
             ? $"container '{container}' at {small.To.Address}"
             : $"{small.To.Host} at {small.To.Address}";
@@ -156,6 +156,10 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
             }
         );
     }
+
+    /// <summary>What a finding calls the way through a tunnel.</summary>
+    /// <param name="peer">The host at its other end.</param>
+    public static string WhatOf(string peer) => $"through tunnel {peer}";
 
     /// <summary>Whether who is to send is there.</summary>
     public bool CanAsk(Endpoint from, HostObservation seen) =>

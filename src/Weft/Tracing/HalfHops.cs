@@ -16,8 +16,11 @@ internal sealed record HalfSeen
     /// <summary>Where the host believes everybody to be.</summary>
     public required Whereabouts Whereabouts { get; init; }
 
-    /// <summary>What the host's firewall does with what passes its bridges.</summary>
-    public BridgeFirewall? Firewall { get; init; }
+    /// <summary>The host's firewall; null where nobody looked.</summary>
+    public Firewall? Firewall { get; init; }
+
+    /// <summary>What it does with what passes bridges; null where nobody looked.</summary>
+    public BridgeFirewall? Bridging { get; init; }
 
     /// <summary>Who else has the address.</summary>
     public IReadOnlyList<Finding> Doubles { get; init; } = [];
@@ -199,7 +202,7 @@ internal sealed class HalfHops(
                 ? shut
                 : itself
         );
-        foreach (var dropped in found.Firewall?.Judge(link, overlay) ?? [])
+        foreach (var dropped in found.Bridging?.Judge(link, overlay) ?? [])
         {
             yield return Both(dropped);
         }
@@ -312,6 +315,22 @@ internal sealed class HalfHops(
                     }
                     : answer
             );
+        }
+        if (found.Firewall is { } firewall)
+        {
+            foreach (
+                var dropped in UnderlayFirewall.Judge(
+                    firewall,
+                    overlay,
+                    intent,
+                    seen,
+                    pair.To.Host,
+                    answers: found.Answers.Any(one => one.Outcome is Outcome.Reached)
+                )
+            )
+            {
+                yield return Both(dropped);
+            }
         }
         var status = HostStatus
             .Of(intent, seen)

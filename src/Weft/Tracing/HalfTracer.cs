@@ -33,6 +33,7 @@ internal sealed class HalfTracer(
         var underlay = AskUnderlayAsync(intent, pair, cancellationToken);
         var down = await NegotiateAsync(intent, pair, cancellationToken);
         var (answers, told) = await SendAsync(intent, seen, pair, cancellationToken);
+        var firewall = await Firewall.ReadAsync(cancellationToken);
         var found = new HalfSeen
         {
             Doubles = await doubles,
@@ -41,7 +42,8 @@ internal sealed class HalfTracer(
             Answers = [.. answers],
             // What was sent has been learned from.
             Whereabouts = await Whereabouts.ReadAsync(intent, seen, cancellationToken),
-            Firewall = await BridgeFirewall.ReadAsync(cancellationToken),
+            Firewall = firewall,
+            Bridging = BridgeFirewall.Of(firewall),
             Route = RouteOf(intent, seen, pair),
             Out = await AskSwitchAsync(intent, seen, pair, isLeaving: true, cancellationToken),
             In = await AskSwitchAsync(intent, seen, pair, isLeaving: false, cancellationToken),

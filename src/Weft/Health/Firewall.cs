@@ -1,0 +1,543 @@
+using System.ComponentModel;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using Weft.Core.Linux;
+
+namespace Weft.Health;
+
+/// <summary>A chain of a host's firewall.</summary>
+internal readonly record struct FirewallChain(string Family, string Table, string Name)
+{
+    /// <summary>In words.</summary>
+    public override string ToString() => $"chain {Name} of table {Family} {Table}";
+}
+
+/// <summary>What is known of a packet when a firewall judges it: one that belongs to nothing it has seen before.</summary>
+/// <param name="Family">Its version of IP.</param>
+internal sealed record FirewallPacket(AddressFamily Family)
+{
+    /// <summary>The link that it comes by.</summary>
+    public string? In { get; init; }
+
+    /// <summary>The link that it leaves by.</summary>
+    public string? Out { get; init; }
+
+    /// <summary>Whether it only passes a bridge.</summary>
+    public bool IsBridged { get; init; }
+
+    /// <summary>Whether it was decrypted here; null where nobody knows.</summary>
+    public bool? IsDecrypted { get; init; }
+
+    /// <summary>Its IP protocol number.</summary>
+    public byte? Protocol { get; init; }
+
+    /// <summary>The port that it is for.</summary>
+    public ushort? Port { get; init; }
+
+    /// <summary>Who sends it.</summary>
+    public IPAddress? Source { get; init; }
+
+    /// <summary>Whom it is for.</summary>
+    public IPAddress? Destination { get; init; }
+
+    /// <summary>Whether it meets a condition on anything else: null where it may.</summary>
+    public bool? Otherwise { get; init; }
+}
+
+/// <summary>A host's firewall: its rules as nft lists them, those of iptables among them, and what they do with a packet.</summary>
+internal sealed class Firewall
+{
+    private static readonly Dictionary<string, byte> Protocols = new(StringComparer.Ordinal)
+    {
+        ["icmp"] = 1,
+        ["tcp"] = 6,
+        ["udp"] = 17,
+        ["gre"] = 47,
+        ["esp"] = 50,
+        ["ah"] = 51,
+        ["icmpv6"] = 58,
+        ["ipv6-icmp"] = 58,
+        ["sctp"] = 132,
+    };
+
+    private readonly Dictionary<FirewallChain, Chain> chains = [];
+    private readonly Dictionary<FirewallChain, JsonElement> sets = [];
+
+    /// <summary>A firewall with rules as <c>nft -j list ruleset</c> writes them (libnftables-json(5)).</summary>
+    /// <param name="ruleset">What it wrote; null where nobody could tell.</param>
+    /// <param name="whyUnknown">Why nobody could.</param>
+    public Firewall(string? ruleset, string? whyUnknown = null)
+    {
+        WhyUnknown = whyUnknown;
+        if (ruleset is null)
+        {
+            return;
+        }
+        try
+        {
+            using var listed = JsonDocument.Parse(ruleset);
+            foreach (var one in listed.RootElement.GetProperty("nftables").EnumerateArray())
+            {
+                Add(one);
+            }
+            WhyUnknown = null;
+        }
+        catch (Exception exception)
+            when (exception is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            WhyUnknown = $"what nft says cannot be understood: {exception.Message}";
+        }
+    }
+
+    /// <summary>What may become of a packet; several where it depends on what is not known of it.</summary>
+    [Flags]
+    private enum Fate
+    {
+        None = 0,
+        Accepted = 1,
+        Dropped = 2,
+
+        /// <summary>The chain does not decide.</summary>
+        Undecided = 4,
+    }
+
+    /// <summary>Why the rules are not known; null where they are.</summary>
+    public string? WhyUnknown { get; }
+
+    /// <summary>Whether ufw keeps the rules: it would not know of one that is typed past it.</summary>
+    public bool IsKeptByUfw => chains.Keys.Any(chain => chain.Name is "ufw-user-input");
+
+    /// <summary>Reads this host's.</summary>
+    public static async Task<Firewall> ReadAsync(CancellationToken cancellationToken)
+    {
+        if (HasLegacyRules)
+        {
+            return new Firewall(null, "`iptables-legacy -S` and `ip6tables-legacy -S` say so");
+        }
+        if (Tool.Find("nft") is null)
+        {
+            // What nobody could have made rules with has none.
+            return Tool.Find("iptables") is null
+                ? new Firewall("""{"nftables":[]}""")
+                : new Firewall(
+                    null,
+                    "install nftables, by which Weft sees it, or look at `iptables -S` and `ip6tables -S`"
+                );
+        }
+        try
+        {
+            var listed = await Tool.RunAsync(
+                ["nft", "-j", "list", "ruleset"],
+                cancellationToken: cancellationToken
+            );
+            return listed.ExitCode == 0
+                ? new Firewall(listed.Output)
+                : new Firewall(null, $"nft refused to: {listed.Errors.Trim()}");
+        }
+        catch (Win32Exception exception)
+        {
+            return new Firewall(null, $"nft does not start: {exception.Message}");
+        }
+    }
+
+    /// <summary>The chain that drops a packet, whatever is not known of it; null where none does.</summary>
+    /// <param name="hook">Where in the kernel it is judged: <c>input</c>, <c>forward</c>.</param>
+    /// <param name="packet">The packet.</param>
+    public FirewallChain? Dropping(string hook, FirewallPacket packet)
+    {
+        var own = packet.Family is AddressFamily.InterNetwork ? "ip" : "ip6";
+        foreach (
+            var (key, chain) in chains.Where(one =>
+                one.Value.Hook == hook && (one.Key.Family == own || one.Key.Family == "inet")
+            )
+        )
+        {
+            var fate = Follow(key, packet);
+            if (fate.HasFlag(Fate.Undecided))
+            {
+                fate =
+                    fate & ~Fate.Undecided
+                    | (chain.Policy == "drop" ? Fate.Dropped : Fate.Accepted);
+            }
+            // Another chain at the same place may still drop what one accepts.
+            if (fate == Fate.Dropped)
+            {
+                return key;
+            }
+        }
+        return null;
+    }
+
+    private Fate Follow(FirewallChain chain, FirewallPacket packet)
+    {
+        try
+        {
+            return Walk(chain, packet, []);
+        }
+        catch (Exception exception)
+            when (exception is InvalidOperationException or KeyNotFoundException)
+        {
+            // A statement of another shape than any nft writes today may do anything.
+            return Fate.Accepted | Fate.Dropped;
+        }
+    }
+
+    // The tables of the kernel's older interface, which nft does not list.
+    private static bool HasLegacyRules =>
+        IsFilled("/proc/net/ip_tables_names") || IsFilled("/proc/net/ip6_tables_names");
+
+    private static bool IsFilled(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path).Trim().Length > 0;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private void Add(JsonElement listed)
+    {
+        if (listed.TryGetProperty("chain", out var chain))
+        {
+            chains[Key(chain, "name")] = new Chain(
+                TextOf(chain, "hook"),
+                TextOf(chain, "policy") ?? "accept"
+            );
+        }
+        else if (listed.TryGetProperty("set", out var set))
+        {
+            if (set.TryGetProperty("elem", out var elements))
+            {
+                sets[Key(set, "name")] = elements.Clone();
+            }
+        }
+        else if (
+            listed.TryGetProperty("rule", out var rule)
+            && chains.TryGetValue(Key(rule, "chain"), out var its)
+            && rule.TryGetProperty("expr", out var expressions)
+        )
+        {
+            its.Rules.Add(expressions.Clone());
+        }
+
+        static FirewallChain Key(JsonElement of, string name) =>
+            new(
+                of.GetProperty("family").GetString()!,
+                of.GetProperty("table").GetString()!,
+                of.GetProperty(name).GetString()!
+            );
+    }
+
+    /// <summary>What becomes of a packet in a chain.</summary>
+    /// <param name="key">The chain.</param>
+    /// <param name="packet">The packet.</param>
+    /// <param name="walked">What is known already; a chain that is being walked decides nothing, since the kernel takes no circles.</param>
+    private Fate Walk(
+        FirewallChain key,
+        FirewallPacket packet,
+        Dictionary<FirewallChain, Fate> walked
+    )
+    {
+        if (!walked.TryAdd(key, Fate.Undecided))
+        {
+            return walked[key];
+        }
+        var fates = Fate.None;
+        foreach (
+            var (meets, verdict) in (chains.GetValueOrDefault(key)?.Rules ?? []).SelectMany(rule =>
+                Outcomes(key, rule, packet)
+            )
+        )
+        {
+            if (meets is false)
+            {
+                continue;
+            }
+            var fate = verdict.Name switch
+            {
+                "accept" => Fate.Accepted,
+                "drop" or "reject" => Fate.Dropped,
+                "jump" or "goto" => Walk(key with { Name = verdict.Target }, packet, walked),
+                "return" => Fate.Undecided,
+                _ => Fate.Accepted | Fate.Dropped | Fate.Undecided,
+            };
+            var comesBack = verdict.Name is "jump" && fate.HasFlag(Fate.Undecided);
+            fates |= comesBack ? fate & ~Fate.Undecided : fate;
+            if (meets is true && !comesBack)
+            {
+                return walked[key] = fates;
+            }
+        }
+        return walked[key] = fates | Fate.Undecided;
+    }
+
+    /// <summary>What a rule decides of a packet, and whether the packet is one of those that it is for: null where it may be.</summary>
+    private IEnumerable<(bool? Meets, (string Name, string Target) Verdict)> Outcomes(
+        FirewallChain chain,
+        JsonElement rule,
+        FirewallPacket packet
+    )
+    {
+        bool? meets = true;
+        var (asksForState, asksForMore) = (false, false);
+        foreach (
+            var statement in rule.EnumerateArray().Select(part => part.EnumerateObject().First())
+        )
+        {
+            switch (statement.Name)
+            {
+                case "match":
+                    asksForMore = true;
+                    meets = And(meets, Meets(chain, statement.Value, packet));
+                    break;
+                case "accept" or "drop" or "return" or "reject" or "jump" or "goto" or "queue":
+                    yield return (State(meets), VerdictOf(statement));
+                    yield break;
+                case "vmap" when DataOf(statement.Value) is { } data:
+                    foreach (
+                        var pair in data.EnumerateArray()
+                            .Select(pair => (Key: pair[0], Verdict: pair[1]))
+                    )
+                    {
+                        yield return (
+                            And(
+                                State(meets),
+                                IsOneOf(chain, statement.Value.GetProperty("key"), pair.Key, packet)
+                            ),
+                            VerdictOf(pair.Verdict.EnumerateObject().First())
+                        );
+                    }
+                    break;
+                case "vmap":
+                    yield return (And(State(meets), packet.Otherwise), ("", ""));
+                    break;
+                // What iptables has and nft does not: of these it tells only the name.
+                case "xt" when TextOf(statement.Value, "type") == "target":
+                    if (TextOf(statement.Value, "name") is "REJECT" or "NFQUEUE")
+                    {
+                        yield return (
+                            State(meets),
+                            (TextOf(statement.Value, "name") is "REJECT" ? "drop" : "queue", "")
+                        );
+                        yield break;
+                    }
+                    break;
+                case "xt" when TextOf(statement.Value, "name") is "conntrack" or "state":
+                    asksForState = true;
+                    break;
+                case "xt" when TextOf(statement.Value, "name") is "comment":
+                    break;
+                case "xt" when packet.IsBridged && TextOf(statement.Value, "name") is "physdev":
+                    break;
+                case "xt" or "limit" or "quota" or "ct count" or "meter":
+                    asksForMore = true;
+                    meets = And(meets, packet.Otherwise);
+                    break;
+            }
+        }
+
+        // A rule that asks of the state alone is for answers, or for what belongs to nothing; one that asks for more may be for what is new.
+        bool? State(bool? rest) =>
+            !asksForState ? rest
+            : asksForMore ? And(rest, packet.Otherwise)
+            : false;
+    }
+
+    private static JsonElement? DataOf(JsonElement map) =>
+        map.TryGetProperty("data", out var data)
+        && data.ValueKind is JsonValueKind.Object
+        && data.TryGetProperty("set", out var pairs)
+            ? pairs
+            : null;
+
+    private static (string Name, string Target) VerdictOf(JsonProperty statement) =>
+        (statement.Name, TextOf(statement.Value, "target") ?? "");
+
+    private bool? Meets(FirewallChain chain, JsonElement match, FirewallPacket packet)
+    {
+        var isOne = IsOneOf(chain, match.GetProperty("left"), match.GetProperty("right"), packet);
+        return TextOf(match, "op") switch
+        {
+            "==" or "in" => isOne,
+            // What is not known of a packet is so either way, and what it does not have is not another either.
+            "!=" when Has(match.GetProperty("left"), packet) => !isOne,
+            "!=" => isOne,
+            _ => packet.Otherwise,
+        };
+    }
+
+    /// <summary>Whether what a rule asks for is one of those that it names.</summary>
+    private bool? IsOneOf(
+        FirewallChain chain,
+        JsonElement asked,
+        JsonElement named,
+        FirewallPacket packet
+    ) =>
+        ValueOf(asked, packet) switch
+        {
+            Absent => false,
+            null => packet.Otherwise,
+            var value => Is(chain, value, named) ?? packet.Otherwise,
+        };
+
+    private static bool Has(JsonElement asked, FirewallPacket packet) =>
+        ValueOf(asked, packet) is not (null or Absent);
+
+    /// <summary>What a packet has of what a rule asks for: null where nobody knows, and <see cref="Absent"/> where such a packet has none.</summary>
+    private static object? ValueOf(JsonElement asked, FirewallPacket packet)
+    {
+        if (asked.ValueKind is not JsonValueKind.Object)
+        {
+            return null;
+        }
+        var (name, value) = asked.EnumerateObject().First() is var first
+            ? (first.Name, first.Value)
+            : default;
+        return (
+            name,
+            TextOf(value, "protocol"),
+            TextOf(value, "key") ?? TextOf(value, "field")
+        ) switch
+        {
+            ("meta", _, "iifname" or "iif") => packet.In ?? (object)Absent.Value,
+            ("meta", _, "oifname" or "oif") => packet.Out ?? (object)Absent.Value,
+            ("meta", _, "l4proto") => packet.Protocol,
+            ("meta", _, "nfproto") => packet.Family is AddressFamily.InterNetwork ? "ipv4" : "ipv6",
+            ("meta", _, "ipsec" or "secpath") => packet.IsDecrypted,
+            ("ct", _, "state") => "new",
+            ("payload", "ip", _) when packet.Family is not AddressFamily.InterNetwork =>
+                Absent.Value,
+            ("payload", "ip6", _) when packet.Family is AddressFamily.InterNetwork => Absent.Value,
+            ("payload", "ip" or "ip6", "protocol" or "nexthdr") => packet.Protocol,
+            ("payload", "ip" or "ip6", "saddr") => packet.Source,
+            ("payload", "ip" or "ip6", "daddr") => packet.Destination,
+            ("payload", { } protocol, _)
+                when packet.Protocol is { } own
+                    && Protocols.TryGetValue(protocol, out var number)
+                    && number != own => Absent.Value,
+            ("payload", "udp" or "tcp" or "th", "dport") => packet.Port,
+            _ => null,
+        };
+    }
+
+    /// <summary>Whether a value is one of those that a rule names; null where they are not known.</summary>
+    private bool? Is(FirewallChain chain, object value, JsonElement named)
+    {
+        switch (named.ValueKind)
+        {
+            case JsonValueKind.Array:
+                return Any(named);
+            case JsonValueKind.Object:
+                var kind = named.EnumerateObject().First();
+                return kind.Name switch
+                {
+                    "set" when kind.Value.ValueKind is JsonValueKind.Array => Any(kind.Value),
+                    "elem" when kind.Value.TryGetProperty("val", out var element) => Is(
+                        chain,
+                        value,
+                        element
+                    ),
+                    "range" when kind.Value.EnumerateArray().ToArray() is [var from, var to] =>
+                        IsBetween(value, from, to),
+                    "prefix" when value is IPAddress address => IPNetwork.TryParse(
+                        $"{TextOf(kind.Value, "addr")}/{kind.Value.GetProperty("len")}",
+                        out var prefix
+                    )
+                        ? prefix.Contains(address)
+                        : null,
+                    _ => null,
+                };
+            case JsonValueKind.String when named.GetString() is ['@', .. var set]:
+                return sets.TryGetValue(chain with { Name = set }, out var elements)
+                    ? Any(elements)
+                    : null;
+            default:
+                return IsSame(value, named);
+        }
+
+        bool? Any(JsonElement several)
+        {
+            bool? any = false;
+            foreach (var one in several.EnumerateArray())
+            {
+                if (Is(chain, value, one) is not { } isIt)
+                {
+                    any = null;
+                }
+                else if (isIt)
+                {
+                    return true;
+                }
+            }
+            return any;
+        }
+    }
+
+    private static bool? IsSame(object value, JsonElement named) =>
+        (value, named.ValueKind) switch
+        {
+            (bool flag, JsonValueKind.True or JsonValueKind.False) => flag == named.GetBoolean(),
+            (IPAddress address, JsonValueKind.String) => IPAddress.TryParse(
+                named.GetString(),
+                out var other
+            )
+                ? address.Equals(other)
+                : null,
+            (string link, JsonValueKind.String) when named.GetString() is [.. var start, '*'] =>
+                link.StartsWith(start, StringComparison.Ordinal),
+            (string text, JsonValueKind.String) => text == named.GetString(),
+            (byte or ushort, _) => NumberOf(named) is { } number
+                ? Convert.ToInt64(value, CultureInfo.InvariantCulture) == number
+                : null,
+            _ => null,
+        };
+
+    private static bool? IsBetween(object value, JsonElement from, JsonElement to) =>
+        value is IPAddress address
+            ? IPAddress.TryParse(from.ToString(), out var first)
+            && IPAddress.TryParse(to.ToString(), out var last)
+                ? Compare(first, address) <= 0 && Compare(address, last) <= 0
+                : null
+            : value is byte or ushort && (NumberOf(from), NumberOf(to)) is ({ } low, { } high)
+                ? Convert.ToInt64(value, CultureInfo.InvariantCulture) is var number
+                    && low <= number
+                    && number <= high
+                : null;
+
+    private static int Compare(IPAddress one, IPAddress other) =>
+        one.GetAddressBytes().AsSpan().SequenceCompareTo(other.GetAddressBytes());
+
+    private static long? NumberOf(JsonElement named) =>
+        named.ValueKind is JsonValueKind.Number && named.TryGetInt64(out var number) ? number
+        : named.ValueKind is JsonValueKind.String
+        && Protocols.TryGetValue(named.GetString()!, out var protocol)
+            ? protocol
+        : null;
+
+    private static bool? And(bool? one, bool? other) =>
+        one is false || other is false ? false
+        : one is true && other is true ? true
+        : null;
+
+    private static string? TextOf(JsonElement of, string name) =>
+        of.ValueKind is JsonValueKind.Object
+        && of.TryGetProperty(name, out var value)
+        && value.ValueKind is JsonValueKind.String
+            ? value.GetString()
+            : null;
+
+    private sealed record Chain(string? Hook, string Policy)
+    {
+        public List<JsonElement> Rules { get; } = [];
+    }
+
+    private sealed class Absent
+    {
+        public static readonly Absent Value = new();
+    }
+}
