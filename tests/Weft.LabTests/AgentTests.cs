@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Weft.LabTests;
 
@@ -240,6 +241,42 @@ public sealed class AgentTests
         await lab.RunAsync("host1", "kill -CONT $(cat /run/openvswitch/ovs-vswitchd.pid)");
         await agent.HasMendedAsync();
         await lab.WeftDoneAsync("host1", "status");
+    }
+
+    [Fact]
+    public async Task It_starts_and_says_so_though_another_weft_has_the_host_and_looks_for_ovs_vswitchd_itself()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await lab.RunAsync("host1", "ovs-vsctl set port cont-mgmnt0-sw tag=7");
+        // As by one that is stopped: who has a question open holds nothing.
+        await lab.RunAsync(
+            "host1",
+            "flock /run/weft.lock sleep infinity >/dev/null 2>&1 </dev/null & echo $! > /run/holder"
+        );
+        await Eventually.IsAsync(async () =>
+            (await lab.TryAsync("host1", "flock --nonblock /run/weft.lock true")).ExitCode != 0
+        );
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        await Eventually.IsAsync(async () =>
+            (await agent.StatusAsync())
+                .ToString()
+                .Contains("another weft has been changing this host", StringComparison.Ordinal)
+        );
+        await lab.RunAsync("host1", "pkill --parent $(cat /run/holder)");
+        await agent.HasMendedAsync();
+
+        await lab.RunAsync(
+            "host1",
+            "pid=$(cat /run/openvswitch/ovs-vswitchd.pid); kill -9 $pid; while [ -d /proc/$pid ]; do sleep 0.05; done"
+        );
+        // It would see so by itself within a minute.
+        await agent.SignalAsync("HUP");
+        await Eventually.IsAsync(async () =>
+            Regex.IsMatch(await agent.MetricsAsync(), @"weft_tunnel_up\{[^}]*peer=""host2""\} 0")
+        );
+        var status = await lab.WeftAsync("host1", "status");
+        Assert.NotEqual(0, status.ExitCode);
+        Assert.Contains("ovs-vswitchd does not run", status.Output, StringComparison.Ordinal);
     }
 
     [Fact]

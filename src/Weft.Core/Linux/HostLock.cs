@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -19,13 +21,16 @@ internal static class HostLock
     /// <param name="waiting">Called once if somebody else has it.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <param name="path">The file.</param>
-    /// <exception cref="HostException">Root's rights are missing.</exception>
+    /// <param name="patience">How long to wait for it; for ever unless given.</param>
+    /// <exception cref="HostException">Root's rights are missing, or somebody else has had it for too long.</exception>
     public static async Task<SafeFileHandle> TakeAsync(
         Action waiting,
         CancellationToken cancellationToken,
-        string path = HostsOwn
+        string path = HostsOwn,
+        TimeSpan? patience = null
     )
     {
+        var began = Stopwatch.GetTimestamp();
         for (var first = true; ; first = false)
         {
             try
@@ -42,6 +47,15 @@ internal static class HostLock
             if (first)
             {
                 waiting();
+            }
+            if (Stopwatch.GetElapsedTime(began) > patience)
+            {
+                throw new HostException(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"another weft has been changing this host for {patience.Value.TotalSeconds:0} s, and this one waits for it"
+                    )
+                );
             }
             await Task.Delay(Pause, cancellationToken);
         }

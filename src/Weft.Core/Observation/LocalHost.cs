@@ -22,6 +22,7 @@ public sealed class LocalHost : IAsyncDisposable
     private static readonly TimeSpan StartPause = TimeSpan.FromMilliseconds(100);
 
     private readonly OvsdbClient client;
+    private readonly bool isHostsOwn;
 
     // Filled while links are read and the lock is asked for: nothing here waits for anything that it does not need.
     private readonly Task<Replica> replica;
@@ -34,9 +35,10 @@ public sealed class LocalHost : IAsyncDisposable
     private long lastTurn;
     private OvsdbLock? switchLock;
 
-    private LocalHost(OvsdbClient client, Task<Replica> replica)
+    private LocalHost(OvsdbClient client, Task<Replica> replica, bool isHostsOwn)
     {
         this.client = client;
+        this.isHostsOwn = isHostsOwn;
         this.replica = replica;
     }
 
@@ -61,7 +63,8 @@ public sealed class LocalHost : IAsyncDisposable
                     SwitchReader.Database,
                     SwitchReader.Columns,
                     cancellationToken
-                )
+                ),
+                isHostsOwn: remote == DefaultRemote
             );
         }
         catch (OvsdbConnectionException exception) when (IsRefused(exception))
@@ -154,10 +157,10 @@ public sealed class LocalHost : IAsyncDisposable
     /// run that was killed had sent there and was not answered yet.
     /// </summary>
     /// <param name="patience">How long ovs-vswitchd may take.</param>
-    /// <param name="progress">Is told what is waited for.</param>
+    /// <param name="progress">Is told what is waited for. Where nobody is told, another Weft is waited for no longer either.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>Whether nothing was waited for and no other Weft has had the host since this one had it last: what was read of it stands.</returns>
-    /// <exception cref="HostException">Root's rights are missing, or ovs-vswitchd is stuck.</exception>
+    /// <exception cref="HostException">Root's rights are missing, ovs-vswitchd is stuck, or another Weft has not come to an end.</exception>
     public async Task<bool> LockAsync(
         TimeSpan patience,
         IProgress<string>? progress,
@@ -166,7 +169,8 @@ public sealed class LocalHost : IAsyncDisposable
     {
         linksLock = await HostLock.TakeAsync(
             () => progress?.Report("another weft is changing this host: waiting for it"),
-            cancellationToken
+            cancellationToken,
+            patience: progress is null ? patience : null
         );
         try
         {
@@ -331,6 +335,7 @@ public sealed class LocalHost : IAsyncDisposable
             Inside = containers.Links,
             Links = links,
             Switch = await ReadSwitchAsync(),
+            SwitchRuns = !isHostsOwn || SwitchProcess.Find() is not null,
             Guard = GuardReader.Read(),
             StrongSwan = await StrongSwanReader.ReadAsync(
                 await StrongSwanAsync(cancellationToken),

@@ -107,20 +107,34 @@ public sealed record HostStatus(
         );
 
         public StatusItem Switch(SwitchIntent intent) =>
-            Item(
-                "switch",
-                intent.Name,
-                $"{(intent.Userspace ? "userspace" : "kernel")} datapath, MTU {intent.Ports[0].MtuRequest}",
-                [intent.Name]
+            Run(
+                Item(
+                    "switch",
+                    intent.Name,
+                    $"{(intent.Userspace ? "userspace" : "kernel")} datapath, MTU {intent.Ports[0].MtuRequest}",
+                    [intent.Name]
+                )
             );
 
         public StatusItem Tunnel(PortIntent port) =>
-            Item(
-                "tunnel",
-                port.Peer!,
-                $"{port.Type} {port.Options["local_ip"]} → {port.Options["remote_ip"]}, port {port.Name}",
-                [port.Name]
+            Run(
+                Item(
+                    "tunnel",
+                    port.Peer!,
+                    $"{port.Type} {port.Options["local_ip"]} → {port.Options["remote_ip"]}, port {port.Name}",
+                    [port.Name]
+                )
             );
+
+        // What the database holds says nothing of what is there once nobody carries it out.
+        private StatusItem Run(StatusItem item) =>
+            observation.SwitchRuns
+                ? item
+                : item with
+                {
+                    State = ItemState.Error,
+                    Detail = "ovs-vswitchd does not run",
+                };
 
         public StatusItem Guard(IpsecPeer peer)
         {

@@ -35,6 +35,17 @@ public sealed record Plan
     /// <summary>Whether there is something to do and nothing in the way.</summary>
     public bool IsApplicable => !IsEmpty && Conflicts.IsEmpty;
 
+    /// <summary>Whether it comes to the same as another, to those who read them.</summary>
+    /// <param name="other">The other plan.</param>
+    public bool SaysTheSameAs(Plan other) =>
+        Changes
+            .Select(change => (change.Action, change.What, change.Name, change.Detail))
+            .SequenceEqual(
+                other.Changes.Select(change =>
+                    (change.Action, change.What, change.Name, change.Detail)
+                )
+            ) && Commands.SequenceEqual(other.Commands);
+
     /// <summary>What an administrator would type, in the order of carrying it out.</summary>
     public IEnumerable<string> Commands =>
         [

@@ -131,14 +131,15 @@ public static class Planner
 
     /// <summary>What of the switch keeps hosts from one another though all of its ports are right; null if nothing does.</summary>
     public static string? SwitchFault(HostIntent intent, HostObservation observation) =>
-        intent.Switch is { } wanted
-        && wanted.Ports.Count(port => port.Protected) > 1
+        intent.Switch is not { } wanted ? null
+        : !observation.SwitchRuns ? SwitchProcess.Absence
+        : wanted.Ports.Count(port => port.Protected) > 1
         && observation.Switch.Bridges.GetValueOrDefault(wanted.Name)
             is { SpansTree: true, Mark: var mark }
         && mark == intent.Overlay
             ? $"switch {wanted.Name} speaks the spanning tree protocol, which closes tunnels that are no loop (they are `protected`), and hosts miss one another: "
                 + $"once all hosts are the overlay's, `ovs-vsctl set bridge {wanted.Name} stp_enable=false rstp_enable=false` on each"
-            : null;
+        : null;
 
     /// <summary>What of the host's own link to the others keeps tunnels from coming up, or packets from crossing whole.</summary>
     public static IEnumerable<string> UnderlayFaults(HostIntent intent, HostObservation observation)

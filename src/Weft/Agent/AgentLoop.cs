@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 using Weft.Commands;
 using Weft.Core;
 using Weft.Core.Execution;
@@ -284,6 +285,23 @@ internal sealed class AgentLoop(
         }
     }
 
+    /// <summary>Keeps every other Weft from changing the host; null where one does not come to an end.</summary>
+    private static async Task<SafeFileHandle?> LockAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await HostLock.TakeAsync(
+                () => { },
+                cancellationToken,
+                patience: Reconciler.Patience
+            );
+        }
+        catch (HostException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Writes down that the file in force is applied, and that a try is over which nobody else has ended.</summary>
     /// <returns>Whether there is nothing more to write down of this file.</returns>
     private async Task<bool> RecordAsync(CancellationToken cancellationToken)
@@ -295,7 +313,11 @@ internal sealed class AgentLoop(
         try
         {
             var store = new HistoryStore(read.Overlay.Name);
-            using var only = await HostLock.TakeAsync(() => { }, cancellationToken);
+            using var only = await LockAsync(cancellationToken);
+            if (only is null)
+            {
+                return false;
+            }
             var book = store.Read();
             if (book.Open is { } open && HistoryBook.IsOn(open, clock.GetUtcNow(), Boot.Id))
             {

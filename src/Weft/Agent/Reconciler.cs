@@ -19,7 +19,8 @@ internal sealed class Reconciler(
     TimeProvider clock
 )
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    /// <summary>How long ovs-vswitchd may take, and another Weft.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     /// <summary>Makes the host match.</summary>
     /// <param name="on">The overlay.</param>

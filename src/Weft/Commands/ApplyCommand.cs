@@ -145,6 +145,7 @@ internal static class ApplyCommand
                         session,
                         intentOf,
                         isBoot || parsed.GetValue(yes) ? null : (name, question),
+                        patience,
                         cancellationToken,
                         Advise
                     )
@@ -203,11 +204,15 @@ internal static class ApplyCommand
         return command;
     }
 
-    /// <summary>Shows what would be changed, and asks whether to.</summary>
+    /// <summary>
+    /// Shows what would be changed, and asks whether to. The host is not locked while somebody thinks about it: where it is
+    /// another by then, that is shown and asked about too.
+    /// </summary>
     /// <param name="terminal">Where.</param>
     /// <param name="session">The host, locked.</param>
     /// <param name="intentOf">Observation → intent.</param>
     /// <param name="asking">The command that asks, and its question; null where nobody is to be asked.</param>
+    /// <param name="patience">How long the switch may take to come to rest, once it is answered.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <param name="whatIsInTheWay">Called where something is, after that was said.</param>
     /// <returns>What the host looks like and what to do; null if that must or shall not be done.</returns>
@@ -217,35 +222,54 @@ internal static class ApplyCommand
         HostSession session,
         Func<HostObservation, HostIntent> intentOf,
         (string Command, string Question)? asking,
+        TimeSpan patience,
         CancellationToken cancellationToken,
         Action<HostObservation, Plan>? whatIsInTheWay = null
     )
     {
-        var observation = await session.ObserveAsync(cancellationToken);
-        var intent = intentOf(observation);
-        var plan = Planner.Plan(intent, observation);
-        PlanView.Write(terminal.Out, intent, plan);
-        PlanView.WriteRemarks(terminal, plan);
-        if (!plan.Conflicts.IsEmpty)
+        var (observation, intent, plan) = await LookAsync();
+        while (true)
         {
-            whatIsInTheWay?.Invoke(observation, plan);
-            return null;
-        }
-        if (!plan.IsEmpty && asking is var (command, question))
-        {
+            PlanView.Write(terminal.Out, intent, plan);
+            PlanView.WriteRemarks(terminal, plan);
+            if (!plan.Conflicts.IsEmpty)
+            {
+                whatIsInTheWay?.Invoke(observation, plan);
+                return null;
+            }
+            if (plan.IsEmpty || asking is not var (command, question))
+            {
+                return (observation, plan);
+            }
             if (!Output.CanAsk)
             {
                 throw new UsageException(
                     $"{command} asks before it changes anything, and there is no terminal to ask on: add --yes"
                 );
             }
+            // The agent must not wait for somebody who has gone to lunch.
+            await session.UnlockAsync();
             if (!await terminal.ConfirmAsync(question, cancellationToken))
             {
                 terminal.Error.WriteLine("Nothing was changed.");
                 return null;
             }
+            await session.LockAsync(patience, new Notices(terminal), cancellationToken);
+            var shown = plan;
+            (observation, intent, plan) = await LookAsync();
+            if (plan.SaysTheSameAs(shown))
+            {
+                return (observation, plan);
+            }
+            terminal.Notice("the host has changed since this was shown; now it is:");
         }
-        return (observation, plan);
+
+        async Task<(HostObservation, HostIntent, Plan)> LookAsync()
+        {
+            var seen = await session.ObserveAsync(cancellationToken);
+            var wanted = intentOf(seen);
+            return (seen, wanted, Planner.Plan(wanted, seen));
+        }
     }
 
     /// <summary>Makes the host match, and has peers negotiated with; says what came of both.</summary>

@@ -94,6 +94,9 @@ internal sealed class HostSession : IAsyncDisposable
         }
     }
 
+    /// <summary>Lets others change this host again: somebody is asked, who may take all day.</summary>
+    public Task UnlockAsync() => doors.UnlockAsync();
+
     /// <summary>Starts a program that goes on after this session, and so has no part in its lock.</summary>
     public Process StartApart(IReadOnlyList<string> command) => doors.StartApart(command);
 

@@ -88,6 +88,7 @@ internal static class RollbackCommand
                         parsed.GetValue(yes)
                             ? null
                             : ("rollback", $"Go back to entry {entry.Number}?"),
+                        patience,
                         cancellationToken
                     )
                     is not var (observation, plan)

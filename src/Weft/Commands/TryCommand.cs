@@ -79,14 +79,15 @@ internal static class TryCommand
                 )
                 {
                     await session.LockAsync(patience, new Notices(terminal), cancellationToken);
-                    var settled = store.Read().Settled;
-                    var (before, isRecorded) = TrialRun.GoesBackTo(read, settled, own);
+                    // What cannot go back is refused before anybody is asked.
+                    _ = TrialRun.GoesBackTo(read, store.Read().Settled, own);
                     if (
                         await ApplyCommand.ProposeAsync(
                             terminal,
                             session,
                             session.Intend,
                             parsed.GetValue(yes) ? null : ("try", "Try?"),
+                            patience,
                             cancellationToken
                         )
                         is not var (observation, plan)
@@ -101,6 +102,8 @@ internal static class TryCommand
                         );
                         return ExitCode.Done;
                     }
+                    var settled = store.Read().Settled;
+                    var (before, isRecorded) = TrialRun.GoesBackTo(read, settled, own);
                     var former =
                         isRecorded ? options.Former(parsed, store, settled!.File!).Overlay
                         : before is not null ? own!.Overlay

@@ -22,10 +22,6 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
         var isKernels = intent.Switch is { Userspace: false };
         var daemon = isKernels ? await SwitchDaemon.ReadAsync(cancellationToken) : null;
         var findings = ImmutableArray.CreateBuilder<Finding>();
-        if (!isKernels && !SwitchDaemon.Runs)
-        {
-            findings.Add(SwitchDaemon.NotRunning);
-        }
         findings.AddRange(
             NeededModules.Judge(intent, KernelModules.StateOf, KernelModules.AreFixed)
         );
@@ -86,7 +82,7 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
                 .Links.OfType<BridgeLinkIntent>()
                 .SelectMany(bridge => bridging.Judge(bridge, session.Overlay))
         );
-        if (daemon is not null)
+        if (daemon is { StartedAfterBoot: not null })
         {
             // What was asked above has sent packets up to it.
             findings.Add((await SwitchDaemon.ReadAsync(cancellationToken)).Judge(daemon));

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Weft.Core.Linux;
+using Weft.Core.Observation;
 using Weft.Installation;
 
 namespace Weft.Health;
@@ -12,7 +12,6 @@ namespace Weft.Health;
 internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Missed, long Lost)
 {
     private const string What = "packets to ovs-vswitchd";
-    private const string PidFile = "/run/openvswitch/ovs-vswitchd.pid";
 
     // sysconf(_SC_CLK_TCK), which is 100 on every Linux that .NET runs on.
     private const double TicksPerSecond = 100;
@@ -21,12 +20,7 @@ internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Mis
     public static bool Runs => Started() is not null;
 
     /// <summary>What it means that it does not.</summary>
-    public static Finding NotRunning { get; } =
-        new(
-            What,
-            Verdict.Wrong,
-            "ovs-vswitchd does not run: start it with `systemctl start openvswitch-switch`"
-        );
+    public static Finding NotRunning { get; } = new(What, Verdict.Wrong, SwitchProcess.Absence);
 
     /// <summary>Looks at the daemon of this host.</summary>
     public static async Task<SwitchDaemon> ReadAsync(CancellationToken cancellationToken)
@@ -124,7 +118,7 @@ internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Mis
     }
 
     private static TimeSpan? Started() =>
-        ProcessIdentity.OfPidFile(PidFile) is { } process
+        SwitchProcess.Find() is { } process
             ? TimeSpan.FromSeconds(process.Started / TicksPerSecond)
             : null;
 

@@ -44,6 +44,21 @@ public sealed class HostLockTests : IDisposable
     }
 
     [Fact]
+    public async Task Who_has_little_patience_is_told_by_whom_it_was_spent()
+    {
+        using var mine = await TakeAsync(() => { });
+        var exception = await Assert.ThrowsAsync<HostException>(() =>
+            HostLock.TakeAsync(
+                () => { },
+                TestContext.Current.CancellationToken,
+                path,
+                TimeSpan.FromMilliseconds(1)
+            )
+        );
+        Assert.StartsWith("another weft has been changing this host for 0 s", exception.Message);
+    }
+
+    [Fact]
     public async Task Nobody_else_may_open_it_and_so_hold_it()
     {
         await File.WriteAllTextAsync(path, "", TestContext.Current.CancellationToken);

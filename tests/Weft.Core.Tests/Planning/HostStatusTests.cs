@@ -29,6 +29,27 @@ public sealed class HostStatusTests
     }
 
     [Fact]
+    public void Without_ovs_vswitchd_what_the_database_tells_of_switch_and_tunnels_is_of_yesterday()
+    {
+        var status = HostStatus.Of(
+            TwoHosts.Intent(),
+            TwoHosts.Applied().Observe() with
+            {
+                SwitchRuns = false,
+            }
+        );
+        Assert.False(status.IsHealthy);
+        Assert.Equal(
+            ["ovsbr0", "host2"],
+            status.Items.Where(item => item.State is ItemState.Error).Select(item => item.Name)
+        );
+        Assert.Contains(
+            "ovs-vswitchd does not run: start it with `systemctl start openvswitch-switch`",
+            status.Notices
+        );
+    }
+
+    [Fact]
     public void On_a_bare_host_all_is_missing() =>
         Assert.All(Of(TwoHosts.Bare()).Items, item => Assert.Equal(ItemState.Missing, item.State));
 

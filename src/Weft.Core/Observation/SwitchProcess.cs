@@ -1,0 +1,35 @@
+using Weft.Core.Linux;
+
+namespace Weft.Core.Observation;
+
+/// <summary>The host's ovs-vswitchd, as a process: its database goes on telling what it did when it is dead.</summary>
+internal static class SwitchProcess
+{
+    /// <summary>What it means that none runs, and what to do.</summary>
+    public const string Absence =
+        $"{Name} does not run: start it with `systemctl start openvswitch-switch`";
+
+    private const string Name = "ovs-vswitchd";
+    private const string PidFile = $"/run/openvswitch/{Name}.pid";
+
+    /// <summary>The process; null where none runs.</summary>
+    public static ProcessIdentity? Find() =>
+        // The file outlives who is killed, and the number may be somebody else's by then.
+        ProcessIdentity.OfPidFile(PidFile)
+            is { IsAlive: true } process
+        && NameOf(process) == Name
+            ? process
+            : null;
+
+    private static string? NameOf(ProcessIdentity process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process.Pid}/comm").TrimEnd('\n');
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}
