@@ -80,6 +80,7 @@ public sealed class AgentTests
                 "! ip addr show cont-mgmnt0 | grep 10.8.2.99"
             ),
             ("ip addr flush dev host-mgmnt0", "ip addr show host-mgmnt0 | grep 10.8.3.1/24"),
+            ("ip link set host-mgmnt0 mtu 1400", "ip link show host-mgmnt0 | grep 'mtu 1458'"),
             ("ip link set host-mgmnt0 down", "ip link show host-mgmnt0 | grep ,UP"),
             (
                 "ip addr add 10.9.9.9/24 dev host-mgmnt0",

@@ -65,4 +65,36 @@ public sealed class FailureTests
         await lab.WeftDoneAsync("host1", "apply", "--yes");
         await lab.WeftDoneAsync("host1", "status");
     }
+
+    [Fact]
+    public async Task A_port_whose_link_does_not_take_its_MTU_is_named_with_both()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        // The switch would set it again, as it does whenever a link changes; of Weft's own commands this one is lost.
+        await lab.RunAsync(
+            "host1",
+            """
+            kill -STOP $(cat /run/openvswitch/ovs-vswitchd.pid)
+            ip link set host-mgmnt0 mtu 1400
+            mkdir /run/lossy
+            printf '#!/bin/sh\nsed "/dev host-mgmnt0 mtu /d" | exec /sbin/ip "$@"\n' >/run/lossy/ip
+            chmod +x /run/lossy/ip
+            """
+        );
+
+        var refused = await lab.TryAsync(
+            "host1",
+            $"PATH=/run/lossy:$PATH {WeftProgram.Path} apply --yes"
+        );
+
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains(
+            "still not as intended: internal link host-mgmnt0: MTU 1400 → 1458",
+            refused.Errors,
+            StringComparison.Ordinal
+        );
+        await lab.WeftDoneAsync("host1", "apply", "--yes");
+        await lab.RunAsync("host1", "kill -CONT $(cat /run/openvswitch/ovs-vswitchd.pid)");
+        await lab.WeftDoneAsync("host1", "status");
+    }
 }

@@ -9,6 +9,9 @@ public sealed class KillTests
     // Kills of apply; before each the overlay is taken away again, which is cut off as well.
     private const int Kills = 200;
 
+    // Applies that Ctrl-C ends, which say so.
+    private const int Interrupts = 15;
+
     [Fact]
     public async Task Killed_at_200_random_instants_and_applied_again_the_host_ends_the_same()
     {
@@ -33,7 +36,63 @@ public sealed class KillTests
             await lab.WeftDoneAsync("host1", "apply", "--yes");
             Assert.Equal(expected, await EndStateAsync(lab));
         }
+        var interrupted = 0;
+        for (var round = 0; interrupted < Interrupts; round++)
+        {
+            Assert.True(
+                round < 10 * Interrupts,
+                $"only {interrupted} of {round} runs said that they were interrupted"
+            );
+            await lab.WeftDoneAsync("host1", "destroy", "--yes");
+            interrupted += await InterruptAsync() ? 1 : 0;
+            await lab.WeftDoneAsync("host1", "apply", "--yes");
+            Assert.Equal(expected, await EndStateAsync(lab));
+        }
         await lab.AllReachAllAsync();
+
+        // A terminal's key reaches what Weft has started as well as Weft itself.
+        async Task<bool> InterruptAsync()
+        {
+            using var process = Tool.Start(
+                host.Enter(null, "setsid", WeftProgram.Path, "apply", "--yes"),
+                host.Environment
+            );
+            var output = process.StandardOutput.ReadToEndAsync(Needs.Cancellation);
+            var errors = process.StandardError.ReadToEndAsync(Needs.Cancellation);
+            await Task.Delay(
+                TimeSpan.FromMilliseconds(random.NextDouble() * span),
+                Needs.Cancellation
+            );
+            if (ProcessIdentity.Of(process.Id)?.Children().ToList() is [var only])
+            {
+                await Tool.RunAsync(
+                    ["kill", "-INT", "--", $"-{only.Pid}"],
+                    cancellationToken: Needs.Cancellation
+                );
+            }
+            await process.WaitForExitAsync(Needs.Cancellation);
+            var (code, told, said) = (process.ExitCode, await output, await errors);
+            switch (code)
+            {
+                case 1:
+                    Assert.Equal(
+                        "weft: interrupted; what is half done the next `weft apply` mends\n",
+                        said
+                    );
+                    return true;
+                // Before it listens, and once it is done, it ends as any program: it is not within anything then.
+                case 130:
+                    Assert.True(
+                        told.Length == 0
+                            || told.Contains("read back: as intended", StringComparison.Ordinal),
+                        told
+                    );
+                    return false;
+                default:
+                    Assert.True(code == 0, $"{code}\n{told}{said}");
+                    return false;
+            }
+        }
 
         async Task<bool> CutAsync(string command, int signal)
         {

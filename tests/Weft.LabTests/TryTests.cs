@@ -11,13 +11,6 @@ public sealed class TryTests
     private const string New = "/run/new.yaml";
     private const string Tag = "ovs-vsctl get port cont-mgmnt0-sw tag";
 
-    /// <summary>Types the keys that are written into /run/keys on a terminal in which a try runs.</summary>
-    private const string OnATerminal = """
-        rm -f /run/keys; mkfifo /run/keys
-        sleep 1d >/run/keys 2>/dev/null & echo $! >/run/keys.pid
-        SHELL=/bin/sh setsid script --quiet --flush --command "$WEFT try --yes $OPTIONS /run/new.yaml" /run/typescript </run/keys >/dev/null 2>&1 & echo $! >/run/script.pid
-        """;
-
     [Fact]
     public async Task A_change_that_cuts_the_administrator_off_goes_back_long_before_its_time_is_over()
     {
@@ -148,15 +141,15 @@ public sealed class TryTests
         await using var lab = await UpAsync();
         await RetaggedAsync(lab);
         await using var agent = hasAgent ? await RunningAgent.StartAsync(lab, "host1") : null;
-        await OnATerminalAsync(lab, "--within 1h");
+        await Terminal.RunAsync(lab, "host1", $"try --yes --within 1h {New}");
         await Eventually.IsAsync(async () => await IsAppliedAsync(lab), () => Typescript(lab));
         // The one that watches, the one that asks, and its terminal.
         await lab.RunAsync(
             "host1",
-            """
+            $"""
             kill -KILL $(pgrep -f 'watch-tr[y] homelab')
-            kill $(cat /run/keys.pid)
-            kill -KILL $(cat /run/script.pid)
+            kill $(cat {Terminal.KeysPid})
+            kill -KILL $(cat {Terminal.Pid})
             for pid in $(pgrep -f 'weft tr[y] --yes'); do kill -KILL $pid || :; done
             """
         );
@@ -282,20 +275,14 @@ public sealed class TryTests
                 [("n", "200", "went back: "), ("", "201", "confirmed")]
         )
         {
-            await OnATerminalAsync(lab, "--within 1h --until-deadline");
-            await Eventually.IsAsync(
-                async () =>
-                    (await lab.TryAsync("host1", "grep 'Keep it?' /run/typescript")).ExitCode == 0,
-                () => Typescript(lab)
+            var terminal = await Terminal.RunAsync(
+                lab,
+                "host1",
+                $"try --yes --within 1h --until-deadline {New}"
             );
-            await lab.RunAsync("host1", $"echo '{keys}' >/run/keys");
-            await Eventually.IsAsync(
-                async () =>
-                    (await lab.TryAsync("host1", "test -d /proc/$(cat /run/script.pid)")).ExitCode
-                    != 0,
-                () => Typescript(lab)
-            );
-            await lab.RunAsync("host1", "kill $(cat /run/keys.pid)");
+            await terminal.SaysAsync("Keep it?");
+            await terminal.TypeAsync(keys);
+            await terminal.EndedAsync();
             Assert.Equal(tag, (await lab.RunAsync("host1", Tag)).Trim());
             Assert.Contains(
                 became,
@@ -426,13 +413,10 @@ public sealed class TryTests
     private static Task RetaggedAsync(OverlayLab lab) =>
         lab.RunAsync("host1", $"sed 's/vlan: 200/vlan: 201/' {Own} >{New}");
 
-    private static Task OnATerminalAsync(OverlayLab lab, string options) =>
-        lab.RunAsync("host1", $"WEFT={WeftProgram.Path} OPTIONS='{options}'\n{OnATerminal}");
-
     private static string Typescript(OverlayLab lab) =>
         lab.TryAsync(
             "host1",
-            "cat /run/typescript /var/lib/weft/homelab/history/try.log"
+            $"cat {Terminal.Typescript} /var/lib/weft/homelab/history/try.log"
         ).Result.Output;
 
     /// <summary>The number of the newest entry: of how many there are, the oldest are forgotten.</summary>

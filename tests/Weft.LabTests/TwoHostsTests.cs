@@ -1,7 +1,10 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
 namespace Weft.LabTests;
 
 /// <summary>The main job: what examples/two-hosts.yaml promises, on real Open vSwitch.</summary>
-public sealed class TwoHostsTests
+public sealed partial class TwoHostsTests
 {
     // 1500 less IPv4, GRE, the inner Ethernet header and the VLAN tag: 20 + 4 + 14 + 4.
     private const int Mtu = 1458;
@@ -103,9 +106,9 @@ public sealed class TwoHostsTests
             chmod +x /run/watch/ip
             """
         );
-        var before = await lab.RunAsync(
+        await lab.RunAsync(
             "host1",
-            "ovsdb-tool show-log /etc/openvswitch/conf.db | grep -c '^record'"
+            $"cp {Log} /run/watch/former; ovs-appctl -t ovsdb-server vlog/set jsonrpc:file:dbg"
         );
 
         var second = await lab.RunAsync(
@@ -114,19 +117,54 @@ public sealed class TwoHostsTests
         );
 
         Assert.Contains("nothing to change", second, StringComparison.Ordinal);
-        // ovs-vswitchd itself writes statistics now and then; what a client does carries its comment.
-        var after = await lab.RunAsync(
-            "host1",
-            $"ovsdb-tool show-log -m /etc/openvswitch/conf.db | awk '/^record/ {{ n++ }} n >= {before.Trim()}' | grep -c weft: || true"
-        );
-        Assert.Equal("0", after.Trim());
+        Assert.Equal(["select"], (await OperationsAsync()).Distinct());
         Assert.False((await lab.TryAsync("host1", "test -e /run/watch/log")).ExitCode == 0);
-        // The watch would have seen one.
+        // The watch would have seen one of each.
         await lab.RunAsync(
             "host1",
-            $"ip link set dev cont-mgmnt0 mtu 1400; PATH=/run/watch:$PATH {WeftProgram.Path} apply --yes; test -e /run/watch/log"
+            $"ip link set dev cont-mgmnt0 mtu 1400; ovs-vsctl set port cont-mgmnt0-sw tag=7; PATH=/run/watch:$PATH {WeftProgram.Path} apply --yes; test -e /run/watch/log"
         );
+        Assert.Contains("update", await OperationsAsync());
+
+        // What Weft has asked of the database since it tells all: that of the connections that have Weft's lock.
+        async Task<IReadOnlyList<string>> OperationsAsync()
+        {
+            var log = await lab.RunAsync(
+                "host1",
+                $"tail -c +$(($(stat -c %s /run/watch/former) + 1)) {Log}"
+            );
+            var requests = Request().Matches(log);
+            var connections = requests
+                .Where(request =>
+                    request.Groups["method"].Value == "lock"
+                    && request.Groups["params"].Value == "[\"weft\"]"
+                )
+                .Select(request => request.Groups["connection"].Value)
+                .ToHashSet(StringComparer.Ordinal);
+            Assert.NotEmpty(connections);
+            return
+            [
+                .. requests
+                    .Where(request =>
+                        request.Groups["method"].Value == "transact"
+                        && connections.Contains(request.Groups["connection"].Value)
+                    )
+                    .SelectMany(request =>
+                        JsonNode.Parse(request.Groups["params"].Value)!.AsArray().Skip(1)
+                    )
+                    .Select(operation => operation!["op"]!.GetValue<string>()),
+            ];
+        }
     }
+
+    private const string Log = "/var/log/openvswitch/ovsdb-server.log";
+
+    [GeneratedRegex(
+        @"\|jsonrpc\|DBG\|(?<connection>\S+): received request, method=""(?<method>\w+)"", params=(?<params>.*), id=\d+$",
+        RegexOptions.Multiline,
+        1000
+    )]
+    private static partial Regex Request();
 
     [Fact]
     public async Task The_commands_that_plan_prints_typed_on_a_bare_host_leave_nothing_to_plan()
@@ -143,10 +181,9 @@ public sealed class TwoHostsTests
     }
 
     [Fact]
-    public async Task Somebody_who_edits_the_switch_while_a_plan_is_carried_out_is_not_overwritten()
+    public async Task Two_applies_at_once_take_turns_and_both_find_the_host_as_intended()
     {
         await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
-        // The second weft waits for the lock of the first; both end with the host as intended.
         await lab.RunAsync(
             "host1",
             "ovs-vsctl del-port tun-host2; ovs-vsctl clear port cont-mgmnt0-sw tag"
@@ -161,4 +198,73 @@ public sealed class TwoHostsTests
         );
         Assert.Equal(0, (await lab.WeftAsync("host1", "status")).ExitCode);
     }
+
+    [Fact]
+    public async Task Who_edits_the_switch_while_apply_asks_is_not_overwritten_and_n_changes_nothing()
+    {
+        const string Tag = "ovs-vsctl get port cont-mgmnt0-sw tag";
+        const string Protected = "ovs-vsctl get port tun-host2 protected";
+        const string Marks = "ovs-vsctl get bridge ovsbr0 external_ids";
+        (string Damage, string Edit, string Answer, string See, string Seen, string Said)[] cases =
+        [
+            ("ovs-vsctl set port cont-mgmnt0-sw tag=7", "true", "n", Tag, "7", NothingWasChanged),
+            (
+                "ovs-vsctl set port cont-mgmnt0-sw tag=7",
+                "ovs-vsctl set port cont-mgmnt0-sw tag=8",
+                "y",
+                Tag,
+                "8",
+                SomebodyElse
+            ),
+            // One thing that was edited keeps all else from being written too.
+            (
+                "ovs-vsctl set port cont-mgmnt0-sw tag=7 -- set port tun-host2 protected=false",
+                "ovs-vsctl set port cont-mgmnt0-sw tag=8",
+                "y",
+                Protected,
+                "false",
+                SomebodyElse
+            ),
+            (
+                "ovs-vsctl del-port tun-host2",
+                "ovs-vsctl remove bridge ovsbr0 external_ids weft",
+                "y",
+                Marks,
+                "{}",
+                SomebodyElse
+            ),
+            (
+                "ovs-vsctl set port cont-mgmnt0-sw tag=7",
+                "ovs-vsctl del-br ovsbr0",
+                "y",
+                "ovs-vsctl list-br | grep -c ovsbr0 || true",
+                "0",
+                SomebodyElse
+            ),
+        ];
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        foreach (var (damage, edit, answer, see, seen, said) in cases)
+        {
+            await lab.RunAsync("host1", damage);
+            var terminal = await Terminal.RunAsync(lab, "host1", "apply");
+            await terminal.SaysAsync("Apply? [y/N]");
+            await lab.RunAsync("host1", edit);
+            await terminal.TypeAsync(answer);
+
+            var (code, text) = await terminal.EndedAsync();
+
+            Assert.Equal(1, code);
+            Assert.Contains(said, text.ReplaceLineEndings(" "), StringComparison.Ordinal);
+            Assert.Equal(seen, (await lab.RunAsync("host1", see)).Trim());
+            await lab.RunAsync(
+                "host1",
+                "ovs-vsctl --if-exists set bridge ovsbr0 external_ids:weft=homelab"
+            );
+            await lab.WeftDoneAsync("host1", "apply", "--yes");
+            await lab.WeftDoneAsync("host1", "plan", "--exit-code");
+        }
+    }
+
+    private const string NothingWasChanged = "Nothing was changed.";
+    private const string SomebodyElse = "was changed by somebody else while the plan was made";
 }

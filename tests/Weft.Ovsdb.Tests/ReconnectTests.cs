@@ -277,6 +277,99 @@ public sealed class ReconnectTests
         await second;
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Each_pause_is_twice_the_last_up_to_the_longest_less_up_to_half_by_chance(
+        bool hasBeenConnected
+    )
+    {
+        const int Clients = 8;
+        double[] longest = [10, 20, 40, 80, 160, 200, 200, 200];
+        var all = new List<double[]>();
+        for (var i = 0; i < Clients; i++)
+        {
+            all.Add(await PausesAsync(longest.Length, hasBeenConnected));
+        }
+
+        Assert.All(
+            all,
+            pauses =>
+                Assert.All(
+                    pauses.Zip(longest),
+                    pair => Assert.InRange(pair.First, pair.Second / 2, pair.Second)
+                )
+        );
+        // A timer takes whole milliseconds: some are the same.
+        for (var i = 4; i < longest.Length; i++)
+        {
+            Assert.True(all.Select(pauses => pauses[i]).Distinct().Count() > Clients / 2);
+        }
+    }
+
+    /// <summary>How long a client pauses between its rounds, in milliseconds.</summary>
+    private static async Task<double[]> PausesAsync(int count, bool hasBeenConnected)
+    {
+        var server = hasBeenConnected ? new FakeServer(static (_, _) => Task.CompletedTask) : null;
+        var options = Quick(server?.Remote ?? "unix:/nonexistent/db.sock");
+        var time = new SkippingTime(options.MaxBackoff);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var connecting = OvsdbClient.ConnectAsync(
+            options with
+            {
+                FirstConnectPatience = OvsdbServer.Patience,
+                TimeProvider = time,
+            },
+            ending.Token
+        );
+        if (server is not null)
+        {
+            await using var client = await connecting;
+            // It has lasted long enough for the first try to come at once.
+            time.Advance(options.MaxBackoff);
+            await server.DisposeAsync();
+            return await RecordedAsync();
+        }
+        var pauses = await RecordedAsync();
+        await ending.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => connecting);
+        return pauses;
+
+        async Task<double[]> RecordedAsync() =>
+            [
+                .. (
+                    await time
+                        .Pauses.WaitAsync(pauses => pauses.Count >= count, Token)
+                        .WaitAsync(OvsdbServer.Patience, Token)
+                )
+                    .Take(count)
+                    .Select(pause => pause.TotalMilliseconds),
+            ];
+    }
+
+    /// <summary>A clock that stands still, and on which pauses are over at once.</summary>
+    private sealed class SkippingTime(TimeSpan longest)
+        : Microsoft.Extensions.Time.Testing.FakeTimeProvider
+    {
+        public Latest<IReadOnlyList<TimeSpan>> Pauses { get; } = new([]);
+
+        public override ITimer CreateTimer(
+            TimerCallback callback,
+            object? state,
+            TimeSpan dueTime,
+            TimeSpan period
+        )
+        {
+            // All else that the client times is longer.
+            if (dueTime > longest || dueTime < TimeSpan.Zero)
+            {
+                return base.CreateTimer(callback, state, dueTime, period);
+            }
+            Pauses.Set([.. Pauses.Value, dueTime]);
+            return System.CreateTimer(callback, state, TimeSpan.Zero, period);
+        }
+    }
+
     [Fact]
     public async Task Another_database_comes_and_goes_without_harm_and_a_new_schema_is_taken_up()
     {

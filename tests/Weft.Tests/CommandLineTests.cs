@@ -215,6 +215,32 @@ public sealed class CommandLineTests
         Assert.Contains("none of the overlay's hosts", result.Errors, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("kernel")]
+    [InlineData("userspace")]
+    public async Task Plan_and_check_tell_how_the_MTU_comes_about_as_the_manual_quotes_it(
+        string datapath
+    )
+    {
+        var sum = Core.Tests.Repository.Read("docs/mtu.md").Split("```text\n")[1].Split('\n')[0];
+        var example = Core.Tests.Repository.PathOf("examples/two-hosts.yaml");
+        var plan = await WeftProgram.RunAsync(
+            "plan",
+            "--bare",
+            "--as",
+            "host1",
+            "--datapath",
+            datapath,
+            example
+        );
+        Assert.Equal(
+            [$"  {sum}", $"  {datapath} datapath", ""],
+            plan.Output.Split('\n').Skip(1).Take(3)
+        );
+        var check = await WeftProgram.RunAsync("check", example);
+        Assert.Contains($"  {sum}", check.Output.Split('\n'));
+    }
+
     [Fact]
     public async Task Plan_as_JSON_is_JSON_and_differences_have_an_exit_code()
     {

@@ -233,9 +233,6 @@ public sealed record InterfaceRow
     /// <summary>The MTU that was asked for, in bytes.</summary>
     public int? MtuRequest { get; init; }
 
-    /// <summary>The MTU in force, in bytes; null where the type has none.</summary>
-    public int? Mtu { get; init; }
-
     /// <summary>The Ethernet address that was asked for.</summary>
     public string? Mac { get; init; }
 

@@ -49,7 +49,6 @@ public static class SwitchReader
                 "type",
                 "options",
                 "mtu_request",
-                "mtu",
                 "mac",
                 "error",
                 "ofport",
@@ -161,7 +160,6 @@ public static class SwitchReader
                 ? Secret.OfText(key)
                 : null,
             MtuRequest = (int?)row["mtu_request"].AsOptionalInteger(),
-            Mtu = (int?)row["mtu"].AsOptionalInteger(),
             Mac = row["mac"].AsOptionalString(),
             ExternalIds = row["external_ids"].StringMap,
             Error = row["error"].AsOptionalString(),

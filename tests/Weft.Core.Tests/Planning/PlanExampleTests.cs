@@ -94,6 +94,23 @@ public sealed class PlanExampleTests
     }
 
     [Fact]
+    public void A_switch_that_was_asked_for_an_MTU_and_did_not_take_it_is_told_of_with_both()
+    {
+        var host = TwoHosts.Applied();
+        foreach (var name in (string[])["ovsbr0", "host-mgmnt0"])
+        {
+            host.Put(host.Links.Single(link => link.Name == name) with { Mtu = 1500 });
+        }
+        Assert.Equal(
+            """
+            Set internal link ovsbr0: MTU 1500 → 1458
+            Set internal link host-mgmnt0: MTU 1500 → 1458
+            """,
+            Words(host.PlanFor(TwoHosts.Intent()))
+        );
+    }
+
+    [Fact]
     public void A_host_that_gets_another_name_has_its_tunnel_made_again_once_the_former_is_gone()
     {
         var renamed = TwoHosts.Read(TwoHosts.File.Replace("host2", "web2"));

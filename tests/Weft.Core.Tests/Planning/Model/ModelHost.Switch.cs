@@ -48,7 +48,6 @@ internal sealed partial class ModelHost
             ("mac", Datum.Empty),
             ("external_ids", Datum.EmptyMap),
             ("ofport", Datum.Empty),
-            ("mtu", Datum.Empty),
             ("error", Datum.Empty)
         ),
     }.ToImmutableDictionary();
@@ -296,9 +295,6 @@ internal sealed partial class ModelHost
                 { Type: "" } => Attach(one),
                 _ => tunnels.Add(one.TunnelKey) ? null : "File exists",
             };
-            var mtu = links
-                .Values.FirstOrDefault(link => link.Namespace is null && link.Name == one.Name)
-                ?.Mtu;
             var old = one.Row["ofport"];
             Datum number =
                 error is not null ? -1
@@ -307,7 +303,6 @@ internal sealed partial class ModelHost
             KeyValuePair<string, Datum>[] report =
             [
                 new("error", error is null ? Datum.Empty : error),
-                new("mtu", error is null && mtu is { } bytes ? bytes : Datum.Empty),
                 new("ofport", number),
             ];
             if (Array.Exists(report, column => one.Row[column.Key] != column.Value))
@@ -426,7 +421,6 @@ internal sealed partial class ModelHost
                 ? Secret.OfText(key)
                 : null,
             MtuRequest = (int?)row["mtu_request"].AsOptionalInteger(),
-            Mtu = (int?)row["mtu"].AsOptionalInteger(),
             Mac = row["mac"].AsOptionalString(),
             ExternalIds = row["external_ids"].StringMap,
             Error = row["error"].AsOptionalString(),
