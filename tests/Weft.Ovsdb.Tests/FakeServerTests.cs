@@ -169,7 +169,14 @@ public sealed class FakeServerTests
                     token => client.ListDatabasesAsync(token),
                     token => client.MonitorAsync("d", MonitorSpec.Everything, token),
                     token => client.LockAsync("l", token),
-                    token => OvsdbClient.ConnectAsync(server.Remote, token),
+                    token =>
+                        OvsdbClient.ConnectAsync(
+                            ReconnectTests.Quick(server.Remote) with
+                            {
+                                FirstConnectPatience = OvsdbServer.Patience,
+                            },
+                            token
+                        ),
                 ]
         )
         {

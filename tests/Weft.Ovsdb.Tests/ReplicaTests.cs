@@ -73,7 +73,7 @@ public sealed class ReplicaTests
                 MonitorSpec.Everything,
                 Token
             );
-            List<WeakReference> used = [new(replica), new(Assert.NotNull(replica.Following))];
+            List<WeakReference> used = [new(replica), new(replica.Following)];
             await replica.DisposeAsync();
             return used;
         }

@@ -62,6 +62,7 @@ public sealed class TlsTests
         await using var server = await StartAsync(unknown);
         var tls = Client(server) with
         {
+            ClientCertificate = null,
             CaCertificates = hasAuthority ? [authority.Certificate] : [],
         };
         await Assert.ThrowsAsync<OvsdbConnectionException>(() =>
