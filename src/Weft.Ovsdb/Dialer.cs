@@ -86,24 +86,26 @@ internal static class Dialer
 
     private static SslClientAuthenticationOptions Authentication(Remote remote, TlsOptions tls)
     {
+        var policy = new X509ChainPolicy
+        {
+            RevocationMode = X509RevocationMode.NoCheck,
+            // A certificate can name an address to fetch its issuer from: a server that nobody vouches for yet is not obeyed.
+            DisableCertificateDownloads = true,
+        };
         var options = new SslClientAuthenticationOptions
         {
             TargetHost = tls.ServerName ?? remote.Address,
             ClientCertificates = tls.ClientCertificate is null ? null : [tls.ClientCertificate],
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+            CertificateChainPolicy = policy,
         };
         if (tls.CaCertificates.Count == 0)
         {
             return options;
         }
 
-        var policy = new X509ChainPolicy
-        {
-            TrustMode = X509ChainTrustMode.CustomRootTrust,
-            RevocationMode = X509RevocationMode.NoCheck,
-        };
+        policy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         policy.CustomTrustStore.AddRange(tls.CaCertificates);
-        options.CertificateChainPolicy = policy;
         if (tls.ServerName is null)
         {
 #pragma warning disable CA5359 // Not any certificate: the chain must lead to the given authority; only its name is free.

@@ -11,17 +11,13 @@ public sealed partial class OvsdbClient
 
     private async Task StartAsync(CancellationToken cancellationToken)
     {
-        using var starting = CancellationTokenSource.CreateLinkedTokenSource(
-            cancellationToken,
-            Disposing
-        );
         var began = Time.GetTimestamp();
         var backoff = _options.MinBackoff;
         while (true)
         {
             var failures = new List<OvsdbException>();
             if (
-                await TryRoundAsync(failures, starting.Token).ConfigureAwait(false) is
+                await TryRoundAsync(failures, cancellationToken).ConfigureAwait(false) is
                 { } connection
             )
             {
@@ -45,7 +41,7 @@ public sealed partial class OvsdbClient
                     );
             }
 
-            await PauseAsync(backoff, starting.Token).ConfigureAwait(false);
+            await PauseAsync(backoff, cancellationToken).ConfigureAwait(false);
             backoff = Longer(backoff);
         }
     }
@@ -172,16 +168,18 @@ public sealed partial class OvsdbClient
                 await connection.DisposeAsync().ConfigureAwait(false);
             }
 
-            if (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+            if (e is OperationCanceledException)
             {
-                throw new OvsdbConnectionException(
-                    $"{remote}: no connection within {_options.ConnectTimeout.TotalSeconds:0.#} s",
-                    remote,
-                    cause: e
-                );
+                throw cancellationToken.IsCancellationRequested
+                    ? new OperationCanceledException(e.Message, e, cancellationToken)
+                    : new OvsdbConnectionException(
+                        $"{remote}: no connection within {_options.ConnectTimeout.TotalSeconds:0.#} s",
+                        remote,
+                        cause: e
+                    );
             }
 
-            if (e is OvsdbException or OperationCanceledException)
+            if (e is OvsdbException)
             {
                 throw;
             }

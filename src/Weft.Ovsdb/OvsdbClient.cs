@@ -182,7 +182,10 @@ public sealed partial class OvsdbClient : IAsyncDisposable
     /// <see cref="OvsdbConnectionException.OutcomeUnknown"/>.
     /// </exception>
     /// <exception cref="OvsdbProtocolException">The answer is not what the protocol allows.</exception>
-    /// <exception cref="ObjectDisposedException">The client is disposed of.</exception>
+    /// <exception cref="ObjectDisposedException">
+    /// The client is disposed of. Where that was while the request was under way, the server may have carried it out; then
+    /// the inner exception says so.
+    /// </exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
     public Task<JsonElement> CallAsync(
         string method,
@@ -233,9 +236,10 @@ public sealed partial class OvsdbClient : IAsyncDisposable
             await replica.StartAsync(cancellationToken).ConfigureAwait(false);
             return replica;
         }
-        catch
+        catch (Exception e)
         {
             await replica.DisposeAsync().ConfigureAwait(false);
+            ThrowIfDisposed(e);
             throw;
         }
     }
@@ -291,22 +295,25 @@ public sealed partial class OvsdbClient : IAsyncDisposable
             return present;
         }
 
-        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var next = NextConnectionAsync(waiting.Token);
+        using var waiting = new CancellationTokenSource();
         try
         {
-            return await next.WaitAsync(_options.ReconnectPatience, Time, cancellationToken)
+            return await NextConnectionAsync(waiting.Token)
+                .WaitAsync(_options.ReconnectPatience, Time, cancellationToken)
                 .ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
-            await waiting.CancelAsync().ConfigureAwait(false);
             var state = State;
             throw new OvsdbConnectionException(
                 $"Not connected since {state.Since:u}, after {state.Attempts} attempts; nothing was sent. Last error: {state.LastError?.Message ?? "none"}",
                 state.LastError is OvsdbConnectionException { Remote: var remote } ? remote : null,
                 cause: state.LastError
             );
+        }
+        finally
+        {
+            await waiting.CancelAsync().ConfigureAwait(false);
         }
     }
 
@@ -341,9 +348,10 @@ public sealed partial class OvsdbClient : IAsyncDisposable
             await held.StartAsync(method, cancellationToken).ConfigureAwait(false);
             return held;
         }
-        catch
+        catch (Exception e)
         {
             await held.DisposeAsync().ConfigureAwait(false);
+            ThrowIfDisposed(e);
             throw;
         }
     }
@@ -385,8 +393,28 @@ public sealed partial class OvsdbClient : IAsyncDisposable
                 )
             )
             {
-                return await reply.ConfigureAwait(false);
+                try
+                {
+                    return await reply.ConfigureAwait(false);
+                }
+                catch (OvsdbConnectionException e)
+                {
+                    ThrowIfDisposed(e);
+                    throw;
+                }
             }
+        }
+    }
+
+    /// <summary>Says so where a request failed because the client was disposed of meanwhile, and the connection with it.</summary>
+    private void ThrowIfDisposed(Exception failure)
+    {
+        if (failure is OvsdbConnectionException && _disposing.IsCancellationRequested)
+        {
+            throw new ObjectDisposedException(
+                $"The client was disposed of meanwhile. {failure.Message}",
+                failure
+            );
         }
     }
 }

@@ -57,14 +57,10 @@ public sealed class OvsdbLock : IAsyncDisposable
 
     internal async Task StartAsync(string method, CancellationToken cancellationToken)
     {
-        using var starting = CancellationTokenSource.CreateLinkedTokenSource(
-            cancellationToken,
-            _disposing.Token
-        );
-        var connection = await _client.GetConnectionAsync(starting.Token).ConfigureAwait(false);
+        var connection = await _client.GetConnectionAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            await RequestAsync(connection, method, starting.Token).ConfigureAwait(false);
+            await RequestAsync(connection, method, cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {

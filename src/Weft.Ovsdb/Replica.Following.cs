@@ -27,6 +27,9 @@ public sealed partial class Replica
     // base to go on from.
     private bool _isSuspect;
 
+    /// <summary>The monitor that the replica follows now.</summary>
+    internal object? Following => _live;
+
     /// <summary>How often the replica went on from its last transaction instead of being built anew.</summary>
     internal int Resumptions { get; private set; }
 
@@ -69,6 +72,8 @@ public sealed partial class Replica
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
         {
+            // Else what waits for its end would be kept for as long as the connection lasts.
+            session.End("the replica was disposed of");
             if (_live is { } live)
             {
                 live.Connection.UnrouteMonitor(live.Name);

@@ -143,13 +143,9 @@ public sealed partial class Replica : IAsyncDisposable
     /// <summary>Makes the replica live for the first time, or fails with what the server said.</summary>
     internal async Task StartAsync(CancellationToken cancellationToken)
     {
-        using var starting = CancellationTokenSource.CreateLinkedTokenSource(
-            cancellationToken,
-            _disposing.Token
-        );
-        var connection = await _client.GetConnectionAsync(starting.Token).ConfigureAwait(false);
+        var connection = await _client.GetConnectionAsync(cancellationToken).ConfigureAwait(false);
         _following = FollowAsync(
-            await MonitorAsync(connection, starting.Token).ConfigureAwait(false)
+            await MonitorAsync(connection, cancellationToken).ConfigureAwait(false)
         );
     }
 

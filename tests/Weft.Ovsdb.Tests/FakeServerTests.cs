@@ -17,6 +17,38 @@ public sealed class FakeServerTests
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
+    /// <summary>Every method says in the same way that its caller has given up, and that its client was disposed of.</summary>
+    [Theory]
+    [InlineData("schema")]
+    [InlineData("monitor")]
+    [InlineData("lock")]
+    public async Task Who_gives_up_a_call_is_told_of_his_own_token_and_who_disposes_of_the_client_of_that(
+        string method
+    )
+    {
+        await using var server = new FakeServer(static (_, _) => Task.CompletedTask);
+        var client = await OvsdbClient.ConnectAsync(ReconnectTests.Quick(server.Remote), Token);
+        using var own = new CancellationTokenSource();
+        var canceled = CallAsync(own.Token);
+        var disposed = CallAsync(CancellationToken.None);
+        await server.Methods.WaitAsync(static methods => methods.Count >= 2, Token);
+
+        await own.CancelAsync();
+        var exception = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => canceled);
+        Assert.Equal(own.Token, exception.CancellationToken);
+
+        await client.DisposeAsync();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => disposed);
+
+        Task CallAsync(CancellationToken cancellationToken) =>
+            method switch
+            {
+                "schema" => client.GetSchemaAsync("d", cancellationToken),
+                "monitor" => client.MonitorAsync("d", MonitorSpec.Everything, cancellationToken),
+                _ => client.LockAsync($"l{cancellationToken.CanBeCanceled}", cancellationToken),
+            };
+    }
+
     [Fact]
     public async Task A_mute_server_is_probed_and_then_left()
     {
@@ -45,6 +77,127 @@ public sealed class FakeServerTests
         Assert.True(error.OutcomeUnknown);
         Assert.Contains("sent nothing for 10 s, not even an echo when asked", error.Message);
         await server.WaitForConnectionsAsync(2);
+    }
+
+    public static TheoryData<string, Func<OvsdbClient, CancellationToken, Task>> Requests =>
+        new()
+        {
+            { "list_dbs", static (client, token) => client.ListDatabasesAsync(token) },
+            { "get_schema", static (client, token) => client.GetSchemaAsync("d", token) },
+            {
+                "transact",
+                static (client, token) => client.TransactAsync("d", [new Delete("t", [])], token)
+            },
+            {
+                "dance",
+                static (client, token) =>
+                    client.CallAsync("dance", JsonDocument.Parse("[]").RootElement, token)
+            },
+            // A monitor asks for the schema first.
+            {
+                "get_schema",
+                static (client, token) => client.MonitorAsync("d", MonitorSpec.Everything, token)
+            },
+            {
+                "monitor_cond_since",
+                static (client, token) => client.MonitorAsync("d", MonitorSpec.Everything, token)
+            },
+            { "lock", static (client, token) => client.LockAsync("l", token) },
+            { "steal", static (client, token) => client.StealAsync("l", token) },
+        };
+
+    [Theory]
+    [MemberData(nameof(Requests), DisableDiscoveryEnumeration = true)]
+    public async Task Whatever_is_under_way_says_by_whom_it_was_ended(
+        string unanswered,
+        Func<OvsdbClient, CancellationToken, Task> ask
+    )
+    {
+        await using var server = new FakeServer(
+            (peer, request) =>
+                request.Method == "get_schema" && unanswered != "get_schema"
+                    ? peer.ReplyAsync(request, Schema)
+                    : Task.CompletedTask
+        );
+        await using var client = await OvsdbClient.ConnectAsync(server.Remote, Token);
+        using var giving = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var givenUp = ask(client, giving.Token);
+        await AskedAsync(1);
+        await giving.CancelAsync();
+        var canceled = await Assert.ThrowsAsync<OperationCanceledException>(() =>
+            givenUp.WaitAsync(OvsdbServer.Patience, Token)
+        );
+        Assert.Equal(giving.Token, canceled.CancellationToken);
+
+        // Nor does a token that can be canceled, and is not, make it a cancellation.
+        using var idle = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var left = ask(client, idle.Token);
+        await AskedAsync(2);
+        await client.DisposeAsync();
+        var disposed = await Assert.ThrowsAsync<ObjectDisposedException>(() =>
+            left.WaitAsync(OvsdbServer.Patience, Token)
+        );
+        Assert.True(
+            Assert.IsType<OvsdbConnectionException>(disposed.InnerException).OutcomeUnknown
+        );
+
+        Task AskedAsync(int times) =>
+            server
+                .Methods.WaitAsync(
+                    methods => methods.Count(method => method == unanswered) == times,
+                    Token
+                )
+                .WaitAsync(OvsdbServer.Patience, Token);
+    }
+
+    [Fact]
+    public async Task Who_gives_up_while_there_is_no_connection_is_told_so_by_its_own_token()
+    {
+        var server = new FakeServer(static (_, _) => Task.CompletedTask);
+        await using var client = await OvsdbClient.ConnectAsync(
+            ReconnectTests.Quick(server.Remote),
+            Token
+        );
+        await server.DisposeAsync();
+        await client.WaitForStateAsync(
+            static state => state.Status == ConnectionStatus.Connecting,
+            Token
+        );
+        foreach (
+            var ask in (Func<CancellationToken, Task>[])
+                [
+                    token => client.ListDatabasesAsync(token),
+                    token => client.MonitorAsync("d", MonitorSpec.Everything, token),
+                    token => client.LockAsync("l", token),
+                    token =>
+                        OvsdbClient.ConnectAsync(
+                            ReconnectTests.Quick(server.Remote) with
+                            {
+                                FirstConnectPatience = OvsdbServer.Patience,
+                            },
+                            token
+                        ),
+                ]
+        )
+        {
+            using var before = new CancellationTokenSource();
+            await before.CancelAsync();
+            await GivenUpAsync(ask(before.Token), before);
+            using var after = new CancellationTokenSource();
+            var waiting = ask(after.Token);
+            await after.CancelAsync();
+            await GivenUpAsync(waiting, after);
+        }
+
+        static async Task GivenUpAsync(Task waiting, CancellationTokenSource giving) =>
+            Assert.Equal(
+                giving.Token,
+                (
+                    await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+                        waiting.WaitAsync(OvsdbServer.Patience, Token)
+                    )
+                ).CancellationToken
+            );
     }
 
     [Fact]

@@ -28,6 +28,58 @@ public sealed class ReplicaTests
     }
 
     [Fact]
+    public async Task Nothing_is_left_of_a_replica_that_was_disposed_of_though_the_connection_goes_on()
+    {
+        await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
+        var former = new List<WeakReference>();
+        for (var i = 0; i < 20; i++)
+        {
+            await using var replica = await client.MonitorAsync(
+                TestSchema.Database,
+                MonitorSpec.Of(TableMonitor.Of("thing", "name")),
+                Token
+            );
+            former.Add(new WeakReference(replica.Following));
+        }
+        await InsertAsync(client, "a", 1);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+        // The last may still be in a register or on the stack.
+        Assert.InRange(former.Count(one => one.IsAlive), 0, 1);
+    }
+
+    [Fact]
+    public async Task A_replica_that_was_disposed_of_leaves_nothing_behind_though_its_connection_lasts()
+    {
+        await using var server = await OvsdbServer.StartAsync(TestSchema.Json);
+        await using var client = await OvsdbClient.ConnectAsync(server.WithoutProbes, Token);
+        var leftBehind = await UseAsync();
+        for (var tries = 0; leftBehind.Exists(static left => left.IsAlive) && tries < 100; tries++)
+        {
+            // What ended last may still be on the stack of the thread that reads: the next answer is behind it.
+            await client.ListDatabasesAsync(Token);
+            GC.Collect();
+        }
+
+        Assert.DoesNotContain(true, leftBehind.Select(static left => left.IsAlive));
+
+        // In a method of its own: what it held is held no more once it has returned.
+        async Task<List<WeakReference>> UseAsync()
+        {
+            var replica = await client.MonitorAsync(
+                TestSchema.Database,
+                MonitorSpec.Everything,
+                Token
+            );
+            List<WeakReference> used = [new(replica), new(replica.Following)];
+            await replica.DisposeAsync();
+            return used;
+        }
+    }
+
+    [Fact]
     public async Task What_cannot_be_replicated_is_refused_by_name()
     {
         await using var server = await OvsdbServer.StartAsync(TestSchema.Json);

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -44,6 +46,29 @@ public sealed class TlsTests
         );
         Assert.Contains("TLS failed", error.Message);
         Assert.Contains("check the certificates", error.Message);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_server_that_nobody_vouches_for_has_the_client_fetch_nothing(
+        bool hasAuthority
+    )
+    {
+        using var site = new TcpListener(IPAddress.Loopback, 0);
+        site.Start();
+        using var unknown = new Authority($"http://{site.LocalEndpoint}/ca.crt");
+        using var authority = new Authority();
+        await using var server = await StartAsync(unknown);
+        var tls = Client(server) with
+        {
+            ClientCertificate = null,
+            CaCertificates = hasAuthority ? [authority.Certificate] : [],
+        };
+        await Assert.ThrowsAsync<OvsdbConnectionException>(() =>
+            OvsdbClient.ConnectAsync(Options(server) with { Tls = tls }, Token)
+        );
+        Assert.False(site.Pending(), "the client asked where the server's certificate says");
     }
 
     [Fact]
@@ -154,9 +179,13 @@ public sealed class TlsTests
     private sealed class Authority : IDisposable
     {
         private readonly ECDsa _key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        private readonly string? _address;
 
-        public Authority()
+        /// <summary>Makes one.</summary>
+        /// <param name="address">Where its certificate can be fetched, by those that it issues; null for nowhere.</param>
+        public Authority(string? address = null)
         {
+            _address = address;
             var request = new CertificateRequest(
                 $"CN=authority {Guid.NewGuid()}",
                 _key,
@@ -186,6 +215,13 @@ public sealed class TlsTests
             var names = new SubjectAlternativeNameBuilder();
             names.AddDnsName(name);
             request.CertificateExtensions.Add(names.Build());
+            if (_address is not null)
+            {
+                request.CertificateExtensions.Add(
+                    new X509AuthorityInformationAccessExtension(null, [_address])
+                );
+            }
+
             using var certificate = request.Create(
                 Certificate,
                 DateTimeOffset.UtcNow.AddHours(-1),

@@ -441,7 +441,7 @@ public sealed class OpenApiTests
         }
     }
 
-    private static Task<IAsyncDisposable> StartAsync(
+    internal static Task<IAsyncDisposable> StartAsync(
         Listeners listeners,
         CancellationToken cancellationToken
     )

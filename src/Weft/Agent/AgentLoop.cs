@@ -65,7 +65,7 @@ internal sealed class AgentLoop(
     private DateTimeOffset nextLook;
     private DateTimeOffset nextResync;
     private TimeSpan? resyncedAt;
-    private ImmutableArray<FailedPeer> down = [];
+    private ImmutableArray<string> notNegotiated = [];
     private string? lastProblem;
     private FileInForce inForce = new(state.File);
     private byte[] seen = [];
@@ -509,7 +509,7 @@ internal sealed class AgentLoop(
                 .Items.Any(item => item.Kind == "encryption" && item.State is not ItemState.Ok);
         if (!isNegotiationDue)
         {
-            down = [];
+            notNegotiated = [];
             return;
         }
         if (!negotiation.IsCompleted)
@@ -529,24 +529,39 @@ internal sealed class AgentLoop(
         {
             try
             {
-                var before = down;
-                down = await Applier.EstablishAsync(
-                    host,
-                    intent,
-                    NegotiationPatience,
-                    cancellationToken
+                var before = notNegotiated;
+                notNegotiated = await NotNegotiatedAsync(
+                    Applier.EstablishAsync(host, intent, NegotiationPatience, cancellationToken)
                 );
-                foreach (var peer in down.Except(before))
+                foreach (var problem in notNegotiated.Except(before))
                 {
-                    Say(Severity.Warning, "problem", peer.ToString(), null);
+                    Say(Severity.Warning, "problem", problem, null);
                 }
             }
-            catch (Exception exception)
-                when (exception is HostException or ViciException or OperationCanceledException)
+            catch (OperationCanceledException)
+            {
+                // The agent ends.
+            }
+            finally
             {
                 // The next round sees what there is, and asks again.
+                wakeups.Wake("keys were negotiated");
             }
-            wakeups.Wake("keys were negotiated");
+        }
+    }
+
+    /// <summary>What stands in the way of a negotiation: peers, or this host itself, which may lack a program that it takes.</summary>
+    internal static async Task<ImmutableArray<string>> NotNegotiatedAsync(
+        Task<ImmutableArray<FailedPeer>> negotiating
+    )
+    {
+        try
+        {
+            return [.. (await negotiating).Select(peer => peer.ToString())];
+        }
+        catch (Exception exception) when (HostFault.Is(exception))
+        {
+            return [$"keys cannot be negotiated, and it is tried again: {exception.Message}"];
         }
     }
 

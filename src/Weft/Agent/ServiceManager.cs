@@ -19,9 +19,7 @@ internal sealed class ServiceManager
 
     /// <summary>The agent reads its file anew; <see cref="Ready"/> says when it has.</summary>
     public void Reloading() =>
-        Send(
-            $"RELOADING=1\nMONOTONIC_USEC={TimeProvider.System.GetTimestamp() * 1_000_000 / TimeProvider.System.TimestampFrequency}"
-        );
+        Send($"RELOADING=1\nMONOTONIC_USEC={MicrosecondsOf(TimeProvider.System)}");
 
     /// <summary>The agent ends.</summary>
     public void Stopping() => Send("STOPPING=1");
@@ -31,6 +29,10 @@ internal sealed class ServiceManager
 
     /// <summary>How it stands, in one line.</summary>
     public void Status(string words) => Send($"STATUS={words.ReplaceLineEndings("; ")}");
+
+    /// <summary>How far a clock's timestamp is, in microseconds; one of nanoseconds times a million overflows after 154 minutes.</summary>
+    internal static long MicrosecondsOf(TimeProvider clock) =>
+        clock.GetElapsedTime(0).Ticks / TimeSpan.TicksPerMicrosecond;
 
     private void Send(string message)
     {
