@@ -167,9 +167,17 @@ public sealed record HostStatus(
                 .SelectMany(ike => ike.Children)
                 .Where(child => child.IsInstalled)
                 .ToList();
-            if (!changes[connection.Name].Any() && connection.IsUp)
+            if (connection.IsUp)
             {
-                return new StatusItem("encryption", peer.Name, Words(children), ItemState.Ok, null);
+                return changes[connection.Name].Any()
+                    ? new StatusItem(
+                        "encryption",
+                        peer.Name,
+                        Words(children),
+                        ItemState.Differs,
+                        "encrypted as agreed on before something changed: `weft apply` agrees on it anew"
+                    )
+                    : new StatusItem("encryption", peer.Name, Words(children), ItemState.Ok, null);
             }
             return new StatusItem(
                 "encryption",

@@ -399,10 +399,15 @@ public sealed class HostStatusTests
         var item = status.Items.Single(item => item.Kind == "encryption");
         Assert.StartsWith($"DOWN, nothing crosses: {why}", item.Detail);
         // Once it is up, nobody asks what was before.
+        var up = HostStatus.Of(intent, seen).Items.Single(one => one.Kind == "encryption");
         Assert.Equal(
-            what == "other key to load",
-            HostStatus.Of(intent, seen).Items.Single(one => one.Kind == "encryption").Detail
-                is not null
+            what == "other key to load"
+                ? (
+                    ItemState.Differs,
+                    "encrypted as agreed on before something changed: `weft apply` agrees on it anew"
+                )
+                : (ItemState.Ok, null),
+            (up.State, up.Detail)
         );
     }
 
