@@ -17,6 +17,7 @@ internal sealed class HostOverlay
     private static readonly TimeSpan Memory = TimeSpan.FromMinutes(1);
 
     private readonly AddressStore store;
+    private readonly NegotiationStore negotiations;
     private Known? last;
 
     /// <summary>An overlay as one of its hosts has to do with it.</summary>
@@ -32,6 +33,7 @@ internal sealed class HostOverlay
         Overlay = overlay;
         Host = host;
         store = new AddressStore(overlay.Name, directory);
+        negotiations = new NegotiationStore(overlay.Name);
         Interest = new ContainerInterest(overlay, host, store.HasAnyOf);
         Credentials = overlay.Tunnels.Ipsec?.Credentials is CertificateFiles files
             ? files.Of(host)
@@ -62,6 +64,7 @@ internal sealed class HostOverlay
         observation with
         {
             AddressRecords = store.Read(),
+            FailedNegotiations = Credentials is null ? [] : negotiations.Read(),
         };
 
     /// <summary>Records who gets which address, before anybody has it. The host's lock must be held.</summary>

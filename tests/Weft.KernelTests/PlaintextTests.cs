@@ -106,7 +106,11 @@ public sealed class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts)
                 await Mishap.WrongKeyAsync(lab, "host2");
                 await lab.WeftAsync("host2", "apply", "--yes");
                 await lab.RunAsync("host1", Forget);
-                await SaysAsync(lab, "host1", "the hosts did not agree on any");
+                await SaysAsync(lab, "host1", "the hosts did not agree on any: a key, ");
+                // Who has tried says what it was, and keeps it.
+                await SaysAsync(lab, "host2", "host1 has another key, or does not accept ");
+                await lab.WeftAsync("host1", "apply", "--yes");
+                await SaysAsync(lab, "host1", "host2 has another key, or does not accept ");
 
                 await Mishap.RightKeyAsync(lab, "host2");
                 await Mishap.EndCharonAsync(lab, "host2", "KILL");

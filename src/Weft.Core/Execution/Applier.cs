@@ -141,7 +141,7 @@ public sealed class Applier(
         }
     }
 
-    /// <summary>Has every peer negotiated with that packets are not exchanged with yet.</summary>
+    /// <summary>Has every peer negotiated with that packets are not exchanged with yet, and keeps why that failed for whoever looks at the host.</summary>
     /// <param name="host">The host.</param>
     /// <param name="intent">What it must look like.</param>
     /// <param name="patience">How long the peers may take.</param>
@@ -154,11 +154,14 @@ public sealed class Applier(
         CancellationToken cancellationToken
     )
     {
-        if (await host.StrongSwanAsync(cancellationToken) is not { } daemon)
+        if (
+            intent.Ipsec is not { } ipsec
+            || await host.StrongSwanAsync(cancellationToken) is not { } daemon
+        )
         {
             return [];
         }
-        var unknown = intent.Ipsec is { Manager: IpsecManager.OpenVSwitch }
+        var unknown = ipsec is { Manager: IpsecManager.OpenVSwitch }
             ? await IpsecMonitor.SettleAsync(
                 daemon,
                 intent,
@@ -167,7 +170,22 @@ public sealed class Applier(
             )
             : [];
         var down = await StrongSwan.EstablishAsync(daemon, intent, patience, cancellationToken);
+        Keep(intent.Overlay, ipsec, down);
         return [.. unknown, .. down.ExceptBy(unknown.Select(one => one.Peer), one => one.Peer)];
+    }
+
+    private static void Keep(string overlay, IpsecIntent ipsec, ImmutableArray<FailedPeer> down)
+    {
+        var store = new NegotiationStore(overlay);
+        store.Remove(ipsec.Peers.Select(peer => peer.Name).Except(down.Select(one => one.Peer)));
+        var now = TimeProvider.System.GetUtcNow();
+        foreach (var peer in down)
+        {
+            if (peer.Loaded is { } loaded)
+            {
+                store.Write(new FailedNegotiation(peer.Peer, loaded, now, peer.Why));
+            }
+        }
     }
 
     private async Task RunIpsecAsync(

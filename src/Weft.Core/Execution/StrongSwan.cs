@@ -90,12 +90,12 @@ internal static class StrongSwan
         }
         catch (ViciException exception)
         {
-            return Unanswered(
-                ipsec,
-                StrongSwanReader.Silent($"strongSwan went away meanwhile: {exception.Message}")
-            );
+            return Unanswered(ipsec, StrongSwanReader.Silent(WentAway(exception)));
         }
     }
+
+    private static string WentAway(ViciException exception) =>
+        $"strongSwan went away meanwhile: {exception.Message}";
 
     private static ImmutableArray<FailedPeer> Unanswered(
         IpsecIntent ipsec,
@@ -199,15 +199,19 @@ internal static class StrongSwan
             // Packets cross. That the two accept each other's new proof is found out beside them.
             missing = [(connection.Children[0].Connection, null)];
         }
+        var hasFormer = isWhole && former.Exists(one => one.IsInstalled);
         foreach (var (ike, child) in missing)
         {
-            if (await InitiateAsync(peer, ike, child, patience, cancellationToken) is { } why)
+            try
             {
-                return new FailedPeer(
-                    peer.Name,
-                    why,
-                    isWhole && former.Exists(one => one.IsInstalled)
-                );
+                if (await InitiateAsync(peer, ike, child, patience, cancellationToken) is { } why)
+                {
+                    return new FailedPeer(peer.Name, why, hasFormer) { Loaded = connection.Loaded };
+                }
+            }
+            catch (ViciException exception)
+            {
+                return new FailedPeer(peer.Name, WentAway(exception), hasFormer);
             }
         }
         return null;
@@ -303,7 +307,7 @@ internal static class StrongSwan
             );
             return null;
         }
-        catch (ViciException exception)
+        catch (ViciCommandException exception)
         {
             return IkeFailure.Explain(peer, log, exception.Message);
         }
@@ -410,6 +414,9 @@ internal static class StrongSwan
 /// <param name="HasFormer">Whether packets still cross, encrypted by what was agreed on before something changed.</param>
 public sealed record FailedPeer(string Peer, string Why, bool HasFormer)
 {
+    /// <summary>What strongSwan had loaded for it when the two negotiated (<see cref="FailedNegotiation.Loaded"/>); null where they did not.</summary>
+    public string? Loaded { get; init; }
+
     /// <summary>All of it, in words.</summary>
     public override string ToString() =>
         HasFormer

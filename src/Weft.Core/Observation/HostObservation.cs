@@ -38,6 +38,9 @@ public sealed record HostObservation
     /// <summary>What strongSwan has loaded and negotiated.</summary>
     public StrongSwanObservation StrongSwan { get; init; } = new();
 
+    /// <summary>The negotiations that failed, of each other host the last one, as was kept of them.</summary>
+    public ImmutableArray<FailedNegotiation> FailedNegotiations { get; init; } = [];
+
     /// <summary>What the host has to prove who it is with; null where nobody asked.</summary>
     public CredentialsObservation? Credentials { get; init; }
 

@@ -181,9 +181,17 @@ public sealed record HostStatus(
                 .SelectMany(ike => ike.Children)
                 .Where(child => child.IsInstalled)
                 .ToList();
-            if (!changes[connection.Name].Any() && connection.IsUp)
+            if (connection.IsUp)
             {
-                return new StatusItem("encryption", peer.Name, Words(children), ItemState.Ok, null);
+                return changes[connection.Name].Any()
+                    ? new StatusItem(
+                        "encryption",
+                        peer.Name,
+                        Words(children),
+                        ItemState.Differs,
+                        "encrypted as agreed on before something changed: `weft apply` agrees on it anew"
+                    )
+                    : new StatusItem("encryption", peer.Name, Words(children), ItemState.Ok, null);
             }
             return new StatusItem(
                 "encryption",
@@ -195,10 +203,21 @@ public sealed record HostStatus(
             );
         }
 
-        /// <summary>As much of the reason as can be known without trying: a negotiation that was refused leaves next to nothing behind.</summary>
+        /// <summary>
+        /// As much of the reason as can be known without trying: a negotiation that was refused leaves next to nothing behind
+        /// but what whoever began it has kept. That is told after what can be seen now, with its time, and not where it was
+        /// about something else than what is loaded now, or is to be.
+        /// </summary>
         private string WhyDown(PeerConnection connection, List<IkeAssociation> ikes, bool isHalf)
         {
             const string Try = "`weft apply` tries again and says what is wrong";
+            var tried = changes[connection.Name].Any()
+                ? null
+                : observation
+                    .FailedNegotiations.FirstOrDefault(one =>
+                        one.Peer == connection.Peer.Name && one.Loaded == connection.Loaded
+                    )
+                    ?.ToString();
             return observation.StrongSwan.Problem
                 ?? observation.Credentials?.Problem
                 ?? certificate?.Fault
@@ -207,15 +226,16 @@ public sealed record HostStatus(
                         ? "strongSwan does not know the connection: `weft apply` loads it"
                     : ikes.SelectMany(ike => ike.Children).Any(child => child.IsLost)
                         ? "the kernel has lost the keys that strongSwan believes it has (`ip xfrm state flush` does that): `weft apply` negotiates new ones"
-                    : isHalf ? $"half of it is negotiated; {Try}"
+                    : isHalf ? $"half of it is negotiated; {tried ?? Try}"
                     : ikes.Exists(ike => ike.IsEstablished)
-                        ? $"the hosts know each other and have agreed on nothing; {Try}"
+                        ? $"the hosts know each other and have agreed on nothing; {tried ?? Try}"
                     : ikes.Exists(ike => ike.IsAnswered) ? $"being negotiated; {Try}"
                     : ikes.Count > 0
                         ? $"{connection.Peer.Name} was asked at {connection.Peer.Address} and has not answered: is it up, with the overlay applied, and do UDP ports 500 and 4500 pass between the two?"
                     : observation.StrongSwan.Awaited.Contains(connection.Peer.Address)
-                        ? $"packets have waited for keys, and the hosts did not agree on any: a key, a certificate or the overlay differs; {Try}"
-                    : $"nothing is negotiated, and no packet has asked for it lately; {Try}"
+                        ? $"packets have waited for keys, and the hosts did not agree on any: {tried ?? $"a key, a certificate or the overlay differs; {Try}"}"
+                    : tried
+                        ?? $"nothing is negotiated, and no packet has asked for it lately; {Try}"
                 );
         }
 

@@ -44,6 +44,9 @@ internal sealed partial class PeerConnection
     /// <summary>What the daemon has loaded to protect packets by.</summary>
     public ImmutableArray<NamedChild> Children { get; }
 
+    /// <summary>What the daemon has loaded, in one word: another as soon as addresses, packets or proof are others.</summary>
+    public string Loaded => string.Join(' ', Children.Select(child => child.Name));
+
     /// <summary>What is negotiated, also under what the connection was before it changed.</summary>
     public IEnumerable<IkeAssociation> Associations =>
         seen.Associations.Where(ike => naming.VersionOf(ike.Connection) is not null);

@@ -510,6 +510,13 @@ internal sealed class AgentLoop(
         if (!isNegotiationDue)
         {
             notNegotiated = [];
+            if (round.Observation is { FailedNegotiations: { IsEmpty: false } former })
+            {
+                // Keys were agreed on since, by the other host's doing, or the daemon that was asked is gone.
+                new NegotiationStore(state.On!.Overlay.Name).Remove(
+                    former.Select(failed => failed.Peer)
+                );
+            }
             return;
         }
         if (!negotiation.IsCompleted)

@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using System.Net;
+using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
 using Weft.Core.Tests.Planning.Model;
@@ -344,6 +346,90 @@ public sealed class HostStatusTests
             {
                 StrongSwan = seen.StrongSwan with { Associations = [ike] },
             };
+    }
+
+    [Theory]
+    [InlineData("", "host2 has another key: compare them (tried at 2026-02-03 04:05:06Z)")]
+    [InlineData(
+        "awaited",
+        "packets have waited for keys, and the hosts did not agree on any: host2 has another key: compare them (tried at "
+    )]
+    [InlineData(
+        "half",
+        "the hosts know each other and have agreed on nothing; host2 has another key"
+    )]
+    [InlineData("silent now", "host2 was asked at 192.0.2.2 and has not answered")]
+    [InlineData("of another host", "nothing is negotiated, and no packet has asked for it lately")]
+    [InlineData("other key loaded", "nothing is negotiated, and no packet has asked")]
+    [InlineData("other key to load", "nothing is negotiated, and no packet has asked")]
+    public void What_failed_when_it_was_tried_is_told_while_it_is_about_what_is_there(
+        string what,
+        string why
+    )
+    {
+        var intent = TwoHosts.Intent(TwoHosts.Encrypted);
+        var host = TwoHosts.Bare();
+        host.Apply(intent);
+        var whole = host.Observe()
+            .StrongSwan.Associations.Single(ike => ike.Connection == "weft-homelab/host2");
+        var failed = new FailedNegotiation(
+            what == "of another host" ? "host3" : "host2",
+            PeerConnection.AllOf(intent, host.Observe().StrongSwan).Single().Loaded,
+            new DateTimeOffset(2026, 2, 3, 5, 5, 6, TimeSpan.FromHours(1)),
+            "host2 has another key: compare them"
+        );
+        if (what.StartsWith("other key", StringComparison.Ordinal))
+        {
+            host.Credentials = host.Credentials with
+            {
+                SharedKeys = [Secret.OfText("another-key-altogether")],
+            };
+        }
+        if (what == "other key loaded")
+        {
+            host.Apply(intent);
+        }
+        var seen = host.Observe() with { FailedNegotiations = [failed] };
+        ImmutableArray<IkeAssociation> associations = what switch
+        {
+            "half" => [whole with { Children = [] }],
+            "silent now" =>
+            [
+                whole with
+                {
+                    IsEstablished = false,
+                    IsAnswered = false,
+                    Children = [],
+                },
+            ],
+            _ => [],
+        };
+
+        var status = HostStatus.Of(
+            intent,
+            seen with
+            {
+                StrongSwan = seen.StrongSwan with
+                {
+                    Associations = associations,
+                    Awaited = what == "awaited" ? [IPAddress.Parse("192.0.2.2")] : [],
+                },
+            }
+        );
+
+        var item = status.Items.Single(item => item.Kind == "encryption");
+        Assert.StartsWith($"DOWN, nothing crosses: {why}", item.Detail);
+        // Once it is up, nobody asks what was before.
+        var up = HostStatus.Of(intent, seen).Items.Single(one => one.Kind == "encryption");
+        Assert.Equal(
+            what == "other key to load"
+                ? (
+                    ItemState.Differs,
+                    "encrypted as agreed on before something changed: `weft apply` agrees on it anew"
+                )
+                : (ItemState.Ok, null),
+            (up.State, up.Detail)
+        );
     }
 
     [Theory]

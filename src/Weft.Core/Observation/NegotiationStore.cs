@@ -1,0 +1,131 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Weft.Core.Linux;
+
+namespace Weft.Core.Observation;
+
+/// <summary>
+/// Where a host keeps, until it is started anew, why keys could not be agreed on: a file for each other host, which is
+/// the old one or the new one at every moment. Nobody needs a lock, as of two who negotiate at once either is right. What
+/// cannot be written or read is left out: it is worth less than what goes on beside it, and the next try finds it out again.
+/// </summary>
+/// <param name="overlay">The overlay's name.</param>
+/// <param name="root">The directory in which each overlay has its own.</param>
+internal sealed class NegotiationStore(
+    string overlay,
+    string root = NegotiationStore.DefaultDirectory
+)
+{
+    /// <summary>Where the files are unless another directory is named.</summary>
+    public const string DefaultDirectory = "/run/weft/negotiations";
+
+    private const string Extension = ".json";
+
+    private readonly string directory = Path.Combine(root, overlay);
+
+    /// <summary>The negotiations that failed, of each other host the last one.</summary>
+    public ImmutableArray<FailedNegotiation> Read()
+    {
+        try
+        {
+            return Directory.Exists(directory)
+                ?
+                [
+                    .. Directory
+                        .GetFiles(directory, $"*{Extension}")
+                        .Order(StringComparer.Ordinal)
+                        .Select(Read)
+                        .OfType<FailedNegotiation>(),
+                ]
+                : [];
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>Puts a negotiation in place of the one before with the same host.</summary>
+    public void Write(FailedNegotiation failed)
+    {
+        try
+        {
+            PrivateDirectory.Make(directory);
+            // A name of its own, which another who negotiates at the same time does not write to.
+            var next = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{PathOf(failed.Peer)}.{Environment.ProcessId}"
+            );
+            using (
+                var stream = new FileStream(
+                    next,
+                    new FileStreamOptions
+                    {
+                        Mode = FileMode.Create,
+                        Access = FileAccess.Write,
+                        UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                    }
+                )
+            )
+            {
+                JsonSerializer.Serialize(
+                    stream,
+                    failed,
+                    NegotiationJsonContext.Default.FailedNegotiation
+                );
+            }
+            File.Move(next, PathOf(failed.Peer), overwrite: true);
+        }
+        catch (Exception exception)
+            when (exception is IOException or UnauthorizedAccessException or HostException)
+        {
+            // Whoever negotiated says it.
+            Remove([failed.Peer]);
+        }
+    }
+
+    /// <summary>Forgets what there is of hosts, as of those that keys were agreed on with.</summary>
+    public void Remove(IEnumerable<string> peers)
+    {
+        try
+        {
+            foreach (var path in peers.Select(PathOf).Where(File.Exists))
+            {
+                File.Delete(path);
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // It has its time, and is shown with it.
+        }
+    }
+
+    private string PathOf(string peer) => Path.Combine(directory, $"{peer}{Extension}");
+
+    private static FailedNegotiation? Read(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(
+                File.ReadAllBytes(path),
+                NegotiationJsonContext.Default.FailedNegotiation
+            );
+        }
+        catch (Exception exception)
+            when (exception is IOException or UnauthorizedAccessException or JsonException)
+        {
+            // Forgotten meanwhile, or of another Weft.
+            return null;
+        }
+    }
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true
+)]
+[JsonSerializable(typeof(FailedNegotiation))]
+internal sealed partial class NegotiationJsonContext : JsonSerializerContext;
