@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 using Weft.Agent;
 using Weft.Core.Intents;
+using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
 using Weft.Core.Planning;
@@ -22,6 +24,66 @@ public sealed class AgentMeasuresTests
     [Fact]
     public async Task Every_metric_is_documented_by_its_name_and_every_documented_one_is_there()
     {
+        var served = Names(
+            await ServedAsync(
+                RoundOf(new LinkChange(ChangeAction.Add, "interface", "eth1", "", []))
+            ),
+            @"^# TYPE (?<name>weft_\w+) "
+        );
+
+        var documented = Names(
+            await File.ReadAllTextAsync(
+                Path.Combine(Root(), "docs", "agent.md"),
+                TestContext.Current.CancellationToken
+            ),
+            @"^\| `(?<name>weft_\w+)` \|"
+        );
+        Assert.Equal(string.Join('\n', documented.Except(OfEncryption)), string.Join('\n', served));
+    }
+
+    [Fact]
+    public async Task How_long_the_hosts_certificate_is_still_valid_is_told_in_seconds()
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        var round = RoundOf(new LinkChange(ChangeAction.Add, "interface", "eth1", "", []));
+        var served = await ServedAsync(
+            round with
+            {
+                Observation = round.Observation! with
+                {
+                    Credentials = new CredentialsObservation
+                    {
+                        Certificate = new HostCertificate(
+                            [],
+                            [],
+                            Secret.OfText("a key"),
+                            "",
+                            now,
+                            now + TimeSpan.FromDays(10)
+                        ),
+                    },
+                },
+            }
+        );
+
+        var told = Regex.Match(
+            served,
+            "^weft_certificate_expiry_seconds(?:{.*})? (?<seconds>[0-9.]+)$",
+            RegexOptions.Multiline | RegexOptions.ExplicitCapture,
+            TimeSpan.FromSeconds(10)
+        );
+        Assert.True(told.Success, served);
+        // Ten days, less what the test took.
+        Assert.InRange(
+            double.Parse(told.Groups["seconds"].ValueSpan, CultureInfo.InvariantCulture),
+            864000 - 600,
+            864000
+        );
+    }
+
+    /// <summary>What Prometheus gets after a round.</summary>
+    private static async Task<string> ServedAsync(Round round)
+    {
         var token = TestContext.Current.CancellationToken;
         var directory = Directory.CreateTempSubdirectory("weft-test-");
         try
@@ -35,25 +97,11 @@ public sealed class AgentMeasuresTests
                 OpenApiTests.LookoutOf(state, token),
                 token
             );
-            var round = RoundOf(new LinkChange(ChangeAction.Add, "interface", "eth1", "", []));
             state.Note(round, new Dictionary<string, Failure>());
             state.NoteFailures(["eth1"]);
             measures.Note(round, TimeSpan.FromSeconds(1));
-
             using var client = OpenApiTests.Client(socket);
-            var served = Names(
-                await client.GetStringAsync("/metrics", token),
-                @"^# TYPE (?<name>weft_\w+) "
-            );
-
-            var documented = Names(
-                await File.ReadAllTextAsync(Path.Combine(Root(), "docs", "agent.md"), token),
-                @"^\| `(?<name>weft_\w+)` \|"
-            );
-            Assert.Equal(
-                string.Join('\n', documented.Except(OfEncryption)),
-                string.Join('\n', served)
-            );
+            return await client.GetStringAsync("/metrics", token);
         }
         finally
         {

@@ -29,6 +29,46 @@ public sealed class IpsecPlanTests
         Assert.Equal(["aes256gcm16-ecp384-esn"], child.Value.List("esp_proposals")!.ToTexts());
     }
 
+    [Theory]
+    [InlineData("gre", 1)]
+    [InlineData("vxlan", 2)]
+    [InlineData("geneve", 2)]
+    public void Packets_may_overtake_each_other_and_a_host_that_is_gone_is_noticed(
+        string type,
+        int children
+    )
+    {
+        var overlay = TwoHosts.Encrypted with
+        {
+            Tunnels = TwoHosts.Encrypted.Tunnels with
+            {
+                Type = Enum.Parse<Core.Addressing.TunnelType>(type, ignoreCase: true),
+            },
+        };
+
+        var connection = Assert
+            .Single(
+                TwoHosts.Bare().PlanFor(TwoHosts.Intent(overlay)).Changes.OfType<LoadConnection>()
+            )
+            .Message;
+
+        Assert.Equal("10s", connection.Text("dpd_delay"));
+        var loaded = connection.Section("children")!.Sections.Select(child => child.Value).ToList();
+        Assert.Equal(children, loaded.Count);
+        Assert.All(
+            loaded,
+            child =>
+                Assert.Equal(
+                    ("1024", "aes256gcm16-ecp384-esn", "trap"),
+                    (
+                        child.Text("replay_window"),
+                        Assert.Single(child.List("esp_proposals")!).Text,
+                        child.Text("dpd_action")
+                    )
+                )
+        );
+    }
+
     [Fact]
     public void One_of_two_hosts_asks_for_the_next_key_and_the_other_only_where_that_one_did_not()
     {
