@@ -227,19 +227,6 @@ public sealed partial class TwoHostsTests
         (code, text) = await terminal.EndedAsync();
         Assert.Equal(0, code);
         Assert.Contains("as intended, nothing to change", text, StringComparison.Ordinal);
-
-        // A bridge that is nobody's any more is not Weft's to change.
-        await lab.RunAsync("host1", "ovs-vsctl del-port tun-host2");
-        terminal = await Terminal.RunAsync(lab, "host1", "apply");
-        await terminal.SaysAsync("Apply? [y/N]");
-        await lab.RunAsync("host1", "ovs-vsctl remove bridge ovsbr0 external_ids weft");
-        await terminal.TypeAsync("y");
-        (code, _) = await terminal.EndedAsync();
-        Assert.Equal(1, code);
-        Assert.Equal(
-            "{}",
-            (await lab.RunAsync("host1", "ovs-vsctl get bridge ovsbr0 external_ids")).Trim()
-        );
     }
 
     /// <summary>Between the look at the switch and the transaction somebody else changes it, whom the link commands before that call.</summary>
@@ -247,8 +234,7 @@ public sealed partial class TwoHostsTests
     [InlineData("set port cont-mgmnt0-sw tag=8", "get port cont-mgmnt0-sw tag", "8")]
     // One thing that was edited keeps all else from being written too.
     [InlineData("set port cont-mgmnt0-sw tag=8", "get port tun-host2 protected", "false")]
-    [InlineData("remove bridge ovsbr0 external_ids weft", "get bridge ovsbr0 external_ids", "{}")]
-    [InlineData("del-br ovsbr0", "list-br", "")]
+    [InlineData("del-br ovsbr0", "list-br | grep -c ovsbr0 || true", "0")]
     public async Task Who_edits_the_switch_while_a_plan_is_carried_out_is_not_overwritten(
         string edit,
         string see,
