@@ -89,13 +89,19 @@ internal static class Dialer
         var policy = new X509ChainPolicy
         {
             RevocationMode = X509RevocationMode.NoCheck,
-            // A certificate can name an address to fetch its issuer from: a server that nobody vouches for yet is not obeyed.
+            // A certificate can name an address to fetch its issuer from, and to be asked there takes no more than to show it.
             DisableCertificateDownloads = true,
         };
         var options = new SslClientAuthenticationOptions
         {
             TargetHost = tls.ServerName ?? remote.Address,
-            ClientCertificates = tls.ClientCertificate is null ? null : [tls.ClientCertificate],
+            ClientCertificateContext = tls.ClientCertificate is null
+                ? null
+                : SslStreamCertificateContext.Create(
+                    tls.ClientCertificate,
+                    additionalCertificates: null,
+                    offline: true
+                ),
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
             CertificateChainPolicy = policy,
         };

@@ -17,38 +17,6 @@ public sealed class FakeServerTests
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    /// <summary>Every method says in the same way that its caller has given up, and that its client was disposed of.</summary>
-    [Theory]
-    [InlineData("schema")]
-    [InlineData("monitor")]
-    [InlineData("lock")]
-    public async Task Who_gives_up_a_call_is_told_of_his_own_token_and_who_disposes_of_the_client_of_that(
-        string method
-    )
-    {
-        await using var server = new FakeServer(static (_, _) => Task.CompletedTask);
-        var client = await OvsdbClient.ConnectAsync(ReconnectTests.Quick(server.Remote), Token);
-        using var own = new CancellationTokenSource();
-        var canceled = CallAsync(own.Token);
-        var disposed = CallAsync(CancellationToken.None);
-        await server.Methods.WaitAsync(static methods => methods.Count >= 2, Token);
-
-        await own.CancelAsync();
-        var exception = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => canceled);
-        Assert.Equal(own.Token, exception.CancellationToken);
-
-        await client.DisposeAsync();
-        await Assert.ThrowsAsync<ObjectDisposedException>(() => disposed);
-
-        Task CallAsync(CancellationToken cancellationToken) =>
-            method switch
-            {
-                "schema" => client.GetSchemaAsync("d", cancellationToken),
-                "monitor" => client.MonitorAsync("d", MonitorSpec.Everything, cancellationToken),
-                _ => client.LockAsync($"l{cancellationToken.CanBeCanceled}", cancellationToken),
-            };
-    }
-
     [Fact]
     public async Task A_mute_server_is_probed_and_then_left()
     {
