@@ -49,11 +49,11 @@ internal static class Wire
         return pings;
     }
 
-    /// <summary>No packet of a tunnel in plaintext, and some encrypted.</summary>
+    /// <summary>No packet in plaintext but what hosts tell each other about the underlay itself, and some encrypted.</summary>
     public static void NothingPlain(WireCounts crossed)
     {
-        // What is neither is the kernel's word that nobody listens for IKE, where a daemon is dead.
         Assert.True(crossed[WireKind.Tunnel] == 0, crossed.ToString());
+        Assert.True(crossed[WireKind.Other] == 0, crossed.ToString());
         // A capture that sees nothing would show nothing.
         Assert.True(crossed.Encrypted > 0, crossed.ToString());
     }

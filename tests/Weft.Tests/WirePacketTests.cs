@@ -19,7 +19,15 @@ public sealed class WirePacketTests
     [InlineData("0800", $"4500003c000040004011{Ipv4Addresses}119411940028000000000000", "Ike")]
     [InlineData("0800", $"4500003c000040004011{Ipv4Addresses}119411940028000000000001", "EspInUdp")]
     [InlineData("0800", $"4500003c000040004001{Ipv4Addresses}0303000000000000", "Icmp")]
-    [InlineData("0800", $"4500003c000040004006{Ipv4Addresses}0016001600000000", "Other")]
+    [InlineData("0800", $"4500003c000040004006{Ipv4Addresses}0016c00000000000", "Ssh")]
+    [InlineData("0800", $"4500003c000040004006{Ipv4Addresses}c000001600000000", "Ssh")]
+    [InlineData("0800", $"4500003c000040004006{Ipv4Addresses}c000005000000000", "Other")]
+    // A kernel says which groups it listens to.
+    [InlineData(
+        "0800",
+        "46c000400000400001022ddfc0000202e00000169404000022003ff100000004",
+        "Neighbours"
+    )]
     // Two words of options stand before the tunnel's header.
     [InlineData(
         "0800",
@@ -58,4 +66,21 @@ public sealed class WirePacketTests
             );
         }
     }
+
+    [Theory]
+    [InlineData("12 packets received by filter\n3 packets dropped by kernel\n", "missed 3 packets")]
+    [InlineData("12 packets received by filter\n1 packet dropped by kernel\n", "missed 1 packets")]
+    [InlineData("tcpdump: The interface disappeared\n", "The interface disappeared")]
+    public void A_capture_with_gaps_proves_nothing(string lastWords, string why) =>
+        Assert.Contains(
+            why,
+            Assert.Throws<LabException>(() => WireTap.RequireWhole(lastWords)).Message,
+            StringComparison.Ordinal
+        );
+
+    [Fact]
+    public void A_capture_of_everything_is_one() =>
+        WireTap.RequireWhole(
+            "12 packets captured\n12 packets received by filter\n0 packets dropped by kernel\n"
+        );
 }

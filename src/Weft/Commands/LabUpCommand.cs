@@ -285,7 +285,7 @@ internal static class LabUpCommand
     /// <returns>Whether all of it was encrypted.</returns>
     private static bool Prove(Output terminal, WireCounts counts)
     {
-        var plain = counts[WireKind.Tunnel] + counts[WireKind.Other];
+        var plain = counts[WireKind.Tunnel] + counts[WireKind.Ssh] + counts[WireKind.Other];
         if (plain == 0 && counts.Encrypted > 0)
         {
             var icmp = counts[WireKind.Icmp];

@@ -1,24 +1,31 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Weft.Core.Linux;
 
 namespace Weft.Labs;
 
 /// <summary>Watches what crosses between the hosts of a lab and sorts it, as proof of what does and what does not.</summary>
-internal sealed class WireTap : IAsyncDisposable
+internal sealed partial class WireTap : IAsyncDisposable
 {
     // pcap-savefile(5).
     private const int FileHeaderBytes = 24;
     private const int PacketHeaderBytes = 16;
     private const int SnapBytes = 128;
 
+    // A burst waits here while others have the processor.
+    private const int BufferKibibytes = 32 << 10;
+
     private readonly Process process;
     private readonly Task<WireCounts> counting;
+    private readonly Task<string> lastWords;
 
     private WireTap(Process process, IReadOnlySet<int> tunnelPorts)
     {
         this.process = process;
         counting = CountAsync(process.StandardOutput.BaseStream, tunnelPorts);
+        lastWords = process.StandardError.ReadToEndAsync();
     }
 
     /// <summary>Begins to watch; what crosses after this is counted.</summary>
@@ -37,7 +44,16 @@ internal sealed class WireTap : IAsyncDisposable
             throw new LabException("this machine has no tcpdump: apt-get install tcpdump");
         }
         var tcpdump = Tool.Start(
-            lab.Capture("--immediate-mode", "-B", "8192", "-s", $"{SnapBytes}", "-U", "-w", "-")
+            lab.Capture(
+                "--immediate-mode",
+                "-B",
+                $"{BufferKibibytes}",
+                "-s",
+                $"{SnapBytes}",
+                "-U",
+                "-w",
+                "-"
+            )
         );
         while (await tcpdump.StandardError.ReadLineAsync(cancellationToken) is { } line)
         {
@@ -57,21 +73,53 @@ internal sealed class WireTap : IAsyncDisposable
 
     /// <summary>Stops watching.</summary>
     /// <returns>What crossed.</returns>
+    /// <exception cref="LabException">Not all that crossed was seen.</exception>
     public async Task<WireCounts> StopAsync()
+    {
+        var counts = await EndAsync();
+        RequireWhole(await lastWords);
+        return counts;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await EndAsync();
+        await lastWords;
+        await process.WaitForExitAsync();
+        process.Dispose();
+    }
+
+    /// <summary>What was not seen may have been in plaintext: a capture with gaps proves nothing.</summary>
+    /// <param name="lastWords">What tcpdump says at its end.</param>
+    /// <exception cref="LabException">It missed packets, or does not say that it missed none.</exception>
+    internal static void RequireWhole(string lastWords)
+    {
+        if (Dropped().Match(lastWords) is not { Success: true } match)
+        {
+            throw new LabException(
+                $"tcpdump ended before it was told to, and what crossed after that was not seen: {lastWords.Trim()}"
+            );
+        }
+        if (
+            int.Parse(match.Groups["count"].ValueSpan, CultureInfo.InvariantCulture)
+            is > 0
+                and var count
+        )
+        {
+            throw new LabException(
+                $"tcpdump missed {count} packets between the hosts, so that nothing is proved by those that it saw: try again with less beside it"
+            );
+        }
+    }
+
+    private async Task<WireCounts> EndAsync()
     {
         if (!counting.IsCompleted && ProcessIdentity.Of(process.Id) is { } identity)
         {
             identity.Send(Libc.SigInt);
         }
         return await counting;
-    }
-
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        await StopAsync();
-        await process.WaitForExitAsync();
-        process.Dispose();
     }
 
     private static async Task<WireCounts> CountAsync(Stream pcap, IReadOnlySet<int> tunnelPorts)
@@ -96,16 +144,25 @@ internal sealed class WireTap : IAsyncDisposable
             {
                 break;
             }
-            counts.Add(WirePacket.KindOf(packet.AsSpan(0, length), tunnelPorts));
+            var seen = packet.AsSpan(0, length);
+            counts.Add(WirePacket.KindOf(seen, tunnelPorts), seen);
         }
         return counts;
     }
+
+    [GeneratedRegex(
+        "^(?<count>[0-9]+) packets? dropped by kernel",
+        RegexOptions.ExplicitCapture | RegexOptions.Multiline,
+        1000
+    )]
+    private static partial Regex Dropped();
 }
 
 /// <summary>How many packets of each kind crossed between the hosts.</summary>
 internal sealed class WireCounts
 {
     private readonly int[] counts = new int[Enum.GetValues<WireKind>().Length];
+    private string other = "";
 
     /// <summary>How many of a kind.</summary>
     public int this[WireKind kind] => counts[(int)kind];
@@ -117,11 +174,19 @@ internal sealed class WireCounts
     public int BetweenHosts => counts.Sum() - this[WireKind.Neighbours];
 
     /// <summary>One more.</summary>
-    public void Add(WireKind kind) => counts[(int)kind]++;
+    public void Add(WireKind kind, ReadOnlySpan<byte> packet)
+    {
+        counts[(int)kind]++;
+        if (kind is WireKind.Other && other.Length == 0)
+        {
+            other = $" (the first: {Convert.ToHexStringLower(packet)})";
+        }
+    }
 
-    /// <inheritdoc/>
+    /// <summary>How many of each kind, and what it was that is of none.</summary>
     public override string ToString() =>
-        string.Join(", ", Enum.GetValues<WireKind>().Select(kind => $"{this[kind]} {kind}"));
+        string.Join(", ", Enum.GetValues<WireKind>().Select(kind => $"{this[kind]} {kind}"))
+        + other;
 }
 
 /// <summary>What a packet on the wire is.</summary>
@@ -145,6 +210,9 @@ internal enum WireKind
     /// <summary>What hosts tell each other about the underlay itself (ICMP): that a port is not open yet, for one.</summary>
     Icmp,
 
+    /// <summary>SSH, by which hosts are looked after: encrypted, and of no overlay.</summary>
+    Ssh,
+
     /// <summary>Anything else.</summary>
     Other,
 }
@@ -155,11 +223,14 @@ internal static class WirePacket
     private const int Ethernet = 14;
     private const int Gre = 47;
     private const int Esp = 50;
+    private const int Tcp = 6;
     private const int Udp = 17;
     private const int Icmp = 1;
+    private const int Igmp = 2;
     private const int IcmpV6 = 58;
     private const int FirstNeighbourMessage = 130;
     private const int LastNeighbourMessage = 143;
+    private const int Ssh = 22;
     private const int Ike = 500;
     private const int NatTraversal = 4500;
 
@@ -184,6 +255,7 @@ internal static class WirePacket
             Esp => WireKind.Esp,
             Gre => WireKind.Tunnel,
             Udp when frame.Length >= payload + 8 => KindOfUdp(frame[payload..], tunnelPorts),
+            Tcp when frame.Length >= payload + 4 && IsOfPort(frame[payload..], Ssh) => WireKind.Ssh,
             // Router solicitations, neighbour discovery (RFC 4861) and multicast listeners (RFC 3810). A hop-by-hop
             // header (0) stands before the last.
             IcmpV6
@@ -191,6 +263,8 @@ internal static class WirePacket
                     && frame[payload] is >= FirstNeighbourMessage and <= LastNeighbourMessage =>
                 WireKind.Neighbours,
             0 => WireKind.Neighbours,
+            // What MLD is for IPv6 (RFC 3376).
+            Igmp => WireKind.Neighbours,
             Icmp or IcmpV6 => WireKind.Icmp,
             _ => WireKind.Other,
         };
@@ -198,17 +272,15 @@ internal static class WirePacket
 
     private static WireKind KindOfUdp(ReadOnlySpan<byte> udp, IReadOnlySet<int> tunnelPorts)
     {
-        var from = BinaryPrimitives.ReadUInt16BigEndian(udp);
-        var to = BinaryPrimitives.ReadUInt16BigEndian(udp[2..]);
-        if (tunnelPorts.Contains(to))
+        if (tunnelPorts.Contains(BinaryPrimitives.ReadUInt16BigEndian(udp[2..])))
         {
             return WireKind.Tunnel;
         }
-        if (from is Ike || to is Ike)
+        if (IsOfPort(udp, Ike))
         {
             return WireKind.Ike;
         }
-        if (from is not NatTraversal && to is not NatTraversal)
+        if (!IsOfPort(udp, NatTraversal))
         {
             return WireKind.Other;
         }
@@ -216,4 +288,9 @@ internal static class WirePacket
         var isIke = udp.Length < 12 || BinaryPrimitives.ReadUInt32BigEndian(udp[8..]) == 0;
         return isIke ? WireKind.Ike : WireKind.EspInUdp;
     }
+
+    /// <summary>Whether what begins with two ports comes from one or goes to it.</summary>
+    private static bool IsOfPort(ReadOnlySpan<byte> segment, int port) =>
+        BinaryPrimitives.ReadUInt16BigEndian(segment) == port
+        || BinaryPrimitives.ReadUInt16BigEndian(segment[2..]) == port;
 }
