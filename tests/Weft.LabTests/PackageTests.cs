@@ -163,7 +163,13 @@ public sealed class PackageTests
         Assert.Contains("/usr/bin/weft install", hint, StringComparison.Ordinal);
         Assert.Equal("ExecStart=/usr/local/bin/weft guard\n", await root.RunAsync(GuardAtBoot));
 
+        // What is put in place of this program from elsewhere is what runs, until the package's is.
+        await root.RunAsync("/usr/local/bin/weft upgrade --refresh");
+
         await root.RunAsync("/usr/bin/weft install");
+        var refused = await root.TryAsync("/usr/bin/weft upgrade --refresh");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("the newer package", refused.Errors, StringComparison.Ordinal);
         Assert.Equal([HostFiles.Hold], Lines(await root.RunAsync("cat /var/lib/weft/installed")));
         Assert.NotEqual(0, (await root.TryAsync("test -e /usr/local/bin/weft")).ExitCode);
         // As install does it where systemd runs.

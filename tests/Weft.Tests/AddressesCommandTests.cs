@@ -18,6 +18,8 @@ public sealed class AddressesCommandTests : IDisposable
           web: { host: {{Environment.MachineName}}, engine: netns, networks: { cont-mgmnt0: 10.8.2.2 } }
           far: { host: weft-other, engine: lxd, networks: { cont-mgmnt0: [10.8.2.3, "fd00:8:2::3"] } }
           later: { host: {{Environment.MachineName}}, engine: netns, networks: { cont-mgmnt0: } }
+          joiners: { select: { weft.network: cont-mgmnt0 }, networks: { cont-mgmnt0: } }
+          public: { select: { weft.network: cont-mgmnt0, tier: public }, networks: { cont-mgmnt0: } }
         """;
 
     private readonly string state = Directory.CreateTempSubdirectory("weft-addresses-").FullName;
@@ -102,6 +104,25 @@ public sealed class AddressesCommandTests : IDisposable
         Assert.Equal(2, (await RunAsync("inventory")).ExitCode);
     }
 
+    /// <summary>Ansible takes variables for templates: a label <c>{{ lookup('pipe', …) }}</c> would run a program.</summary>
+    [Theory]
+    [InlineData("joined", Engine.Docker)]
+    [InlineData("later", Engine.Netns)]
+    public async Task Labels_are_in_the_inventory_only_with_values_that_the_file_asks_for(
+        string name,
+        Engine engine
+    )
+    {
+        Record(name, engine, ("tier", "{{ lookup('pipe', 'id') }}"), ("note", "{% raw %}"));
+        var list = (await RunAsync("inventory", "--list")).Output;
+        Assert.Equal(
+            """{"weft.network":"cont-mgmnt0"}""",
+            JsonNode.Parse(list)!["_meta"]!["hostvars"]![name]!["weft_labels"]!.ToJsonString()
+        );
+        Assert.DoesNotContain("label_tier", list, StringComparison.Ordinal);
+        Assert.DoesNotContain("lookup", list, StringComparison.Ordinal);
+    }
+
     public void Dispose() => Directory.Delete(state, recursive: true);
 
     private static IEnumerable<string> Strings(JsonNode list) =>
@@ -110,7 +131,7 @@ public sealed class AddressesCommandTests : IDisposable
     private Task<ToolResult> RunAsync(params string[] command) =>
         WeftProgram.RunOnAsync(Yaml, [.. command, "--state-dir", state]);
 
-    private void Record(string name, Engine engine) =>
+    private void Record(string name, Engine engine, params (string Key, string Value)[] labels) =>
         new AddressStore("home", state).Write([
             new AddressRecord
             {
@@ -119,10 +140,9 @@ public sealed class AddressesCommandTests : IDisposable
                 Network = "cont-mgmnt0",
                 Addresses = [IPAddress.Parse("10.8.2.10")],
                 Since = DateTimeOffset.UnixEpoch,
-                Labels = ImmutableSortedDictionary<string, string>.Empty.Add(
-                    "weft.network",
-                    "cont-mgmnt0"
-                ),
+                Labels = labels
+                    .Append((Key: "weft.network", Value: "cont-mgmnt0"))
+                    .ToImmutableSortedDictionary(label => label.Key, label => label.Value),
             },
         ]);
 }

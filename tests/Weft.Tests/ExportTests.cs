@@ -9,6 +9,7 @@ public sealed class ExportTests
         networks:
           plain: { vlan: 200, subnet: 10.8.2.0/24, bridge: { stp: true } }
           both: { vlan: 201, subnet: [10.8.3.0/24, "fd00:8::/64"], bridge: true, hosts: { north: [10.8.3.1, "fd00:8::1"] } }
+          six: { vlan: 202, subnet: "fd00:9::/64", bridge: true, hosts: { north: "fd00:9::1" } }
         """;
 
     [Fact]
@@ -38,6 +39,18 @@ public sealed class ExportTests
                 mtu 1458
             iface both inet6 static
                 address fd00:8::1/64
+                dad-attempts 0
+
+            auto six
+            iface six inet manual
+                bridge_ports none
+                bridge_hw 02:e5:40:02:a9:62
+                bridge_stp off
+                bridge_fd 2
+                mtu 1458
+            iface six inet6 static
+                address fd00:9::1/64
+                dad-attempts 0
 
             """,
             result.Output
@@ -52,7 +65,7 @@ public sealed class ExportTests
         {
             var result = await ExportAsync("systemd-networkd", "--directory", directory);
             Assert.Equal(ExitCode.Done, result.ExitCode);
-            Assert.Equal(4, Directory.GetFiles(directory).Length);
+            Assert.Equal(6, Directory.GetFiles(directory).Length);
             Assert.Equal(
                 """
                 # Container bridges of overlay homelab on north, by `weft export`.

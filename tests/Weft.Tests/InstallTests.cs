@@ -130,6 +130,30 @@ public sealed class InstallTests : IDisposable
         );
     }
 
+    [Fact]
+    public async Task Services_that_go_before_those_of_the_package_are_told_of_and_are_what_the_host_runs()
+    {
+        const string GoBefore = "go before the Debian package's";
+        Directory.CreateDirectory(At("usr/lib/systemd/system"));
+        await File.WriteAllTextAsync(
+            At("usr/lib/systemd/system/weft-guard.service"),
+            "",
+            TestContext.Current.CancellationToken
+        );
+        var placement = new Placement(root);
+        Assert.True(HostFiles.RunPackaged(placement));
+
+        var put = await InstallAsync(Plain, "--prefix", "/usr/local");
+        Assert.Equal(ExitCode.Done, put.ExitCode);
+        Assert.Contains(GoBefore, put.Errors, StringComparison.Ordinal);
+        Assert.False(HostFiles.RunPackaged(placement));
+
+        var left = await InstallAsync(Plain);
+        Assert.Equal(ExitCode.Done, left.ExitCode);
+        Assert.DoesNotContain(GoBefore, left.Errors, StringComparison.Ordinal);
+        Assert.True(HostFiles.RunPackaged(placement));
+    }
+
     [Theory]
     [InlineData("hosts: { north: 192.0.2.1 }", "", "name")]
     [InlineData(Plain, "--as east", "north, south")]

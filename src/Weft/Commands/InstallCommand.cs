@@ -159,6 +159,12 @@ internal static partial class InstallCommand
                         $"the services may not look into home directories, where {program} is: move it"
                     );
                 }
+                if (!isPackaged && HostFiles.ArePackaged(placement))
+                {
+                    terminal.Notice(
+                        $"the services that are put here go before the Debian package's, and run {program}: newer packages change nothing for them. `{HostFiles.PackagedProgram} install` leaves program and services to the package again"
+                    );
+                }
                 foreach (var hidden in KeysOf(overlay).Where(file => IsBelow(Hidden, file)))
                 {
                     terminal.Notice(

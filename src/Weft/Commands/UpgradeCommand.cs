@@ -117,8 +117,7 @@ internal static class UpgradeCommand
         CancellationToken cancellationToken
     )
     {
-        var placement = new Placement("/");
-        if (HostFiles.ArePackaged(placement))
+        if (HostFiles.RunPackaged(new Placement("/")))
         {
             terminal.Fail(
                 $"this host's services are the Debian package's, and run {HostFiles.PackagedProgram}: put the newer package there with apt-get"

@@ -69,6 +69,11 @@ internal static class HostFiles
     public static bool ArePackaged(Placement placement) =>
         File.Exists(placement.At($"{PackagedUnits}/{Services[0]}"));
 
+    /// <summary>Whether those are what a host runs: what <c>weft install</c> has put goes before them (systemd.unit(5)).</summary>
+    /// <param name="placement">The host's file system.</param>
+    public static bool RunPackaged(Placement placement) =>
+        ArePackaged(placement) && !IsMarked(placement.At($"{Units}/{Agent}"));
+
     /// <summary>The services that a host has.</summary>
     /// <param name="placement">The host's file system.</param>
     public static IEnumerable<string> ServicesOn(Placement placement)

@@ -13,7 +13,7 @@ namespace Weft.Rendering;
 /// <param name="Container">The container.</param>
 /// <param name="Host">Its host.</param>
 /// <param name="Addresses">Its addresses, by network, in the file's order.</param>
-/// <param name="Labels">The labels that it was selected by.</param>
+/// <param name="Labels">Its labels that the file selects by, each with the value that the file asks for.</param>
 internal sealed record InventoryHost(
     string Name,
     ContainerKey Container,
@@ -60,7 +60,7 @@ internal static class Inventory
                         )
                         .Where(place => !place.Item2.IsEmpty),
                 ],
-                own.FirstOrDefault()?.Labels ?? ImmutableSortedDictionary<string, string>.Empty
+                LabelsOf(overlay, own.FirstOrDefault())
             );
         });
         var names = overlay
@@ -79,7 +79,7 @@ internal static class Inventory
                         .OrderBy(record => order.IndexOf(record.Network))
                         .Select(record => (record.Network, record.Addresses)),
                 ],
-                container.First().Labels
+                LabelsOf(overlay, container.First())
             ));
         var taken = overlay.Containers.Select(container => container.Name).ToHashSet();
         return
@@ -96,6 +96,18 @@ internal static class Inventory
             ),
         ];
     }
+
+    /// <summary>
+    /// The labels that the file asks for. Ansible takes the values of variables for templates, which may run programs, so none
+    /// comes from whoever made the container: the file has them all.
+    /// </summary>
+    private static ImmutableSortedDictionary<string, string> LabelsOf(
+        Overlay overlay,
+        AddressRecord? record
+    ) =>
+        (record?.Labels ?? ImmutableSortedDictionary<string, string>.Empty)
+            .Where(label => overlay.Selections.Any(selection => selection.Labels.Contains(label)))
+            .ToImmutableSortedDictionary(StringComparer.Ordinal);
 
     /// <summary>The groups that a container is in.</summary>
     public static IEnumerable<string> GroupsOf(InventoryHost host) =>

@@ -26,23 +26,20 @@ internal static class NetworkFiles
                 $"bridge_fd {bridge.ForwardDelay}",
                 $"mtu {bridge.Mtu}",
             ];
-            var first = bridge.Addresses.IsEmpty
-                ? "manual"
-                : $"static\n    address {bridge.Addresses[0]}";
+            // In a stanza of IPv6 `mtu` would be what IPv6 takes for it, and leave the link's as it is (interfaces(5)).
+            var isIpv4First =
+                bridge.Addresses is [{ Address.AddressFamily: AddressFamily.InterNetwork }, ..];
             text.Append(
                 CultureInfo.InvariantCulture,
-                $"iface {bridge.Name} {FamilyOf(bridge.Addresses.FirstOrDefault())} {first}\n"
+                $"iface {bridge.Name} {(isIpv4First ? Static(bridge.Addresses[0]) : "inet manual")}\n"
             );
             foreach (var setting in settings)
             {
                 text.Append(CultureInfo.InvariantCulture, $"    {setting}\n");
             }
-            foreach (var more in bridge.Addresses.Skip(1))
+            foreach (var more in bridge.Addresses.Skip(isIpv4First ? 1 : 0))
             {
-                text.Append(
-                    CultureInfo.InvariantCulture,
-                    $"iface {bridge.Name} {FamilyOf(more)} static\n    address {more}\n"
-                );
+                text.Append(CultureInfo.InvariantCulture, $"iface {bridge.Name} {Static(more)}\n");
             }
         }
         yield return ($"weft-{intent.Overlay}", text.ToString());
@@ -95,6 +92,10 @@ internal static class NetworkFiles
     private static string Headline(HostIntent intent) =>
         $"# Container bridges of overlay {intent.Overlay} on {intent.Host}, by `weft export`.\n";
 
-    private static string FamilyOf(InterfaceAddress address) =>
-        address.Address?.AddressFamily is AddressFamily.InterNetworkV6 ? "inet6" : "inet";
+    // A bridge without ports has no carrier, so that nobody finds out whether another has its IPv6 address (RFC 4862, section
+    // 5.4): ifup would wait for that, and fail.
+    private static string Static(InterfaceAddress address) =>
+        address.Address.AddressFamily is AddressFamily.InterNetworkV6
+            ? $"inet6 static\n    address {address}\n    dad-attempts 0"
+            : $"inet static\n    address {address}";
 }
