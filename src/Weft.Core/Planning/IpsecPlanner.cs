@@ -307,10 +307,9 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
             ["remote_ts"] = ViciList.Of(remote),
             ["esp_proposals"] = ViciList.Of(EspProposal),
             ["replay_window"] = ReplayWindow,
-            // The first packet negotiates, whatever became of the association before.
+            // The first packet negotiates, whatever became of the association before: the trap stands by itself. Actions for an
+            // association that ends would put up the trap that it was made by, which after a rotation is one that was unloaded.
             ["start_action"] = "trap",
-            ["dpd_action"] = "trap",
-            ["close_action"] = "trap",
         };
 
     private static string DigestOf(byte[] bytes) =>

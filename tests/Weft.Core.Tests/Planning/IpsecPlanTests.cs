@@ -59,11 +59,13 @@ public sealed class IpsecPlanTests
             loaded,
             child =>
                 Assert.Equal(
-                    ("1024", "aes256gcm16-ecp384-esn", "trap"),
+                    ("1024", "aes256gcm16-ecp384-esn", "trap", null, null),
                     (
                         child.Text("replay_window"),
                         Assert.Single(child.List("esp_proposals")!).Text,
-                        child.Text("dpd_action")
+                        child.Text("start_action"),
+                        child.Text("dpd_action"),
+                        child.Text("close_action")
                     )
                 )
         );
