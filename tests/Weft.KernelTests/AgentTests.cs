@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Weft.LabTests;
 
@@ -16,20 +18,52 @@ public sealed class AgentTests(TwoHosts hosts) : TwoHostsTests(hosts)
             lab,
             async () =>
             {
-                await lab.RunAsync(
-                    "host1",
-                    """
-                    ip xfrm policy delete src 0.0.0.0/0 dst 192.0.2.2/32 proto gre dir out
-                    ip xfrm policy delete src 192.0.2.2/32 dst 0.0.0.0/0 proto gre dir in
-                    """
-                );
+                await Mishap.DeleteGuardAsync(lab);
                 await IsBackAsync("ip xfrm policy | grep -c 'action block' | grep -x 2");
 
                 await lab.RunAsync("host1", "ip xfrm state flush");
                 await ReachesAgainAsync();
 
+                var told = (await agent.LogAsync()).Length;
                 await lab.RunAsync("host1", "swanctl --terminate --force --ike weft-homelab/host2");
                 await ReachesAgainAsync();
+                await Eventually.IsAsync(
+                    async () =>
+                        (await agent.LogAsync())[told..] is var news
+                        && news.IndexOf("encryption host2: keys gone", StringComparison.Ordinal)
+                            is >= 0
+                                and var gone
+                        && news.IndexOf(
+                            "encryption host2: keys agreed on",
+                            gone,
+                            StringComparison.Ordinal
+                        ) > gone,
+                    () => agent.LogAsync().Result
+                );
+
+                await Eventually.IsAsync(
+                    async () =>
+                    {
+                        // It looks at all that there is.
+                        await agent.SignalAsync("HUP");
+                        return await AgeAsync() >= 3;
+                    },
+                    () => agent.MetricsAsync().Result
+                );
+                var asked = Stopwatch.GetTimestamp();
+                await lab.RunAsync(
+                    "host1",
+                    """
+                    child=$(swanctl --list-sas 2>/dev/null | sed -n 's/^  \(gre-[0-9a-f-]*\):.*/\1/p' | head -n 1)
+                    swanctl --rekey --child "$child"
+                    """
+                );
+                await Eventually.IsAsync(
+                    async () => await AgeAsync() is >= 0 and < 3,
+                    () => agent.MetricsAsync().Result + agent.LogAsync().Result
+                );
+                // It would find out by itself once a minute.
+                Assert.True(Stopwatch.GetElapsedTime(asked) < TimeSpan.FromSeconds(30));
 
                 await Mishap.EndCharonAsync(lab, "host1", "KILL");
                 await Mishap.StartCharonAsync(lab, "host1");
@@ -45,6 +79,16 @@ public sealed class AgentTests(TwoHosts hosts) : TwoHostsTests(hosts)
 
         Task ReachesAgainAsync() =>
             lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, 100);
+
+        async Task<int> AgeAsync() =>
+            Regex.Match(
+                await agent.MetricsAsync(),
+                "^weft_association_age_seconds{.*peer=\"host2\".*} (?<age>[0-9]+)$",
+                RegexOptions.Multiline
+            )
+                is { Success: true } match
+                ? int.Parse(match.Groups["age"].ValueSpan, CultureInfo.InvariantCulture)
+                : -1;
 
         Task MeasuresAsync(string line) =>
             Eventually.IsAsync(

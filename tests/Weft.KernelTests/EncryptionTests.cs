@@ -15,7 +15,32 @@ public sealed class EncryptionTests(TwoHosts hosts) : TwoHostsTests(hosts)
         var lab = await LabAsync();
         var crossed = await Wire.WatchAsync(lab, lab.AllReachAllAsync);
         Wire.NothingPlain(crossed);
-        Assert.True(crossed[WireKind.Other] == 0, crossed.ToString());
+    }
+
+    /// <summary>Not all numbers that a kernel was told to take it takes: what counts is what it has.</summary>
+    [Fact]
+    public async Task The_kernel_stands_reordering_and_counts_packets_by_64_bits()
+    {
+        var lab = await LabAsync();
+        foreach (
+            var (host, address) in (ValueTuple<string, string>[])
+                [("host1", "192.0.2.1"), ("host2", "192.0.2.2")]
+        )
+        {
+            var into = (await lab.RunAsync(host, $"ip xfrm state list dst {address}"))
+                .Split("src ", StringSplitOptions.RemoveEmptyEntries)
+                .Where(state => state.Contains("proto esp", StringComparison.Ordinal))
+                .ToArray();
+            Assert.NotEmpty(into);
+            Assert.All(
+                into,
+                state =>
+                {
+                    Assert.Contains("flag esn", state, StringComparison.Ordinal);
+                    Assert.Contains("replay_window 1024,", state, StringComparison.Ordinal);
+                }
+            );
+        }
     }
 
     [Fact]
@@ -51,22 +76,7 @@ public sealed class EncryptionTests(TwoHosts hosts) : TwoHostsTests(hosts)
     {
         var lab = await LabAsync();
         await lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, 100);
-        await lab.RunAsync(
-            "host1",
-            $"ip -n {TwoHosts.Wallabag} address add 10.8.3.77/24 dev $(ip -n {TwoHosts.Wallabag} -o route get {TwoHosts.MastodonAddress} | sed 's/.* dev \\([^ ]*\\).*/\\1/')"
-        );
-        try
-        {
-            var across = await lab.PingAsync("host1", TwoHosts.Wallabag, "10.8.3.2", 100);
-            Assert.NotEqual(0, across.ExitCode);
-        }
-        finally
-        {
-            await lab.RunAsync(
-                "host1",
-                $"ip -n {TwoHosts.Wallabag} address delete 10.8.3.77/24 dev $(ip -n {TwoHosts.Wallabag} -o route get {TwoHosts.MastodonAddress} | sed 's/.* dev \\([^ ]*\\).*/\\1/')"
-            );
-        }
+        await TwoHosts.NetworksAreApartAsync(lab);
     }
 
     [Fact]

@@ -1,36 +1,54 @@
+using System.Globalization;
+using Weft.LabTests;
+
 namespace Weft.KernelTests;
 
 /// <summary>Every kind of tunnel and proof that can be encrypted is.</summary>
 public sealed class KindTests
 {
     [Theory]
-    [InlineData("type: vxlan, ipsec: { psk: { file: /etc/weft/psk } }", "192.0.2.1", "192.0.2.2")]
-    [InlineData("type: geneve, ipsec: { psk: { file: /etc/weft/psk } }", "192.0.2.1", "192.0.2.2")]
-    [InlineData("type: gre, ipsec: { certificates: true }", "192.0.2.1", "192.0.2.2")]
+    [InlineData(
+        "type: vxlan, ipsec: { psk: { file: /etc/weft/psk } }",
+        "192.0.2.1",
+        "192.0.2.2",
+        1412
+    )]
+    [InlineData(
+        "type: geneve, ipsec: { psk: { file: /etc/weft/psk } }",
+        "192.0.2.1",
+        "192.0.2.2",
+        1412
+    )]
+    [InlineData("type: gre, ipsec: { certificates: true }", "192.0.2.1", "192.0.2.2", 1424)]
     [InlineData(
         "type: gre, ipsec: { certificates: true, manager: openvswitch-ipsec }",
         "192.0.2.1",
-        "192.0.2.2"
+        "192.0.2.2",
+        1424
     )]
     [InlineData(
         "type: geneve, ipsec: { psk: { file: /etc/weft/psk }, manager: openvswitch-ipsec }",
         "192.0.2.1",
-        "192.0.2.2"
+        "192.0.2.2",
+        1412
     )]
     [InlineData(
         "type: geneve, ipsec: { psk: { file: /etc/weft/psk } }",
         "2001:db8::1",
-        "2001:db8::2"
+        "2001:db8::2",
+        1392
     )]
     [InlineData(
         "type: vxlan, ipsec: { psk: { file: /etc/weft/psk } }",
         "2001:db8::1",
-        "2001:db8::2"
+        "2001:db8::2",
+        1392
     )]
     public async Task All_ways_are_open_and_nothing_crosses_but_what_is_encrypted(
         string tunnels,
         string first,
-        string second
+        string second,
+        int mtu
     )
     {
         if (tunnels.Contains("openvswitch-ipsec", StringComparison.Ordinal))
@@ -51,6 +69,41 @@ public sealed class KindTests
             """
         );
         await Wire.StaysEncryptedAsync(lab, lab.AllReachAllAsync);
+
+        await lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, mtu);
+        var tooLong = await lab.PingAsync(
+            "host1",
+            TwoHosts.Wallabag,
+            TwoHosts.MastodonAddress,
+            mtu + 1
+        );
+        Assert.Contains(
+            string.Create(CultureInfo.InvariantCulture, $"message too long, mtu={mtu}"),
+            tooLong.Output,
+            StringComparison.OrdinalIgnoreCase
+        );
+        await TwoHosts.NetworksAreApartAsync(lab);
+        if (tunnels.Contains("certificates: true }", StringComparison.Ordinal))
+        {
+            await TheKeyIsNowhereElseAsync(lab);
+        }
+    }
+
+    /// <summary>What a host proves who it is with is in its file alone, however it came to be loaded.</summary>
+    private static async Task TheKeyIsNowhereElseAsync(OverlayLab lab)
+    {
+        const string Key = "/etc/weft/pki/host1.key";
+        await lab.WeftDoneAsync("host1", "destroy", "--yes");
+        var search = await SecretSearch.BeginAsync(lab, "host1");
+        var said = await lab.WeftAsync("host1", "apply", "--yes");
+        var status = await lab.WeftAsync("host1", "status", "--json");
+        Assert.Equal(
+            [Key],
+            await search.EndAsync(
+                $"grep -v -e - {Key}",
+                said.Output + said.Errors + status.Output + status.Errors
+            )
+        );
     }
 
     [Theory]

@@ -15,6 +15,16 @@ internal static class Mishap
     public static Task RightKeyAsync(OverlayLab lab, string host) =>
         lab.RunAsync(host, $"mv {Key}.right {Key}");
 
+    /// <summary>Takes away what keeps host1's packets to host2, and host2's, from crossing in plaintext.</summary>
+    public static Task DeleteGuardAsync(OverlayLab lab) =>
+        lab.RunAsync(
+            "host1",
+            """
+            ip xfrm policy delete src 0.0.0.0/0 dst 192.0.2.2/32 proto gre dir out
+            ip xfrm policy delete src 192.0.2.2/32 dst 0.0.0.0/0 proto gre dir in
+            """
+        );
+
     /// <summary>Ends strongSwan's daemon on a host.</summary>
     /// <param name="lab">The lab.</param>
     /// <param name="host">The host.</param>

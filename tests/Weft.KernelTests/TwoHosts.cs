@@ -23,6 +23,31 @@ public sealed class TwoHosts : IAsyncDisposable
     internal async Task<OverlayLab> LabAsync() =>
         lab ??= await KernelLab.UpAsync(KernelLab.TwoHosts);
 
+    /// <summary>The container on host1 gives itself an address of the hosts' network, and reaches nobody there.</summary>
+    internal static async Task NetworksAreApartAsync(OverlayLab lab)
+    {
+        const string Stray = "10.8.3.77/24";
+        var link = (
+            await lab.RunAsync(
+                "host1",
+                $"ip -n {Wallabag} -o route get {MastodonAddress} | sed 's/.* dev \\([^ ]*\\).*/\\1/'"
+            )
+        ).Trim();
+        await lab.RunAsync("host1", $"ip -n {Wallabag} address add {Stray} dev {link}");
+        try
+        {
+            foreach (var address in (string[])["10.8.3.1", "10.8.3.2"])
+            {
+                var across = await lab.PingAsync("host1", Wallabag, address, 100);
+                Assert.True(across.ExitCode != 0, across.Output);
+            }
+        }
+        finally
+        {
+            await lab.RunAsync("host1", $"ip -n {Wallabag} address delete {Stray} dev {link}");
+        }
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

@@ -49,7 +49,7 @@ internal sealed partial class PeerConnection
 
     /// <summary>What is negotiated, also under what the connection was before it changed.</summary>
     public IEnumerable<IkeAssociation> Associations =>
-        seen.Associations.Where(ike => naming.VersionOf(ike.Connection) is not null);
+        seen.Associations.Where(ike => IsCalled(ike.Connection));
 
     /// <summary>
     /// Whether two hosts have proved themselves with what they are to prove themselves with now. Where that was done
@@ -77,6 +77,9 @@ internal sealed partial class PeerConnection
                         )
                 ),
             ];
+
+    /// <summary>Whether strongSwan calls it so, now or before it changed.</summary>
+    public bool IsCalled(string connection) => naming.VersionOf(connection) is not null;
 
     /// <summary>Whether every packet to the peer and from it is protected.</summary>
     public bool IsUp => !Children.IsEmpty && Children.All(IsInstalled);

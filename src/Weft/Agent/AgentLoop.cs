@@ -461,13 +461,19 @@ internal sealed class AgentLoop(
                 )
                 {
                     await using var events = await daemon.SubscribeAsync(
-                        [EventNames.IkeUpdown, EventNames.ChildUpdown],
+                        [
+                            EventNames.IkeUpdown,
+                            EventNames.IkeRekey,
+                            EventNames.ChildUpdown,
+                            EventNames.ChildRekey,
+                        ],
                         cancellationToken
                     );
                     wakeups.Wake("strongSwan is there");
-                    await foreach (var _ in events.WithCancellation(cancellationToken))
+                    await foreach (var told in events.WithCancellation(cancellationToken))
                     {
                         wakeups.Wake("strongSwan's associations changed");
+                        Note(told.ToAssociationEvent());
                     }
                 }
             }
@@ -570,6 +576,34 @@ internal sealed class AgentLoop(
         {
             return [$"keys cannot be negotiated, and it is tried again: {exception.Message}"];
         }
+    }
+
+    /// <summary>Says of a peer that keys are agreed on with it, or are no more. Where new ones took the place of others nothing changed.</summary>
+    private void Note(AssociationEvent? happened)
+    {
+        if (
+            happened
+                is not {
+                    Kind: AssociationEventKind.ChildUp or AssociationEventKind.ChildDown,
+                    Ike.Name: var name
+                }
+            || state.Last?.Intent is not { } intent
+            || PeerConnection
+                .AllOf(intent, new StrongSwanObservation())
+                .FirstOrDefault(connection => connection.IsCalled(name))
+                is not { Peer.Name: var peer }
+        )
+        {
+            return;
+        }
+        Say(
+            Severity.Info,
+            "change",
+            $"encryption {peer}: {(happened.Kind is AssociationEventKind.ChildUp ? "keys agreed on" : "keys gone")} (strongSwan)",
+            "strongSwan",
+            ("CHANGE", "encryption"),
+            ("NAME", peer)
+        );
     }
 
     private void Note(Round round, Restraint restraint, string why, long? since)
