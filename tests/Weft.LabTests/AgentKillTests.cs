@@ -74,7 +74,10 @@ public sealed class AgentKillTests
             await agent.WaitForExitAsync(Needs.Cancellation);
             if (round % 10 == 0 || round == Rounds)
             {
-                await lab.WeftDoneAsync("host1", "apply", "--yes");
+                await using (var next = await RunningAgent.StartAsync(lab, "host1"))
+                {
+                    await next.HasMendedAsync();
+                }
                 Assert.Equal(expected, await StateAsync(lab));
                 await lab.WeftDoneAsync("host1", "addresses", "check");
             }

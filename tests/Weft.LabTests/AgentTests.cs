@@ -143,13 +143,16 @@ public sealed class AgentTests
         await lab.AllReachAllAsync();
     }
 
-    /// <summary>What takes the way itself away is mended too; packets are lost until then, and not after.</summary>
+    /// <summary>
+    /// What takes the way itself away is mended too; packets are lost until then, and not after. Two containers of one
+    /// host's bridge lose nothing as long as that bridge is there.
+    /// </summary>
     [Theory]
-    [InlineData("ovs-vsctl del-br ovsbr0")]
-    [InlineData("ip link del cont-mgmnt0")]
-    [InlineData("ip link del cont-mgmnt0-sw")]
-    [InlineData("ovs-vsctl del-port tun-host2")]
-    [InlineData("ovs-vsctl clear port cont-mgmnt0-sw tag")]
+    [InlineData("ovs-vsctl del-br ovsbr0", true)]
+    [InlineData("ip link del cont-mgmnt0", false)]
+    [InlineData("ip link del cont-mgmnt0-sw", true)]
+    [InlineData("ovs-vsctl del-port tun-host2", true)]
+    [InlineData("ovs-vsctl clear port cont-mgmnt0-sw tag", true)]
     [InlineData(
         """
             kill -KILL $(cat /run/openvswitch/ovs-vswitchd.pid) $(cat /run/openvswitch/ovsdb-server.pid)
@@ -158,12 +161,16 @@ public sealed class AgentTests
             ovsdb-server --remote=punix:/run/openvswitch/db.sock --pidfile --detach --log-file -vconsole:off
             ovs-vsctl --no-wait init
             ovs-vswitchd --pidfile --detach --log-file -vconsole:off
-            """
+            """,
+        true
     )]
-    public async Task What_everything_goes_by_is_mended_too(string sabotage)
+    public async Task What_everything_goes_by_is_mended_too(string sabotage, bool leavesNeighbours)
     {
-        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await using var lab = await OverlayLab.UpAsync(FourContainers);
         await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        await lab.ReachesAsync("host1", "monitor", "10.8.2.5", 100);
+        await using var ping = ContinuousPing.Start(lab, "host1", "monitor", "10.8.2.5");
+        await ping.AnsweredAsync();
         // The bridge of the lab's own that carries the underlay address is in the same database.
         var underlay = await lab.RunAsync("host1", SaveUnderlay);
         await lab.RunAsync("host1", sabotage);
@@ -172,6 +179,12 @@ public sealed class AgentTests
             await lab.RunAsync("host1", underlay);
         }
         await agent.HasMendedAsync();
+        await ping.AnsweredAsync();
+        var (sent, answered) = await ping.StopAsync();
+        if (leavesNeighbours)
+        {
+            Assert.Equal(sent, answered);
+        }
         await lab.AllReachAllAsync();
     }
 
@@ -219,6 +232,22 @@ public sealed class AgentTests
             await agent.LogAsync(),
             StringComparison.Ordinal
         );
+
+        // It is read anew when asked to, the same as before.
+        await agent.HasMendedAsync();
+        var reloads = await ReloadsAsync();
+        await agent.SignalAsync("HUP");
+        await Eventually.IsAsync(
+            async () => await ReloadsAsync() > reloads,
+            () => agent.LogAsync().Result
+        );
+        await agent.IsReadyAsync();
+        var reloaded = await agent.StatusAsync();
+        Assert.Equal(0, reloaded.GetProperty("refused").GetArrayLength());
+        Assert.True(reloaded.GetProperty("host").GetProperty("healthy").GetBoolean());
+
+        async Task<int> ReloadsAsync() =>
+            (await agent.LogAsync()).Split($"{File}: in force now").Length;
     }
 
     [Fact]
@@ -306,7 +335,24 @@ public sealed class AgentTests
     public async Task It_tells_how_it_stands_what_it_does_and_what_it_measures()
     {
         await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await lab.RunAsync("host1", "groupadd --force weft");
         await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        // Root and the group weft, and nobody else.
+        const string Socket = "/run/weft/agent.sock";
+        Assert.Equal(
+            "660 root weft",
+            (await lab.RunAsync("host1", $"stat -c '%a %U %G' {Socket}")).Trim()
+        );
+        foreach (
+            var (groups, isAnswered) in new[] { ("--groups weft", true), ("--clear-groups", false) }
+        )
+        {
+            var asked = await lab.TryAsync(
+                "host1",
+                $"setpriv --reuid 65534 --regid 65534 {groups} curl --fail --silent --unix-socket {Socket} http://weft/healthz"
+            );
+            Assert.True(asked.ExitCode == 0 == isAnswered, $"{groups}: {asked}");
+        }
         await lab.RunAsync(
             "host1",
             "setsid curl --silent --no-buffer --unix-socket /run/weft/agent.sock http://weft/v1/events </dev/null >/run/events 2>&1 & echo $! >/run/events.pid"

@@ -25,16 +25,30 @@ internal sealed partial class ContinuousPing : IAsyncDisposable
     /// <param name="lab">The lab.</param>
     /// <param name="host">The container's host.</param>
     /// <param name="container">The container; null for the host itself.</param>
-    /// <param name="address">Who is asked.</param>
+    /// <param name="address">Who is asked, at an IPv4 address.</param>
+    /// <param name="size">The length of a packet in bytes, which may not be fragmented.</param>
     public static ContinuousPing Start(
         OverlayLab lab,
         string host,
         string? container,
-        string address
+        string address,
+        int size = 84
     ) =>
         new(
             Tool.Start(
-                lab.Lab[host].Enter(container, "ping", "-n", "-i", "0.01", address),
+                lab.Lab[host]
+                    .Enter(
+                        container,
+                        "ping",
+                        "-n",
+                        "-i",
+                        "0.01",
+                        "-M",
+                        "do",
+                        "-s",
+                        (size - 28).ToString(CultureInfo.InvariantCulture),
+                        address
+                    ),
                 lab.Lab[host].Environment
             )
         );

@@ -40,7 +40,15 @@ public sealed partial class FleetTests
             await fleet.WeftDoneAsync("trace a1 a2 --file", "--all"),
             StringComparison.Ordinal
         );
+        Assert.Contains(
+            "5 hosts: all well",
+            await fleet.WeftDoneAsync("doctor", "--all"),
+            StringComparison.Ordinal
+        );
         await fleet.Lab.RunAsync("host2", "ip -n a2 link set eth1 down");
+        var ill = await fleet.WeftAsync("doctor", "--all");
+        Assert.Equal(1, ill.ExitCode);
+        Assert.Contains("4 of 5 hosts well; not host2", ill.Output, StringComparison.Ordinal);
         var wrong = await fleet.WeftAsync("trace a1 a2 --file", "--host", "host1,host2");
         Assert.Equal(1, wrong.ExitCode);
         Assert.Contains(
@@ -108,6 +116,35 @@ public sealed partial class FleetTests
             // The other network lost nothing by all of this.
             var (sent, answered) = await ping.StopAsync();
             Assert.True(sent > 100, $"{sent} sent");
+            Assert.Equal(sent, answered);
+        }
+
+        // What fits before and after is not lost where an MTU shrinks, nor where it grows again.
+        const int Narrow = 1400 - (1500 - AgentEngineLab.Mtu);
+        await using (
+            var ping = ContinuousPing.Start(fleet.Lab, "host1", "a1", "10.8.2.2", size: Narrow)
+        )
+        {
+            await ping.AnsweredAsync();
+            foreach (var (underlay, mtu) in new[] { (1400, Narrow), (1500, AgentEngineLab.Mtu) })
+            {
+                await fleet.WriteFileAsync(
+                    Overlay(5, vlan: 30)
+                        .Replace(
+                            "host2: { address: 192.0.2.2 }",
+                            $"host2: {{ address: 192.0.2.2, mtu: {underlay} }}",
+                            StringComparison.Ordinal
+                        )
+                );
+                await fleet.WeftDoneAsync("apply", "--all", "--yes");
+                Assert.Contains(
+                    $"mtu {mtu} ",
+                    await fleet.Lab.RunAsync("host5", "ip -n a5 link show eth1"),
+                    StringComparison.Ordinal
+                );
+                await ping.AnsweredAsync();
+            }
+            var (sent, answered) = await ping.StopAsync();
             Assert.Equal(sent, answered);
         }
         Assert.Contains("all 50 ways are open", await PingedAsync(fleet), StringComparison.Ordinal);

@@ -172,6 +172,48 @@ public sealed class SeeingTests(SeeingLab seeing) : IClassFixture<SeeingLab>
     }
 
     [Fact]
+    public async Task Top_on_a_terminal_shows_itself_again_until_Ctrl_C_ends_it()
+    {
+        Assert.SkipWhen(Tool.Find("script") is null, "there is no script: apt install bsdutils");
+        using var watching = Tool.Start(
+            [
+                "script",
+                "--quiet",
+                "--return",
+                "--command",
+                $"{WeftProgram.Path} top --lab {lab.Name} --interval 0.1",
+                "/dev/null",
+            ],
+            new Dictionary<string, string> { ["TERM"] = "xterm" }
+        );
+        var shown = new StringBuilder();
+        var part = new char[4096];
+        await Eventually.IsAsync(
+            async () =>
+            {
+                shown.Append(
+                    part,
+                    0,
+                    await watching.StandardOutput.ReadAsync(part, Needs.Cancellation)
+                );
+                return $"{shown}".Split("Ctrl-C ends it").Length > 3;
+            },
+            () => $"{shown}"
+        );
+        await watching.StandardInput.WriteAsync('\x03');
+        await watching.StandardInput.FlushAsync(Needs.Cancellation);
+        shown.Append(await watching.StandardOutput.ReadToEndAsync(Needs.Cancellation));
+        await watching.WaitForExitAsync(Needs.Cancellation);
+        Assert.True(watching.ExitCode == 0, $"{watching.ExitCode}: {shown}");
+        foreach (var name in (string[])["wallabag", "mastodon", "tunnel"])
+        {
+            Assert.Contains(name, $"{shown}", StringComparison.Ordinal);
+        }
+        // In the place of what was there: the cursor goes up (ECMA-48, CUU).
+        Assert.Matches(@"\x1b\[\d+A", $"{shown}");
+    }
+
+    [Fact]
     public async Task A_report_has_what_is_asked_for_and_no_secret()
     {
         await lab.WriteFileAsync(

@@ -1,5 +1,8 @@
+using System.Diagnostics;
 using System.Text;
+using System.Text.RegularExpressions;
 using Weft.Core.Linux;
+using Weft.Fleet;
 using Weft.Rendering;
 
 namespace Weft.Tests;
@@ -8,7 +11,7 @@ namespace Weft.Tests;
 /// What goes to a host and comes back, by an <c>ssh</c> that is a script: the host is a directory, its weft another script,
 /// and its login shell whatever a test wants.
 /// </summary>
-public sealed class FleetSshTests : IDisposable
+public sealed partial class FleetSshTests : IDisposable
 {
     private const string Overlay = """
         name: fleet
@@ -185,6 +188,158 @@ public sealed class FleetSshTests : IDisposable
         Assert.Equal([At("bin/weft")], Directory.EnumerateFiles(At("bin")));
     }
 
+    [Fact]
+    public async Task A_program_that_did_not_arrive_as_it_was_sent_leaves_the_one_there_in_its_place()
+    {
+        const string Mark = "as it was sent";
+        var own = await File.ReadAllBytesAsync("/bin/true", TestContext.Current.CancellationToken);
+        // What follows a program is nothing to whoever runs it.
+        Write("here/weft", Encoding.Latin1.GetString(own) + Mark);
+        Program("tools/uname", $"echo {WeftBinary.Read("/bin/true").Machine}");
+        Program("bin/weft", "echo the former one");
+        var former = File.ReadAllText(At("bin/weft"));
+        Write(
+            "ssh-says",
+            $"case $command in *' --check '*) LC_ALL=C sed 's/{Mark}/{Mark.ToUpperInvariant()[0]}{Mark[1..]}/' | sh -c \"$command\"; exit ;; esac"
+        );
+        string[] plan =
+        [
+            WeftProgram.Path,
+            "plan",
+            "--host",
+            "host1",
+            "--binary",
+            At("here/weft"),
+            At("here/overlay.yaml"),
+        ];
+        var planned = await RunAsync(plan);
+        Assert.Equal(1, planned.ExitCode);
+        Assert.Contains(
+            "host 'host1': /usr/local/bin/weft could not be put in place: what arrived is not what was sent",
+            planned.Errors,
+            StringComparison.Ordinal
+        );
+        Assert.Equal(former, File.ReadAllText(At("bin/weft")));
+        Assert.Equal([At("bin/weft")], Directory.EnumerateFiles(At("bin")));
+
+        // It is for that one byte.
+        Write("ssh-says", "");
+        await RunAsync(plan);
+        Assert.Equal(File.ReadAllBytes(At("here/weft")), File.ReadAllBytes(At("bin/weft")));
+    }
+
+    /// <summary>What each can run is told by the programs themselves, whatever their order.</summary>
+    [Theory]
+    [InlineData("x86_64")]
+    [InlineData("aarch64")]
+    public async Task Of_several_programs_a_host_is_sent_the_one_for_its_machine(string machine)
+    {
+        foreach (var (kind, number) in new[] { ("x86_64", 62), ("aarch64", 183) })
+        {
+            Write(
+                $"here/{kind}",
+                $"\u007fELF{new string('\u0001', 14)}{(char)number}\0{new string('\0', 44)}{kind}"
+            );
+        }
+        Program("tools/uname", $"echo {machine}");
+        Write("ssh-says", $"case $command in *' --check '*) cat >{directory}/sent; exit 1 ;; esac");
+        await RunAsync([
+            WeftProgram.Path,
+            "plan",
+            "--host",
+            "host1",
+            "--binary",
+            At("here/aarch64"),
+            "--binary",
+            At("here/x86_64"),
+            At("here/overlay.yaml"),
+        ]);
+        Assert.Equal(File.ReadAllBytes(At($"here/{machine}")), File.ReadAllBytes(At("sent")));
+    }
+
+    [Fact]
+    public async Task On_a_terminal_a_table_says_of_each_host_what_is_done_and_elsewhere_lines_say_what_came_of_it()
+    {
+        Certificates("here/pki", "first");
+        Assert.SkipWhen(Tool.Find("script") is null, "there is no script: apt install bsdutils");
+        var shown = (
+            await RunAsync(OnTerminal(Command("apply", "--yes")), terminal: "xterm")
+        ).Output;
+        var plain = Control().Replace(shown, "");
+        Assert.Matches(@"… host1 +connecting", plain);
+        Assert.Matches(@"… host1 +planning", plain);
+        Assert.Matches(@"… host1 +applying", plain);
+        Assert.Matches(@"✓ host1 +done", plain);
+        // In the place of what was there: the cursor goes up (ECMA-48, CUU), or to the line's begin.
+        Assert.Matches(@"applying[^✗]*(\x1b\[\d+A|\r)[^✗]*✓", shown);
+
+        var piped = await RunAsync(Command("apply", "--yes"), terminal: "xterm");
+        Assert.Contains("✓ host1  done\n", piped.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("applying", piped.Output + piped.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain('\x1b', piped.Output + piped.Errors);
+    }
+
+    [Fact]
+    public async Task No_more_hosts_are_asked_at_a_time_than_are_to_be()
+    {
+        const int Hosts = 6;
+        const int Jobs = 2;
+        Write(
+            "here/overlay.yaml",
+            $"name: fleet\nhosts:\n{string.Concat(Enumerable.Range(1, Hosts).Select(n => $"  host{n}: 192.0.2.{n}\n"))}"
+        );
+        Write("marks", "");
+        // Each takes its time until it is told to go on, or nobody is there any more to tell it.
+        Program(
+            "weft",
+            $"""
+            cat >/dev/null
+            echo begin >>{directory}/marks
+            until mv {directory}/go {directory}/gone.$$ 2>/dev/null; do [ -d {directory} ] || exit; sleep 0.02; done
+            echo end >>{directory}/marks
+            cat {directory}/plan.json
+            """
+        );
+        var planning = RunAsync([
+            WeftProgram.Path,
+            "plan",
+            "--all",
+            "--jobs",
+            $"{Jobs}",
+            "--installed",
+            At("weft"),
+            At("here/overlay.yaml"),
+        ]);
+        for (var ended = 0; ended < Hosts; ended++)
+        {
+            await MarkedAsync("begin", int.Min(ended + Jobs, Hosts));
+            Write("go", "");
+            await MarkedAsync("end", ended + 1);
+        }
+        var planned = await planning;
+        Assert.True(planned.ExitCode == 0, planned.Output + planned.Errors);
+        var (running, most) = (0, 0);
+        foreach (var mark in File.ReadLines(At("marks")))
+        {
+            running += mark == "begin" ? 1 : -1;
+            most = int.Max(most, running);
+        }
+        Assert.Equal(Jobs, most);
+
+        async Task MarkedAsync(string mark, int times)
+        {
+            var started = Stopwatch.GetTimestamp();
+            while (File.ReadLines(At("marks")).Count(line => line == mark) < times)
+            {
+                Assert.True(
+                    Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(60),
+                    $"not {times} times {mark} within 60 s"
+                );
+                await Task.Delay(20, TestContext.Current.CancellationToken);
+            }
+        }
+    }
+
     private string At(string path) => Path.Combine(directory, path);
 
     private string[] Command(string command, params string[] options) =>
@@ -200,27 +355,23 @@ public sealed class FleetSshTests : IDisposable
         ];
 
     /// <summary>Applies on a terminal, where a question is answered with no.</summary>
-    private Task<ToolResult> RefuseAsync() =>
-        RunAsync(
-            [
-                "script",
-                "--quiet",
-                "--return",
-                "--command",
-                string.Join(' ', Command("apply")),
-                "/dev/null",
-            ],
-            "n\n"
-        );
+    private Task<ToolResult> RefuseAsync() => RunAsync(OnTerminal(Command("apply")), "n\n");
 
-    private Task<ToolResult> RunAsync(IReadOnlyList<string> command, string input = "") =>
+    private static string[] OnTerminal(string[] command) =>
+        ["script", "--quiet", "--return", "--command", string.Join(' ', command), "/dev/null"];
+
+    private Task<ToolResult> RunAsync(
+        IReadOnlyList<string> command,
+        string input = "",
+        string terminal = "dumb"
+    ) =>
         Tool.RunAsync(
             command,
             Encoding.UTF8.GetBytes(input),
             new Dictionary<string, string>
             {
                 ["PATH"] = $"{At("tools")}:{Tool.Path}",
-                ["TERM"] = "dumb",
+                ["TERM"] = terminal,
                 ["SHELL"] = "/bin/sh",
             },
             cancellationToken: TestContext.Current.CancellationToken
@@ -250,6 +401,10 @@ public sealed class FleetSshTests : IDisposable
             UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         );
     }
+
+    /// <summary>What a terminal shows nothing of (ECMA-48, 5.4).</summary>
+    [GeneratedRegex(@"\x1b\[[\x30-\x3f]*[\x40-\x7e]", RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex Control();
 
     private static string PlanOf(string? conflict = null) =>
         PlanJson.Text([

@@ -326,14 +326,20 @@ public sealed class OpenApiTests
                 new X509BasicConstraintsExtension(true, false, 0, critical: true)
             );
             // The authority, the agent and the client at once.
-            using var made = request.CreateSelfSigned(
-                TimeProvider.System.GetUtcNow().AddHours(-1),
-                TimeProvider.System.GetUtcNow().AddHours(1)
+            var now = TimeProvider.System.GetUtcNow();
+            using var made = request.CreateSelfSigned(now.AddHours(-1), now.AddHours(1));
+            using var certificate = Usable(made);
+            // By the name of that authority, as anybody may write it.
+            using var otherKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            using var foreign = Usable(
+                new CertificateRequest(
+                    "CN=weft",
+                    otherKey,
+                    HashAlgorithmName.SHA256
+                ).CreateSelfSigned(now.AddHours(-1), now.AddHours(1))
             );
-            using var certificate = X509CertificateLoader.LoadPkcs12(
-                made.Export(X509ContentType.Pkcs12),
-                null
-            );
+            using var expired = Issue(now.AddMinutes(-30), now.AddMinutes(-1));
+            using var issued = Issue(now.AddMinutes(-30), now.AddMinutes(30));
             var files = new
             {
                 Certificate = Path.Combine(directory.FullName, "cert.pem"),
@@ -359,25 +365,50 @@ public sealed class OpenApiTests
                 url => url.StartsWith("https:", StringComparison.Ordinal)
             );
 
-            using var stranger = Browser([]);
-            await Assert.ThrowsAsync<HttpRequestException>(() =>
-                stranger.GetStringAsync(new Uri(address), token)
-            );
-            using var client = Browser([certificate]);
-            using var question = new HttpRequestMessage(HttpMethod.Get, new Uri(address));
-            // Here the certificate says whose name it is.
-            question.Headers.Host = "host1.example";
-            using var answer = await client.SendAsync(question, token);
-            Assert.Contains(
-                "<title>Weft</title>",
-                await answer.Content.ReadAsStringAsync(token),
-                StringComparison.Ordinal
-            );
+            foreach (
+                var (who, shown) in ((string, X509Certificate2Collection)[])
+                    [("nobody", []), ("of another authority", [foreign]), ("expired", [expired])]
+            )
+            {
+                using var stranger = Browser(shown);
+                var refused = await Record.ExceptionAsync(() =>
+                    stranger.GetStringAsync(new Uri(address), token)
+                );
+                Assert.True(refused is HttpRequestException, $"{who}: {refused}");
+            }
+            foreach (var shown in (X509Certificate2[])[certificate, issued])
+            {
+                using var client = Browser([shown]);
+                using var question = new HttpRequestMessage(HttpMethod.Get, new Uri(address));
+                // Here the certificate says whose name it is.
+                question.Headers.Host = "host1.example";
+                using var answer = await client.SendAsync(question, token);
+                Assert.Contains(
+                    "<title>Weft</title>",
+                    await answer.Content.ReadAsStringAsync(token),
+                    StringComparison.Ordinal
+                );
+            }
+
+            X509Certificate2 Issue(DateTimeOffset from, DateTimeOffset until)
+            {
+                using var own = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+                using var bare = new CertificateRequest(
+                    "CN=client",
+                    own,
+                    HashAlgorithmName.SHA256
+                ).Create(made, from, until, [1]);
+                using var whole = bare.CopyWithPrivateKey(own);
+                return Usable(whole);
+            }
         }
         finally
         {
             directory.Delete(recursive: true);
         }
+
+        static X509Certificate2 Usable(X509Certificate2 certificate) =>
+            X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null);
 
         static HttpClient Browser(X509Certificate2Collection certificates) =>
             new(

@@ -1,22 +1,120 @@
+using System.Net.Sockets;
+using System.Text;
 using Weft.Agent;
 
 namespace Weft.Tests;
 
-/// <summary>What the service manager is told.</summary>
-public sealed class ServiceManagerTests
+/// <summary>What a service manager hears of the agent (sd_notify(3)).</summary>
+public sealed class ServiceManagerTests : IDisposable
 {
-    [Theory]
-    [InlineData(1)]
-    [InlineData(155)]
-    [InlineData(1_000_000)]
-    public void The_time_of_a_reload_is_right_however_long_the_host_has_run(int minutes) =>
-        Assert.Equal(minutes * 60_000_000L, ServiceManager.MicrosecondsOf(new LinuxClock(minutes)));
+    private readonly string directory = Directory.CreateTempSubdirectory("weft-test-").FullName;
+    private readonly Socket heard = new(
+        AddressFamily.Unix,
+        SocketType.Dgram,
+        ProtocolType.Unspecified
+    );
 
-    /// <summary>Counts nanoseconds, as Linux does.</summary>
-    private sealed class LinuxClock(int minutes) : TimeProvider
+    public ServiceManagerTests() =>
+        heard.Bind(new UnixDomainSocketEndPoint(Path.Combine(directory, "notify")));
+
+    public void Dispose()
+    {
+        heard.Dispose();
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [Fact]
+    public async Task The_watchdog_hears_that_rounds_end_and_nothing_when_none_does()
+    {
+        var longest = TimeSpan.FromSeconds(90);
+        var sinceLast = TimeSpan.Zero;
+        using var asked = new SemaphoreSlim(0);
+        var manager = Manager(watchdog: "40000");
+        Assert.Equal(TimeSpan.FromMilliseconds(20), manager.WatchdogInterval);
+        await using var alive = manager.StartWatchdog(
+            () =>
+            {
+                asked.Release();
+                return sinceLast;
+            },
+            longest
+        );
+        Assert.Equal("WATCHDOG=1", await HearAsync());
+        Assert.Equal("WATCHDOG=1", await HearAsync());
+        // A round may take that long, and the watchdog asks no oftener.
+        sinceLast = longest;
+        Assert.Equal("WATCHDOG=1", await HearAsync());
+
+        sinceLast = longest + TimeSpan.FromSeconds(1);
+        // What was on the way may come yet.
+        await AskedAgainAsync(3);
+        while (heard.Available > 0)
+        {
+            await HearAsync();
+        }
+        await AskedAgainAsync(5);
+        Assert.Equal(0, heard.Available);
+
+        sinceLast = TimeSpan.Zero;
+        Assert.Equal("WATCHDOG=1", await HearAsync());
+
+        async Task AskedAgainAsync(int times)
+        {
+            while (asked.Wait(0)) { }
+            for (var time = 0; time < times; time++)
+            {
+                await asked.WaitAsync(TestContext.Current.CancellationToken);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("soon")]
+    public void Where_no_watchdog_waits_nothing_is_told_again_and_again(string? watchdog) =>
+        Assert.Null(Manager(watchdog).StartWatchdog(() => TimeSpan.Zero, TimeSpan.MaxValue));
+
+    [Fact]
+    public async Task How_it_stands_is_one_line_and_a_manager_that_is_not_there_is_no_reason_to_stop()
+    {
+        var manager = Manager();
+        manager.Ready();
+        Assert.Equal("READY=1", await HearAsync());
+        manager.Reloading();
+        Assert.Equal("RELOADING=1\nMONOTONIC_USEC=3456000000000", await HearAsync());
+        manager.Status("one\ntwo");
+        Assert.Equal("STATUS=one; two", await HearAsync());
+
+        heard.Dispose();
+        manager.Stopping();
+        new ServiceManager(_ => null, TimeProvider.System).Ready();
+    }
+
+    private ServiceManager Manager(string? watchdog = null) =>
+        new(
+            variable =>
+                variable switch
+                {
+                    "NOTIFY_SOCKET" => Path.Combine(directory, "notify"),
+                    "WATCHDOG_USEC" => watchdog,
+                    _ => null,
+                },
+            new LongUp()
+        );
+
+    private async Task<string> HearAsync()
+    {
+        var buffer = new byte[256];
+        var length = await heard.ReceiveAsync(buffer, TestContext.Current.CancellationToken);
+        return Encoding.UTF8.GetString(buffer, 0, length);
+    }
+
+    /// <summary>A machine that has run for forty days, in nanoseconds.</summary>
+    private sealed class LongUp : TimeProvider
     {
         public override long TimestampFrequency => 1_000_000_000;
 
-        public override long GetTimestamp() => minutes * 60 * TimestampFrequency;
+        public override long GetTimestamp() => 40L * 24 * 60 * 60 * TimestampFrequency;
     }
 }

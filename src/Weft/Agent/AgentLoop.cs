@@ -93,7 +93,8 @@ internal sealed class AgentLoop(
         );
         GuardWatch.Start(() => wakeups.Wake("IPsec policies or associations changed"));
         var switchWatch = host.WatchSwitchAsync(wakeups.Wake, cancellationToken);
-        using var alive = StartWatchdog();
+        // One that is stuck ends no rounds, and is started anew.
+        using var alive = manager.StartWatchdog(() => state.SinceLast, Look + StartPatience);
         WatchEngines(cancellationToken);
         var strongSwan = WatchStrongSwanAsync(cancellationToken);
         wakeups.Wake("start");
@@ -665,21 +666,4 @@ internal sealed class AgentLoop(
         journal.Write(severity, message, fields);
         state.Tell(new AgentEvent(clock.GetUtcNow(), kind, message, why));
     }
-
-    /// <summary>Tells the service manager that rounds end; one that is stuck does not, and the agent is started anew.</summary>
-    private Timer? StartWatchdog() =>
-        manager.WatchdogInterval is { } interval
-            ? new Timer(
-                _ =>
-                {
-                    if (state.SinceLast < Look + StartPatience + interval)
-                    {
-                        manager.Alive();
-                    }
-                },
-                null,
-                TimeSpan.Zero,
-                interval
-            )
-            : null;
 }

@@ -4,14 +4,39 @@ using System.Text;
 namespace Weft.Agent;
 
 /// <summary>Tells the service manager how the service stands (sd_notify(3)); nothing where none started it.</summary>
-internal sealed class ServiceManager
+/// <param name="variable">Reads what it has left in the environment.</param>
+/// <param name="clock">The time since boot, as the service manager reckons it.</param>
+internal sealed class ServiceManager(Func<string, string?> variable, TimeProvider clock)
 {
-    private readonly string? socket = Environment.GetEnvironmentVariable("NOTIFY_SOCKET");
+    private readonly string? socket = variable("NOTIFY_SOCKET");
+
+    /// <summary>The one that has started this process, if any has.</summary>
+    public ServiceManager()
+        : this(Environment.GetEnvironmentVariable, TimeProvider.System) { }
 
     /// <summary>How often the watchdog wants to hear (sd_watchdog_enabled(3)), halved to be safe; null if it does not.</summary>
     public TimeSpan? WatchdogInterval { get; } =
-        long.TryParse(Environment.GetEnvironmentVariable("WATCHDOG_USEC"), out var microseconds)
+        long.TryParse(variable("WATCHDOG_USEC"), out var microseconds)
             ? TimeSpan.FromMicroseconds(microseconds / 2.0)
+            : null;
+
+    /// <summary>Tells the watchdog again and again that the agent is not stuck, as long as rounds end; null where there is none.</summary>
+    /// <param name="sinceLast">How long ago a round ended.</param>
+    /// <param name="longest">How long there may be none.</param>
+    public Timer? StartWatchdog(Func<TimeSpan> sinceLast, TimeSpan longest) =>
+        WatchdogInterval is { } interval
+            ? new Timer(
+                _ =>
+                {
+                    if (sinceLast() < longest + interval)
+                    {
+                        Alive();
+                    }
+                },
+                null,
+                TimeSpan.Zero,
+                interval
+            )
             : null;
 
     /// <summary>The agent is at work.</summary>
@@ -19,20 +44,17 @@ internal sealed class ServiceManager
 
     /// <summary>The agent reads its file anew; <see cref="Ready"/> says when it has.</summary>
     public void Reloading() =>
-        Send($"RELOADING=1\nMONOTONIC_USEC={MicrosecondsOf(TimeProvider.System)}");
+        Send(
+            $"RELOADING=1\nMONOTONIC_USEC={clock.GetElapsedTime(0).Ticks / TimeSpan.TicksPerMicrosecond}"
+        );
 
     /// <summary>The agent ends.</summary>
     public void Stopping() => Send("STOPPING=1");
 
-    /// <summary>The agent is not stuck.</summary>
-    public void Alive() => Send("WATCHDOG=1");
-
     /// <summary>How it stands, in one line.</summary>
     public void Status(string words) => Send($"STATUS={words.ReplaceLineEndings("; ")}");
 
-    /// <summary>How far a clock's timestamp is, in microseconds; one of nanoseconds times a million overflows after 154 minutes.</summary>
-    internal static long MicrosecondsOf(TimeProvider clock) =>
-        clock.GetElapsedTime(0).Ticks / TimeSpan.TicksPerMicrosecond;
+    private void Alive() => Send("WATCHDOG=1");
 
     private void Send(string message)
     {

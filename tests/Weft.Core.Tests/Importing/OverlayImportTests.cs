@@ -186,6 +186,43 @@ public sealed class OverlayImportTests
         Assert.Single(overlay.Containers, container => container.Name == "wallabag");
     }
 
+    /// <summary>What Podman runs is in a network namespace that has a name, and so is seen twice.</summary>
+    [Theory]
+    [InlineData(Engine.Docker, null)]
+    [InlineData(Engine.Podman, "cni-5d2c1f0e")]
+    [InlineData(Engine.Podman, "netns-5d2c1f0e")]
+    [InlineData(Engine.Podman, "zz")]
+    public void A_container_is_its_engines_and_not_the_namespaces_that_it_is_in(
+        Engine engine,
+        string? space
+    )
+    {
+        var reading = Read("host1", ByHand.Host1());
+        var seen = Assert.Single(reading.Containers);
+        reading = reading with
+        {
+            Containers =
+            [
+                .. new[] { seen with { Engine = engine } }
+                    .Concat(space is null ? [] : [seen with { Name = space }])
+                    .OrderBy(one => one.Name, StringComparer.Ordinal),
+            ],
+        };
+
+        var (overlay, notes) = Import(reading);
+
+        var container = Assert.Single(overlay.Containers);
+        Assert.Equal(
+            ("wallabag", "host1", engine),
+            (container.Name, container.Host, container.Engine)
+        );
+        Assert.Equal(
+            "cont-mgmnt0 eth1 10.8.2.2 Bridge",
+            Words(Assert.Single(container.Attachments))
+        );
+        Assert.DoesNotContain(notes, note => note.Contains("left out", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData(false, true, IpsecManagerOrNone.OpenVSwitch)]
     [InlineData(false, false, IpsecManagerOrNone.StrongSwan)]

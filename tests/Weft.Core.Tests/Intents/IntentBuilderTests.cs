@@ -115,6 +115,32 @@ public sealed class IntentBuilderTests
         );
     }
 
+    /// <summary>Nobody else fills them in: behind an uplink that is a pair, the pair's setting serves all.</summary>
+    [Theory]
+    [InlineData(true, "switch", "veth", true)]
+    [InlineData(true, "bridge", "direct", true)]
+    [InlineData(true, "bridge", "veth", false)]
+    [InlineData(false, "switch", "veth", false)]
+    [InlineData(false, "bridge", "direct", false)]
+    public void A_container_completes_its_checksums_where_the_switch_itself_reads_them_from_it(
+        bool userspace,
+        string attach,
+        string uplink,
+        bool completes
+    )
+    {
+        var overlay = TwoHosts.Read(
+            TwoHosts
+                .File.Replace("bridge: { stp: true }", $"bridge: {{ uplink: {uplink} }}")
+                .Replace(
+                    "networks: { cont-mgmnt0: 10.8.2.2 }",
+                    $"networks: {{ cont-mgmnt0: {{ address: 10.8.2.2, attach: {attach} }} }}"
+                )
+        );
+        var attachment = Assert.Single(TwoHosts.Intent(overlay, !userspace).Attachments);
+        Assert.Equal(completes, attachment.ChecksumAtContainer);
+    }
+
     [Fact]
     public void A_host_that_the_overlay_does_not_have_is_named() =>
         Assert.Contains(
