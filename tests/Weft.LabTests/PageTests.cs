@@ -86,6 +86,55 @@ public sealed partial class PageTests
         await Browser.SaysAsync(Host(page, "host1"), "latecomer");
         Assert.Empty(browser.Complaints);
 
+        // What happened on another day has its date, and no reader is told of all that happened before.
+        await page.AddInitScriptAsync(
+            """
+            window.told = [];
+            new MutationObserver((changes) => changes.filter((change) => change.target.id === "log" && change.addedNodes.length > 0)
+              .forEach((change) => told.push(change.target.ariaLive))).observe(document, { subtree: true, childList: true });
+            """
+        );
+        await page.Clock.InstallAsync(new() { TimeDate = DateTime.UtcNow.AddDays(2) });
+        await page.ReloadAsync();
+        await Browser.SaysAsync(verdict, "host1 is as intended");
+        await Browser.SaysAsync(
+            events,
+            DateTime.UtcNow.Year.ToString(CultureInfo.InvariantCulture)
+        );
+        await Assertions.Expect(events).ToHaveAttributeAsync("aria-live", "polite");
+        var told = await page.EvaluateAsync<string[]>("() => told");
+        Assert.NotEmpty(told);
+        Assert.All(told, live => Assert.Equal("off", live));
+        await Browser.SaysAsync(page.Locator("#events"), "time zone, ");
+
+        // A link that is dead without a word is told from one on which nothing happens, and is heard again once it lives.
+        await agent.SignalAsync("STOP");
+        await page.Clock.FastForwardAsync(100_000);
+        await Browser.SaysAsync(verdict, "The agent does not answer since");
+        await agent.SignalAsync("CONT");
+        await Browser.SaysAsync(verdict, "host1 is as intended");
+        await lab.RunAsync("host1", "ovs-vsctl set port cont-mgmnt0-sw tag=9");
+        await Assertions
+            .Expect(events.GetByText("set port cont-mgmnt0-sw"))
+            .ToHaveCountAsync(2, new() { Timeout = 60_000 });
+
+        // Of a host that cannot be read nothing is said to be as intended.
+        await lab.RunAsync(
+            "host1",
+            "pid=$(cat /run/openvswitch/ovsdb-server.pid); kill -9 $pid; while [ -d /proc/$pid ]; do sleep 0.05; done"
+        );
+        await Assertions.Expect(verdict).ToHaveClassAsync("error", new() { Timeout = 60_000 });
+        await Browser.NoLongerSaysAsync(page.Locator("#items"), "as intended");
+        await Browser.SaysAsync(Tunnel(page), "not known");
+        await Assertions
+            .Expect(page.Locator(".threads path:not(.off)"))
+            .ToHaveCountAsync(0, new() { Timeout = 60_000 });
+        await lab.RunAsync(
+            "host1",
+            "ovsdb-server --remote=punix:/run/openvswitch/db.sock --pidfile --detach --log-file -vconsole:off"
+        );
+        await Browser.SaysAsync(verdict, "host1 is as intended");
+
         // Without its agent it says so, and comes back with the next one.
         await agent.SignalAsync("KILL");
         await agent.HasEndedAsync();

@@ -1,6 +1,9 @@
 // The page of Weft's agent: asks the API of the agent that served it, shows what it says, and changes nothing.
 
 const REACH_PAUSE = 15_000; // ms; the agent itself asks no more often than every 10 s.
+const SILENCE = 90_000; // ms; the agent tells of a round each minute at least.
+const PATIENCE = 10_000; // ms that an answer may take; where many are asked whether they are reached, it takes its time.
+const REACH_PATIENCE = 60_000;
 const LOOK_PAUSE = 500; // ms between two looks at how the host stands.
 const FOLD = 12; // Containers that a host shows without being asked to.
 const FAN = 5; // Other hosts that each have a cord of their own to this one.
@@ -74,7 +77,13 @@ function ago(time) {
     : `${Math.round(seconds / 3600)} h ago`;
 }
 
-const clock = (time) => new Date(time).toLocaleTimeString("en-GB");
+/** With the date where that is not today: the agent remembers what happened for as long as it runs. */
+function clock(time) {
+  const at = new Date(time);
+  const day = at.toDateString() === new Date().toDateString() ? ""
+    : `${at.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" })} `;
+  return day + at.toLocaleTimeString("en-GB");
+}
 const worst = (items) => items.reduce((bad, item) => (GRAVITY.indexOf(item.state) > GRAVITY.indexOf(bad) ? item.state : bad), "ok");
 const hue = (network) => `n${Math.max(0, model.overlay.networks.findIndex((one) => one.name === network)) % 8}`;
 
@@ -118,7 +127,7 @@ function drawAll() {
 function drawVerdict() {
   const { overlay, agent, lost } = model;
   const [state, words] = lost ? ["down", `The agent does not answer since ${clock(lost)}; this is how it stood then`]
-    : !agent.host ? ["waiting", agent.problem ?? "The agent looks at the host for the first time"]
+    : !agent.host ? [agent.problem ? "error" : "waiting", agent.problem ?? "The agent looks at the host for the first time"]
     : agent.problem || !agent.host.healthy ? ["error", `${overlay.host} is not as intended`]
     : agent.refused.length ? ["differs", `${overlay.host} is as intended by the file before: the new one has mistakes`]
     : ["ok", `${overlay.host} is as intended`];
@@ -201,12 +210,12 @@ function tunnel(peer) {
   const state = items.length === 0 ? "waiting" : worst(items);
   const rate = model.rates.get(peer.name);
   const reached = reachOf(peer.name);
-  const words = state === "ok" ? "up" : state === "waiting" ? "not looked at yet" : "not as intended";
+  const words = state === "ok" ? "up" : items.length === 0 ? "not known" : state === "waiting" ? WORDS.waiting : "not as intended";
   return h("p", { class: "tunnel" },
     h("span", null, unseen(`Tunnel to ${peer.name}: `), h("b", null, tunnels.type), " ",
       h("span", { class: state }, sign(state), words)),
     h("span", { class: tunnels.encryption ? "" : "soft" }, tunnels.encryption
-      ? itemsOf(["encryption"], peer.name).every((item) => item.state === "ok") ? "encrypted" : "encryption not as intended"
+      ? items.length === 0 ? "to be encrypted" : itemsOf(["encryption"], peer.name).every((item) => item.state === "ok") ? "encrypted" : "encryption not as intended"
       : "not encrypted"),
     rate && h("span", { class: "soft" }, unseen("in "), h("span", { "aria-hidden": "true" }, "↓ "), bytes(rate.in),
       unseen(", out"), h("span", { "aria-hidden": "true" }, " ↑"), ` ${bytes(rate.out)}`),
@@ -264,7 +273,8 @@ function drawThreads() {
     const to = box(peer.querySelector(".host"));
     const label = box(peer.querySelector(".tunnel"));
     const isBeside = to.left > from.right;
-    const isUp = worst(itemsOf(["tunnel", "guard", "encryption"], names[index])) === "ok";
+    const items = itemsOf(["tunnel", "guard", "encryption"], names[index]);
+    const isUp = items.length > 0 && worst(items) === "ok";
     const start = from.middle + (peers.length > FAN ? 0 : index - (peers.length - 1) / 2) * spread;
     const path = (offset, style) => {
       const line = document.createElementNS(svg, "path");
@@ -298,7 +308,7 @@ function drawTroubles() {
     ...(host?.notices ?? []).map((text) => row("waiting", "Notice:", text)),
   ];
   show("troubles",
-    rows.length > 0 ? h("ul", { class: "troubles" }, rows) : h("p", null, sign("ok"), "Nothing has drifted."),
+    rows.length > 0 ? h("ul", { class: "troubles" }, rows) : h("p", null, host ? [sign("ok"), "Nothing has drifted."] : "Not looked at yet."),
     host?.blocked && h("p", { class: "soft" },
       `Kept from crossing in plaintext since the host was started: ${count(host.blocked.out, "packet")} out, ${host.blocked.in} in.`),
     host?.foreign.length > 0 && h("p", { class: "soft" }, `In the switch and not Weft's, left alone: ${host.foreign.join(", ")}.`));
@@ -307,7 +317,10 @@ function drawTroubles() {
 function drawItems() {
   const { agent, overlay } = model;
   const host = agent.host;
-  if (!host) return;
+  if (!host) {
+    show("items", h("p", null, "What is there is not known now."));
+    return;
+  }
   // The roles are those that the elements have: a phone lays them out as no table, and some readers would take them for none.
   show("items", h("table", { class: "items", role: "table" },
     h("caption", null, `What the overlay has on ${overlay.host} `,
@@ -388,8 +401,9 @@ function tell(event) {
 
 // ── What the agent says ─────────────────────────────────────────────────────────────────────────────────────────────
 
-async function ask(path) {
-  const answer = await fetch(path);
+async function ask(path, patience = PATIENCE) {
+  // A link that dies without a word gives no error either.
+  const answer = await fetch(path, { signal: AbortSignal.timeout(patience) });
   if (!answer.ok) throw new Error((await answer.text()).trim());
   model.skew = Date.parse(answer.headers.get("date")) - Date.now() || 0;
   return answer.json();
@@ -416,8 +430,13 @@ function look() {
         known = next;
         model.agent = agent;
         itemsNamed = index(agent.host?.items ?? [], (item) => item.name);
-        model.lost = null;
+        if (model.lost) {
+          model.lost = null;
+          hush();
+          listen();
+        }
       } catch {
+        if (!model.lost) hush();
         model.lost ??= Date.now() + model.skew;
       }
       draw();
@@ -426,20 +445,23 @@ function look() {
     }
     looking = null;
   })();
+  return looking;
 }
 
 let reaching = false;
 
 async function reach() {
-  if (reaching || !isReachSeen || document.hidden || !model.overlay) return;
+  if (reaching || !isReachSeen || document.hidden || !model.overlay || model.lost) return;
   reaching = true;
   try {
-    model.reach = await ask("v1/reachability");
+    model.reach = await ask("v1/reachability", REACH_PATIENCE);
     answersOf = index(model.reach.results, (result) => result.to.host);
     drawMatrix();
     draw();
   } catch (error) {
-    if (!model.lost) show("matrix", h("p", { class: "error" }, sign("error"), `${error.message}`));
+    // Without an answer there is nothing to show of the agent's, and a look tells whether it is there.
+    if (error.name !== "Error") look();
+    else if (!model.lost) show("matrix", h("p", { class: "error" }, sign("error"), `${error.message}`));
   }
   reaching = false;
 }
@@ -470,14 +492,19 @@ function measure(traffic) {
 
 let streams = [];
 let heard = "";
+let spoken = 0;
 
 function listen() {
-  if (streams.length > 0) return;
+  if (streams.length > 0 || document.hidden) return;
+  spoken = performance.now();
+  id("log").setAttribute("aria-live", "off");
   const events = new EventSource(`v1/events?after=${encodeURIComponent(heard)}`);
-  events.onopen = look;
+  // What the agent remembers is told at once; once a look has been taken after that, what comes is news.
+  events.onopen = () => look().then(() => events === streams[0] && id("log").setAttribute("aria-live", "polite"));
   events.onerror = look;
   for (const kind of ["change", "problem", "file", "round"]) {
     events.addEventListener(kind, (message) => {
+      spoken = performance.now();
       heard = message.lastEventId;
       if (kind !== "round") tell(JSON.parse(message.data));
       if (kind === "file") known = "";
@@ -489,12 +516,24 @@ function listen() {
   streams = [events, traffic];
 }
 
-/** Nobody looks: nothing is asked for. */
+/** Nobody looks, or nobody answers: nothing is listened to. */
 function hush() {
   streams.forEach((stream) => stream.close());
   streams = [];
   model.traffic = null;
+  model.rates.clear();
 }
+
+/** A link that has died without a word ends no stream: who hears nothing for too long looks, and listens anew. */
+function mistrust() {
+  if (streams.length === 0 || performance.now() - spoken < SILENCE) return;
+  hush();
+  listen();
+  look();
+}
+
+/** What was today is yesterday at midnight. */
+const date = () => id("log").querySelectorAll("time").forEach((time) => patch(time, h("time", null, clock(time.dateTime))));
 
 let isReachSeen = false;
 new IntersectionObserver((entries) => {
@@ -510,6 +549,9 @@ id("hosts").addEventListener("toggle", ({ target }) => {
 }, true);
 setInterval(drawPulse, 5000);
 setInterval(settle, 5000);
+setInterval(mistrust, 5000);
+setInterval(date, 60_000);
 setInterval(reach, REACH_PAUSE);
 setInterval(() => model.lost && look(), 3000);
+id("zone").textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
 listen();
