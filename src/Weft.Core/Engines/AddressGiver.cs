@@ -91,7 +91,7 @@ internal sealed class AddressGiver
             where place.Addresses.IsEmpty
             select new Need(key, place.Network, byKey.GetValueOrDefault(key)),
         ];
-        Match(needs, [.. sightings.Select(sighting => (sighting.Key.Engine, sighting.Id))]);
+        Match(needs, sightings);
         MarkGone();
         foreach (var need in needs.Where(need => need.Sighting is not null))
         {
@@ -111,7 +111,10 @@ internal sealed class AddressGiver
         ImmutableArray<Attachment> Fill(Container container)
         {
             var key = new ContainerKey(container.Engine, container.Name);
-            var mayWait = !byKey.ContainsKey(key) || !answered.Contains(key.Engine);
+            var mayWait =
+                !byKey.TryGetValue(key, out var sighting)
+                || !answered.Contains(key.Engine)
+                || IsNotBegun(sighting);
             return
             [
                 .. container
@@ -153,47 +156,43 @@ internal sealed class AddressGiver
         );
 
     /// <summary>Finds the record of each need: by the container's id, and then of those that are left by its name.</summary>
-    private void Match(Need[] needs, HashSet<(Engine, string Id)> seen)
+    private void Match(Need[] needs, IReadOnlyCollection<ContainerSighting> sightings)
     {
-        var byId = new Dictionary<(Engine, string Id, string Network), Holding>();
-        foreach (var holding in holdings)
-        {
-            var record = holding.Record;
-            byId.TryAdd((record.Container.Engine, record.Id, record.Network), holding);
-        }
-        foreach (var need in needs)
-        {
-            if (
-                need.Sighting is { } sighting
-                && byId.TryGetValue(
-                    (sighting.Key.Engine, sighting.Id, need.Network),
-                    out var holding
-                )
-            )
-            {
-                need.Take(holding);
-            }
-        }
+        var byId = holdings.ToLookup(holding =>
+            (holding.Record.Container.Engine, holding.Record.Id, holding.Record.Network)
+        );
+        // A container that is restored under another name from what LXD exported has the id of the one that it is a copy of.
+        Take(need => HeldById(need).Where(holding => holding.Record.Container == need.Container));
+        Take(HeldById);
         // What has another name now keeps its addresses, also from a new container that has its old name.
+        var recorded = holdings
+            .Select(holding =>
+                (holding.Record.Container, holding.Record.Id, holding.Record.Network)
+            )
+            .ToHashSet();
+        var seen = sightings.ToLookup(sighting => (sighting.Key.Engine, sighting.Id));
         var byName = holdings
             .Where(holding =>
-                holding.Need is null
-                && !seen.Contains((holding.Record.Container.Engine, holding.Record.Id))
+                seen[(holding.Record.Container.Engine, holding.Record.Id)]
+                    .All(one => recorded.Contains((one.Key, one.Id, holding.Record.Network)))
             )
+            .OrderByDescending(holding => holding.Record.GoneSince ?? DateTimeOffset.MaxValue)
             .ToLookup(holding => (holding.Record.Container, holding.Record.Network));
-        foreach (var need in needs.Where(need => need.Holding is null))
+        Take(need => byName[(need.Container, need.Network)]);
+
+        IEnumerable<Holding> HeldById(Need need) =>
+            need.Sighting is { } sighting
+                ? byId[(sighting.Key.Engine, sighting.Id, need.Network)]
+                : [];
+
+        void Take(Func<Need, IEnumerable<Holding>> find)
         {
-            if (
-                byName[(need.Container, need.Network)]
-                    .Where(holding => holding.Need is null)
-                    .OrderByDescending(holding =>
-                        holding.Record.GoneSince ?? DateTimeOffset.MaxValue
-                    )
-                    .FirstOrDefault() is
-                { } latest
-            )
+            foreach (var need in needs.Where(need => need.Holding is null))
             {
-                need.Take(latest);
+                if (find(need).FirstOrDefault(holding => holding.Need is null) is { } free)
+                {
+                    need.Take(free);
+                }
             }
         }
     }
@@ -234,7 +233,7 @@ internal sealed class AddressGiver
                 addresses.Add(own);
                 CheckSlice(need, slice, own);
             }
-            else if (answered.Contains(need.Container.Engine) && Take(slice, need) is { } given)
+            else if (MayBeGiven(need) && Take(slice, need) is { } given)
             {
                 addresses.Add(given);
             }
@@ -265,6 +264,18 @@ internal sealed class AddressGiver
             Since = had.IsEmpty ? now : holding.Record.Since,
         };
     }
+
+    /// <summary>Whether the container may have more than it has already.</summary>
+    private bool MayBeGiven(Need need) =>
+        answered.Contains(need.Container.Engine)
+        && (need.Holding is not null || !IsNotBegun(need.Sighting!));
+
+    /// <summary>
+    /// Whether it has no network to be given anything in. Docker Compose makes what is to take another's place under a
+    /// name for the time being: only once it runs is it known by which it will go, and so whose address it gets.
+    /// </summary>
+    private static bool IsNotBegun(ContainerSighting sighting) =>
+        sighting is { Key.Engine: Engine.Docker or Engine.Podman, Namespace: null };
 
     private IPAddress? Take(Slice slice, Need need)
     {

@@ -284,10 +284,34 @@ public sealed class EngineAnswerTests
         );
         Assert.NotNull(await door.FindAsync("near", Cancellation));
         Assert.Null(await door.FindAsync("far", Cancellation));
-        Assert.Single(
-            fake.Requests,
-            request => request.StartsWith("GET /1.0 ", StringComparison.Ordinal)
+    }
+
+    [Fact]
+    public async Task A_member_of_a_cluster_that_is_renamed_is_known_at_once()
+    {
+        var member = "before";
+        string Instance() =>
+            $$"""{"name":"web","type":"container","status_code":102,"location":"{{member}}"}""";
+        await using var fake = FakeEngine.Of(
+            Engine.Lxd,
+            request =>
+                Answer.Json(
+                    request.Split(' ')[1] switch
+                    {
+                        "/1.0" =>
+                            $$$$"""{"metadata":{"environment":{"server_name":"{{{{member}}}}"}}}""",
+                        "/1.0/instances/web" => $$"""{"metadata":{{Instance()}}}""",
+                        _ => $$"""{"metadata":[{{Instance()}}]}""",
+                    }
+                )
         );
+        await using var door = ContainerEngines.Of(Engine.Lxd, fake.Root);
+        Assert.Single((await door.ListAsync(Cancellation))!.Value);
+
+        member = "after";
+
+        Assert.NotNull(await door.FindAsync("web", Cancellation));
+        Assert.Single((await door.ListAsync(Cancellation))!.Value);
     }
 
     [Theory]
@@ -408,6 +432,46 @@ public sealed class EngineAnswerTests
         Assert.Contains(
             fake.Requests,
             one => one.StartsWith("GET /1.0/operations/1-2/wait", StringComparison.Ordinal)
+        );
+    }
+
+    [Theory]
+    [InlineData(false, """{"description":"d","devices":{"weft-a":{"type":"nic",""")]
+    [InlineData(true, """{"config":{"user.weft-adopted.weft-a":"prod"},"description":"d"}""")]
+    public async Task A_NIC_that_is_given_or_taken_over_leaves_the_description(
+        bool adopts,
+        string body
+    )
+    {
+        var devices = adopts ? """{"weft-a":{"type":"nic"}}""" : "{}";
+        await using var fake = FakeEngine.Of(
+            Engine.Lxd,
+            request =>
+                Answer.Json(
+                    request.StartsWith("GET", StringComparison.Ordinal)
+                        ? $$$"""{"metadata":{"description":"d","devices":{{{devices}}},"expanded_devices":{{{devices}}},"name":"web"}}"""
+                        : "{}"
+                )
+        );
+        await using var door = ContainerEngines.Of(Engine.Lxd, fake.Root);
+        var nic = new NicDevice
+        {
+            Parent = "br0",
+            Interface = "eth1",
+            HostEnd = "web-eth1",
+            Mac = default,
+            Mtu = 1400,
+            Mark = "prod",
+            IsAdopted = adopts,
+        };
+
+        await door.SetNicAsync("web", "weft-a", nic, Cancellation);
+
+        // An engine that is patched without one takes it away.
+        Assert.Contains(
+            body,
+            fake.Requests.Single(one => one.StartsWith("PATCH", StringComparison.Ordinal)),
+            StringComparison.Ordinal
         );
     }
 
