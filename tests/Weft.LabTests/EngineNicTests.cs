@@ -90,7 +90,11 @@ public sealed class EngineNicTests
     {
         await using var lab = await EngineLab.UpAsync(engine);
         await lab.RunAsync(
-            "ip link add br0 type bridge; $c config set web user.note=kept limits.processes=99; $c config device add web nothing none"
+            """
+            ip link add br0 type bridge; $c config set web user.note=kept limits.processes=99
+            $c config device add web nothing none
+            $c query --wait -X PATCH -d '{"description":"kept too"}' /1.0/instances/web
+            """
         );
         var door = lab.Door();
         // Whatever NIC is changed, LXD gives cloud-init another instance to set up.
@@ -101,6 +105,7 @@ public sealed class EngineNicTests
         await door.SetNicAsync("web", Device, null, Needs.Cancellation);
 
         Assert.Contains("user.note: kept", before, StringComparison.Ordinal);
+        Assert.Contains("description: kept too", before, StringComparison.Ordinal);
         Assert.Equal(before, await lab.RunAsync(Show));
     }
 

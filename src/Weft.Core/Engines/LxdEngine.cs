@@ -160,14 +160,9 @@ public sealed class LxdEngine : IContainerEngine
             RefuseForeign(one, device, nic?.Mark, adopts: nic is { IsAdopted: true });
             var request =
                 nic is { IsAdopted: true, Mark: { } overlay }
-                    ? Request(
-                        HttpMethod.Patch,
-                        name,
-                        LxdChange.Adoption(device, overlay),
-                        answer.Tag
-                    )
+                    ? Request(HttpMethod.Patch, name, one.Adopting(device, overlay), answer.Tag)
                 : nic is null ? Request(HttpMethod.Put, name, one.Without(device), answer.Tag)
-                : Request(HttpMethod.Patch, name, LxdChange.Of(device, nic), answer.Tag);
+                : Request(HttpMethod.Patch, name, one.With(device, nic), answer.Tag);
             var changed =
                 await socket.AskAsync(request, cancellationToken) ?? throw socket.NotThere();
             if (await RefusalAsync(changed, cancellationToken) is not { } refusal)

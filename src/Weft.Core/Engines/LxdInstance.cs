@@ -82,6 +82,23 @@ internal sealed record LxdInstance : LxdChange
             .Select(device => LxdDevice.Read(device.Key, device.Value!, Config ?? []).Interface)
             .ToImmutableSortedSet(StringComparer.Ordinal);
 
+    // A patch without a description takes away the one that is there: LXD, and Incus before 6.17.
+    /// <summary>A patch that sets one device.</summary>
+    public LxdChange With(string device, NicDevice nic) =>
+        new()
+        {
+            Description = Description,
+            Devices = new() { [device] = LxdDevice.Write(nic) },
+        };
+
+    /// <summary>A patch that takes a device over as it is.</summary>
+    public LxdChange Adopting(string device, string overlay) =>
+        new()
+        {
+            Config = new() { [LxdDevice.AdoptedKey(device)] = overlay },
+            Description = Description,
+        };
+
     /// <summary>The whole instance to be written back, without one device.</summary>
     public LxdChange Without(string device) =>
         new()
@@ -156,14 +173,6 @@ internal record LxdChange
 
     [JsonPropertyName("stateful")]
     public JsonElement? Stateful { get; init; }
-
-    /// <summary>A patch that sets one device.</summary>
-    public static LxdChange Of(string device, NicDevice nic) =>
-        new() { Devices = new() { [device] = LxdDevice.Write(nic) } };
-
-    /// <summary>A patch that takes a device over as it is.</summary>
-    public static LxdChange Adoption(string device, string overlay) =>
-        new() { Config = new() { [LxdDevice.AdoptedKey(device)] = overlay } };
 }
 
 /// <summary>A NIC as LXD and Incus have it: keys and texts (reference/devices_nic.md, <c>nictype: bridged</c>).</summary>

@@ -411,6 +411,46 @@ public sealed class EngineAnswerTests
         );
     }
 
+    [Theory]
+    [InlineData(false, """{"description":"d","devices":{"weft-a":{"type":"nic",""")]
+    [InlineData(true, """{"config":{"user.weft-adopted.weft-a":"prod"},"description":"d"}""")]
+    public async Task A_NIC_that_is_given_or_taken_over_leaves_the_description(
+        bool adopts,
+        string body
+    )
+    {
+        var devices = adopts ? """{"weft-a":{"type":"nic"}}""" : "{}";
+        await using var fake = FakeEngine.Of(
+            Engine.Lxd,
+            request =>
+                Answer.Json(
+                    request.StartsWith("GET", StringComparison.Ordinal)
+                        ? $$$"""{"metadata":{"description":"d","devices":{{{devices}}},"expanded_devices":{{{devices}}},"name":"web"}}"""
+                        : "{}"
+                )
+        );
+        await using var door = ContainerEngines.Of(Engine.Lxd, fake.Root);
+        var nic = new NicDevice
+        {
+            Parent = "br0",
+            Interface = "eth1",
+            HostEnd = "web-eth1",
+            Mac = default,
+            Mtu = 1400,
+            Mark = "prod",
+            IsAdopted = adopts,
+        };
+
+        await door.SetNicAsync("web", "weft-a", nic, Cancellation);
+
+        // An engine that is patched without one takes it away.
+        Assert.Contains(
+            body,
+            fake.Requests.Single(one => one.StartsWith("PATCH", StringComparison.Ordinal)),
+            StringComparison.Ordinal
+        );
+    }
+
     private static byte[] Ping { get; } = [0x89, 0];
 
     private static Answer Upgraded(IEnumerable<byte[]> frames) =>
