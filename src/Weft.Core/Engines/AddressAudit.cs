@@ -31,7 +31,12 @@ public static class AddressAudit
     )
     {
         var faults = ImmutableArray.CreateBuilder<AddressFault>();
-        var ids = sightings.Select(sighting => (sighting.Key.Engine, sighting.Id)).ToHashSet();
+        var recorded = records.Select(record => (record.Container, record.Id)).ToHashSet();
+        // One that has a record by its own name does not stand for another that had the same id.
+        var ids = sightings
+            .Where(sighting => !recorded.Contains((sighting.Key, sighting.Id)))
+            .Select(sighting => (sighting.Key.Engine, sighting.Id))
+            .ToHashSet();
         var names = sightings.Select(sighting => sighting.Key).ToHashSet();
         foreach (
             var record in records.Where(record =>

@@ -91,7 +91,7 @@ internal sealed class AddressGiver
             where place.Addresses.IsEmpty
             select new Need(key, place.Network, byKey.GetValueOrDefault(key)),
         ];
-        Match(needs, [.. sightings.Select(sighting => (sighting.Key.Engine, sighting.Id))]);
+        Match(needs, sightings);
         MarkGone();
         foreach (var need in needs.Where(need => need.Sighting is not null))
         {
@@ -153,47 +153,43 @@ internal sealed class AddressGiver
         );
 
     /// <summary>Finds the record of each need: by the container's id, and then of those that are left by its name.</summary>
-    private void Match(Need[] needs, HashSet<(Engine, string Id)> seen)
+    private void Match(Need[] needs, IReadOnlyCollection<ContainerSighting> sightings)
     {
-        var byId = new Dictionary<(Engine, string Id, string Network), Holding>();
-        foreach (var holding in holdings)
-        {
-            var record = holding.Record;
-            byId.TryAdd((record.Container.Engine, record.Id, record.Network), holding);
-        }
-        foreach (var need in needs)
-        {
-            if (
-                need.Sighting is { } sighting
-                && byId.TryGetValue(
-                    (sighting.Key.Engine, sighting.Id, need.Network),
-                    out var holding
-                )
-            )
-            {
-                need.Take(holding);
-            }
-        }
+        var byId = holdings.ToLookup(holding =>
+            (holding.Record.Container.Engine, holding.Record.Id, holding.Record.Network)
+        );
+        // A container that is restored under another name from what LXD exported has the id of the one that it is a copy of.
+        Take(need => HeldById(need).Where(holding => holding.Record.Container == need.Container));
+        Take(HeldById);
         // What has another name now keeps its addresses, also from a new container that has its old name.
+        var recorded = holdings
+            .Select(holding =>
+                (holding.Record.Container, holding.Record.Id, holding.Record.Network)
+            )
+            .ToHashSet();
+        var seen = sightings.ToLookup(sighting => (sighting.Key.Engine, sighting.Id));
         var byName = holdings
             .Where(holding =>
-                holding.Need is null
-                && !seen.Contains((holding.Record.Container.Engine, holding.Record.Id))
+                seen[(holding.Record.Container.Engine, holding.Record.Id)]
+                    .All(one => recorded.Contains((one.Key, one.Id, holding.Record.Network)))
             )
+            .OrderByDescending(holding => holding.Record.GoneSince ?? DateTimeOffset.MaxValue)
             .ToLookup(holding => (holding.Record.Container, holding.Record.Network));
-        foreach (var need in needs.Where(need => need.Holding is null))
+        Take(need => byName[(need.Container, need.Network)]);
+
+        IEnumerable<Holding> HeldById(Need need) =>
+            need.Sighting is { } sighting
+                ? byId[(sighting.Key.Engine, sighting.Id, need.Network)]
+                : [];
+
+        void Take(Func<Need, IEnumerable<Holding>> find)
         {
-            if (
-                byName[(need.Container, need.Network)]
-                    .Where(holding => holding.Need is null)
-                    .OrderByDescending(holding =>
-                        holding.Record.GoneSince ?? DateTimeOffset.MaxValue
-                    )
-                    .FirstOrDefault() is
-                { } latest
-            )
+            foreach (var need in needs.Where(need => need.Holding is null))
             {
-                need.Take(latest);
+                if (find(need).FirstOrDefault(holding => holding.Need is null) is { } free)
+                {
+                    need.Take(free);
+                }
             }
         }
     }

@@ -133,6 +133,40 @@ public sealed class RosterTests
     }
 
     [Fact]
+    public void A_copy_that_has_the_id_of_another_has_an_address_of_its_own()
+    {
+        var web = Sighting(Engine.Lxd, "db", "weft.network=mgmt") with { Id = "same" };
+        var copy = Sighting(Engine.Lxd, "copy", "weft.network=mgmt") with { Id = "same" };
+        var alone = Roster(Labels, [web]);
+        Assert.Contains("db eth1 mgmt 10.8.2.2", Places(alone));
+
+        var two = Roster(Labels, [copy, web], alone.Records, hours: 1);
+        string[] places = ["copy eth1 mgmt 10.8.2.3", "db eth1 mgmt 10.8.2.2"];
+        Assert.Equal(places, Places(two).Skip(2));
+        Assert.Equal(places, Places(Roster(Labels, [web, copy], two.Records, hours: 2)).Skip(2));
+
+        // Either keeps its own when the other has another name, is gone, or is made again.
+        Assert.Equal(
+            ["copy eth1 mgmt 10.8.2.3", "new eth1 mgmt 10.8.2.2"],
+            Places(
+                    Roster(
+                        Labels,
+                        [copy, web with { Key = new ContainerKey(Engine.Lxd, "new") }],
+                        two.Records,
+                        hours: 2
+                    )
+                )
+                .Skip(2)
+        );
+        var left = Roster(Labels, [copy], two.Records, hours: 2);
+        Assert.Equal(["copy eth1 mgmt 10.8.2.3"], Places(left).Skip(2));
+        Assert.Equal(
+            places,
+            Places(Roster(Labels, [copy, web with { Id = "new" }], left.Records, hours: 3)).Skip(2)
+        );
+    }
+
+    [Fact]
     public void The_addresses_of_those_that_are_gone_rest_and_then_the_longest_gone_is_used_first()
     {
         var small = Labels.Replace("10.8.2.0/24", "10.8.2.0/29", StringComparison.Ordinal);

@@ -1,0 +1,59 @@
+using System.Collections.Immutable;
+using System.Net;
+using Weft.Core.Engines;
+using Weft.Core.Overlays;
+
+namespace Weft.Core.Tests.Engines;
+
+public sealed class AddressAuditTests
+{
+    private const string Yaml = """
+        name: home
+        hosts: { host1: 192.0.2.1 }
+        networks: { mgmt: { vlan: 5, subnet: 10.8.2.0/24 } }
+        containers: { joiners: { select: { join: yes }, networks: { mgmt: } } }
+        """;
+
+    [Fact]
+    public void A_copy_with_the_id_of_one_that_is_gone_does_not_stand_for_it()
+    {
+        Assert.Equal(
+            ["leaked 10.8.2.1"],
+            Find([Record("web", "10.8.2.1"), Record("copy", "10.8.2.2")], ["copy"])
+        );
+        Assert.Empty(
+            Find([Record("web", "10.8.2.1"), Record("copy", "10.8.2.2")], ["web", "copy"])
+        );
+        // By that id one that was renamed is known.
+        Assert.Empty(Find([Record("web", "10.8.2.1")], ["new"]));
+    }
+
+    private static IEnumerable<string> Find(AddressRecord[] records, string[] names) =>
+        AddressAudit
+            .Find(
+                RosterTests.Read(Yaml),
+                "host1",
+                [.. records],
+                [
+                    .. names.Select(name =>
+                        RosterTests.Sighting(Engine.Lxd, name) with
+                        {
+                            Id = "same",
+                        }
+                    ),
+                ],
+                new HashSet<Engine> { Engine.Lxd },
+                ImmutableDictionary<ContainerKey, ImmutableArray<IPAddress>>.Empty
+            )
+            .Select(fault => $"{fault.Kind} {fault.Address}");
+
+    private static AddressRecord Record(string name, string address) =>
+        new()
+        {
+            Container = new ContainerKey(Engine.Lxd, name),
+            Id = "same",
+            Network = "mgmt",
+            Addresses = [IPAddress.Parse(address)],
+            Since = default,
+        };
+}
