@@ -111,7 +111,10 @@ internal sealed class AddressGiver
         ImmutableArray<Attachment> Fill(Container container)
         {
             var key = new ContainerKey(container.Engine, container.Name);
-            var mayWait = !byKey.ContainsKey(key) || !answered.Contains(key.Engine);
+            var mayWait =
+                !byKey.TryGetValue(key, out var sighting)
+                || !answered.Contains(key.Engine)
+                || IsNotBegun(sighting);
             return
             [
                 .. container
@@ -230,7 +233,7 @@ internal sealed class AddressGiver
                 addresses.Add(own);
                 CheckSlice(need, slice, own);
             }
-            else if (answered.Contains(need.Container.Engine) && Take(slice, need) is { } given)
+            else if (MayBeGiven(need) && Take(slice, need) is { } given)
             {
                 addresses.Add(given);
             }
@@ -261,6 +264,18 @@ internal sealed class AddressGiver
             Since = had.IsEmpty ? now : holding.Record.Since,
         };
     }
+
+    /// <summary>Whether the container may have more than it has already.</summary>
+    private bool MayBeGiven(Need need) =>
+        answered.Contains(need.Container.Engine)
+        && (need.Holding is not null || !IsNotBegun(need.Sighting!));
+
+    /// <summary>
+    /// Whether it has no network to be given anything in. Docker Compose makes what is to take another's place under a
+    /// name for the time being: only once it runs is it known by which it will go, and so whose address it gets.
+    /// </summary>
+    private static bool IsNotBegun(ContainerSighting sighting) =>
+        sighting is { Key.Engine: Engine.Docker or Engine.Podman, Namespace: null };
 
     private IPAddress? Take(Slice slice, Need need)
     {

@@ -15,7 +15,7 @@ public sealed record Roster
 
     /// <summary>
     /// The containers, those of the file first. An attachment without addresses is one of a container that its engine has
-    /// never shown: it gets them when it is there.
+    /// never shown, or of one of Docker's or Podman's that has not run yet: it gets them when it is there, and runs.
     /// </summary>
     public required ImmutableArray<Container> Containers { get; init; }
 

@@ -133,6 +133,73 @@ public sealed class RosterTests
     }
 
     [Fact]
+    public void An_address_survives_Docker_Compose_making_its_container_anew()
+    {
+        var first = Roster(Labels, [Docker("web"), Docker("db", "weft.network=mgmt")]);
+        // Made beside the one that still runs, under a name for the time being.
+        var beside = Roster(
+            Labels,
+            [
+                Docker("web") with
+                {
+                    Id = "id-never-begun",
+                    Namespace = null,
+                },
+                Docker("db", "weft.network=mgmt"),
+                Docker("0123456789ab_db", "weft.network=mgmt") with
+                {
+                    Id = "id-new",
+                    Namespace = null,
+                },
+            ],
+            first.Records
+        );
+        Assert.Equal(
+            [
+                "web eth1 mgmt 10.8.2.2",
+                "web eth2 both 10.8.3.9",
+                "0123456789ab_db eth1 mgmt ",
+                "db eth1 mgmt 10.8.2.3",
+            ],
+            Places(beside)
+        );
+        Assert.Empty(beside.Notices);
+        var alone = Roster(
+            Labels,
+            [
+                Docker("0123456789ab_db", "weft.network=mgmt") with
+                {
+                    Id = "id-new",
+                    Namespace = null,
+                },
+            ],
+            beside.Records,
+            hours: 1
+        );
+        var again = Roster(
+            Labels,
+            [Docker("db", "weft.network=mgmt") with { Id = "id-new" }],
+            alone.Records,
+            hours: 2
+        );
+        Assert.Contains("db eth1 mgmt 10.8.2.3", Places(again));
+        Assert.Single(
+            again.Records,
+            record => record.Network == "mgmt" && record.GoneSince is null
+        );
+    }
+
+    [Fact]
+    public void Containers_of_LXD_have_their_addresses_before_they_run()
+    {
+        var roster = Roster(
+            Labels,
+            [Sighting(Engine.Lxd, "db", "weft.network=mgmt") with { Namespace = null }]
+        );
+        Assert.Contains("db eth1 mgmt 10.8.2.2", Places(roster));
+    }
+
+    [Fact]
     public void A_copy_that_has_the_id_of_another_has_an_address_of_its_own()
     {
         var web = Sighting(Engine.Lxd, "db", "weft.network=mgmt") with { Id = "same" };
