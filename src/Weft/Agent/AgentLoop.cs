@@ -45,7 +45,7 @@ internal sealed class AgentLoop(
     private const int ResyncShare = 3000;
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan EnginePause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan StrongSwanPause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan NegotiationPause = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(30);
@@ -387,43 +387,12 @@ internal sealed class AgentLoop(
     {
         foreach (var engine in state.On!.Interest.Engines.Where(watched.Add))
         {
-            _ = WatchAsync(engine);
-        }
-
-        async Task WatchAsync(Engine engine)
-        {
-            var name = engine.ToString().ToLowerInvariant();
-            while (!cancellationToken.IsCancellationRequested)
-            {
-                try
-                {
-                    await foreach (
-                        var happened in host.Engines.Of(engine).WatchAsync(cancellationToken)
-                    )
-                    {
-                        mirror.ContainerChanged(engine, happened.Name);
-                        wakeups.Wake($"{name}: {happened.What} {happened.Name}".TrimEnd());
-                    }
-                }
-                catch (HostException)
-                {
-                    // It does not run: the next round says so, and it is looked for again.
-                }
-                catch (OperationCanceledException)
-                {
-                    return;
-                }
-                mirror.ContainerChanged(engine, null);
-                wakeups.Wake($"{name} went away");
-                try
-                {
-                    await Task.Delay(EnginePause, clock, cancellationToken);
-                }
-                catch (OperationCanceledException)
-                {
-                    return;
-                }
-            }
+            _ = new EngineWatch(
+                host.Engines.Of(engine),
+                name => mirror.ContainerChanged(engine, name),
+                wakeups.Wake,
+                clock
+            ).RunAsync(cancellationToken);
         }
     }
 
@@ -459,7 +428,7 @@ internal sealed class AgentLoop(
             }
             try
             {
-                await Task.Delay(EnginePause, clock, cancellationToken);
+                await Task.Delay(StrongSwanPause, clock, cancellationToken);
             }
             catch (OperationCanceledException)
             {

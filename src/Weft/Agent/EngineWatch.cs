@@ -1,0 +1,70 @@
+using Weft.Core;
+using Weft.Core.Engines;
+
+namespace Weft.Agent;
+
+/// <summary>Hears from an engine what happens to its containers, whenever it is there.</summary>
+/// <param name="engine">The engine.</param>
+/// <param name="changed">Is told which container is to be looked at again; of null any of the engine's.</param>
+/// <param name="wake">Is told why something is to be done now.</param>
+/// <param name="clock">The clock.</param>
+internal sealed class EngineWatch(
+    IContainerEngine engine,
+    Action<string?> changed,
+    Action<string> wake,
+    TimeProvider clock
+)
+{
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
+
+    /// <summary>Runs until it is told to end.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var name = engine.Engine.ToString().ToLowerInvariant();
+        var next = ShortestPause;
+        while (true)
+        {
+            var isThere = false;
+            var begun = clock.GetTimestamp();
+            try
+            {
+                await foreach (var happened in engine.WatchAsync(cancellationToken))
+                {
+                    isThere = true;
+                    changed(happened.Name);
+                    wake($"{name}: {happened.What} {happened.Name}".TrimEnd());
+                }
+            }
+            catch (HostException)
+            {
+                // It does not run: the next round says so, and it is looked for again.
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            // One that begins to tell and ends at once, again and again, would leave the agent no rest.
+            var pause =
+                isThere && clock.GetElapsedTime(begun) < LongestPause ? next : ShortestPause;
+            // Whatever happens to its containers until it tells again is seen by the rounds that there are anyway.
+            changed(null);
+            if (isThere)
+            {
+                wake($"{name} went away");
+            }
+            try
+            {
+                await Task.Delay(pause, clock, cancellationToken);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            next =
+                isThere && pause * 2 < LongestPause ? pause * 2
+                : isThere ? LongestPause
+                : ShortestPause;
+        }
+    }
+}
