@@ -40,7 +40,6 @@ public sealed class LxdEngine : IContainerEngine
     private readonly ImmutableArray<string> containers;
     private readonly LxcMonitor monitor;
     private readonly ContainerProcesses processes;
-    private string? member;
 
     /// <summary>The door to LXD or Incus; nothing is asked yet.</summary>
     /// <param name="engine">Which of the two.</param>
@@ -78,16 +77,13 @@ public sealed class LxdEngine : IContainerEngine
         }
         var found = ImmutableArray.CreateBuilder<ContainerSighting>();
         foreach (
-            var one in Read(answer, EngineJson.Default.LxdInstancesAnswer)
-                .OfType<LxdInstance>()
-                .Where(one => one.IsContainer)
-                .OrderBy(one => one.Name, StringComparer.Ordinal)
+            var one in await HereAsync(
+                Read(answer, EngineJson.Default.LxdInstancesAnswer).OfType<LxdInstance>(),
+                cancellationToken
+            )
         )
         {
-            if (await IsHereAsync(one, cancellationToken))
-            {
-                found.Add(await SeeAsync(one, cancellationToken));
-            }
+            found.Add(await SeeAsync(one, cancellationToken));
         }
         return found.DrainToImmutable();
     }
@@ -105,8 +101,8 @@ public sealed class LxdEngine : IContainerEngine
             return null;
         }
         var one = Read(answer, EngineJson.Default.LxdInstanceAnswer);
-        return one.IsContainer && one.Name == name && await IsHereAsync(one, cancellationToken)
-            ? await SeeAsync(one, cancellationToken)
+        return one.Name == name && await HereAsync([one], cancellationToken) is [var here]
+            ? await SeeAsync(here, cancellationToken)
             : null;
     }
 
@@ -259,21 +255,28 @@ public sealed class LxdEngine : IContainerEngine
     }
 
     /// <summary>
-    /// Whether it is on this member of a cluster: every member tells of all. What is on another is that host's to care for,
-    /// and its process would be taken for one of this host.
+    /// The containers that are on this member of a cluster: every member tells of all. What is on another is that host's to
+    /// care for, and its process would be taken for one of this host.
     /// </summary>
-    private async Task<bool> IsHereAsync(LxdInstance one, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<LxdInstance>> HereAsync(
+        IEnumerable<LxdInstance> all,
+        CancellationToken cancellationToken
+    )
     {
-        if (one.Member is null)
+        LxdInstance[] known =
+        [
+            .. all.Where(one => one.IsContainer).OrderBy(one => one.Name, StringComparer.Ordinal),
+        ];
+        if (known.All(one => one.Member is null))
         {
-            return true;
+            return known;
         }
-        // One that is in a cluster keeps its name.
-        member ??= Read(
+        // Asked each time: members are renamed, and their containers with them.
+        var member = Read(
             await GetAsync("/1.0", cancellationToken) ?? throw socket.NotThere(),
             EngineJson.Default.LxdServerAnswer
         ).Environment.Name;
-        return one.Member == member;
+        return [.. known.Where(one => one.Member is null || one.Member == member)];
     }
 
     private async Task<ContainerSighting> SeeAsync(

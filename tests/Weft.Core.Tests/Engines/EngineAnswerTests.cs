@@ -284,10 +284,34 @@ public sealed class EngineAnswerTests
         );
         Assert.NotNull(await door.FindAsync("near", Cancellation));
         Assert.Null(await door.FindAsync("far", Cancellation));
-        Assert.Single(
-            fake.Requests,
-            request => request.StartsWith("GET /1.0 ", StringComparison.Ordinal)
+    }
+
+    [Fact]
+    public async Task A_member_of_a_cluster_that_is_renamed_is_known_at_once()
+    {
+        var member = "before";
+        string Instance() =>
+            $$"""{"name":"web","type":"container","status_code":102,"location":"{{member}}"}""";
+        await using var fake = FakeEngine.Of(
+            Engine.Lxd,
+            request =>
+                Answer.Json(
+                    request.Split(' ')[1] switch
+                    {
+                        "/1.0" =>
+                            $$$$"""{"metadata":{"environment":{"server_name":"{{{{member}}}}"}}}""",
+                        "/1.0/instances/web" => $$"""{"metadata":{{Instance()}}}""",
+                        _ => $$"""{"metadata":[{{Instance()}}]}""",
+                    }
+                )
         );
+        await using var door = ContainerEngines.Of(Engine.Lxd, fake.Root);
+        Assert.Single((await door.ListAsync(Cancellation))!.Value);
+
+        member = "after";
+
+        Assert.NotNull(await door.FindAsync("web", Cancellation));
+        Assert.Single((await door.ListAsync(Cancellation))!.Value);
     }
 
     [Theory]
