@@ -154,7 +154,7 @@ public sealed partial class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts
                 await Eventually.IsAsync(
                     async () =>
                     {
-                        await lab.RunAsync(
+                        await lab.TryAsync(
                             "host2",
                             """
                             child=$(swanctl --list-sas 2>/dev/null | sed -n 's/^  \(gre-[0-9a-f-]*\):.*/\1/p' | head -n 1)
@@ -185,6 +185,15 @@ public sealed partial class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts
     {
         const int Rounds = 5;
         var lab = await LabAsync();
+        var met = 0;
+        var children = await Task.WhenAll(
+            lab.Hosts.Select(host =>
+                lab.RunAsync(
+                    host.Name,
+                    "swanctl --list-conns 2>/dev/null | sed -n 's/^  \\(gre-[0-9a-f-]*\\):.*/\\1/p'"
+                )
+            )
+        );
         var crossed = await Wire.WatchAsync(
             lab,
             async () =>
@@ -195,16 +204,38 @@ public sealed partial class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts
                         lab.RunAsync("host1", Forget("host2")),
                         lab.RunAsync("host2", Forget("host1"))
                     );
+                    // host2 finds that it was asked in the moment in which it is told to ask.
+                    await lab.RunAsync("host2", "kill -STOP $(cat /run/charon.pid)");
+                    var begun = lab
+                        .Hosts.Zip(
+                            children,
+                            (host, child) =>
+                                lab.TryAsync(
+                                    host.Name,
+                                    $"swanctl --initiate --timeout 30 --child {child}"
+                                )
+                        )
+                        .ToList();
+                    await lab.RunAsync(
+                        "host1",
+                        "until swanctl --list-sas 2>/dev/null | grep -q CONNECTING; do sleep 0.1; done"
+                    );
+                    await lab.RunAsync(
+                        "host2",
+                        """
+                        until [ "$(grep -c /run/charon.vici /proc/net/unix)" -gt 1 ]; do sleep 0.1; done
+                        kill -CONT $(cat /run/charon.pid)
+                        """
+                    );
+                    await Task.WhenAll(begun);
+                    met += Established().Count(await ListAsync("host1")) > 1 ? 1 : 0;
+
                     await lab.ApplyEverywhereAsync();
                     string[] said = [];
                     await Eventually.IsAsync(
                         async () =>
                         {
-                            said = await Task.WhenAll(
-                                lab.Hosts.Select(host =>
-                                    lab.RunAsync(host.Name, "swanctl --list-sas 2>/dev/null")
-                                )
-                            );
+                            said = await Task.WhenAll(ListAsync("host1"), ListAsync("host2"));
                             return Agreed(said[0]) is var (into, from)
                                 && Agreed(said[1]) == (from, into);
                         },
@@ -215,6 +246,9 @@ public sealed partial class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts
             }
         );
         Wire.NothingPlain(crossed);
+        Assert.True(met > 0, "the hosts never began at once, so that nothing was proved");
+
+        Task<string> ListAsync(string host) => lab.RunAsync(host, "swanctl --list-sas 2>/dev/null");
 
         static string Forget(string peer) =>
             $"swanctl --terminate --force --ike weft-homelab/{peer} || true";
@@ -303,6 +337,9 @@ public sealed partial class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts
         1000
     )]
     private static partial Regex Associations();
+
+    [GeneratedRegex("^weft-.* ESTABLISHED,", RegexOptions.Multiline, 1000)]
+    private static partial Regex Established();
 
     /// <summary>The associations that host2's kernel has, by their numbers.</summary>
     private static async Task<string[]> AssociationsAsync(OverlayLab lab) =>

@@ -84,15 +84,15 @@ public sealed class SystemdTests
                     await EventuallyActiveAsync(lab, Services);
                     await InsideAsync(lab, $"ip netns add {TwoHosts.Wallabag}");
                     await WallabagReachesAsync(lab);
+
+                    // What strongSwan was told is gone with it.
+                    await InsideAsync(lab, "systemctl restart strongswan-starter");
+                    await WallabagReachesAsync(lab);
+                    await InsideAsync(lab, "systemctl restart openvswitch-switch");
+                    await WallabagReachesAsync(lab);
                 }
             )
         );
-
-        // What strongSwan was told is gone with it.
-        await InsideAsync(lab, "systemctl restart strongswan-starter");
-        await WallabagReachesAsync(lab);
-        await InsideAsync(lab, "systemctl restart openvswitch-switch");
-        await WallabagReachesAsync(lab);
 
         await InsideAsync(lab, "sed -i 's/10\\.8\\.2\\.2 /10.8.2.22 /' /etc/weft/overlay.yaml");
         await EventuallyAsync(
