@@ -95,6 +95,7 @@ public sealed class HostOverlayTests
             {
                 Key = new ContainerKey(Engine.Docker, name),
                 Id = name,
+                Namespace = $"/run/netns/{name}",
                 Labels = ImmutableSortedDictionary<string, string>.Empty.Add("web", "true"),
             })
             .ToImmutableDictionary(container => container.Key);
