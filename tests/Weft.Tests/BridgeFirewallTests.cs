@@ -65,6 +65,11 @@ public sealed class BridgeFirewallTests
         "ip filter FORWARD accept; {\"match\":{\"op\":\"!=\",\"left\":{\"meta\":{\"key\":\"oifname\"}},\"right\":\"eth0\"}},{\"log\":null},{\"drop\":null}",
         "chain FORWARD of table ip filter"
     )]
+    // What is not known to be in a set is not known to be out of it either.
+    [InlineData(
+        "ip filter FORWARD accept; {\"match\":{\"op\":\"!=\",\"left\":{\"meta\":{\"key\":\"iifname\"}},\"right\":\"@gone\"}},{\"drop\":null}",
+        null
+    )]
     // As firewalld does: zones by interface, and what is in none is refused.
     [InlineData(
         "inet firewalld filter_FORWARD accept; {\"goto\":{\"target\":\"zones\"}}; {\"reject\":{\"type\":\"icmpx\",\"expr\":\"admin-prohibited\"}}"

@@ -91,6 +91,8 @@ public sealed class UnderlayFirewallTests
         ""
     )]
     [InlineData(Nft + "fib daddr type local accept; }; }'", "")]
+    // Those who come too often are dropped, and nobody else.
+    [InlineData(Flood, "")]
     public async Task What_does_not_get_in_is_named(string script, string dropped)
     {
         var found = Judge(await RulesAsync(script), "{ ipsec: { psk: 0123456789abcdef0123 } }");
@@ -184,6 +186,11 @@ public sealed class UnderlayFirewallTests
     private const string Nft = """
         nft 'table inet mine { set peers { type ipv4_addr; elements = { 192.0.2.2, 192.0.2.7 }; }; chain in { type filter hook input priority 0; policy drop;
         ct state vmap { established : accept, related : accept, invalid : drop }; iif lo accept; tcp dport 22 accept; meta l4proto { icmp, ipv6-icmp } accept;
+        """;
+
+    private const string Flood = """
+        nft 'table ip mine { set flood { type ipv4_addr; flags dynamic; timeout 1m; }; chain in { type filter hook input priority 0;
+        add @flood { ip saddr limit rate over 10/second } drop; }; }'
         """;
 
     private static List<Finding> Judge(

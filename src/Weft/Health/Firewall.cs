@@ -331,10 +331,11 @@ internal sealed class Firewall
                     asksForState = true;
                     break;
                 case "xt" when TextOf(statement.Value, "name") is "comment":
-                    break;
                 case "xt" when packet.IsBridged && TextOf(statement.Value, "name") is "physdev":
+                case "counter" or "log" or "mangle" or "comment":
                     break;
-                case "xt" or "limit" or "quota" or "ct count" or "meter":
+                // Whatever else it is may depend on what is not known here, as on how often there were such packets.
+                default:
                     asksForMore = true;
                     meets = And(meets, packet.Otherwise);
                     break;
@@ -358,35 +359,36 @@ internal sealed class Firewall
     private static (string Name, string Target) VerdictOf(JsonProperty statement) =>
         (statement.Name, TextOf(statement.Value, "target") ?? "");
 
-    private bool? Meets(FirewallChain chain, JsonElement match, FirewallPacket packet)
-    {
-        var isOne = IsOneOf(chain, match.GetProperty("left"), match.GetProperty("right"), packet);
-        return TextOf(match, "op") switch
+    private bool? Meets(FirewallChain chain, JsonElement match, FirewallPacket packet) =>
+        TextOf(match, "op") switch
         {
-            "==" or "in" => isOne,
-            // What is not known of a packet is so either way, and what it does not have is not another either.
-            "!=" when Has(match.GetProperty("left"), packet) => !isOne,
-            "!=" => isOne,
+            ("==" or "in" or "!=") and var op => IsOneOf(
+                chain,
+                match.GetProperty("left"),
+                match.GetProperty("right"),
+                packet,
+                isOther: op is "!="
+            ),
             _ => packet.Otherwise,
         };
-    }
 
-    /// <summary>Whether what a rule asks for is one of those that it names.</summary>
+    /// <summary>
+    /// Whether what a rule asks for is one of those that it names, or is another. What is not known of a packet is so either
+    /// way, and what it does not have is not another either.
+    /// </summary>
     private bool? IsOneOf(
         FirewallChain chain,
         JsonElement asked,
         JsonElement named,
-        FirewallPacket packet
+        FirewallPacket packet,
+        bool isOther = false
     ) =>
         ValueOf(asked, packet) switch
         {
             Absent => false,
             null => packet.Otherwise,
-            var value => Is(chain, value, named) ?? packet.Otherwise,
+            var value => Is(chain, value, named) is { } isIt ? isIt != isOther : packet.Otherwise,
         };
-
-    private static bool Has(JsonElement asked, FirewallPacket packet) =>
-        ValueOf(asked, packet) is not (null or Absent);
 
     /// <summary>What a packet has of what a rule asks for: null where nobody knows, and <see cref="Absent"/> where such a packet has none.</summary>
     private static object? ValueOf(JsonElement asked, FirewallPacket packet)
@@ -395,13 +397,11 @@ internal sealed class Firewall
         {
             return null;
         }
-        var (name, value) = asked.EnumerateObject().First() is var first
-            ? (first.Name, first.Value)
-            : default;
+        var kind = asked.EnumerateObject().First();
         return (
-            name,
-            TextOf(value, "protocol"),
-            TextOf(value, "key") ?? TextOf(value, "field")
+            kind.Name,
+            TextOf(kind.Value, "protocol"),
+            TextOf(kind.Value, "key") ?? TextOf(kind.Value, "field")
         ) switch
         {
             ("meta", _, "iifname" or "iif") => packet.In ?? (object)Absent.Value,
