@@ -107,7 +107,7 @@ public sealed record HostStatus(
         );
 
         public StatusItem Switch(SwitchIntent intent) =>
-            Run(
+            CarriedOut(
                 Item(
                     "switch",
                     intent.Name,
@@ -117,7 +117,7 @@ public sealed record HostStatus(
             );
 
         public StatusItem Tunnel(PortIntent port) =>
-            Run(
+            CarriedOut(
                 Item(
                     "tunnel",
                     port.Peer!,
@@ -127,7 +127,7 @@ public sealed record HostStatus(
             );
 
         // What the database holds says nothing of what is there once nobody carries it out.
-        private StatusItem Run(StatusItem item) =>
+        private StatusItem CarriedOut(StatusItem item) =>
             observation.SwitchRuns
                 ? item
                 : item with

@@ -102,6 +102,7 @@ internal static class TryCommand
                         );
                         return ExitCode.Done;
                     }
+                    // The host was not kept from others meanwhile.
                     var settled = store.Read().Settled;
                     var (before, isRecorded) = TrialRun.GoesBackTo(read, settled, own);
                     var former =
