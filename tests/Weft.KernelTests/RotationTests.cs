@@ -39,6 +39,65 @@ public sealed class RotationTests(TwoHosts hosts) : TwoHostsTests(hosts)
             await lab.RunAsync(host.Name, $"cmp {New} /etc/weft/psk && rm {New}");
             await lab.WeftDoneAsync(host.Name, "status");
         }
+        await EndsLeaveOneTrapAsync(lab);
+    }
+
+    /// <summary>
+    /// What was agreed on before the new key goes on under the name of then. When the other host ends it, or is dead, nothing
+    /// of that name is put up, the tunnel comes back by itself, and after destroy nothing asks for keys any more.
+    /// </summary>
+    private static async Task EndsLeaveOneTrapAsync(OverlayLab lab)
+    {
+        const string Settings = "/etc/strongswan.d/impatient.conf";
+        var loaded = await lab.RunAsync(
+            "host1",
+            "swanctl --list-conns | sed -n 's/^ *\\(gre-[^:]*\\):.*/weft-homelab\\/host2\\/\\1/p'"
+        );
+        Assert.NotEmpty(loaded);
+        Assert.DoesNotContain(
+            loaded.Trim().Split('/')[^1],
+            await lab.RunAsync("host1", "swanctl --list-sas"),
+            StringComparison.Ordinal
+        );
+        try
+        {
+            // A dead host is given up on after minutes otherwise.
+            await lab.RunAsync(
+                "host1",
+                $"printf 'charon {{\\n retransmit_tries = 1\\n retransmit_timeout = 1\\n}}\\n' >{Settings}; swanctl --reload-settings >/dev/null"
+            );
+            await lab.RunAsync(
+                "host2",
+                "swanctl --terminate --force --ike weft-homelab/host1 >/dev/null"
+            );
+            Assert.Equal(loaded, await TrapsAsync());
+            await lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, 100);
+
+            await lab.RunAsync("host2", "kill -STOP $(cat /run/charon.pid)");
+            await lab.RunAsync(
+                "host1",
+                "while swanctl --list-sas | grep -q ESTABLISHED; do sleep 0.2; done"
+            );
+            await lab.RunAsync("host2", "kill -CONT $(cat /run/charon.pid)");
+            Assert.Equal(loaded, await TrapsAsync());
+            await lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, 100);
+
+            foreach (var host in lab.Hosts)
+            {
+                await lab.WeftDoneAsync(host.Name, "destroy", "--yes");
+            }
+            Assert.Empty(await TrapsAsync());
+        }
+        finally
+        {
+            await lab.RunAsync("host2", "kill -CONT $(cat /run/charon.pid)");
+            await lab.RunAsync("host1", $"rm -f {Settings}; swanctl --reload-settings >/dev/null");
+        }
+        await lab.ApplyEverywhereAsync();
+        await lab.AllReachAllAsync();
+
+        Task<string> TrapsAsync() =>
+            lab.RunAsync("host1", "swanctl --list-pols | sed -n 's/^\\(weft-[^,]*\\),.*/\\1/p'");
     }
 
     [Fact]
