@@ -181,7 +181,7 @@ public sealed class SeeingTests(SeeingLab seeing) : IClassFixture<SeeingLab>
                 "--quiet",
                 "--return",
                 "--command",
-                $"{WeftProgram.Path} top --lab {lab.Name} --interval 0.1",
+                $"exec {WeftProgram.Path} top --lab {lab.Name} --interval 0.1",
                 "/dev/null",
             ],
             new Dictionary<string, string> { ["TERM"] = "xterm" }

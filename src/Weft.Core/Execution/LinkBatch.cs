@@ -16,6 +16,8 @@ internal static partial class LinkBatch
     // A kernel that is asked for a link that it has not.
     private const string NoLink = "Cannot find device";
 
+    private static readonly TimeSpan KeyIsHeard = TimeSpan.FromSeconds(1);
+
     /// <summary>
     /// Runs the commands, which are all of one network namespace, in order; a setting of a link as soon as that is there:
     /// before all else, or else after it.
@@ -42,6 +44,11 @@ internal static partial class LinkBatch
         {
             var result = await RunIpAsync(rest);
             cancellationToken.ThrowIfCancellationRequested();
+            if (result.ExitCode == Libc.EndedBy(Libc.SigInt))
+            {
+                // The key that ended `ip` was pressed for all of the terminal: this program hears of it in a moment.
+                await Task.Delay(KeyIsHeard, cancellationToken);
+            }
             if (result.ExitCode == 0)
             {
                 return;

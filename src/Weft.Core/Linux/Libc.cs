@@ -13,6 +13,9 @@ internal static partial class Libc
     public const int SigInt = 2;
     public const int SigStop = 19;
 
+    /// <summary>The exit code that a shell gives a program that a signal ended (sh(1)), and .NET as well.</summary>
+    public static int EndedBy(int signal) => 128 + signal;
+
     /// <summary>ENODEV of errno.h.</summary>
     public const int NoSuchDevice = 19;
 

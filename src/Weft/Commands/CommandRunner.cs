@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Runtime.InteropServices;
 using Spectre.Console;
+using Weft.Core.Linux;
 using Weft.Labs;
 using Weft.Rendering;
 
@@ -34,13 +36,37 @@ internal static class CommandRunner
             output.Error.WriteLine($"See '{string.Join(' ', Path(parsed.CommandResult))} --help'.");
             return ExitCode.Usage;
         }
-        return await parsed.InvokeAsync(
+        // The library would listen for signals only once the command's action first waits, on another thread than
+        // that goes on with: until then Ctrl-C would end the program on the spot.
+        var stop = new CancellationTokenSource();
+        var signalled = new TaskCompletionSource<int>();
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        var running = parsed.InvokeAsync(
             new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,
-                ProcessTerminationTimeout = Grace,
-            }
+                ProcessTerminationTimeout = null,
+            },
+            stop.Token
         );
+        return await await Task.WhenAny(running, EndedAsync());
+
+        void Stop(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            signalled.TrySetResult(
+                Libc.EndedBy(context.Signal == PosixSignal.SIGINT ? Libc.SigInt : Libc.SigTerm)
+            );
+            stop.Cancel();
+        }
+
+        async Task<int> EndedAsync()
+        {
+            var code = await signalled.Task;
+            await Task.Delay(Grace);
+            return code;
+        }
     }
 
     /// <summary>Gives a command its action, with all errors it can meet put into words.</summary>
@@ -51,9 +77,6 @@ internal static class CommandRunner
         command.SetAction(
             async (parsed, cancellationToken) =>
             {
-                // The library listens for Ctrl-C only once the action first waits: until then it would end the
-                // program on the spot.
-                await Task.Yield();
                 var terminal = new Output(parsed.GetValue(CommonOptions.NoColor));
                 try
                 {
