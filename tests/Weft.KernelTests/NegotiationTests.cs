@@ -48,6 +48,26 @@ public sealed class NegotiationTests(TwoHosts hosts) : TwoHostsTests(hosts)
         Wire.NothingPlain(crossed);
     }
 
+    /// <summary>strongSwan itself says what its connections are between.</summary>
+    [Fact]
+    public async Task A_second_overlay_between_the_same_hosts_is_refused_while_the_first_is_encrypted()
+    {
+        const string File = "/tmp/second.yaml";
+        var lab = await LabAsync();
+        await lab.RunAsync(
+            "host1",
+            $"sed 's/^name: .*/name: second/' {OverlayLab.File} >{File}; grep -q second {File}"
+        );
+        var planned = await lab.WeftAsync("host1", "plan", File);
+        Assert.Equal(1, planned.ExitCode);
+        Assert.Contains(
+            "strongSwan has 'weft-homelab/host2' of another overlay loaded",
+            planned.Output + planned.Errors,
+            StringComparison.Ordinal
+        );
+        await lab.RunAsync("host1", $"rm {File}");
+    }
+
     [Fact]
     public async Task The_daemon_of_one_host_is_stopped_in_order_and_started_again()
     {

@@ -17,6 +17,10 @@ public sealed record StrongSwanObservation
     public ImmutableDictionary<string, TimeSpan> RekeyTimes { get; init; } =
         ImmutableDictionary<string, TimeSpan>.Empty;
 
+    /// <summary>What each connection that is loaded is between, by name.</summary>
+    public ImmutableDictionary<string, ConnectionEnds> Ends { get; init; } =
+        ImmutableDictionary<string, ConnectionEnds>.Empty;
+
     /// <summary>The names of the authorities that are loaded by VICI.</summary>
     public ImmutableArray<string> Authorities { get; init; } = [];
 
@@ -47,6 +51,18 @@ public sealed record StrongSwanObservation
         && Strays.Any(state => state.Source.Equals(peer))
         && Strays.Any(state => state.Destination.Equals(peer));
 }
+
+/// <summary>What a connection is between: the first of what it was loaded with, null where that was nothing.</summary>
+/// <param name="LocalAddress">The address of this end.</param>
+/// <param name="RemoteAddress">The address of the other end.</param>
+/// <param name="LocalIdentity">Who this end says it is.</param>
+/// <param name="RemoteIdentity">Who the other end must say it is.</param>
+public sealed record ConnectionEnds(
+    string? LocalAddress,
+    string? RemoteAddress,
+    string? LocalIdentity,
+    string? RemoteIdentity
+);
 
 /// <summary>An IKE SA (RFC 7296): two hosts that know each other.</summary>
 /// <param name="Connection">The connection that it is of.</param>

@@ -62,6 +62,9 @@ public static class StrongSwanReader
                 RekeyTimes = connections
                     .GroupBy(connection => connection.Name, StringComparer.Ordinal)
                     .ToImmutableDictionary(alike => alike.Key, alike => alike.First().RekeyTime),
+                Ends = connections
+                    .GroupBy(connection => connection.Name, StringComparer.Ordinal)
+                    .ToImmutableDictionary(alike => alike.Key, alike => EndsOf(alike.First())),
                 Authorities = await client.AuthorityNamesAsync(cancellationToken),
                 SharedKeys = await client.SharedIdsAsync(cancellationToken),
                 PrivateKeys = await client.KeyIdsAsync(cancellationToken),
@@ -116,6 +119,14 @@ public static class StrongSwanReader
             state is { Protocol: XfrmState.Esp, Spi: not 0 } && !spis.Contains(state.Spi)
         );
     }
+
+    private static ConnectionEnds EndsOf(LoadedConnection connection) =>
+        new(
+            connection.LocalAddresses.FirstOrDefault(),
+            connection.RemoteAddresses.FirstOrDefault(),
+            connection.Local.FirstOrDefault()?.Id,
+            connection.Remote.FirstOrDefault()?.Id
+        );
 
     private static IkeAssociation Read(IkeSa ike, IReadOnlySet<uint>? spis) =>
         new(

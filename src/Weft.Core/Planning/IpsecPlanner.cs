@@ -57,6 +57,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         var keys = new HashSet<string>(StringComparer.Ordinal);
         if (wanted is not null && IsPossible(wanted))
         {
+            FindOverlaysBetweenTheSame(wanted, own);
             // What is there of the other kind, from before, is not for this overlay.
             var credentials =
                 wanted.Credentials is SharedKey
@@ -123,6 +124,46 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         }
         return true;
     }
+
+    /// <summary>
+    /// The daemon compares connections by all but their names: a host that answers takes the first that addresses and
+    /// identities fit, whichever overlay is asked for, and refuses the packets of the other.
+    /// </summary>
+    private void FindOverlaysBetweenTheSame(IpsecIntent ipsec, string own)
+    {
+        foreach (var peer in ipsec.Peers)
+        {
+            var ends = new ConnectionEnds(
+                ipsec.LocalAddress.ToString(),
+                peer.Address.ToString(),
+                ipsec.LocalIdentity,
+                peer.Identity
+            );
+            var other = observation
+                .StrongSwan.Ends.Where(one =>
+                    one.Value == ends
+                    && IsOfWeft(one.Key)
+                    && !one.Key.StartsWith(own, StringComparison.Ordinal)
+                )
+                .Select(one => one.Key)
+                .Order(StringComparer.Ordinal)
+                .FirstOrDefault();
+            if (other is not null)
+            {
+                Conflicts.Add(
+                    new(
+                        ConnectionName(intent.Overlay, peer.Name),
+                        $"strongSwan has '{other}' of another overlay loaded, between the same addresses, and cannot tell the two apart: "
+                            + "put the networks of both into one overlay, or take `ipsec` out of one of them"
+                    )
+                );
+            }
+        }
+    }
+
+    private static bool IsOfWeft(string connection) =>
+        connection.StartsWith("weft-", StringComparison.Ordinal)
+        && connection.Contains('/', StringComparison.Ordinal);
 
     /// <summary>
     /// The daemon accepts every key that is loaded, and proves itself with the one that was loaded last: that must be

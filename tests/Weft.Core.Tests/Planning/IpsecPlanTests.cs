@@ -210,7 +210,7 @@ public sealed class IpsecPlanTests
         var host = TwoHosts.Bare();
         host.Apply(Encrypted);
         var longer = TwoHosts.Intent(
-            TwoHosts.Encrypted with
+            TwoHosts.Certified with
             {
                 Name = "homelab-2",
                 Switch = "two",
@@ -228,6 +228,47 @@ public sealed class IpsecPlanTests
         Assert.Contains("office", left.Connections.Keys);
         Assert.Contains("weft-homelab-2/host2", left.Connections.Keys);
         Assert.Contains("office", left.SharedKeys);
+    }
+
+    [Fact]
+    public void Two_overlays_that_strongSwan_could_not_tell_apart_are_refused()
+    {
+        var host = TwoHosts.Bare();
+        host.Apply(Encrypted);
+        Assert.Empty(host.PlanFor(Encrypted).Conflicts);
+        var second = TwoHosts.Encrypted with { Name = "second", Switch = "two" };
+
+        var conflict = Assert.Single(
+            Beside(TwoHosts.Intent(second)).Conflicts,
+            conflict => conflict.Name == "weft-second/host2"
+        );
+        Assert.Contains("'weft-homelab/host2' of another overlay", conflict.Message);
+        Assert.Contains("put the networks of both into one overlay", conflict.Message);
+
+        Assert.Empty(
+            Beside(TwoHosts.Intent(second with { Tunnels = TwoHosts.Overlay.Tunnels })).Conflicts
+        );
+        Assert.Empty(
+            Beside(TwoHosts.Intent(second with { Tunnels = TwoHosts.Certified.Tunnels })).Conflicts
+        );
+        var elsewhere = TwoHosts.Read(
+            TwoHosts
+                .File.Replace("name: homelab", "name: second", StringComparison.Ordinal)
+                .Replace("192.0.2.2", "192.0.2.3", StringComparison.Ordinal)
+                .Replace(
+                    "type: gre }",
+                    "type: gre, ipsec: { psk: { file: /etc/weft/psk } } }",
+                    StringComparison.Ordinal
+                )
+        );
+        Assert.Empty(Beside(TwoHosts.Intent(elsewhere)).Conflicts);
+
+        Plan Beside(HostIntent intent)
+        {
+            var bare = TwoHosts.Bare();
+            bare.TakeStrongSwanOf(host);
+            return bare.PlanFor(intent);
+        }
     }
 
     [Fact]

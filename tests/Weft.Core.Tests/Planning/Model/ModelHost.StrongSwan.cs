@@ -100,6 +100,7 @@ internal sealed partial class ModelHost
                 one => one.Children.ToImmutableArray()
             ),
             RekeyTimes = loaded.ToImmutableDictionary(one => one.Name, one => one.Rekey),
+            Ends = connections.ToImmutableDictionary(one => one.Key, one => EndsOf(one.Value)),
             Authorities = [.. authorities],
             SharedKeys =
             [
@@ -112,6 +113,14 @@ internal sealed partial class ModelHost
             ],
         };
     }
+
+    private static ConnectionEnds EndsOf(ViciMessage connection) =>
+        new(
+            connection.List("local_addrs")?[0].Text,
+            connection.List("remote_addrs")?[0].Text,
+            connection.Section("local")?.Text("id")?.TrimStart('@'),
+            connection.Section("remote")?.Text("id")?.TrimStart('@')
+        );
 
     /// <summary>What ovs-monitor-ipsec makes of the tunnels' rows.</summary>
     private IEnumerable<(
