@@ -48,6 +48,44 @@ public sealed class NegotiationTests(TwoHosts hosts) : TwoHostsTests(hosts)
         Wire.NothingPlain(crossed);
     }
 
+    /// <summary>The daemon asks once more after 4 s, after 7 more, and so on for minutes: whoever has mended the way would wait for that.</summary>
+    [Fact]
+    public async Task A_host_that_did_not_answer_is_asked_anew_by_each_apply()
+    {
+        const string Deaf =
+            "ip route add blackhole 192.0.2.1/32; swanctl --terminate --force --ike weft-homelab/host1 >/dev/null || true";
+        var lab = await LabAsync();
+        await lab.RunAsync("host2", Deaf);
+        try
+        {
+            await lab.RunAsync(
+                "host1",
+                "swanctl --terminate --force --ike weft-homelab/host2 >/dev/null || true"
+            );
+            var first = await InVainAsync();
+            var second = await InVainAsync();
+            Assert.NotEqual(first, second);
+        }
+        finally
+        {
+            await lab.RunAsync("host2", "ip route del blackhole 192.0.2.1/32");
+        }
+        var heard = await lab.WeftDoneAsync("host1", "apply", "--yes");
+        Assert.Contains("encrypted: host2", heard, StringComparison.Ordinal);
+        await lab.AllReachAllAsync();
+
+        // The daemon numbers its associations.
+        async Task<string> InVainAsync()
+        {
+            var vain = await lab.WeftAsync("host1", "apply", "--yes");
+            Assert.Contains("host2 does not answer", vain.Errors, StringComparison.Ordinal);
+            return await lab.RunAsync(
+                "host1",
+                "swanctl --list-sas | grep -o 'host2: #[0-9]*, CONNECTING'"
+            );
+        }
+    }
+
     /// <summary>strongSwan itself says what its connections are between.</summary>
     [Fact]
     public async Task A_second_overlay_between_the_same_hosts_is_refused_while_the_first_is_encrypted()

@@ -12,6 +12,10 @@ internal static class StrongSwan
 {
     private static readonly TimeSpan TerminatePatience = TimeSpan.FromSeconds(2);
 
+    // What is under way and gets somewhere is done in a fraction of this.
+    private static readonly TimeSpan SettlePatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan SettlePause = TimeSpan.FromMilliseconds(200);
+
     /// <summary>Carries one change out.</summary>
     /// <exception cref="HostException">The daemon refused it or went away.</exception>
     public static async Task ExecuteAsync(
@@ -117,7 +121,7 @@ internal static class StrongSwan
         CancellationToken cancellationToken
     )
     {
-        var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
+        var seen = await SettleAsync(client, intent, cancellationToken);
         if (seen.Problem is not null)
         {
             // What the kernel has may be the daemon's all the same, and packets cross by it.
@@ -142,6 +146,43 @@ internal static class StrongSwan
             .Select(connection => connection.Peer.Name)
             .ToHashSet(StringComparer.Ordinal);
         return [.. down.OfType<FailedPeer>().Where(one => one.HasFormer || !up.Contains(one.Peer))];
+    }
+
+    /// <summary>
+    /// Gives what this host has begun to negotiate, for a packet or in vain before, a moment to come to an end, and ends what
+    /// does not. Asked for that, the daemon would wait for its turn to repeat itself, longer each time, though the other host
+    /// may answer by now; and before strongSwan 5.9.6 it would agree on the same packets once for each time that it was asked.
+    /// </summary>
+    /// <returns>What there is then.</returns>
+    private static async Task<StrongSwanObservation> SettleAsync(
+        ViciClient client,
+        HostIntent intent,
+        CancellationToken cancellationToken
+    )
+    {
+        for (var waited = TimeSpan.Zero; ; waited += SettlePause)
+        {
+            var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
+            var begun = PeerConnection
+                .AllOf(intent, seen)
+                .SelectMany(connection => connection.Associations)
+                .Where(ike => ike is { IsInitiator: true, IsConnecting: true })
+                .ToList();
+            if (begun.Count > 0 && waited < SettlePatience)
+            {
+                await Task.Delay(SettlePause, cancellationToken);
+                continue;
+            }
+            foreach (var ike in begun)
+            {
+                await TerminateAsync(
+                    client,
+                    new AssociationSelector { IkeId = ike.Id },
+                    cancellationToken
+                );
+            }
+            return seen;
+        }
     }
 
     private static async Task<FailedPeer?> EstablishAsync(

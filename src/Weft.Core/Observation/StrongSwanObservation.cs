@@ -82,6 +82,9 @@ public sealed record IkeAssociation(
 {
     /// <summary>The address that this host had in it; null where the daemon has not chosen one.</summary>
     public IPAddress? Local { get; init; }
+
+    /// <summary>Whether the two are still at proving who they are for the first time.</summary>
+    public bool IsConnecting { get; init; }
 }
 
 /// <summary>A child SA: a pair of ESP associations in the kernel.</summary>

@@ -152,6 +152,7 @@ public static class StrongSwanReader
         )
         {
             Local = IPAddress.TryParse(ike.Local.Host, out var local) ? local : null,
+            IsConnecting = ike.State is IkeStates.Created or IkeStates.Connecting,
         };
 
     /// <summary>While the next one is being negotiated this one still protects.</summary>
