@@ -21,7 +21,8 @@ declare -A CROSS_PACKAGES=(
   [amd64]="gcc-x86-64-linux-gnu libc6-dev-amd64-cross qemu-user-static"
 )
 TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping ethtool iperf3 procps systemd
-  libcharon-extra-plugins nftables iptables ansible-core openssh-client chromium mandoc man-db sudo)
+  libcharon-extra-plugins nftables iptables ansible-core openssh-client chromium mandoc man-db sudo
+  lintian)
 # Their services take this machine's strongSwan over, or open it to the network, as soon as they are installed: they are
 # installed only where no service is started then (invoke-rc.d(8)), and elsewhere the tests that need them are skipped.
 IDLE_PACKAGES=(openvswitch-ipsec openssh-server)

@@ -261,24 +261,60 @@ public sealed class PackageTests
             );
     }
 
-    [Fact]
-    public async Task Lintian_finds_nothing_wrong()
+    [Theory]
+    [InlineData("amd64", "Advanced Micro Devices X86-64")]
+    [InlineData("arm64", "AArch64")]
+    public async Task Lintian_finds_nothing_wrong_and_the_program_is_for_the_packages_machines(
+        string architecture,
+        string machine
+    )
     {
-        if (Tool.Find("lintian") is null)
-        {
-            Assert.Skip("this machine has no lintian: apt-get install lintian");
-        }
+        // All that `./build.sh deb` has made are in one directory.
+        var package = Needs.APackage();
+        package = package.Replace(
+            $"_{await OfAsync("dpkg", "--print-architecture")}.deb",
+            $"_{architecture}.deb",
+            StringComparison.Ordinal
+        );
+        Assert.SkipUnless(
+            File.Exists(package),
+            $"there is no package for {architecture}: ./build.sh deb {architecture} makes it"
+        );
+        Assert.SkipWhen(
+            Tool.Find("lintian") is null,
+            "this machine has no lintian: apt-get install lintian"
+        );
         var found = await Tool.RunAsync(
-            [
-                "lintian",
-                "--fail-on=error,warning",
-                "--allow-root",
-                "--no-user-dirs",
-                Needs.APackage(),
-            ],
+            ["lintian", "--fail-on=error,warning", "--allow-root", "--no-user-dirs", package],
             cancellationToken: Needs.Cancellation
         );
         Assert.True(found.ExitCode == 0, found.Output + found.Errors);
+
+        Assert.Equal(architecture, await OfAsync("dpkg-deb", "--field", package, "Architecture"));
+        var directory = Directory.CreateTempSubdirectory("weft-package-");
+        try
+        {
+            await OfAsync("dpkg-deb", "--extract", package, directory.FullName);
+            Assert.Matches(
+                $@"Machine:\s+{machine}\n",
+                await OfAsync(
+                    "readelf",
+                    "--file-header",
+                    Path.Combine(directory.FullName, "usr/bin/weft")
+                )
+            );
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    private static async Task<string> OfAsync(params string[] command)
+    {
+        var result = await Tool.RunAsync(command, cancellationToken: Needs.Cancellation);
+        Assert.True(result.ExitCode == 0, result.Output + result.Errors);
+        return result.Output.TrimEnd('\n');
     }
 
     private static async Task<ThrowAwayRoot> WithPackageAsync()
