@@ -40,6 +40,10 @@ public sealed class EncryptionTests(TwoHosts hosts) : TwoHostsTests(hosts)
                     Assert.Contains("replay_window 1024,", state, StringComparison.Ordinal);
                 }
             );
+            Assert.Matches(
+                @"ESP AES_GCM_16-256(/ECP_384)?/ESN, ",
+                await lab.WeftDoneAsync(host, "status")
+            );
         }
     }
 

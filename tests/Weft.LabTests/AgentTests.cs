@@ -6,6 +6,23 @@ namespace Weft.LabTests;
 /// <summary>An agent keeps a host of a real lab as the overlay file says.</summary>
 public sealed class AgentTests
 {
+    /// <summary>What a process is told of the time since boot, once the file is there, is five minutes more.</summary>
+    private const string BuildAdvancingClock = """
+        gcc -shared -fPIC -o /run/clock.so -x c - <<'END'
+        #define _GNU_SOURCE
+        #include <dlfcn.h>
+        #include <time.h>
+        #include <unistd.h>
+        int clock_gettime(clockid_t clock, struct timespec *now) {
+          static int (*real)(clockid_t, struct timespec *);
+          if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
+          int result = real(clock, now);
+          if (clock == CLOCK_MONOTONIC && !access("/run/advance", F_OK)) now->tv_sec += 301;
+          return result;
+        }
+        END
+        """;
+
     [Fact]
     public async Task A_container_that_is_made_again_has_its_place_again_with_nobody_typing_anything()
     {
@@ -308,6 +325,43 @@ public sealed class AgentTests
         var status = await lab.WeftAsync("host1", "status");
         Assert.NotEqual(0, status.ExitCode);
         Assert.Contains("ovs-vswitchd does not run", status.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>
+    /// The kernel tells of no setting of IPv6. Nobody waits five minutes here: the agent's clock is ahead by as much from the
+    /// moment that it is told to be, and what has nothing to do with the bridge wakes the agent before and after.
+    /// </summary>
+    [Fact]
+    public async Task What_nobody_tells_of_is_mended_when_the_whole_host_is_read_again()
+    {
+        const string Setting = "/proc/sys/net/ipv6/conf/cont-mgmnt0/accept_ra";
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await lab.RunAsync("host1", BuildAdvancingClock);
+        await using var agent = await RunningAgent.StartAsync(
+            lab,
+            "host1",
+            environment: "LD_PRELOAD=/run/clock.so"
+        );
+        await agent.HasMendedAsync();
+        await lab.RunAsync("host1", $"echo 1 >{Setting}");
+        var before = await RoundsAsync();
+        await lab.RunAsync("host1", "ip link add passing type veth");
+        await Eventually.IsAsync(async () => await RoundsAsync() > before);
+        Assert.Equal("1\n", await lab.RunAsync("host1", $"cat {Setting}"));
+
+        await lab.RunAsync("host1", "touch /run/advance; ip link del passing");
+        await Eventually.IsAsync(
+            async () => await lab.RunAsync("host1", $"cat {Setting}") == "0\n",
+            () => agent.LogAsync().Result
+        );
+        Assert.Contains(
+            "bridge cont-mgmnt0: no router advertisements (links changed",
+            await agent.LogAsync(),
+            StringComparison.Ordinal
+        );
+
+        async Task<int> RoundsAsync() =>
+            (await agent.StatusAsync()).GetProperty("rounds").GetInt32();
     }
 
     [Fact]

@@ -24,22 +24,25 @@ internal sealed class RunningAgent : IAsyncDisposable
     private readonly OverlayLab lab;
     private readonly string host;
     private readonly string options;
+    private readonly string environment;
 
-    private RunningAgent(OverlayLab lab, string host, string options)
+    private RunningAgent(OverlayLab lab, string host, string options, string environment)
     {
         this.lab = lab;
         this.host = host;
         this.options = options;
+        this.environment = environment;
     }
 
     /// <summary>Starts it and waits until it has made its first round.</summary>
     public static async Task<RunningAgent> StartAsync(
         OverlayLab lab,
         string host,
-        string options = ""
+        string options = "",
+        string environment = ""
     )
     {
-        var agent = new RunningAgent(lab, host, options);
+        var agent = new RunningAgent(lab, host, options, environment);
         await agent.BeginAsync();
         await agent.IsReadyAsync();
         return agent;
@@ -49,7 +52,7 @@ internal sealed class RunningAgent : IAsyncDisposable
     public Task BeginAsync() =>
         lab.RunAsync(
             host,
-            $"setsid setpriv --no-new-privs --bounding-set {Rights} {WeftProgram.Path} agent {options} </dev/null >>{Log} 2>&1 & echo $! >/run/weft-agent.pid"
+            $"{environment} setsid setpriv --no-new-privs --bounding-set {Rights} {WeftProgram.Path} agent {options} </dev/null >>{Log} 2>&1 & echo $! >/run/weft-agent.pid"
         );
 
     public Task IsReadyAsync() =>

@@ -141,7 +141,10 @@ public static class StrongSwanReader
                     child.UniqueId,
                     Protects(child) && IsInKernel(child, spis),
                     Protects(child) && !IsInKernel(child, spis),
-                    child.Proposal.ToString(),
+                    // As swanctl shows it.
+                    child.HasExtendedSequenceNumbers
+                        ? $"{child.Proposal}/ESN"
+                        : child.Proposal.ToString(),
                     child.IsEncapsulated,
                     child.Installed,
                     child.RekeyIn,

@@ -29,18 +29,21 @@ internal sealed class Journal : IDisposable
 
     /// <summary>Opens it.</summary>
     public Journal()
+        : this(Environment.GetEnvironmentVariable, SocketPath) { }
+
+    /// <summary>Opens one that listens elsewhere.</summary>
+    /// <param name="variable">Reads what the service manager has left in the environment.</param>
+    /// <param name="path">Where the journal listens.</param>
+    internal Journal(Func<string, string?> variable, string path)
     {
-        if (
-            Environment.GetEnvironmentVariable("JOURNAL_STREAM") is not { Length: > 0 }
-            || !File.Exists(SocketPath)
-        )
+        if (variable("JOURNAL_STREAM") is not { Length: > 0 } || !File.Exists(path))
         {
             return;
         }
         socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
         try
         {
-            socket.Connect(new UnixDomainSocketEndPoint(SocketPath));
+            socket.Connect(new UnixDomainSocketEndPoint(path));
         }
         catch (SocketException)
         {

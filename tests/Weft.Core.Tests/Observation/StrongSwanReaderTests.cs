@@ -39,6 +39,26 @@ public sealed class StrongSwanReaderTests
         Assert.True(Assert.Single(ike.Children).IsInstalled);
     }
 
+    [Theory]
+    [InlineData(true, "AES_GCM_16-256/ECP_384/ESN")]
+    [InlineData(false, "AES_GCM_16-256/ECP_384")]
+    public void Whether_packets_are_counted_by_64_bits_is_said_where_swanctl_says_it(
+        bool isExtended,
+        string cipher
+    )
+    {
+        var ike = Ike();
+        var child = Assert.Single(ike.Children) with
+        {
+            HasExtendedSequenceNumbers = isExtended,
+            Proposal = ike.Proposal with { KeyExchange = "ECP_384" },
+        };
+        var read = Assert.Single(
+            StrongSwanReader.AssociationsOf([ike with { Children = [child] }], null, null)
+        );
+        Assert.Equal(cipher, Assert.Single(read.Children).Cipher);
+    }
+
     private static ChildAssociation ChildOf(bool before, bool after)
     {
         XfrmState[] states = [State(In), State(Out)];
