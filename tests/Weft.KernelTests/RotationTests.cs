@@ -141,6 +141,7 @@ public sealed class RotationTests(TwoHosts hosts) : TwoHostsTests(hosts)
             )
         );
         await lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, 100);
+        const string FormerKey = "of a certificate that this host had";
         var directory = new LabDirectory(lab.Name);
         var (sent, answered) = await Wire.StaysEncryptedAsync(
             lab,
@@ -152,6 +153,15 @@ public sealed class RotationTests(TwoHosts hosts) : TwoHostsTests(hosts)
             }
         );
         Assert.True(answered == sent, $"{answered} of {sent} were answered");
+        foreach (var host in lab.Hosts.Select(host => host.Name))
+        {
+            // strongSwan has the former key no more, and with the overlay the last one goes.
+            var gone = await lab.WeftDoneAsync(host, "destroy", "--yes");
+            Assert.Single(
+                gone.Split('\n'),
+                line => line.Contains(FormerKey, StringComparison.Ordinal)
+            );
+        }
 
         async Task RotateAsync(params string[] step)
         {
@@ -172,6 +182,11 @@ public sealed class RotationTests(TwoHosts hosts) : TwoHostsTests(hosts)
                 }
                 var said = await lab.WeftDoneAsync(host, "apply", "--yes");
                 Assert.Contains("encrypted: host", said, StringComparison.Ordinal);
+                Assert.Equal(
+                    step[0] == "renew" ? 1 : 0,
+                    said.Split('\n')
+                        .Count(line => line.Contains(FormerKey, StringComparison.Ordinal))
+                );
             }
         }
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -8,7 +9,7 @@ using Weft.Agent;
 
 namespace Weft.Tests;
 
-/// <summary>Whom the agent lets in by TLS.</summary>
+/// <summary>Whom the agent lets in by TLS, and what it shows them.</summary>
 public sealed class AgentListenerTests : IAsyncLifetime
 {
     private const string ForServers = "1.3.6.1.5.5.7.3.1";
@@ -16,26 +17,29 @@ public sealed class AgentListenerTests : IAsyncLifetime
 
     private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("weft-test-");
     private readonly X509Certificate2 authority = Certificate("authority", isAuthority: true);
+    private readonly ConcurrentQueue<(Severity Severity, string Line)> log = new();
+    private readonly TlsListener listener;
     private IAsyncDisposable? api;
+
+    public AgentListenerTests() =>
+        listener = new TlsListener(
+            new IPEndPoint(IPAddress.Loopback, 0),
+            Path.Combine(directory.FullName, "agent.pem"),
+            Path.Combine(directory.FullName, "agent.key"),
+            Path.Combine(directory.FullName, "clients.pem")
+        );
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync()
     {
         using var own = Certificate("agent", authority, ForServers);
-        var listener = new TlsListener(
-            new IPEndPoint(IPAddress.Loopback, 0),
-            Path.Combine(directory.FullName, "agent.pem"),
-            Path.Combine(directory.FullName, "agent.key"),
-            Path.Combine(directory.FullName, "clients.pem")
-        );
-        await File.WriteAllTextAsync(listener.Certificate, own.ExportCertificatePem(), Token);
-        using var key = own.GetECDsaPrivateKey()!;
-        await File.WriteAllTextAsync(listener.Key, key.ExportPkcs8PrivateKeyPem(), Token);
+        await WriteAsync(own);
         await File.WriteAllTextAsync(listener.Authority, authority.ExportCertificatePem(), Token);
         api = await OpenApiTests.StartAsync(
             new Listeners(Path.Combine(directory.FullName, "agent.sock"), listener),
-            Token
+            Token,
+            (severity, line) => log.Enqueue((severity, line))
         );
     }
 
@@ -90,12 +94,151 @@ public sealed class AgentListenerTests : IAsyncLifetime
         await Assert.ThrowsAsync<HttpRequestException>(() => refused);
     }
 
+    [Fact]
+    public async Task What_was_renewed_is_shown_to_who_connects_next_and_a_pair_that_does_not_match_is_not()
+    {
+        using var client = Certificate("client", authority, ForClients);
+        var shown = new List<string>();
+        using var early = Client(client, [], Remember);
+        await AskAsync(early);
+
+        using var renewed = Certificate("renewed", authority, ForServers);
+        await WriteAsync(renewed);
+        await AskAnewAsync();
+        Assert.Equal(["CN=agent", "CN=renewed"], shown);
+        Assert.Contains(listener.Certificate, Assert.Single(log).Line, StringComparison.Ordinal);
+        log.Clear();
+
+        // As they are between the two files' being written.
+        using var next = Certificate("next", authority, ForServers);
+        await File.WriteAllTextAsync(listener.Certificate, next.ExportCertificatePem(), Token);
+        await AskAnewAsync();
+        await AskAnewAsync();
+        Assert.Equal(["CN=renewed", "CN=renewed"], shown[2..]);
+        var (severity, line) = Assert.Single(log);
+        Assert.Equal(Severity.Warning, severity);
+        Assert.Contains(
+            "goes on with the certificates that it has",
+            line,
+            StringComparison.Ordinal
+        );
+
+        await WriteAsync(next);
+        await AskAnewAsync();
+        Assert.Equal("CN=next", shown[^1]);
+
+        // Whom a new authority vouches for, and nobody else, is let in.
+        using var another = Certificate("another", isAuthority: true);
+        using var other = Certificate("other", another, ForClients);
+        await File.WriteAllTextAsync(listener.Authority, another.ExportCertificatePem(), Token);
+        Assert.Equal("ok\n", await AskAsync(other));
+        await Assert.ThrowsAsync<HttpRequestException>(() => AskAsync(client));
+        File.Delete(listener.Authority);
+        Assert.Equal("ok\n", await AskAsync(other));
+
+        // Who was there before all that still is, by the connection from then.
+        var handshakes = shown.Count;
+        await AskAsync(early);
+        Assert.Equal(handshakes, shown.Count);
+
+        async Task AskAnewAsync()
+        {
+            using var late = Client(client, [], Remember);
+            Assert.Equal("ok\n", await AskAsync(late));
+        }
+
+        bool Remember(X509Certificate2 certificate, SslPolicyErrors errors)
+        {
+            shown.Add(certificate.Subject);
+            return true;
+        }
+    }
+
+    [Fact]
+    public async Task A_client_that_has_the_root_alone_is_sent_what_stands_between_and_the_agent_fetches_none_of_it()
+    {
+        using var site = new TcpListener(IPAddress.Loopback, 0);
+        site.Start();
+        var fetched = site.AcceptSocketAsync(Token).AsTask();
+        using var client = Certificate("client", authority, ForClients);
+        using var between = Certificate("between", authority, isAuthority: true);
+        using var own = Certificate(
+            "agent",
+            between,
+            ForServers,
+            issuerAt: $"http://{site.LocalEndpoint}/ca.crt"
+        );
+
+        await WriteAsync(own);
+        Task refused = AskAsync();
+        Assert.Same(refused, await Task.WhenAny(refused, fetched));
+        await Assert.ThrowsAsync<HttpRequestException>(() => refused);
+
+        await WriteAsync(own, between);
+        Task answered = AskAsync();
+        Assert.Same(answered, await Task.WhenAny(answered, fetched));
+        await answered;
+        Assert.False(fetched.IsCompleted);
+
+        async Task AskAsync()
+        {
+            using var strict = Client(
+                client,
+                [],
+                // Its name is no part of the test.
+                (_, errors) =>
+                    (errors & ~SslPolicyErrors.RemoteCertificateNameMismatch)
+                    == SslPolicyErrors.None
+            );
+            await this.AskAsync(strict);
+        }
+    }
+
+    private async Task WriteAsync(X509Certificate2 own, params X509Certificate2[] between)
+    {
+        using var key = own.GetECDsaPrivateKey()!;
+        await File.WriteAllTextAsync(
+            listener.Certificate,
+            string.Join('\n', between.Prepend(own).Select(one => one.ExportCertificatePem())),
+            Token
+        );
+        await File.WriteAllTextAsync(listener.Key, key.ExportPkcs8PrivateKeyPem(), Token);
+    }
+
     private async Task<string> AskAsync(
         X509Certificate2 certificate,
         params X509Certificate2[] sent
     )
     {
-        using var client = new HttpClient(
+        // Whose it is is no part of the test.
+        using var client = Client(certificate, sent, (_, _) => true);
+        return await AskAsync(client);
+    }
+
+    private async Task<string> AskAsync(HttpClient client)
+    {
+        var address = Assert.Single(
+            ((WebApplication)api!).Urls,
+            url => url.StartsWith("https:", StringComparison.Ordinal)
+        );
+        return await client.GetStringAsync(new Uri($"{address}/healthz"), Token);
+    }
+
+    /// <summary>A client that has the authority as its only root.</summary>
+    private HttpClient Client(
+        X509Certificate2 certificate,
+        X509Certificate2[] sent,
+        Func<X509Certificate2, SslPolicyErrors, bool> accepts
+    )
+    {
+        var policy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+            DisableCertificateDownloads = true,
+        };
+        policy.CustomTrustStore.Add(authority);
+        return new HttpClient(
             new SocketsHttpHandler
             {
                 SslOptions = new SslClientAuthenticationOptions
@@ -106,16 +249,12 @@ public sealed class AgentListenerTests : IAsyncLifetime
                         [.. sent],
                         offline: true
                     ),
-                    // Whose it is is no part of the test.
-                    RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null,
+                    CertificateChainPolicy = policy,
+                    RemoteCertificateValidationCallback = (_, shown, _, errors) =>
+                        shown is X509Certificate2 its && accepts(its, errors),
                 },
             }
         );
-        var address = Assert.Single(
-            ((WebApplication)api!).Urls,
-            url => url.StartsWith("https:", StringComparison.Ordinal)
-        );
-        return await client.GetStringAsync(new Uri($"{address}/healthz"), Token);
     }
 
     private static X509Certificate2 Certificate(
@@ -141,7 +280,7 @@ public sealed class AgentListenerTests : IAsyncLifetime
         if (issuerAt is not null)
         {
             request.CertificateExtensions.Add(
-                new X509AuthorityInformationAccessExtension(null, [issuerAt])
+                new X509AuthorityInformationAccessExtension([issuerAt], [issuerAt])
             );
         }
         var until = TimeProvider.System.GetUtcNow().AddHours(hoursLeft);

@@ -95,6 +95,7 @@ public sealed class AgentMeasuresTests
                 new Listeners(socket),
                 state,
                 OpenApiTests.LookoutOf(state, token),
+                (_, _) => { },
                 token
             );
             state.Note(round, new Dictionary<string, Failure>());

@@ -474,7 +474,8 @@ public sealed class OpenApiTests
 
     internal static Task<IAsyncDisposable> StartAsync(
         Listeners listeners,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        Action<Severity, string>? log = null
     )
     {
         var overlay = OverlayFile.Parse(
@@ -491,6 +492,7 @@ public sealed class OpenApiTests
             listeners,
             state,
             LookoutOf(state, cancellationToken),
+            log ?? ((_, _) => { }),
             cancellationToken
         );
     }

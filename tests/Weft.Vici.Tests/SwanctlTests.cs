@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Weft.Vici.Tests;
@@ -92,6 +94,39 @@ public sealed class SwanctlTests
             connection.Children[0].RemoteSelectors
         );
         Assert.Equal("TRANSPORT", connection.Children[1].Mode);
+    }
+
+    /// <summary>By what Weft loads beside a private key it knows that nobody else has loaded it.</summary>
+    [Fact]
+    public async Task Swanctl_leaves_a_key_that_is_in_its_files_and_takes_what_others_have_loaded_beside_it()
+    {
+        await using var hosts = await TwoHosts.UpAsync();
+        await using var client = await hosts.ConnectAsync("a");
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var pem = key.ExportECPrivateKeyPem();
+        var id = await client.LoadKeyAsync(
+            Encoding.ASCII.GetBytes(pem),
+            cancellationToken: Cancellation
+        );
+        await client.LoadSharedAsync(
+            new()
+            {
+                Id = $"weft-homelab//{id}",
+                Type = SharedSecretType.Ntlm,
+                Owners = [$"weft-homelab//{id}"],
+                Data = "0123456789abcdef",
+            },
+            Cancellation
+        );
+        var file = hosts.WriteFile("private/key.pem", pem);
+
+        await hosts.SwanctlAsync("a", "--load-creds");
+        Assert.Equal([id], await client.KeyIdsAsync(Cancellation));
+        Assert.Empty(await client.SharedIdsAsync(Cancellation));
+
+        File.Delete(file);
+        await hosts.SwanctlAsync("a", "--load-creds");
+        Assert.Empty(await client.KeyIdsAsync(Cancellation));
     }
 
     [Fact]

@@ -269,6 +269,7 @@ internal sealed class TwoHosts : IAsyncDisposable
     public string WriteFile(string name, string text)
     {
         var path = Path.Combine(_directory, name);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllText(path, text);
         return path;
     }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Security.Cryptography;
 using Weft.Core.Intents;
 using Weft.Core.Ipsec;
 using Weft.Core.Observation;
@@ -51,10 +52,8 @@ internal static class StrongSwan
                         cancellationToken
                     ),
                     UnloadSharedKey key => client.UnloadSharedAsync(key.Name, cancellationToken),
-                    LoadPrivateKey key => client.LoadKeyAsync(
-                        key.Key.Reveal().ToArray(),
-                        cancellationToken: cancellationToken
-                    ),
+                    LoadPrivateKey key => LoadAsync(client, key, cancellationToken),
+                    UnloadPrivateKey key => UnloadAsync(client, key, cancellationToken),
                     _ => throw new InvalidOperationException($"unknown change {change}"),
                 }
             );
@@ -415,6 +414,41 @@ internal static class StrongSwan
                 cancellationToken
             );
         }
+    }
+
+    private static async Task LoadAsync(
+        ViciClient client,
+        LoadPrivateKey key,
+        CancellationToken cancellationToken
+    )
+    {
+        await client.LoadKeyAsync(key.Key.Reveal().ToArray(), cancellationToken: cancellationToken);
+        // After the key: of one without it nobody is sure whose it is, and it stays.
+        await client.LoadSharedAsync(
+            new SharedSecret
+            {
+                Id = key.Mark,
+                Type = SharedSecretType.Ntlm,
+                Owners = [key.Mark],
+                Data = ViciValue.Secret(RandomNumberGenerator.GetBytes(16)),
+            },
+            cancellationToken
+        );
+    }
+
+    private static async Task UnloadAsync(
+        ViciClient client,
+        UnloadPrivateKey key,
+        CancellationToken cancellationToken
+    )
+    {
+        if (!(await client.SharedIdsAsync(cancellationToken)).Contains(key.Mark))
+        {
+            // Whoever has loaded the key meanwhile needs it.
+            return;
+        }
+        await client.UnloadKeyAsync(key.Name, cancellationToken);
+        await client.UnloadSharedAsync(key.Mark, cancellationToken);
     }
 
     private static async Task UnloadAsync(

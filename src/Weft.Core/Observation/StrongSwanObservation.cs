@@ -21,6 +21,9 @@ public sealed record StrongSwanObservation
     public ImmutableDictionary<string, ConnectionEnds> Ends { get; init; } =
         ImmutableDictionary<string, ConnectionEnds>.Empty;
 
+    /// <summary>The names of the connections by which this host may prove who it is with a private key.</summary>
+    public ImmutableHashSet<string> ByPrivateKey { get; init; } = [];
+
     /// <summary>The names of the authorities that are loaded by VICI.</summary>
     public ImmutableArray<string> Authorities { get; init; } = [];
 

@@ -65,6 +65,14 @@ public static class StrongSwanReader
                 Ends = connections
                     .GroupBy(connection => connection.Name, StringComparer.Ordinal)
                     .ToImmutableDictionary(alike => alike.Key, alike => EndsOf(alike.First())),
+                ByPrivateKey =
+                [
+                    .. connections
+                        .Where(connection =>
+                            connection.Local.Any(end => end.Class != "pre-shared key")
+                        )
+                        .Select(connection => connection.Name),
+                ],
                 Authorities = await client.AuthorityNamesAsync(cancellationToken),
                 SharedKeys = await client.SharedIdsAsync(cancellationToken),
                 PrivateKeys = await client.KeyIdsAsync(cancellationToken),

@@ -69,8 +69,21 @@ public sealed record UnloadSharedKey(string Name)
 /// <summary>The host's private key is loaded.</summary>
 /// <param name="Name">Its identifier.</param>
 /// <param name="Key">The key.</param>
-public sealed record LoadPrivateKey(string Name, Secret Key)
+/// <param name="Mark">The identifier of what is loaded beside it, to know it again by (<see cref="IpsecPlanner"/>).</param>
+public sealed record LoadPrivateKey(string Name, Secret Key, string Mark)
     : IpsecChange(ChangeAction.Add, "key", Name, "of this host's certificate", Stage.BeforeSwitch);
+
+/// <summary>A private key that this host had goes.</summary>
+/// <param name="Name">Its identifier.</param>
+/// <param name="Mark">The identifier of what was loaded beside it.</param>
+public sealed record UnloadPrivateKey(string Name, string Mark)
+    : IpsecChange(
+        ChangeAction.Remove,
+        "key",
+        Name,
+        "of a certificate that this host had",
+        Stage.Last
+    );
 
 /// <summary>The certificate of an authority is loaded, to trust those that it has issued.</summary>
 /// <param name="Name">Its name.</param>

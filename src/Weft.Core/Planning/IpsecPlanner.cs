@@ -19,6 +19,11 @@ namespace Weft.Core.Planning;
 /// connection whose children are called as they should be is as it should be. What it says of packets and what the hosts
 /// prove who they are with are two parts of the name: where only the latter changed, packets go on by the keys that were
 /// negotiated before, and none is lost.
+/// <para>
+/// Nor does it tell who has loaded a private key, and it keeps one that two have loaded once: who unloads it takes it from
+/// the other. So a shared secret that nobody uses stands beside each that Weft has loaded because nobody had. It ends with
+/// the daemon, and <c>swanctl --load-creds</c>, which unloads what is not in its files, leaves a key that is and takes the mark.
+/// </para>
 /// </remarks>
 internal sealed class IpsecPlanner(HostIntent intent, HostObservation observation)
 {
@@ -55,6 +60,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         var own = $"weft-{intent.Overlay}/";
         var connections = new HashSet<string>(StringComparer.Ordinal);
         var keys = new HashSet<string>(StringComparer.Ordinal);
+        string? privateKey = null;
         if (wanted is not null && IsPossible(wanted))
         {
             FindOverlaysBetweenTheSame(wanted, own);
@@ -69,12 +75,19 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
                     {
                         SharedKeys = [],
                     };
+            privateKey = credentials.Certificate?.KeyId;
             if (
                 credentials.Certificate is { } certificate
                 && !observation.StrongSwan.PrivateKeys.Contains(certificate.KeyId)
             )
             {
-                Additions.Add(new LoadPrivateKey(certificate.KeyId, certificate.Key));
+                Additions.Add(
+                    new LoadPrivateKey(
+                        certificate.KeyId,
+                        certificate.Key,
+                        MarkOf(own, certificate.KeyId)
+                    )
+                );
             }
             foreach (var peer in wanted.Peers)
             {
@@ -94,6 +107,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
                 .Order(StringComparer.Ordinal)
                 .Select(name => new UnloadConnection(name))
         );
+        RemovePrivateKeys(own, privateKey, keys);
         Removals.AddRange(
             observation
                 .StrongSwan.SharedKeys.Where(id =>
@@ -102,6 +116,36 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
                 .Order(StringComparer.Ordinal)
                 .Select(id => new UnloadSharedKey(id))
         );
+    }
+
+    // No other host is called nothing: it is no shared key's.
+    private static string MarkOf(string own, string privateKey) => $"{own}/{privateKey}";
+
+    /// <summary>What this host proved who it is with before goes, unless a tunnel of somebody else's may be proved by the same key.</summary>
+    private void RemovePrivateKeys(string own, string? wanted, HashSet<string> marks)
+    {
+        var isShared = observation.StrongSwan.ByPrivateKey.Any(name =>
+            !name.StartsWith(own, StringComparison.Ordinal)
+        );
+        var start = MarkOf(own, "");
+        foreach (
+            var mark in observation
+                .StrongSwan.SharedKeys.Where(id => id.StartsWith(start, StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal)
+        )
+        {
+            var key = mark[start.Length..];
+            var isThere = observation.StrongSwan.PrivateKeys.Contains(key);
+            if (key == wanted || isThere && isShared)
+            {
+                marks.Add(mark);
+            }
+            else if (isThere)
+            {
+                marks.Add(mark);
+                Removals.Add(new UnloadPrivateKey(key, mark));
+            }
+        }
     }
 
     private bool IsPossible(IpsecIntent ipsec)

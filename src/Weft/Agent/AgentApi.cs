@@ -1,12 +1,10 @@
 using System.Net;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry;
@@ -20,7 +18,7 @@ namespace Weft.Agent;
 
 /// <summary>Where else than on its socket the agent listens: with TLS, and only to those whose certificate an authority vouches for.</summary>
 /// <param name="EndPoint">The address and port.</param>
-/// <param name="Certificate">The file of the agent's certificate (PEM).</param>
+/// <param name="Certificate">The file of the agent's certificate (PEM), and of those between it and its authority.</param>
 /// <param name="Key">The file of its key (PEM).</param>
 /// <param name="Authority">The file of the authority (PEM) that vouches for clients.</param>
 internal sealed record TlsListener(
@@ -55,12 +53,14 @@ internal static class AgentApi
     /// <param name="listeners">Where.</param>
     /// <param name="state">What the agent knows.</param>
     /// <param name="lookout">What it finds out for those who want to know.</param>
+    /// <param name="log">Where it tells of itself.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="HostException">Another agent listens there already, or the listener's files are wrong.</exception>
     public static async Task<IAsyncDisposable> StartAsync(
         Listeners listeners,
         AgentState state,
         Lookout lookout,
+        Action<Severity, string> log,
         CancellationToken cancellationToken
     )
     {
@@ -79,7 +79,18 @@ internal static class AgentApi
             options.ListenUnixSocket(socket);
             if (tls is not null)
             {
-                options.Listen(tls.EndPoint, endpoint => RequireCertificate(endpoint, tls));
+                var credentials = new TlsCredentials(tls, log);
+                options.Listen(
+                    tls.EndPoint,
+                    endpoint =>
+                        endpoint.UseHttps(
+                            new TlsHandshakeCallbackOptions
+                            {
+                                OnConnection = _ =>
+                                    ValueTask.FromResult(credentials.ForConnection()),
+                            }
+                        )
+                );
             }
             if (page?.EndPoint is { } loopback)
             {
@@ -179,48 +190,6 @@ internal static class AgentApi
             );
         }
         File.Delete(socket);
-    }
-
-    private static void RequireCertificate(ListenOptions endpoint, TlsListener listener)
-    {
-        try
-        {
-            var authorities = new X509Certificate2Collection();
-            authorities.ImportFromPemFile(listener.Authority);
-            using var pem = X509Certificate2.CreateFromPemFile(listener.Certificate, listener.Key);
-            var own = X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null);
-            endpoint.UseHttps(
-                new HttpsConnectionAdapterOptions
-                {
-                    ServerCertificate = own,
-                    ClientCertificateMode = ClientCertificateMode.RequireCertificate,
-                    OnAuthenticate = (_, options) =>
-                        options.CertificateChainPolicy = VouchedForBy(authorities),
-                }
-            );
-        }
-        catch (Exception exception)
-            when (exception is System.Security.Cryptography.CryptographicException or IOException)
-        {
-            throw new HostException(
-                $"the listener at {listener.EndPoint} needs a certificate, its key and an authority for clients in PEM: {exception.Message}",
-                exception
-            );
-        }
-    }
-
-    private static X509ChainPolicy VouchedForBy(X509Certificate2Collection authorities)
-    {
-        var policy = new X509ChainPolicy
-        {
-            TrustMode = X509ChainTrustMode.CustomRootTrust,
-            RevocationMode = X509RevocationMode.NoCheck,
-            // A certificate can name an address to fetch its issuer from: whoever shows one would have the agent ask there, and
-            // wait for as long as nobody answers.
-            DisableCertificateDownloads = true,
-        };
-        policy.CustomTrustStore.AddRange(authorities);
-        return policy;
     }
 
     private static Task WriteTextAsync(HttpContext context, int code, string text)

@@ -27,7 +27,10 @@ internal static class AgentCommand
                 "Listen there too, with TLS, to clients with a certificate; needs the three --tls options.",
             HelpName = "ADDRESS:PORT",
         };
-        var certificate = FileOption("--tls-cert", "The agent's certificate (PEM).");
+        var certificate = FileOption(
+            "--tls-cert",
+            "The agent's certificate (PEM), and behind it those between it and its authority."
+        );
         var key = FileOption("--tls-key", "The key to it (PEM).");
         var authority = FileOption("--tls-ca", "The authority that vouches for clients (PEM).");
         var page = new Option<string?>("--page")
@@ -85,6 +88,7 @@ internal static class AgentCommand
                         TimeProvider.System,
                         cancellationToken
                     ),
+                    (severity, line) => journal.Write(severity, line),
                     cancellationToken
                 );
                 journal.Write(

@@ -131,6 +131,79 @@ public sealed class IpsecPlanTests
     }
 
     [Fact]
+    public void A_private_key_that_Weft_has_loaded_goes_after_the_next_is_there_and_with_the_overlay()
+    {
+        var certified = TwoHosts.Intent(TwoHosts.Certified);
+        var host = TwoHosts.Bare();
+        host.Apply(certified);
+        var former = host.Credentials.Certificate!.KeyId;
+        Renew(host);
+
+        var plan = host.Apply(certified);
+
+        var added = Assert.Single(plan.Changes.OfType<LoadPrivateKey>());
+        var removed = Assert.Single(plan.Changes.OfType<UnloadPrivateKey>());
+        Assert.Equal(former, removed.Name);
+        Assert.True(plan.Changes.IndexOf(added) < plan.Changes.IndexOf(removed));
+        Assert.Equal([added.Name], host.Observe().StrongSwan.PrivateKeys);
+        Assert.Empty(host.PlanFor(certified).Changes);
+
+        host.Apply(TwoHosts.Intent());
+        Assert.Empty(host.Observe().StrongSwan.PrivateKeys);
+        Assert.Equal(["office"], host.Observe().StrongSwan.SharedKeys);
+    }
+
+    [Fact]
+    public void A_private_key_that_somebody_else_has_loaded_too_or_may_use_stays()
+    {
+        var certified = TwoHosts.Intent(TwoHosts.Certified);
+        var key = TwoHosts.Bare().Credentials.Certificate!.KeyId;
+
+        var before = TwoHosts.Bare();
+        before.LoadCredentials(key);
+        before.Apply(certified);
+        before.Apply(TwoHosts.Intent());
+        Assert.Equal([key], before.Observe().StrongSwan.PrivateKeys);
+
+        var after = TwoHosts.Bare();
+        after.Apply(certified);
+        after.LoadCredentials(key);
+        Assert.Empty(after.PlanFor(certified).Changes);
+        Renew(after);
+        after.Apply(certified);
+        Assert.Contains(key, after.Observe().StrongSwan.PrivateKeys);
+
+        var beside = TwoHosts.Bare();
+        beside.Apply(certified);
+        beside.LoadForeignByPrivateKey();
+        Renew(beside);
+        beside.Apply(certified);
+        Assert.Contains(key, beside.Observe().StrongSwan.PrivateKeys);
+        Assert.Empty(beside.PlanFor(certified).Changes);
+    }
+
+    [Fact]
+    public void A_private_key_that_somebody_has_unloaded_is_loaded_again()
+    {
+        var certified = TwoHosts.Intent(TwoHosts.Certified);
+        var host = TwoHosts.Bare();
+        host.Apply(certified);
+        host.LoadCredentials();
+        Assert.IsType<LoadPrivateKey>(Assert.Single(host.Apply(certified).Changes));
+        Assert.Empty(host.PlanFor(certified).Changes);
+    }
+
+    private static void Renew(ModelHost host) =>
+        host.Credentials = host.Credentials with
+        {
+            Certificate = host.Credentials.Certificate! with
+            {
+                Certificate = [7, 8, 9],
+                KeyId = "fedcba9876543210",
+            },
+        };
+
+    [Fact]
     public void The_first_of_several_keys_is_the_one_that_the_host_proves_itself_with()
     {
         var (old, next) = (

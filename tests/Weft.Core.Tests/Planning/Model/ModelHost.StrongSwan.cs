@@ -52,6 +52,18 @@ internal sealed partial class ModelHost
         authorities = other.authorities;
     }
 
+    /// <summary>Loads a connection of somebody else's that a private key proves.</summary>
+    public void LoadForeignByPrivateKey() =>
+        connections = connections.SetItem(
+            "office",
+            connections["office"].With("local", new ViciMessage { ["auth"] = "pubkey" })
+        );
+
+    /// <summary>Loads credentials as <c>swanctl --load-creds</c> does: what stands in its files is there, and nothing else.</summary>
+    /// <param name="privateKeys">The identifiers of the private keys that stand there.</param>
+    public void LoadCredentials(params string[] privateKeys) =>
+        keys = ["office", .. privateKeys.Select(key => $"private {key}")];
+
     /// <summary>Whether the other hosts answer.</summary>
     public bool PeersAnswer { get; set; } = true;
 
@@ -100,6 +112,12 @@ internal sealed partial class ModelHost
                 one => one.Children.ToImmutableArray()
             ),
             RekeyTimes = loaded.ToImmutableDictionary(one => one.Name, one => one.Rekey),
+            ByPrivateKey =
+            [
+                .. connections
+                    .Where(one => one.Value.Section("local")?.Text("auth") == "pubkey")
+                    .Select(one => one.Key),
+            ],
             Ends = connections.ToImmutableDictionary(one => one.Key, one => EndsOf(one.Value)),
             Authorities = [.. authorities],
             SharedKeys =
@@ -171,21 +189,21 @@ internal sealed partial class ModelHost
                 authorities = authorities.Remove(unload.Name);
                 break;
             case LoadPrivateKey key:
-                keys = keys.Add($"private {key.Name}");
+                keys = keys.Add($"private {key.Name}").Insert(0, key.Mark);
+                break;
+            case UnloadPrivateKey key:
+                Assert.Contains($"private {key.Name}", keys);
+                Assert.Contains(key.Mark, keys);
+                keys = keys.Remove($"private {key.Name}").Remove(key.Mark);
                 break;
             default:
                 throw new RefusedException($"strongSwan does not know {change}");
         }
     }
 
-    // Which private keys the daemon once got tells nothing of the overlay: it may keep them.
     private IEnumerable<string> DescribeStrongSwan() =>
         connections
             .Select(one => $"connection {one.Key} {one.Value}")
-            .Concat(
-                keys.Where(key => !key.StartsWith("private ", StringComparison.Ordinal))
-                    .Order(StringComparer.Ordinal)
-                    .Select(key => $"key {key}")
-            )
+            .Concat(keys.Order(StringComparer.Ordinal).Select(key => $"key {key}"))
             .Concat(authorities.Select(authority => $"authority {authority}"));
 }
