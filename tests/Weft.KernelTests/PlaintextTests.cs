@@ -372,8 +372,7 @@ public sealed partial class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts
         await Wire.BlockedAsync(lab, host, "XfrmInPolBlock")
         + await Wire.BlockedAsync(lab, host, "XfrmInTmplMismatch");
 
-    /// <summary>Waits until a host's kernel has had to block a packet of its own tunnels, or to wait for keys.</summary>
-    /// <param name="before">How many there were before that could happen.</param>
+    /// <summary>Waits until a host's kernel has had to block more packets of its own tunnels, or to have more wait for keys, than before.</summary>
     private static Task StopsAsync(OverlayLab lab, string host, int before) =>
         Eventually.IsAsync(
             async () => await StoppedAsync(lab, host) > before,
@@ -385,8 +384,8 @@ public sealed partial class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts
         );
 
     private static async Task<int> StoppedAsync(OverlayLab lab, string host) =>
-            await Wire.BlockedAsync(lab, host, "XfrmOutPolBlock")
-            + await Wire.BlockedAsync(lab, host, "XfrmOutNoStates")
-            // A host that lets nothing in has nothing to answer, and so may send nothing that could be blocked.
-            + await Wire.BlockedAsync(lab, host, "XfrmInPolBlock");
+        await Wire.BlockedAsync(lab, host, "XfrmOutPolBlock")
+        + await Wire.BlockedAsync(lab, host, "XfrmOutNoStates")
+        // A host that lets nothing in has nothing to answer, and so may send nothing that could be blocked.
+        + await Wire.BlockedAsync(lab, host, "XfrmInPolBlock");
 }
