@@ -11,6 +11,8 @@ public sealed class SystemdTests
     private const string Services =
         "weft-guard ovsdb-server ovs-vswitchd strongswan-starter weft weft-agent";
 
+    private const string Watcher = "weft-try-homelab-*.service";
+
     // systemd empties /tmp at boot, where the program of the machine may be.
     private const string Program = "/opt/weft";
 
@@ -116,17 +118,59 @@ public sealed class SystemdTests
             ).Trim()
         );
 
-        // What watches over a try is no part of the service or session that it was begun in.
+        // What watches over a try is no part of the login that it was begun in, and comes back whatever ends it. It has the
+        // key from the environment, which nobody sees. The agent would go back too.
         await InsideAsync(
             lab,
             """
+            systemctl stop weft-agent
+            sed -i 's|file: /etc/weft/psk|env: WEFT_PSK|' /etc/weft/overlay.yaml
             sed 's/vlan: 200/vlan: 201/' /etc/weft/overlay.yaml >/run/new.yaml
-            systemd-run --quiet --wait --collect weft try --yes --until-deadline --within 10s --as host1 /run/new.yaml
-            [ "$(ovs-vsctl get port cont-mgmnt0-sw tag)" = 201 ]
-            systemctl is-active weft-try-homelab-\*.scope
+            WEFT_PSK=$(cat /etc/weft/psk)
+            export WEFT_PSK
+            weft apply --yes
+            systemd-run --quiet --unit=login --setenv="WEFT_PSK=$WEFT_PSK" \
+              sh -c 'sleep 1000 | script -qfc "weft try --yes --until-deadline --within 30s --as host1 /run/new.yaml" /run/typescript'
             """
         );
-        await EventuallyAsync(lab, "[ \"$(ovs-vsctl get port cont-mgmnt0-sw tag)\" = 200 ]");
+        await EventuallyAsync(lab, "grep 'Keep it?' /run/typescript");
+        await InsideAsync(
+            lab,
+            $"""
+            [ "$(ovs-vsctl get port cont-mgmnt0-sw tag)" = 201 ]
+            if systemctl show '{Watcher}' | grep -F "$(cat /etc/weft/psk)"; then
+              exit 1
+            fi
+            systemctl kill --signal=KILL login
+            """
+        );
+        foreach (var (signal, starts) in new[] { ("TERM", 1), ("KILL", 2) })
+        {
+            await InsideAsync(
+                lab,
+                $"kill -{signal} $(systemctl show -p MainPID --value '{Watcher}')"
+            );
+            await EventuallyAsync(
+                lab,
+                $"systemctl is-active '{Watcher}' && [ \"$(systemctl show -p NRestarts --value '{Watcher}')\" = {starts} ]"
+            );
+        }
+        await EventuallyAsync(
+            lab,
+            """
+            weft history | grep 'went back: it was not confirmed in time'
+            [ "$(ovs-vsctl get port cont-mgmnt0-sw tag)" = 200 ]
+            [ -z "$(ls -d /run/weft-try-* 2>/dev/null)" ]
+            """
+        );
+        await WallabagReachesAsync(lab);
+        await InsideAsync(
+            lab,
+            """
+            sed -i 's|env: WEFT_PSK|file: /etc/weft/psk|' /etc/weft/overlay.yaml
+            systemctl start weft-agent
+            """
+        );
 
         // The agent would make again at once what is removed, and weft.service at the next boot.
         Assert.Contains(

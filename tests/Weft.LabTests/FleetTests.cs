@@ -148,6 +148,66 @@ public sealed partial class FleetTests
             Assert.Equal(sent, answered);
         }
         Assert.Contains("all 50 ways are open", await PingedAsync(fleet), StringComparison.Ordinal);
+
+        // What is tried goes back on every host whose SSH session is cut off before anybody has answered.
+        await Task.WhenAll(fleet.Hosts.Select(TryAndLoseAsync));
+        await fleet.WeftDoneAsync("plan", "--all", "--exit-code");
+
+        // In a session that ends at once it waits to be confirmed from another.
+        await SshAsync("try --yes --until-deadline --within 1h /run/new.yaml");
+        await SshAsync("confirm");
+        await fleet.Lab.RunAsync(
+            "host1",
+            "cmp /run/new.yaml /etc/weft/overlay.yaml && ovs-vsctl --columns=name find port tag=31 | grep name"
+        );
+
+        async Task TryAndLoseAsync(string host)
+        {
+            await fleet.Lab.RunAsync(
+                host,
+                "sed 's/vlan: 30/vlan: 31/' /etc/weft/overlay.yaml >/run/new.yaml"
+            );
+            using var session = Tool.Start(
+                fleet
+                    .Lab.Lab[FleetLab.Laptop]
+                    .Enter(
+                        null,
+                        "ssh",
+                        "-tt",
+                        $"root@{fleet.Lab.Lab[host].Address}",
+                        $"{WeftProgram.Path} try --yes --until-deadline --within 15s /run/new.yaml"
+                    )
+            );
+            var said = session.StandardOutput.ReadToEndAsync(Needs.Cancellation);
+            await Eventually.IsAsync(async () =>
+                (
+                    await fleet.Lab.TryAsync(
+                        host,
+                        "grep '\"isApplied\"' /var/lib/weft/fleet/history/history.json | tail -n 1 | grep true"
+                    )
+                ).ExitCode == 0
+            );
+            await fleet.Lab.RunAsync(host, "kill -KILL $(pgrep -P $(cat /run/sshd.pid))");
+            await session.WaitForExitAsync(Needs.Cancellation);
+            Assert.True(session.ExitCode == 255, await said);
+            await Eventually.IsAsync(
+                async () =>
+                    (await fleet.Lab.RunAsync(host, $"{WeftProgram.Path} history")).Contains(
+                        "went back: it was not confirmed in time",
+                        StringComparison.Ordinal
+                    ),
+                () =>
+                    fleet
+                        .Lab.TryAsync(host, "cat /var/lib/weft/fleet/history/try.log")
+                        .Result.Output
+            );
+        }
+
+        Task<string> SshAsync(string command) =>
+            fleet.Lab.RunAsync(
+                FleetLab.Laptop,
+                $"ssh root@{fleet.Lab.Lab["host1"].Address} {WeftProgram.Path} {command} </dev/null"
+            );
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 using Weft.Commands;
 using Weft.Core.History;
 using Weft.Core.Overlays;
+using Weft.Installation;
 using Weft.Trials;
 
 namespace Weft.Tests;
@@ -195,13 +196,69 @@ public sealed class TrialTests
     }
 
     [Fact]
-    public void Whoever_watches_has_a_session_of_its_own_and_under_systemd_a_scope_of_its_own()
+    public void Whoever_watches_has_a_session_of_its_own_and_under_systemd_a_service_that_is_started_again()
     {
-        Assert.Equal(["setsid"], TrialWatch.Apart(hasSystemd: false, "homelab", 7));
-        var words = TrialWatch.Apart(hasSystemd: true, "homelab", 7);
-        Assert.Equal(["setsid", "systemd-run", "--scope"], words.Take(3));
-        Assert.Contains("--unit=weft-try-homelab-7", words);
-        Assert.Equal("--", words[^1]);
+        var unit = new TrialUnit("homelab", 7);
+        Assert.Equal(["setsid"], unit.Before(Keeper.Session, "try.log"));
+        var scope = unit.Before(Keeper.Scope, "try.log");
+        Assert.Equal(["setsid", "systemd-run"], scope.Take(2));
+        Assert.Contains("--scope", scope);
+        Assert.Equal("--", scope[^1]);
+        var service = unit.Before(Keeper.Service, "try.log");
+        Assert.Contains("--property=Restart=on-failure", service);
+        Assert.All([scope, service], words => Assert.Contains("--unit=weft-try-homelab-7", words));
+    }
+
+    [Fact]
+    public void A_service_has_the_environment_by_a_file_that_is_root_s_alone_and_not_by_what_it_is_told()
+    {
+        var directory = Directory.CreateTempSubdirectory("weft-unit-");
+        Environment.SetEnvironmentVariable("WEFT_TEST_PSK", "a key \"of\" $ome \\ length");
+        try
+        {
+            var unit = new TrialUnit("homelab", 7, directory.FullName);
+            unit.LeaveEnvironment();
+            var path = Path.Combine(directory.FullName, "weft-try-homelab-7", "environment");
+            Assert.Contains(
+                "WEFT_TEST_PSK=\"a key \\\"of\\\" \\$ome \\\\ length\"\n",
+                System.IO.File.ReadAllText(path),
+                StringComparison.Ordinal
+            );
+            Assert.Equal(
+                UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                System.IO.File.GetUnixFileMode(path)
+            );
+            Assert.Equal(
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+                System.IO.File.GetUnixFileMode(Path.GetDirectoryName(path)!)
+            );
+            var told = string.Join(' ', unit.Before(Keeper.Service, "try.log"));
+            Assert.Contains($"EnvironmentFile=-{path}", told, StringComparison.Ordinal);
+            Assert.DoesNotContain("a key", told, StringComparison.Ordinal);
+
+            unit.TakeEnvironment();
+            Assert.False(Directory.Exists(Path.GetDirectoryName(path)));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("WEFT_TEST_PSK", null);
+            directory.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public void What_systemd_takes_for_no_variable_is_left_out_of_the_file()
+    {
+        Assert.Equal(
+            "LINES=\"one\ntwo\"\n_=\"\"\n",
+            EnvironmentFile.Of([
+                ("LINES", "one\ntwo"),
+                ("BASH_FUNC_x%%", "() { :; }"),
+                ("1ST", "x"),
+                ("COLOR", "\e[1m"),
+                ("_", ""),
+            ])
+        );
     }
 
     private static IEnumerable<Lifeline> LinesOf(

@@ -39,16 +39,16 @@ internal sealed class ServiceManager(Func<string, string?> variable, TimeProvide
             )
             : null;
 
-    /// <summary>The agent is at work.</summary>
+    /// <summary>The service is at work.</summary>
     public void Ready() => Send("READY=1");
 
-    /// <summary>The agent reads its file anew; <see cref="Ready"/> says when it has.</summary>
+    /// <summary>The service reads its file anew; <see cref="Ready"/> says when it has.</summary>
     public void Reloading() =>
         Send(
             $"RELOADING=1\nMONOTONIC_USEC={clock.GetElapsedTime(0).Ticks / TimeSpan.TicksPerMicrosecond}"
         );
 
-    /// <summary>The agent ends.</summary>
+    /// <summary>The service ends.</summary>
     public void Stopping() => Send("STOPPING=1");
 
     /// <summary>How it stands, in one line.</summary>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using Weft.Agent;
 using Weft.Core.History;
 using Weft.Rendering;
 using Weft.Trials;
@@ -29,6 +30,7 @@ internal static class WatchTryCommand
                 );
                 await Console.Out.WriteLineAsync(TrialWatch.Ready);
                 await Console.Out.FlushAsync(cancellationToken);
+                new ServiceManager().Ready();
                 // Whoever read that goes on alone: what is done is told in the log, and done though that is full.
                 await using var log = new LastingWriter(Console.Error);
                 Console.SetOut(log);

@@ -2,8 +2,6 @@ using System.Globalization;
 using Weft.Commands;
 using Weft.Core;
 using Weft.Core.History;
-using Weft.Core.Linux;
-using Weft.Installation;
 using Weft.Labs;
 using Weft.Rendering;
 
@@ -49,12 +47,18 @@ internal sealed class TrialWatch(
         CancellationToken cancellationToken
     )
     {
+        var unit = new TrialUnit(store.Overlay, number);
+        var keeper = TrialUnit.Keeper;
+        if (keeper is Keeper.Service)
+        {
+            unit.LeaveEnvironment();
+        }
         using var process = session.StartApart([
             "sh",
             "-c",
-            "exec \"$@\" </dev/null 2>\"$0\"",
+            ": >\"$0\"; exec \"$@\" </dev/null 2>>\"$0\"",
             store.LogPath,
-            .. Apart(Systemd.Runs && Tool.Find("systemd-run") is not null, store.Overlay, number),
+            .. unit.Before(keeper, store.LogPath),
             .. Self.Command,
             Command,
             store.Overlay,
@@ -73,29 +77,14 @@ internal sealed class TrialWatch(
         {
             // Said below.
         }
+        if (keeper is Keeper.Service)
+        {
+            unit.TakeEnvironment();
+        }
         throw new HostException(
             $"nothing watches over the try, so nothing was changed: {store.LogPath} says why"
         );
     }
-
-    /// <summary>
-    /// What a process is started by that is to outlive this session: a session of its own (setsid(2)), and where systemd
-    /// runs a scope of its own, as the one of a login is ended with the login.
-    /// </summary>
-    internal static IReadOnlyList<string> Apart(bool hasSystemd, string overlay, int number) =>
-        hasSystemd
-            ?
-            [
-                "setsid",
-                "systemd-run",
-                "--scope",
-                "--quiet",
-                "--collect",
-                string.Create(CultureInfo.InvariantCulture, $"--unit=weft-try-{overlay}-{number}"),
-                "--description=Weft: a try that goes back unless it is confirmed",
-                "--",
-            ]
-            : ["setsid"];
 
     /// <summary>Watches until the try has come to its end.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
