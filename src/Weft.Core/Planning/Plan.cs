@@ -229,6 +229,10 @@ public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
     /// <summary>Whether the line is for <c>sysctl -w</c>: <c>net/ipv6/conf/LINK/SETTING=VALUE</c>.</summary>
     public bool IsSetting => Line.StartsWith(Ipv6Setting, StringComparison.Ordinal);
 
+    /// <summary>The name of the link that the setting is of; null where the line is none.</summary>
+    public string? LinkOfSetting =>
+        IsSetting ? Line[Ipv6Setting.Length..Line.LastIndexOf('/')] : null;
+
     /// <summary>Gives a link a setting of IPv6's (the kernel's ip-sysctl, <c>/proc/sys/net/ipv6/conf</c>).</summary>
     public static LinkCommand SetIpv6(
         Stage stage,

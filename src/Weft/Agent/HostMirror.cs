@@ -103,9 +103,23 @@ internal sealed class HostMirror(LocalHost host)
                 staleContainers.Add(change.Container);
                 staleInsides.Add(change.Container);
             }
-            var spaces = plan
+            var lines = plan
                 .Changes.OfType<BatchChange>()
-                .SelectMany(change => change.Lines.Select(line => line.Namespace))
+                .SelectMany(change => change.Lines)
+                .ToList();
+            // Of a setting the kernel sends no event. A link that is yet to be made sends one itself.
+            foreach (var line in lines)
+            {
+                if (
+                    line is { Namespace: null, LinkOfSetting: { } name }
+                    && links.TryGetValue(name, out var link)
+                )
+                {
+                    staleLinks.Add(link.Index);
+                }
+            }
+            var spaces = lines
+                .Select(line => line.Namespace)
                 .Concat(plan.Changes.OfType<ChecksumChange>().Select(change => change.Namespace))
                 .OfType<string>()
                 .Select(ContainerSighting.PathOf)
