@@ -356,10 +356,13 @@ public sealed class AgentTests
                 async () => await lab.RunAsync("host1", $"cat {Setting}") == "0\n",
                 () => agent.LogAsync().Result
             );
-            Assert.Contains(
-                "bridge cont-mgmnt0: no router advertisements (links changed",
-                await agent.LogAsync(),
-                StringComparison.Ordinal
+            await Eventually.IsAsync(
+                async () =>
+                    (await agent.LogAsync()).Contains(
+                        "bridge cont-mgmnt0: no router advertisements (",
+                        StringComparison.Ordinal
+                    ),
+                () => agent.LogAsync().Result
             );
             // Nor does the kernel tell of what the agent has set itself.
             await Eventually.IsAsync(
