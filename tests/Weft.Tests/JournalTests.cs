@@ -1,5 +1,3 @@
-using System.Net.Sockets;
-using System.Text;
 using Weft.Agent;
 
 namespace Weft.Tests;
@@ -7,22 +5,9 @@ namespace Weft.Tests;
 /// <summary>What the journal hears of the agent (systemd's native protocol: a datagram for each entry, a line for each field).</summary>
 public sealed class JournalTests : IDisposable
 {
-    private readonly string directory = Directory.CreateTempSubdirectory("weft-test-").FullName;
-    private readonly Socket heard = new(
-        AddressFamily.Unix,
-        SocketType.Dgram,
-        ProtocolType.Unspecified
-    );
+    private readonly ListeningSocket heard = new();
 
-    public JournalTests() => heard.Bind(new UnixDomainSocketEndPoint(SocketPath));
-
-    private string SocketPath => Path.Combine(directory, "socket");
-
-    public void Dispose()
-    {
-        heard.Dispose();
-        Directory.Delete(directory, recursive: true);
-    }
+    public void Dispose() => heard.Dispose();
 
     [Fact]
     public async Task A_line_has_its_severity_and_fields_of_its_own()
@@ -79,7 +64,7 @@ public sealed class JournalTests : IDisposable
         string? stream
     )
     {
-        using var journal = new Journal(_ => stream, SocketPath);
+        using var journal = new Journal(_ => stream, heard.Path);
         journal.Write(Severity.Info, "to standard error");
         Assert.Equal(0, heard.Available);
     }
@@ -87,27 +72,25 @@ public sealed class JournalTests : IDisposable
     [Fact]
     public void A_journal_that_is_not_there_or_does_not_listen_is_no_reason_to_stop()
     {
-        using var absent = new Journal(_ => "8:1234", Path.Combine(directory, "nowhere"));
+        using var absent = new Journal(_ => "8:1234", $"{heard.Path}.nowhere");
         absent.Write(Severity.Info, "to standard error");
         using var journal = Joined();
-        heard.Dispose();
+        heard.Close();
         journal.Write(Severity.Info, "to standard error");
         using var deaf = Joined();
         deaf.Write(Severity.Info, "to standard error");
     }
 
     private Journal Joined() =>
-        new(variable => variable == "JOURNAL_STREAM" ? "8:1234" : null, SocketPath);
+        new(variable => variable == "JOURNAL_STREAM" ? "8:1234" : null, heard.Path);
 
     private async Task<(string Name, string Value)[]> HearAsync()
     {
-        var buffer = new byte[1024];
-        var length = await heard.ReceiveAsync(buffer, TestContext.Current.CancellationToken);
-        Assert.Equal((byte)'\n', buffer[length - 1]);
+        var datagram = await heard.HearAsync();
+        Assert.EndsWith("\n", datagram, StringComparison.Ordinal);
         return
         [
-            .. Encoding
-                .UTF8.GetString(buffer, 0, length - 1)
+            .. datagram[..^1]
                 .Split('\n')
                 .Select(line => line.Split('=', 2))
                 .Select(field => (field[0], field[1])),

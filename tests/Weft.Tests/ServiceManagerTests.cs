@@ -1,5 +1,3 @@
-using System.Net.Sockets;
-using System.Text;
 using Weft.Agent;
 
 namespace Weft.Tests;
@@ -7,21 +5,9 @@ namespace Weft.Tests;
 /// <summary>What a service manager hears of the agent (sd_notify(3)).</summary>
 public sealed class ServiceManagerTests : IDisposable
 {
-    private readonly string directory = Directory.CreateTempSubdirectory("weft-test-").FullName;
-    private readonly Socket heard = new(
-        AddressFamily.Unix,
-        SocketType.Dgram,
-        ProtocolType.Unspecified
-    );
+    private readonly ListeningSocket heard = new();
 
-    public ServiceManagerTests() =>
-        heard.Bind(new UnixDomainSocketEndPoint(Path.Combine(directory, "notify")));
-
-    public void Dispose()
-    {
-        heard.Dispose();
-        Directory.Delete(directory, recursive: true);
-    }
+    public void Dispose() => heard.Dispose();
 
     [Fact]
     public async Task The_watchdog_hears_that_rounds_end_and_nothing_when_none_does()
@@ -39,24 +25,24 @@ public sealed class ServiceManagerTests : IDisposable
             },
             longest
         );
-        Assert.Equal("WATCHDOG=1", await HearAsync());
-        Assert.Equal("WATCHDOG=1", await HearAsync());
+        Assert.Equal("WATCHDOG=1", await heard.HearAsync());
+        Assert.Equal("WATCHDOG=1", await heard.HearAsync());
         // A round may take that long, and the watchdog asks no oftener.
         sinceLast = longest;
-        Assert.Equal("WATCHDOG=1", await HearAsync());
+        Assert.Equal("WATCHDOG=1", await heard.HearAsync());
 
         sinceLast = longest + TimeSpan.FromSeconds(1);
         // What was on the way may come yet.
         await AskedAgainAsync(3);
         while (heard.Available > 0)
         {
-            await HearAsync();
+            await heard.HearAsync();
         }
         await AskedAgainAsync(5);
         Assert.Equal(0, heard.Available);
 
         sinceLast = TimeSpan.Zero;
-        Assert.Equal("WATCHDOG=1", await HearAsync());
+        Assert.Equal("WATCHDOG=1", await heard.HearAsync());
 
         async Task AskedAgainAsync(int times)
         {
@@ -80,13 +66,13 @@ public sealed class ServiceManagerTests : IDisposable
     {
         var manager = Manager();
         manager.Ready();
-        Assert.Equal("READY=1", await HearAsync());
+        Assert.Equal("READY=1", await heard.HearAsync());
         manager.Reloading();
-        Assert.Equal("RELOADING=1\nMONOTONIC_USEC=3456000000000", await HearAsync());
+        Assert.Equal("RELOADING=1\nMONOTONIC_USEC=3456000000000", await heard.HearAsync());
         manager.Status("one\ntwo");
-        Assert.Equal("STATUS=one; two", await HearAsync());
+        Assert.Equal("STATUS=one; two", await heard.HearAsync());
 
-        heard.Dispose();
+        heard.Close();
         manager.Stopping();
         new ServiceManager(_ => null, TimeProvider.System).Ready();
     }
@@ -96,19 +82,12 @@ public sealed class ServiceManagerTests : IDisposable
             variable =>
                 variable switch
                 {
-                    "NOTIFY_SOCKET" => Path.Combine(directory, "notify"),
+                    "NOTIFY_SOCKET" => heard.Path,
                     "WATCHDOG_USEC" => watchdog,
                     _ => null,
                 },
             new LongUp()
         );
-
-    private async Task<string> HearAsync()
-    {
-        var buffer = new byte[256];
-        var length = await heard.ReceiveAsync(buffer, TestContext.Current.CancellationToken);
-        return Encoding.UTF8.GetString(buffer, 0, length);
-    }
 
     /// <summary>A machine that has run for forty days, in nanoseconds.</summary>
     private sealed class LongUp : TimeProvider
