@@ -46,9 +46,12 @@ public static class StrongSwanReader
                 cancellationToken: cancellationToken
             );
             var after = GuardReader.ReadStates();
+            // Of one name there may be several, from ipsec.conf and from swanctl.conf.
+            var named = connections
+                .DistinctBy(connection => connection.Name, StringComparer.Ordinal)
+                .ToList();
             return new StrongSwanObservation
             {
-                // Of one name there may be several, from ipsec.conf and from swanctl.conf.
                 Connections = connections
                     .GroupBy(connection => connection.Name, StringComparer.Ordinal)
                     .ToImmutableDictionary(
@@ -59,12 +62,8 @@ public static class StrongSwanReader
                                 .Select(child => child.Name)
                                 .ToImmutableArray()
                     ),
-                RekeyTimes = connections
-                    .GroupBy(connection => connection.Name, StringComparer.Ordinal)
-                    .ToImmutableDictionary(alike => alike.Key, alike => alike.First().RekeyTime),
-                Ends = connections
-                    .GroupBy(connection => connection.Name, StringComparer.Ordinal)
-                    .ToImmutableDictionary(alike => alike.Key, alike => EndsOf(alike.First())),
+                RekeyTimes = named.ToImmutableDictionary(one => one.Name, one => one.RekeyTime),
+                Ends = named.ToImmutableDictionary(one => one.Name, EndsOf),
                 ByPrivateKey =
                 [
                     .. connections

@@ -136,13 +136,13 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         {
             var key = mark[start.Length..];
             var isThere = observation.StrongSwan.PrivateKeys.Contains(key);
-            if (key == wanted || isThere && isShared)
+            if (key != wanted && !isThere)
             {
-                marks.Add(mark);
+                continue;
             }
-            else if (isThere)
+            marks.Add(mark);
+            if (key != wanted && !isShared)
             {
-                marks.Add(mark);
                 Removals.Add(new UnloadPrivateKey(key, mark));
             }
         }
