@@ -38,13 +38,14 @@ internal sealed class Terminal
         string environment = ""
     )
     {
+        // What a shell leaves in the background ignores Ctrl-C, unless it is told otherwise.
         await lab.RunAsync(
             host,
             $$"""
             rm -f {{Keys}} {{Exit}} {{Pid}} {{Typescript}}; mkfifo {{Keys}}
             sleep 1d >{{Keys}} 2>/dev/null & echo $! >{{KeysPid}}
             {
-              SHELL=/bin/sh setsid script --quiet --flush --return --command '{{environment}} {{WeftProgram.Path}} {{arguments}}' {{Typescript}} <{{Keys}} &
+              SHELL=/bin/sh env --default-signal=INT,QUIT setsid script --quiet --flush --return --command '{{environment}} {{WeftProgram.Path}} {{arguments}}' {{Typescript}} <{{Keys}} &
               echo $! >{{Pid}}
               code=0
               wait $! || code=$?
