@@ -1,3 +1,6 @@
+using System.Text.RegularExpressions;
+using Weft.LabTests;
+
 namespace Weft.KernelTests;
 
 /// <summary>A host is turned off and on again.</summary>
@@ -9,14 +12,33 @@ public sealed class RebootTests(TwoHosts hosts) : TwoHostsTests(hosts)
     public async Task What_was_on_its_disk_is_there_again_and_applying_opens_all_ways(bool cut)
     {
         var lab = await LabAsync();
+        // What host1 has begun it would rather keep than what host2 begins, were both of the same moment.
+        await lab.RunAsync("host1", "swanctl --terminate --ike weft-homelab/host2");
+        await lab.WeftDoneAsync("host1", "apply", "--yes");
         await lab.RunAsync("host2", "date +%N >/etc/a-trace; sync");
         var trace = await lab.RunAsync("host2", "cat /etc/a-trace");
         var ports = await lab.RunAsync("host2", "ovs-vsctl list-ports ovsbr0");
+        await Eventually.IsAsync(async () =>
+            Regex.IsMatch(
+                await lab.RunAsync("host1", "swanctl --list-sas"),
+                "established [1-9][0-9]s ago"
+            )
+        );
         await lab.RebootAsync("host2", cut);
         Assert.Equal(trace, await lab.RunAsync("host2", "cat /etc/a-trace"));
         Assert.Equal(ports, await lab.RunAsync("host2", "ovs-vsctl list-ports ovsbr0"));
         await lab.WeftDoneAsync("host2", "apply", "--yes");
         await Wire.StaysEncryptedAsync(lab, lab.AllReachAllAsync);
+        // It has what host2 has lost, beside what is new.
+        await lab.WeftDoneAsync("host1", "apply", "--yes");
+        var across = await lab.PingAsync(
+            "host1",
+            TwoHosts.Wallabag,
+            TwoHosts.MastodonAddress,
+            1424
+        );
+        Assert.True(across.ExitCode == 0, across.Output);
+        await lab.WeftDoneAsync("host1", "doctor");
     }
 
     /// <summary>What the switch's database holds survives, as it was tried: what restores the host goes by the file of before.</summary>

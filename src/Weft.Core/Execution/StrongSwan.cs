@@ -137,7 +137,18 @@ internal static class StrongSwan
                 )
         );
         seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
-        await EndDuplicatesAsync(client, intent, seen, cancellationToken);
+        foreach (
+            var ike in PeerConnection
+                .AllOf(intent, seen)
+                .SelectMany(connection => connection.Repeated(intent.Host))
+        )
+        {
+            await TerminateAsync(
+                client,
+                new AssociationSelector { IkeId = ike.Id },
+                cancellationToken
+            );
+        }
         // Of two hosts that begin at once one may be refused what the other has just been given.
         var up = PeerConnection
             .AllOf(intent, seen)
@@ -350,42 +361,6 @@ internal static class StrongSwan
         catch (ViciCommandException exception)
         {
             return IkeFailure.Explain(peer, log, exception.Message);
-        }
-    }
-
-    /// <summary>Both hosts end the same ones: those that were not begun by the one whose name comes first.</summary>
-    private static async Task EndDuplicatesAsync(
-        ViciClient client,
-        HostIntent intent,
-        StrongSwanObservation seen,
-        CancellationToken cancellationToken
-    )
-    {
-        foreach (var connection in PeerConnection.AllOf(intent, seen))
-        {
-            var mine = string.CompareOrdinal(intent.Host, connection.Peer.Name) < 0;
-            var complete = connection
-                .Associations.Where(ike =>
-                    ike.IsEstablished && ike.Children.Any(child => child.IsInstalled)
-                )
-                // Those from before the keys or the overlay changed go first.
-                .OrderByDescending(connection.IsCurrent)
-                .ThenByDescending(ike => ike.IsInitiator == mine)
-                .ThenByDescending(ike => ike.Id);
-            var needed = connection.Children.ToList();
-            foreach (var (index, ike) in complete.Index())
-            {
-                // Of two children each may have come about by another host's doing.
-                var gives = needed.RemoveAll(child => connection.Gives(ike, child));
-                if (index > 0 && gives == 0)
-                {
-                    await TerminateAsync(
-                        client,
-                        new AssociationSelector { IkeId = ike.Id },
-                        cancellationToken
-                    );
-                }
-            }
         }
     }
 

@@ -86,6 +86,9 @@ public sealed record IkeAssociation(
     /// <summary>The address that this host had in it; null where the daemon has not chosen one.</summary>
     public IPAddress? Local { get; init; }
 
+    /// <summary>How long ago the two proved themselves; null where they have not.</summary>
+    public TimeSpan? Age { get; init; }
+
     /// <summary>Whether the two are still at proving who they are for the first time.</summary>
     public bool IsConnecting { get; init; }
 }

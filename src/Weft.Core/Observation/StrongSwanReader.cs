@@ -162,6 +162,7 @@ public static class StrongSwanReader
         )
         {
             Local = IPAddress.TryParse(ike.Local.Host, out var local) ? local : null,
+            Age = ike.Established,
             IsConnecting = ike.State is IkeStates.Created or IkeStates.Connecting,
         };
 

@@ -14,6 +14,10 @@ namespace Weft.Core.Planning;
 /// </summary>
 internal sealed partial class PeerConnection
 {
+    // What is not answered strongSwan repeats after 4 s, and after 7.2 s more: two that were begun at once are made this soon
+    // after one another.
+    private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(8);
+
     private readonly Naming naming;
     private readonly StrongSwanObservation seen;
 
@@ -110,6 +114,39 @@ internal sealed partial class PeerConnection
         ike.Children.Any(child =>
             child.IsInstalled && naming.TrafficOf(child.Name) == naming.TrafficOf(wanted.Name)
         );
+
+    /// <summary>
+    /// The associations that protect nothing which another does not. Of two hosts that begin at once both end the same one: that
+    /// which the host has not begun whose name comes first. A host that was started anew has lost what it had, and begins afresh:
+    /// what is older than that the other has alone, and would send by it in vain.
+    /// </summary>
+    /// <param name="host">This host's name.</param>
+    public IEnumerable<IkeAssociation> Repeated(string host)
+    {
+        var mine = string.CompareOrdinal(host, Peer.Name) < 0;
+        var complete = Associations
+            .Where(ike => ike.IsEstablished && ike.Children.Any(child => child.IsInstalled))
+            .ToList();
+        var newest = complete.Min(ike => ike.Age);
+        var needed = Children.ToList();
+        foreach (
+            var (index, ike) in complete
+                // Those from before the keys or the overlay changed go first.
+                .OrderByDescending(IsCurrent)
+                .ThenBy(ike => ike.Age - newest > AtOnce)
+                .ThenByDescending(ike => ike.IsInitiator == mine)
+                .ThenByDescending(ike => ike.Id)
+                .Index()
+        )
+        {
+            // Of two children each may have come about by another host's doing.
+            var gives = needed.RemoveAll(child => Gives(ike, child));
+            if (index > 0 && gives == 0)
+            {
+                yield return ike;
+            }
+        }
+    }
 
     private static PeerConnection OfWeft(string overlay, IpsecPeer peer, StrongSwanObservation seen)
     {

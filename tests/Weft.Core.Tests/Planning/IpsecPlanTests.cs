@@ -29,6 +29,39 @@ public sealed class IpsecPlanTests
         Assert.Equal(["aes256gcm16-ecp384-esn"], child.Value.List("esp_proposals")!.ToTexts());
     }
 
+    /// <summary>Of two that this host and the other have begun: both are the same age, or one is from before the other host was started anew.</summary>
+    [Theory]
+    [InlineData(2, 2, 2)]
+    [InlineData(7, 1, 2)]
+    [InlineData(90, 1, 1)]
+    [InlineData(1, 90, 2)]
+    public void What_another_association_repeats_is_ended_and_not_what_the_other_host_has_alone(
+        int ageOfOwn,
+        int ageOfTheirs,
+        int ended
+    )
+    {
+        var host = TwoHosts.Bare();
+        host.Apply(Encrypted);
+        var seen = host.Observe().StrongSwan;
+        var own = seen.Associations.Single(ike => ike.Connection == "weft-homelab/host2") with
+        {
+            Age = TimeSpan.FromSeconds(ageOfOwn),
+        };
+        var theirs = own with
+        {
+            Id = 2,
+            IsInitiator = false,
+            Age = TimeSpan.FromSeconds(ageOfTheirs),
+        };
+
+        var connection = Assert.Single(
+            PeerConnection.AllOf(Encrypted, seen with { Associations = [theirs, own] })
+        );
+
+        Assert.Equal(ended, Assert.Single(connection.Repeated("host1")).Id);
+    }
+
     [Theory]
     [InlineData("gre", 1)]
     [InlineData("vxlan", 2)]
