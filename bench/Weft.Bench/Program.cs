@@ -1,6 +1,16 @@
 using Weft.Bench;
 
-string[] known = ["agent", "apply", "attach", "encryption", "ovsdb", "scale", "throughput"];
+string[] known =
+[
+    "agent",
+    "apply",
+    "attach",
+    "encryption",
+    "fleet",
+    "ovsdb",
+    "scale",
+    "throughput",
+];
 foreach (var name in args.Length == 0 ? known : args)
 {
     switch (name)
@@ -16,6 +26,9 @@ foreach (var name in args.Length == 0 ? known : args)
             break;
         case "encryption":
             await EncryptionBench.RunAsync();
+            break;
+        case "fleet":
+            await FleetBench.RunAsync();
             break;
         case "ovsdb":
             OvsdbBench.Run();

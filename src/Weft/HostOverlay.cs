@@ -155,7 +155,7 @@ internal sealed class HostOverlay
     /// <summary>A roster and an intent, and what they were made of.</summary>
     private sealed class Known
     {
-        public required ImmutableDictionary<
+        public required IReadOnlyDictionary<
             ContainerKey,
             ContainerSighting
         > Containers { get; init; }

@@ -105,6 +105,11 @@ public sealed class SystemdTests
             lab,
             $"ip -n {TwoHosts.Wallabag} -br address show dev eth1 | grep -w 10.8.2.22/24"
         );
+        // The journal knows the line by its fields, and whose it is.
+        await EventuallyAsync(
+            lab,
+            $"journalctl --unit weft-agent --output cat WEFT_CHANGE=interface 'WEFT_NAME=eth1 in {TwoHosts.Wallabag}' PRIORITY=6 SYSLOG_IDENTIFIER=weft | grep -wF 10.8.2.22/24"
+        );
         Assert.Contains(
             "agent: runs since",
             await InsideAsync(lab, "weft status || :"),

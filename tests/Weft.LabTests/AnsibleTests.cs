@@ -78,7 +78,7 @@ public sealed class AnsibleTests
         params string[] containers
     )
     {
-        await lab.RunAsync(host, FleetLab.OwnHome);
+        await lab.RunAsync(host, SshServer.OwnHome);
         await lab.RunAsync(
             host,
             $"mkdir -p /run/sshd && ssh-keygen -q -t ed25519 -N '' -f /run/hostkey && printf '%s' '{key}' >/run/authorized"

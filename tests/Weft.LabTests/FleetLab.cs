@@ -17,15 +17,6 @@ internal sealed class FleetLab : IAsyncDisposable
         mkdir -p /run/systemd/system /etc/systemd/system
         """;
 
-    /// <summary>
-    /// Gives root on a host another home. SSH goes by the password file, not by $HOME; a host's /etc is its own. What this
-    /// machine's root has its shell do at each start is no part of a lab: it may wait for what can only be written here.
-    /// </summary>
-    public const string OwnHome = """
-        mkdir -p -m 700 /run/home/.ssh
-        sed -i 's|^\(root:[^:]*:[^:]*:[^:]*:[^:]*\):[^:]*:|\1:/run/home:|' /etc/passwd
-        """;
-
     private const string File = "/run/home/overlay.yaml";
 
     private readonly OverlayLab lab;
@@ -69,13 +60,9 @@ internal sealed class FleetLab : IAsyncDisposable
         {
             foreach (var host in fleet.lab.Hosts)
             {
-                await fleet.lab.RunAsync(host.Name, OwnHome);
+                await fleet.lab.RunAsync(host.Name, SshServer.OwnHome);
             }
-            await fleet.lab.RunAsync(
-                Laptop,
-                "ssh-keygen -q -t ed25519 -N '' -f /run/home/.ssh/id_ed25519"
-            );
-            var key = await fleet.lab.RunAsync(Laptop, "cat /run/home/.ssh/id_ed25519.pub");
+            var key = await fleet.lab.RunAsync(Laptop, SshServer.NewKey);
             await Task.WhenAll(fleet.Hosts.Select(host => fleet.ServeAsync(host, key)));
             return fleet;
         }
@@ -92,10 +79,7 @@ internal sealed class FleetLab : IAsyncDisposable
 
     /// <summary>Has the laptop know hosts by the keys that they show.</summary>
     public Task TrustAsync(params IEnumerable<string> hosts) =>
-        lab.RunAsync(
-            Laptop,
-            $"ssh-keyscan -T 30 {string.Join(' ', hosts.Select(host => lab.Lab[host].Address))} 2>/dev/null >>/run/home/.ssh/known_hosts"
-        );
+        lab.RunAsync(Laptop, SshServer.Trust(hosts.Select(host => lab.Lab[host])));
 
     /// <summary>Gives the laptop an overlay file, or one that goes with it, which only its owner may read.</summary>
     public async Task WriteFileAsync(string content, string path = File)
@@ -146,25 +130,9 @@ internal sealed class FleetLab : IAsyncDisposable
     /// <summary>Starts a host's SSH server; it listens then.</summary>
     public async Task StartServerAsync(string host)
     {
-        var environment = string.Join(
-            ' ',
-            lab.Lab[host]
-                .Environment.Where(one => one.Key.StartsWith("WEFT_", StringComparison.Ordinal))
-                .Select(one => $"{one.Key}={one.Value}")
-        );
-        await lab.RunAsync(
-            host,
-            $"""
-            {Tool.Find(
-                "sshd"
-            )} -f /dev/null -h /run/hostkey -o AuthorizedKeysFile=/run/authorized -o StrictModes=no \
-              -o PermitRootLogin=yes -o UsePAM=no -o PidFile=/run/sshd.pid -o MaxStartups=100 \
-              -o "SetEnv={environment}" </dev/null >/dev/null 2>&1
-            """
-        );
-        // It is written once it listens (sshd(8)), which is after it has gone into the background.
+        await lab.RunAsync(host, SshServer.Start(lab.Lab[host]));
         await Eventually.IsAsync(async () =>
-            (await lab.TryAsync(host, "test -s /run/sshd.pid")).ExitCode == 0
+            (await lab.TryAsync(host, SshServer.Listens)).ExitCode == 0
         );
     }
 
@@ -181,15 +149,7 @@ internal sealed class FleetLab : IAsyncDisposable
 
     private async Task ServeAsync(string host, string key)
     {
-        await lab.RunAsync(
-            host,
-            $"""
-            mount -t tmpfs tmpfs /usr/local/bin
-            mkdir -p /run/sshd
-            ssh-keygen -q -t ed25519 -N '' -f /run/hostkey
-            printf '%s' '{key}' >/run/authorized
-            """
-        );
+        await lab.RunAsync(host, SshServer.LetIn(key));
         await StartServerAsync(host);
     }
 }

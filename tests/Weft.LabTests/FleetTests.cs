@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -668,47 +667,6 @@ public sealed partial class FleetTests
         }
     }
 
-    /// <summary>For figures: how long many hosts at once take, and how much memory.</summary>
-    [Fact(Explicit = true)]
-    public async Task Fifty_hosts_at_once()
-    {
-        const int Hosts = 50;
-        await using var fleet = await FleetLab.UpAsync(Overlay(Hosts, laptop: true));
-        await fleet.TrustAsync(fleet.Hosts);
-        await fleet.WriteFileAsync(Overlay(Hosts));
-        foreach (var round in new[] { "fresh", "again" })
-        {
-            var (before, least) = (Available(), long.MaxValue);
-            var started = Stopwatch.StartNew();
-            var applying = fleet.WeftDoneAsync("apply", "--all", "--yes");
-            while (!applying.IsCompleted)
-            {
-                least = long.Min(least, Available());
-                await Task.WhenAny(applying, Task.Delay(100, Needs.Cancellation));
-            }
-            var said = (await applying).Split('\n').Last(line => line.StartsWith('✓'));
-            TestContext.Current.TestOutputHelper!.WriteLine(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{round}: {started.Elapsed.TotalSeconds:0.0} s, at most {(before - least) / 1024} MB more in use; {said}"
-                )
-            );
-        }
-
-        static long Available() =>
-            long.Parse(
-                Digits()
-                    .Match(
-                        File.ReadLines("/proc/meminfo")
-                            .First(line =>
-                                line.StartsWith("MemAvailable", StringComparison.Ordinal)
-                            )
-                    )
-                    .Value,
-                CultureInfo.InvariantCulture
-            );
-    }
-
     private static async Task<string> PingedAsync(FleetLab fleet)
     {
         var ping = await fleet.WeftAsync("ping", "--all", "--timeout", "30");
@@ -753,7 +711,4 @@ public sealed partial class FleetTests
 
     [GeneratedRegex("`(?<command>ssh [^`]*)`", RegexOptions.CultureInvariant, 1000)]
     private static partial Regex Command();
-
-    [GeneratedRegex("[0-9]+", RegexOptions.CultureInvariant, 1000)]
-    private static partial Regex Digits();
 }

@@ -2,8 +2,10 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
+using Weft.Core.Execution;
 using Weft.Core.Linux;
 using Weft.Core.Observation;
+using Weft.Core.Planning;
 
 namespace Weft.LabTests;
 
@@ -113,6 +115,33 @@ public sealed partial class Ipv6SettingTests
                     "ip netns exec wallabag cat /proc/sys/net/ipv6/conf/other/disable_ipv6"
                 )
             ).Trim()
+        );
+    }
+
+    /// <summary>What has a link's name before it is made anew goes, with all that was set of it.</summary>
+    [Fact]
+    public async Task A_link_that_takes_the_place_of_another_is_given_its_settings_and_not_the_other()
+    {
+        await using var lab = await TestLab.UpAsync(TestLab.HostsAt(1500, "192.0.2.1"));
+        await lab.RunAsync("host1", "ip link add name again type bridge");
+
+        var space = $"/proc/{lab["host1"].Pid}/ns/net";
+        await LinkBatch.RunAsync(
+            [
+                LinkCommand.RemoveLink(Stage.BeforeSwitch, space, "again"),
+                new(Stage.BeforeSwitch, space, "link add name its type veth peer name again"),
+                LinkCommand.SetIpv6(Stage.BeforeSwitch, space, "its", "accept_ra", 0),
+                LinkCommand.SetIpv6(Stage.BeforeSwitch, space, "again", "accept_ra", 0),
+            ],
+            TestContext.Current.CancellationToken
+        );
+
+        Assert.Equal(
+            "0\n0\n",
+            await lab.RunAsync(
+                "host1",
+                "cat /proc/sys/net/ipv6/conf/its/accept_ra /proc/sys/net/ipv6/conf/again/accept_ra"
+            )
         );
     }
 

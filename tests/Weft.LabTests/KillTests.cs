@@ -54,6 +54,7 @@ public sealed class KillTests
             $"PATH=/run/interrupted:$PATH {WeftProgram.Path} apply --yes"
         );
         Assert.Equal((1, Interrupted), (amidst.ExitCode, amidst.Errors));
+        await EndedAtOnceAsync(lab);
 
         var interrupted = 0;
         for (var round = 0; interrupted < Interrupts; round++)
@@ -126,6 +127,28 @@ public sealed class KillTests
             await process.WaitForExitAsync(Needs.Cancellation);
             return cut;
         }
+    }
+
+    /// <summary>An `ip` that does not come to its end: who presses the key is told to press it again, and waits no longer then.</summary>
+    private static async Task EndedAtOnceAsync(OverlayLab lab)
+    {
+        await lab.RunAsync(
+            "host1",
+            """
+            mkdir /run/held
+            printf '#!/bin/sh\ntrap "" INT HUP\necho $$ >/run/held/pid\nexec sleep 1d\n' >/run/held/ip
+            chmod +x /run/held/ip
+            """
+        );
+        var terminal = await Terminal.RunAsync(lab, "host1", "apply --yes", "PATH=/run/held:$PATH");
+        await Eventually.IsAsync(async () =>
+            (await lab.TryAsync("host1", "test -s /run/held/pid")).ExitCode == 0
+        );
+        await terminal.InterruptAsync();
+        await terminal.SaysAsync("press Ctrl-C again to end at once");
+        await terminal.InterruptAsync();
+        Assert.Equal(Libc.EndedBy(Libc.SigInt), (await terminal.EndedAsync()).ExitCode);
+        await lab.RunAsync("host1", "kill $(cat /run/held/pid)");
     }
 
     /// <summary>The end state without what may rightly differ: row and link numbers.</summary>

@@ -27,15 +27,25 @@ internal sealed class Terminal
     }
 
     /// <summary>Runs Weft on one; a host has one at a time.</summary>
-    public static async Task<Terminal> RunAsync(OverlayLab lab, string host, string arguments)
+    /// <param name="lab">The lab.</param>
+    /// <param name="host">The host.</param>
+    /// <param name="arguments">What Weft is told.</param>
+    /// <param name="environment">What is in its environment besides, as a shell takes it.</param>
+    public static async Task<Terminal> RunAsync(
+        OverlayLab lab,
+        string host,
+        string arguments,
+        string environment = ""
+    )
     {
+        // What a shell leaves in the background ignores Ctrl-C, unless it is told otherwise.
         await lab.RunAsync(
             host,
             $$"""
             rm -f {{Keys}} {{Exit}} {{Pid}} {{Typescript}}; mkfifo {{Keys}}
             sleep 1d >{{Keys}} 2>/dev/null & echo $! >{{KeysPid}}
             {
-              SHELL=/bin/sh setsid script --quiet --flush --return --command '{{WeftProgram.Path}} {{arguments}}' {{Typescript}} <{{Keys}} &
+              SHELL=/bin/sh env --default-signal=INT,QUIT setsid script --quiet --flush --return --command '{{environment}} {{WeftProgram.Path}} {{arguments}}' {{Typescript}} <{{Keys}} &
               echo $! >{{Pid}}
               code=0
               wait $! || code=$?
@@ -55,6 +65,9 @@ internal sealed class Terminal
 
     /// <summary>Types a line, with Enter.</summary>
     public Task TypeAsync(string line) => lab.RunAsync(host, $"echo '{line}' >{Keys}");
+
+    /// <summary>Presses Ctrl-C.</summary>
+    public Task InterruptAsync() => lab.RunAsync(host, $"printf '\\003' >{Keys}");
 
     /// <summary>Waits until the command has ended.</summary>
     /// <returns>Its exit code, and what stands on the terminal.</returns>

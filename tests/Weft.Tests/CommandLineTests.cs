@@ -310,6 +310,9 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("weft plan FILE --as ", "north south")]
     [InlineData("weft status FILE --host no", "north")]
+    [InlineData("weft status FILE --host north,", "north,south")]
+    [InlineData("weft status FILE --host north,so", "north,south")]
+    [InlineData("weft status FILE --host south,north,", "")]
     [InlineData("weft pki issue --file FILE s", "south")]
     [InlineData("weft trace --file FILE ", "north south wallabag")]
     [InlineData("weft trace --file FILE north wa", "wallabag")]
@@ -325,7 +328,10 @@ public sealed class CommandLineTests
         Assert.Empty(result.Errors);
         Assert.Equal(
             names.Split(' ', StringSplitOptions.RemoveEmptyEntries),
-            result.Output.Split('\n').Intersect(["north", "south", "wallabag"]).Order()
+            result
+                .Output.Split('\n')
+                .Intersect(["north", "south", "wallabag", "north,south"])
+                .Order()
         );
     }
 

@@ -91,6 +91,53 @@ public sealed partial class FleetSshTests : IDisposable
     }
 
     [Theory]
+    [InlineData("next", null, 0, "as intended, nothing to change")]
+    [InlineData("former", null, 3, "0 to add, 3 to change, 0 to remove")]
+    [InlineData(null, null, 3, "3 to add, 0 to change, 0 to remove")]
+    [InlineData(null, "/etc/weft/pki/host1.pem is not there", 3, "3 to add, 0 to change")]
+    [InlineData(null, "a bridge ovsbr0 is there that is not Weft's", 1, "1 conflict")]
+    public async Task A_plan_tells_of_the_certificates_that_would_be_put_and_puts_none(
+        string? there,
+        string? conflict,
+        int exitCode,
+        string summary
+    )
+    {
+        if (there is not null)
+        {
+            Certificates("etc/pki", there);
+        }
+        Certificates("here/pki", "next");
+        Write("plan.json", PlanOf(conflict));
+        var planned = await RunAsync(Command("plan", "--exit-code"));
+        Assert.Equal(exitCode, planned.ExitCode);
+        Assert.Contains(summary, planned.Output, StringComparison.Ordinal);
+        Assert.Equal(there is not null, Directory.Exists(At("etc/pki")));
+        foreach (var name in there is null ? [] : Directory.GetFiles(At("etc/pki")))
+        {
+            Assert.Equal(there, File.ReadAllText(name));
+        }
+        if (conflict is not null && exitCode == 3)
+        {
+            Assert.Contains(
+                "what encrypts is planned once",
+                planned.Errors.ReplaceLineEndings(" "),
+                StringComparison.Ordinal
+            );
+            Assert.DoesNotContain("is not there", planned.Errors, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task A_plan_to_destroy_has_no_certificates()
+    {
+        Certificates("etc/pki", "former");
+        Certificates("here/pki", "next");
+        var planned = await RunAsync(Command("plan", "--destroy", "--exit-code"));
+        Assert.Equal((0, ""), (planned.ExitCode, planned.Errors));
+    }
+
+    [Theory]
     [InlineData(null, true)]
     // As when the connection was lost between the two: others in their place are what mends it.
     [InlineData("/etc/weft/pki/host1.key is not the key of host1.pem", true)]

@@ -20,7 +20,7 @@ internal static partial class LinkBatch
 
     /// <summary>
     /// Runs the commands, which are all of one network namespace, in order; a setting of a link as soon as that is there:
-    /// before all else, or else after it.
+    /// before all else, or else after it, as where the link is made anew and what has its name before is to go.
     /// </summary>
     /// <exception cref="LinkBatchException">A command failed; those before it have been carried out.</exception>
     /// <exception cref="HostException"><c>ip</c> is missing.</exception>
@@ -29,10 +29,15 @@ internal static partial class LinkBatch
         CancellationToken cancellationToken
     )
     {
-        var settings = Set([.. commands.Where(command => command.IsSetting)]);
+        var settings = commands.Where(command => command.IsSetting).ToList();
+        var early = settings.Where(setting => !IsOfNewLink(setting)).ToList();
+        var set = early.Except(Set(early)).ToList();
         await RunIpAsync([.. commands.Where(command => !command.IsSetting)], cancellationToken);
         // A link that is not there by now has ended, or has no IPv6 that could be set.
-        _ = Set(settings);
+        _ = Set([.. settings.Except(set)]);
+
+        bool IsOfNewLink(LinkCommand setting) =>
+            commands.Any(command => command.IsAdditionOf(setting.LinkOfSetting!));
     }
 
     private static async Task RunIpAsync(

@@ -200,15 +200,15 @@ public sealed record ContainerReading(
 {
     internal static ContainerReading Of(
         ContainerSighting container,
-        ImmutableDictionary<string, Link>? inside,
-        ImmutableDictionary<string, Link> links
+        IReadOnlyDictionary<string, Link>? inside,
+        IReadOnlyDictionary<string, Link> links
     ) =>
         new(
             container.Key.Engine,
             container.Key.Name,
             container.IsReady,
             [
-                .. from inner in (inside ?? ImmutableDictionary<string, Link>.Empty).Values
+                .. from inner in (inside ?? new Dictionary<string, Link>()).Values
                 orderby inner.Index
                 let outer = LinkPairs.HostEndOf(inner, links)
                 where outer is not null && inner.Mac is not null

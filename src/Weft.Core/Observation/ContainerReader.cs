@@ -9,9 +9,9 @@ namespace Weft.Core.Observation;
 /// <param name="Silent">The engines that matter and did not answer, and why.</param>
 /// <param name="Links">The links inside each running container that matters, by name.</param>
 public sealed record ContainersSeen(
-    ImmutableDictionary<ContainerKey, ContainerSighting> Sightings,
+    IReadOnlyDictionary<ContainerKey, ContainerSighting> Sightings,
     ImmutableSortedDictionary<Engine, string> Silent,
-    ImmutableDictionary<ContainerKey, ImmutableDictionary<string, Link>> Links
+    IReadOnlyDictionary<ContainerKey, IReadOnlyDictionary<string, Link>> Links
 );
 
 /// <summary>Asks engines for their containers, all of them at the same time, and looks into those that matter.</summary>
@@ -42,7 +42,7 @@ public static class ContainerReader
             .SelectMany(answer => answer.Containers ?? [])
             // One that is renamed while its engine is asked may be told of by both names, and another have the former.
             .DistinctBy(container => container.Key)
-            .ToImmutableDictionary(container => container.Key);
+            .ToDictionary(container => container.Key);
         return new ContainersSeen(
             sightings,
             answers
@@ -86,14 +86,11 @@ public static class ContainerReader
         }
     }
 
-    private static ImmutableDictionary<ContainerKey, ImmutableDictionary<string, Link>> LookInside(
+    private static Dictionary<ContainerKey, IReadOnlyDictionary<string, Link>> LookInside(
         IEnumerable<ContainerSighting> containers
     )
     {
-        var inside = ImmutableDictionary.CreateBuilder<
-            ContainerKey,
-            ImmutableDictionary<string, Link>
-        >();
+        var inside = new Dictionary<ContainerKey, IReadOnlyDictionary<string, Link>>();
         foreach (var container in containers.Where(container => container.IsReady))
         {
             if (LinkReader.Read(container.Namespace!) is { } links)
@@ -101,7 +98,7 @@ public static class ContainerReader
                 inside[container.Key] = links;
             }
         }
-        return inside.ToImmutable();
+        return inside;
     }
 }
 

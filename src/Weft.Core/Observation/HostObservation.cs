@@ -15,10 +15,10 @@ public sealed record HostObservation
     public required SwitchObservation Switch { get; init; }
 
     /// <summary>The links of the host itself, by name.</summary>
-    public required ImmutableDictionary<string, Link> Links { get; init; }
+    public required IReadOnlyDictionary<string, Link> Links { get; init; }
 
     /// <summary>The containers that the engines know, those that do not run too.</summary>
-    public ImmutableDictionary<ContainerKey, ContainerSighting> Containers { get; init; } =
+    public IReadOnlyDictionary<ContainerKey, ContainerSighting> Containers { get; init; } =
         ImmutableDictionary<ContainerKey, ContainerSighting>.Empty;
 
     /// <summary>The engines that the overlay has to do with and that did not answer, with the reason where there is one.</summary>
@@ -29,11 +29,11 @@ public sealed record HostObservation
     public ImmutableArray<AddressRecord> AddressRecords { get; init; } = [];
 
     /// <summary>The links inside each running container of the overlay's, by name.</summary>
-    public ImmutableDictionary<
+    public IReadOnlyDictionary<
         ContainerKey,
-        ImmutableDictionary<string, Link>
+        IReadOnlyDictionary<string, Link>
     > Inside { get; init; } =
-        ImmutableDictionary<ContainerKey, ImmutableDictionary<string, Link>>.Empty;
+        ImmutableDictionary<ContainerKey, IReadOnlyDictionary<string, Link>>.Empty;
 
     /// <summary>What strongSwan has loaded and negotiated.</summary>
     public StrongSwanObservation StrongSwan { get; init; } = new();
@@ -71,7 +71,8 @@ public sealed record HostObservation
     /// <summary>The host's link that has an address, however it came by it; null where none has.</summary>
     public Link? LinkWith(IPAddress address) =>
         Links.Values.FirstOrDefault(link =>
-            link.Addresses.Concat(link.Leased).Any(one => one.Address.Equals(address))
+            link.Addresses.Any(one => one.Address.Equals(address))
+            || link.Leased.Any(one => one.Address.Equals(address))
         );
 
     /// <summary>A host with Open vSwitch running and nothing configured.</summary>
@@ -88,7 +89,7 @@ public sealed record HostObservation
             Credentials = new CredentialsObservation(),
             Inside = namespaces.ToImmutableDictionary(
                 name => new ContainerKey(Engine.Netns, name),
-                _ => ImmutableDictionary<string, Link>.Empty
+                IReadOnlyDictionary<string, Link> (_) => ImmutableDictionary<string, Link>.Empty
             ),
             Containers = namespaces
                 .Select(ContainerSighting.OfNamespace)

@@ -48,7 +48,7 @@ public static class LinkReader
 
     /// <summary>The links of this host.</summary>
     /// <exception cref="HostException">The kernel did not say.</exception>
-    public static ImmutableDictionary<string, Link> Read()
+    public static IReadOnlyDictionary<string, Link> Read()
     {
         try
         {
@@ -67,7 +67,7 @@ public static class LinkReader
     /// <summary>The links inside a network namespace; null if it is not there any more.</summary>
     /// <param name="path">Its file.</param>
     /// <exception cref="HostException">It is there, and cannot be looked into.</exception>
-    public static ImmutableDictionary<string, Link>? Read(string path)
+    public static IReadOnlyDictionary<string, Link>? Read(string path)
     {
         try
         {
@@ -88,8 +88,8 @@ public static class LinkReader
     /// <param name="known">The links as they were.</param>
     /// <param name="moved">The numbers of those that may have come, gone or changed.</param>
     /// <exception cref="HostException">The kernel did not say.</exception>
-    public static ImmutableDictionary<string, Link> Read(
-        ImmutableDictionary<string, Link> known,
+    public static IReadOnlyDictionary<string, Link> Read(
+        IReadOnlyDictionary<string, Link> known,
         IReadOnlySet<int> moved
     )
     {
@@ -108,8 +108,8 @@ public static class LinkReader
         }
     }
 
-    private static ImmutableDictionary<string, Link> ReadAlone(
-        ImmutableDictionary<string, Link> known,
+    private static Dictionary<string, Link> ReadAlone(
+        IReadOnlyDictionary<string, Link> known,
         IReadOnlySet<int> moved
     )
     {
@@ -143,21 +143,22 @@ public static class LinkReader
             }
         }
         using var socket = Netlink.Open(Netlink.RouteProtocol);
-        var links = known.ToBuilder();
-        links.RemoveRange(
-            now.Keys.Select(before.GetValueOrDefault).OfType<Link>().Select(link => link.Name)
-        );
+        var links = new Dictionary<string, Link>(known, StringComparer.Ordinal);
+        foreach (var former in now.Keys.Select(before.GetValueOrDefault).OfType<Link>())
+        {
+            links.Remove(former.Name);
+        }
         foreach (var link in now.Values.OfType<Link>())
         {
             links[link.Name] = Complete(link, NameOf, ReadAddresses(link.Index), socket);
         }
-        return links.ToImmutable();
+        return links;
 
         string? NameOf(int index) =>
             (now.TryGetValue(index, out var read) ? read : before.GetValueOrDefault(index))?.Name;
     }
 
-    private static ImmutableDictionary<string, Link> ReadHere(bool withRoutes)
+    private static Dictionary<string, Link> ReadHere(bool withRoutes)
     {
         var links = new Dictionary<int, Link>();
         Netlink.Dump(
@@ -194,7 +195,7 @@ public static class LinkReader
             );
         }
         var routesByLink = routes.ToLookup(found => found.Index, found => found.Route);
-        var read = ImmutableDictionary.CreateBuilder<string, Link>(StringComparer.Ordinal);
+        var read = new Dictionary<string, Link>(links.Count, StringComparer.Ordinal);
         foreach (var link in links.Values)
         {
             // Two may be alike once they are text: whoever is root in a container gives its links any bytes for a name.
@@ -203,7 +204,7 @@ public static class LinkReader
                 Routes = [.. routesByLink[link.Index]],
             };
         }
-        return read.ToImmutable();
+        return read;
 
         string? NameOf(int index) => links.GetValueOrDefault(index)?.Name;
     }

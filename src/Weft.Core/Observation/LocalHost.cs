@@ -324,7 +324,7 @@ public sealed class LocalHost : IAsyncDisposable
     /// <exception cref="HostException">The host could not be read.</exception>
     public async Task<HostObservation> ObserveAsync(
         ContainersSeen containers,
-        ImmutableDictionary<string, Link> links,
+        IReadOnlyDictionary<string, Link> links,
         IpsecCredentials? credentials,
         CancellationToken cancellationToken
     ) =>

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
@@ -8,26 +7,63 @@ namespace Weft.Core.Planning;
 // Containers' interfaces.
 internal sealed partial class LinkPlanner
 {
-    /// <summary>
-    /// The container's network namespace as iproute2 takes it: a name, or the path of one that has none; null where the
-    /// container does not run, or has none of its own.
-    /// </summary>
-    private string? NamespaceOf(AttachmentIntent attachment)
+    /// <summary>Plans what each container that is there still lacks.</summary>
+    private void PlanAttachments()
     {
-        const string Named = ContainerSighting.NamespaceDirectory + "/";
-        return
-            observation.Containers.TryGetValue(attachment.Key, out var container)
-            && container.IsReady
-            ? container.Namespace!.StartsWith(Named, StringComparison.Ordinal)
-                ? container.Namespace[Named.Length..]
-                : container.Namespace
-            : null;
+        foreach (var attachment in intent.Attachments)
+        {
+            if (
+                !observation.Inside.TryGetValue(attachment.Key, out var inside)
+                || !observation.Containers.TryGetValue(attachment.Key, out var container)
+                || !container.IsReady
+            )
+            {
+                continue;
+            }
+            wanted.Add(attachment.HostEnd);
+            var ends = new Settled.Ends(
+                observation.Links.GetValueOrDefault(attachment.HostEnd),
+                inside,
+                container.Namespace!,
+                observation.HasIpv6
+            );
+            if (settled.Holds(attachment, ends))
+            {
+                PresentHostEnds.Add(attachment.HostEnd);
+                continue;
+            }
+            var (changes, conflicts) = (Changes.Count, Conflicts.Count);
+            if (attachment.Nic is not null)
+            {
+                PlanDevice(attachment, inside, Named(ends.Namespace));
+            }
+            else
+            {
+                PresentHostEnds.Add(attachment.HostEnd);
+                PlanAttachment(attachment, inside, Named(ends.Namespace));
+            }
+            if (
+                (Changes.Count, Conflicts.Count) == (changes, conflicts)
+                && PresentHostEnds.Contains(attachment.HostEnd)
+            )
+            {
+                settled.Add(attachment, ends);
+            }
+        }
+        settled.Trim(intent.Attachments.Length);
+    }
+
+    /// <summary>A network namespace as iproute2 takes it: a name, or the path of one that has none.</summary>
+    private static string Named(string path)
+    {
+        const string Place = ContainerSighting.NamespaceDirectory + "/";
+        return path.StartsWith(Place, StringComparison.Ordinal) ? path[Place.Length..] : path;
     }
 
     /// <summary>Plans what the interface that an engine's device made still lacks.</summary>
     private void PlanDevice(
         AttachmentIntent attachment,
-        ImmutableDictionary<string, Link> inside,
+        IReadOnlyDictionary<string, Link> inside,
         string space
     )
     {
@@ -72,7 +108,7 @@ internal sealed partial class LinkPlanner
 
     private void PlanAttachment(
         AttachmentIntent attachment,
-        ImmutableDictionary<string, Link> inside,
+        IReadOnlyDictionary<string, Link> inside,
         string space
     )
     {
@@ -137,7 +173,12 @@ internal sealed partial class LinkPlanner
                     .. Ipv6In(attachment, space),
                     .. AddAddresses(name, attachment.Addresses, space),
                     After($"link set dev {name} alias {ownership.Alias()} up", space),
-                    .. SetRoutes(attachment, attachment.Routes, inside.Remove(name), space)
+                    .. SetRoutes(
+                            attachment,
+                            attachment.Routes,
+                            inside.Values.Where(link => link.Name != name),
+                            space
+                        )
                         .SelectMany(step => step.Lines),
                 ]
             );

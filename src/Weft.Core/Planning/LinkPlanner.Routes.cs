@@ -21,7 +21,7 @@ internal sealed partial class LinkPlanner
     /// <summary>What a container's interface carries once it is there: addresses, and routes by them.</summary>
     private Steps Carried(
         AttachmentIntent attachment,
-        ImmutableDictionary<string, Link> inside,
+        IReadOnlyDictionary<string, Link> inside,
         string space
     )
     {
@@ -44,7 +44,7 @@ internal sealed partial class LinkPlanner
             // For the same reason those that go do so while they are sure to be there.
             .. StaleRoutes(attachment, inner, space),
             .. basis,
-            .. SetRoutes(attachment, missing, inside, space),
+            .. SetRoutes(attachment, missing, inside.Values, space),
         ];
     }
 
@@ -69,7 +69,7 @@ internal sealed partial class LinkPlanner
     private Steps SetRoutes(
         AttachmentIntent attachment,
         ImmutableArray<Route> routes,
-        ImmutableDictionary<string, Link> inside,
+        IEnumerable<Link> inside,
         string space
     )
     {
@@ -112,11 +112,11 @@ internal sealed partial class LinkPlanner
     private bool ConflictsWithForeign(
         AttachmentIntent attachment,
         Route route,
-        ImmutableDictionary<string, Link> inside
+        IEnumerable<Link> inside
     )
     {
         var (by, foreign) = inside
-            .Values.OrderBy(link => link.Index)
+            .OrderBy(link => link.Index)
             .SelectMany(link => link.Routes.Select(there => (link.Name, there)))
             .FirstOrDefault(pair =>
                 pair.there.Destination == route.Destination

@@ -9,12 +9,16 @@ namespace Weft.Core.Planning;
 internal sealed partial class LinkPlanner(
     HostIntent intent,
     HostObservation observation,
-    Ownership ownership
+    Ownership ownership,
+    Settled settled
 )
 {
     private const int LinkLocalPrefix = 64;
 
-    private readonly HashSet<string> wanted = new(StringComparer.Ordinal);
+    private readonly HashSet<string> wanted = new(
+        intent.Attachments.Length,
+        StringComparer.Ordinal
+    );
     private readonly HashSet<string> replaced = new(StringComparer.Ordinal);
 
     // The links that the switch is to make for internal ports, whose names must be free by then.
@@ -58,7 +62,8 @@ internal sealed partial class LinkPlanner(
     public HashSet<string> Made { get; } = new(StringComparer.Ordinal);
 
     /// <summary>The host's ends of the attachments whose containers are there.</summary>
-    public HashSet<string> PresentHostEnds { get; } = new(StringComparer.Ordinal);
+    public HashSet<string> PresentHostEnds { get; } =
+        new(intent.Attachments.Length, StringComparer.Ordinal);
 
     public void Plan()
     {
@@ -76,26 +81,7 @@ internal sealed partial class LinkPlanner(
                     break;
             }
         }
-        foreach (var attachment in intent.Attachments)
-        {
-            if (
-                !observation.Inside.TryGetValue(attachment.Key, out var inside)
-                || NamespaceOf(attachment) is not { } space
-            )
-            {
-                continue;
-            }
-            wanted.Add(attachment.HostEnd);
-            if (attachment.Nic is not null)
-            {
-                PlanDevice(attachment, inside, space);
-            }
-            else
-            {
-                PresentHostEnds.Add(attachment.HostEnd);
-                PlanAttachment(attachment, inside, space);
-            }
-        }
+        PlanAttachments();
         RemoveWhatLeft();
     }
 

@@ -215,12 +215,18 @@ public sealed record GuardChange(
 public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
 {
     private const string RemovalOfLink = "link del dev ";
+    private const string AdditionOfLink = "link add ";
 
     // With slashes, as a link's name may have dots (sysctl(8)).
     private const string Ipv6Setting = "net/ipv6/conf/";
 
     /// <summary>Whether the line removes a link.</summary>
     public bool IsRemovalOfLink => Line.StartsWith(RemovalOfLink, StringComparison.Ordinal);
+
+    /// <summary>Whether the line makes a link of that name, alone or as the other end of a pair.</summary>
+    public bool IsAdditionOf(string link) =>
+        Line.StartsWith(AdditionOfLink, StringComparison.Ordinal)
+        && $"{Line} ".Contains($" name {link} ", StringComparison.Ordinal);
 
     /// <summary>Removes a link.</summary>
     public static LinkCommand RemoveLink(Stage stage, string? @namespace, string name) =>

@@ -9,7 +9,10 @@ namespace Weft.Core.Planning;
 public static class Planner
 {
     /// <summary>Works out what has to change on a host.</summary>
-    public static Plan Plan(HostIntent intent, HostObservation observation)
+    /// <param name="intent">What it must look like.</param>
+    /// <param name="observation">What it looks like.</param>
+    /// <param name="settled">What was found right before, which need not be compared again; the plan is the same without.</param>
+    public static Plan Plan(HostIntent intent, HostObservation observation, Settled? settled = null)
     {
         var ownership = new Ownership(intent, observation.Switch);
         var guard = new GuardPlanner(intent, observation, ownership);
@@ -18,7 +21,7 @@ public static class Planner
         ipsec.Plan();
         var monitor = new MonitorPlanner(intent, observation);
         monitor.Plan();
-        var links = new LinkPlanner(intent, observation, ownership);
+        var links = new LinkPlanner(intent, observation, ownership, settled ?? new Settled());
         links.Plan();
         var nics = new NicPlanner(intent, observation);
         nics.Plan();
@@ -144,7 +147,7 @@ public static class Planner
     /// <summary>What of the host's own link to the others keeps tunnels from coming up, or packets from crossing whole.</summary>
     public static IEnumerable<string> UnderlayFaults(HostIntent intent, HostObservation observation)
     {
-        if (observation.Links.IsEmpty || intent.Underlay is not { } underlay)
+        if (observation.Links.Count == 0 || intent.Underlay is not { } underlay)
         {
             yield break;
         }

@@ -26,17 +26,14 @@ internal sealed class HostMirror(LocalHost host)
     private bool isAllStale = true;
     private LinkWatch? linkWatch;
 
-    private ImmutableDictionary<ContainerKey, ContainerSighting> sightings = ImmutableDictionary<
-        ContainerKey,
-        ContainerSighting
-    >.Empty;
+    // What was shown is not altered any more: whoever has seen it may look at it still.
+    private Dictionary<ContainerKey, ContainerSighting> sightings = [];
     private ImmutableSortedDictionary<Engine, string> silent = ImmutableSortedDictionary<
         Engine,
         string
     >.Empty;
-    private ImmutableDictionary<ContainerKey, ImmutableDictionary<string, Link>> inside =
-        ImmutableDictionary<ContainerKey, ImmutableDictionary<string, Link>>.Empty;
-    private ImmutableDictionary<string, Link> links = ImmutableDictionary<string, Link>.Empty;
+    private Dictionary<ContainerKey, IReadOnlyDictionary<string, Link>> inside = [];
+    private IReadOnlyDictionary<string, Link> links = new Dictionary<string, Link>();
     private Dictionary<string, ContainerKey> places = [];
 
     /// <summary>Anything may have changed.</summary>
@@ -234,8 +231,10 @@ internal sealed class HostMirror(LocalHost host)
                 .Keys.Where(container => container.Engine == answer.Engine)
                 .Except(containers.Select(container => container.Key))
                 .ToList();
-            stale.Insides.UnionWith(gone);
-            sightings = sightings.RemoveRange(gone);
+            foreach (var container in gone)
+            {
+                Forget(container, stale);
+            }
             foreach (var container in containers)
             {
                 See(container, stale);
@@ -262,8 +261,7 @@ internal sealed class HostMirror(LocalHost host)
                     {
                         if (found is null)
                         {
-                            sightings = sightings.Remove(container);
-                            stale.Insides.Add(container);
+                            Forget(container, stale);
                         }
                         else
                         {
@@ -293,7 +291,30 @@ internal sealed class HostMirror(LocalHost host)
         {
             stale.Insides.Add(container.Key);
         }
-        sightings = sightings.SetItem(container.Key, container);
+        if (before != container)
+        {
+            Sightings(stale)[container.Key] = container;
+        }
+    }
+
+    private void Forget(ContainerKey container, Stale stale)
+    {
+        stale.Insides.Add(container);
+        if (sightings.ContainsKey(container))
+        {
+            Sightings(stale).Remove(container);
+        }
+    }
+
+    /// <summary>The containers, to be altered: a copy of what was shown, made once for all that is stale.</summary>
+    private Dictionary<ContainerKey, ContainerSighting> Sightings(Stale stale)
+    {
+        if (!stale.HasCopied)
+        {
+            stale.HasCopied = true;
+            sightings = new(sightings);
+        }
+        return sightings;
     }
 
     private void RefreshLinks(Stale stale)
@@ -321,7 +342,7 @@ internal sealed class HostMirror(LocalHost host)
             }
         }
 
-        static (int, int?, int?)? EndOf(ImmutableDictionary<string, Link> links, string name) =>
+        static (int, int?, int?)? EndOf(IReadOnlyDictionary<string, Link> links, string name) =>
             links.TryGetValue(name, out var link)
                 ? (link.Index, link.PeerIndex, link.PeerNamespace)
                 : null;
@@ -329,7 +350,11 @@ internal sealed class HostMirror(LocalHost host)
 
     private void RefreshInsides(Stale stale, ContainerInterest interest)
     {
-        var builder = inside.ToBuilder();
+        if (stale.Insides.Count == 0)
+        {
+            return;
+        }
+        inside = new(inside);
         foreach (var container in stale.Insides)
         {
             if (
@@ -339,14 +364,13 @@ internal sealed class HostMirror(LocalHost host)
                 && LinkReader.Read(sighting.Namespace!) is { } found
             )
             {
-                builder[container] = found;
+                inside[container] = found;
             }
             else
             {
-                builder.Remove(container);
+                inside.Remove(container);
             }
         }
-        inside = builder.ToImmutable();
     }
 
     private sealed record Stale(
@@ -356,5 +380,8 @@ internal sealed class HostMirror(LocalHost host)
         IReadOnlySet<int> Namespaces,
         // Their numbers; null if any may have moved.
         HashSet<int>? Links
-    );
+    )
+    {
+        public bool HasCopied { get; set; }
+    }
 }

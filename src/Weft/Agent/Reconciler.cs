@@ -22,6 +22,8 @@ internal sealed class Reconciler(
     /// <summary>How long ovs-vswitchd may take, and another Weft.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
+    private readonly Settled settled = new();
+
     /// <summary>Makes the host match.</summary>
     /// <param name="on">The overlay.</param>
     /// <param name="isNewFile">Whether the overlay file has just changed.</param>
@@ -129,7 +131,7 @@ internal sealed class Reconciler(
                 return (known.Intent, known.Plan);
             }
             var intent = on.Intend(seen);
-            var plan = Planner.Plan(intent, seen);
+            var plan = Planner.Plan(intent, seen, settled);
             last = (seen, intent, plan);
             return (intent, plan);
         }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Spectre.Console;
 using Weft.Core.Linux;
@@ -13,6 +14,12 @@ internal static class CommandRunner
 {
     // After Ctrl-C a batch of link commands that has begun may finish, and what was made of a lab is removed.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
+
+    // Who has to wait for the end longer than that is told how not to.
+    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(1);
+
+    // One key may come twice: to all of the terminal, and by who passes on to a program what it was sent itself.
+    private static readonly TimeSpan SameKey = TimeSpan.FromSeconds(0.2);
 
     /// <summary>Runs the command that was parsed.</summary>
     public static async Task<int> RunAsync(ParseResult parsed)
@@ -40,6 +47,7 @@ internal static class CommandRunner
         // that goes on with: until then Ctrl-C would end the program on the spot.
         var stop = new CancellationTokenSource();
         var signalled = new TaskCompletionSource<int>();
+        var first = 0L;
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         var running = parsed.InvokeAsync(
@@ -54,17 +62,31 @@ internal static class CommandRunner
 
         void Stop(PosixSignalContext context)
         {
+            var isKey = context.Signal == PosixSignal.SIGINT;
+            var now = Stopwatch.GetTimestamp();
+            var before = Interlocked.CompareExchange(ref first, now, 0);
+            if (isKey && before != 0 && Stopwatch.GetElapsedTime(before, now) > SameKey)
+            {
+                // It ends as if nobody listened, and leaves the next `weft apply` no more to mend than any kill.
+                new Output(parsed.GetValue(CommonOptions.NoColor)).Out.Cursor.Show();
+                return;
+            }
             context.Cancel = true;
-            signalled.TrySetResult(
-                Libc.EndedBy(context.Signal == PosixSignal.SIGINT ? Libc.SigInt : Libc.SigTerm)
-            );
+            signalled.TrySetResult(Libc.EndedBy(isKey ? Libc.SigInt : Libc.SigTerm));
             stop.Cancel();
         }
 
         async Task<int> EndedAsync()
         {
             var code = await signalled.Task;
-            await Task.Delay(Grace);
+            await Task.Delay(Moment);
+            if (code == Libc.EndedBy(Libc.SigInt) && Output.CanAsk)
+            {
+                new Output(parsed.GetValue(CommonOptions.NoColor)).Notice(
+                    "what has begun is being ended; press Ctrl-C again to end at once"
+                );
+            }
+            await Task.Delay(Grace - Moment);
             return code;
         }
     }

@@ -15,6 +15,15 @@ internal static class HostNames
     public static IEnumerable<CompletionItem> Complete(CompletionContext context) =>
         OverlayOf(context) is { } overlay ? Items(overlay.Hosts.Select(host => host.Name)) : [];
 
+    /// <summary>The same of an option that takes several with commas between: those that are not among them yet.</summary>
+    public static IEnumerable<CompletionItem> CompleteList(CompletionContext context)
+    {
+        var before = context.WordToComplete[..(context.WordToComplete.LastIndexOf(',') + 1)];
+        return Complete(context)
+            .Where(item => !before.Split(',').Contains(item.Label, StringComparer.Ordinal))
+            .Select(item => new CompletionItem(before + item.Label));
+    }
+
     /// <summary>Its hosts and containers.</summary>
     public static IEnumerable<CompletionItem> CompleteWithContainers(CompletionContext context) =>
         OverlayOf(context) is { } overlay

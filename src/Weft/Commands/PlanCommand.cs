@@ -71,10 +71,9 @@ internal static class PlanCommand
                         hosts,
                         [
                             .. options.Overrides(parsed),
-                            .. new[] { adopt, destroy }
-                                .Where(option => parsed.GetValue(option))
-                                .Select(option => option.Name),
+                            .. parsed.GetValue(adopt) ? [adopt.Name] : (string[])[],
                         ],
+                        parsed.GetValue(destroy),
                         parsed.GetValue(json) ? PlanFormat.Json
                             : parsed.GetValue(commands) ? PlanFormat.Commands
                             : PlanFormat.Words,

@@ -48,7 +48,7 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
                     fleet,
                     board,
                     [.. Overrides, .. destroys ? ["--destroy"] : (string[])[]],
-                    withKeys: !destroys,
+                    keys: destroys ? null : KeyPlacing.WhereNone,
                     cancellationToken
                 )
         );
@@ -136,7 +136,11 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
                                 if (renewed.Contains(host))
                                 {
                                     board.Step(host, "replacing certificates");
-                                    await fleet.PutKeysAsync(host, replaces: true, cancellation);
+                                    await fleet.PutKeysAsync(
+                                        host,
+                                        KeyPlacing.Everywhere,
+                                        cancellation
+                                    );
                                 }
                                 board.Step(host, destroys ? "removing" : "applying");
                                 return await fleet.AskAsync(

@@ -43,7 +43,7 @@ internal static class FleetAsk
                     {
                         board.Step(host, step);
                         var keys = withKeys
-                            ? await fleet.PutKeysAsync(host, replaces: true, cancellation)
+                            ? await fleet.PutKeysAsync(host, KeyPlacing.Everywhere, cancellation)
                             : null;
                         var answer = await fleet.AskAsync(
                             host,

@@ -19,7 +19,7 @@ internal sealed class FleetOptions(bool hasOverlay = true)
                     : "Do it on the host that ssh reaches by this name"
             ) + "; several with commas between, or by saying it again.",
         HelpName = hasOverlay ? "NAME" : "[USER@]NAME[:PORT]",
-        CompletionSources = { context => hasOverlay ? HostNames.Complete(context) : [] },
+        CompletionSources = { context => hasOverlay ? HostNames.CompleteList(context) : [] },
     };
     private readonly Option<bool> all = new("--all")
     {

@@ -26,6 +26,7 @@ internal static class FleetPlan
         Output terminal,
         FleetSession fleet,
         IReadOnlyList<string> options,
+        bool destroys,
         PlanFormat format,
         bool tellsDifferences,
         CancellationToken cancellationToken
@@ -35,7 +36,14 @@ internal static class FleetPlan
             terminal,
             fleet.Hosts,
             lines: null,
-            board => AskAsync(fleet, board, options, withKeys: false, cancellationToken)
+            board =>
+                AskAsync(
+                    fleet,
+                    board,
+                    [.. options, .. destroys ? ["--destroy"] : (string[])[]],
+                    destroys ? null : KeyPlacing.Nowhere,
+                    cancellationToken
+                )
         );
         if (format is PlanFormat.Json)
         {
@@ -51,7 +59,7 @@ internal static class FleetPlan
         {
             terminal.Fail(one.Why!);
         }
-        return planned.Any(one => one.Plan is null or { Conflicts.Count: > 0 }) ? ExitCode.Failed
+        return planned.Any(one => !one.IsAble) ? ExitCode.Failed
             : tellsDifferences && planned.Any(one => one.Plan!.Changes.Count > 0)
                 ? ExitCode.Differences
             : ExitCode.Done;
@@ -61,28 +69,28 @@ internal static class FleetPlan
     /// <param name="fleet">The hosts.</param>
     /// <param name="board">Where that is shown.</param>
     /// <param name="options">What <c>weft plan</c> takes besides.</param>
-    /// <param name="withKeys">
-    /// Whether the files that the overlay file names go along. A fresh host has no plan without them; in the place of
-    /// others none is put yet, which the plan then says.
+    /// <param name="keys">
+    /// Where the files are put that the overlay file names; null where they do not matter. Without them a fresh host has no
+    /// whole plan. What is yet to be put is part of the plan.
     /// </param>
     /// <param name="cancellationToken">Stops it.</param>
     public static async Task<IReadOnlyList<HostPlan>> AskAsync(
         FleetSession fleet,
         FleetBoard board,
         IReadOnlyList<string> options,
-        bool withKeys,
+        KeyPlacing? keys,
         CancellationToken cancellationToken
     )
     {
-        var keys = new ConcurrentDictionary<string, HostKeys>(StringComparer.Ordinal);
+        var stand = new ConcurrentDictionary<string, HostKeys>(StringComparer.Ordinal);
         var answers = await fleet.EachAsync(
             board,
             fleet.Hosts,
             async (host, cancellation) =>
             {
-                if (withKeys)
+                if (keys is { } where)
                 {
-                    keys[host] = await fleet.PutKeysAsync(host, replaces: false, cancellation);
+                    stand[host] = await fleet.PutKeysAsync(host, where, cancellation);
                 }
                 board.Step(host, "planning");
                 return await fleet.AskAsync(
@@ -102,19 +110,41 @@ internal static class FleetPlan
 
         HostPlan PlanOf(HostAnswer answer)
         {
-            var own = keys.GetValueOrDefault(answer.Host);
+            var own = stand.GetValueOrDefault(answer.Host);
             return Read(answer) is { } plan
-                ? new HostPlan(
-                    answer.Host,
-                    plan with
-                    {
-                        Changes = [.. own?.Due ?? [], .. plan.Changes],
-                    },
-                    null,
-                    own
-                )
+                ? new HostPlan(answer.Host, own is null ? plan : With(plan, own), null, own)
                 : new HostPlan(answer.Host, null, answer.Why("has no plan"), own);
         }
+    }
+
+    /// <summary>
+    /// A plan with what is to be put on the host first. Files that are not there, or no certificate and its key, as when the
+    /// connection was lost between them, are in nobody's way then.
+    /// </summary>
+    private static PlanDocument With(PlanDocument plan, HostKeys keys)
+    {
+        var mended = keys.Due is []
+            ? []
+            : plan
+                .Conflicts.Where(conflict =>
+                    keys.Files.Any(file => conflict.Contains(file, StringComparison.Ordinal))
+                )
+                .ToList();
+        return plan with
+        {
+            Changes = [.. keys.Due, .. plan.Changes],
+            Conflicts = [.. plan.Conflicts.Except(mended)],
+            Notices =
+            [
+                .. plan.Notices,
+                .. mended is []
+                    ? []
+                    : (string[])
+                        [
+                            $"what encrypts is planned once {string.Join(", ", keys.Due.Select(due => due.Name))} {(keys.Due is [_] ? "is" : "are")} there",
+                        ],
+            ],
+        };
     }
 
     /// <summary>Writes plans, those that change nothing in one line.</summary>
@@ -124,11 +154,19 @@ internal static class FleetPlan
         PlanFormat format = PlanFormat.Words
     )
     {
-        foreach (var plan in planned.Select(one => one.Plan).OfType<PlanDocument>())
+        foreach (var one in planned)
         {
+            if (one.Plan is not { } plan)
+            {
+                continue;
+            }
             if (format is PlanFormat.Commands)
             {
                 PlanView.WriteCommands(Console.Out, plan);
+                foreach (var due in one.Keys?.Due ?? [])
+                {
+                    Console.Out.WriteLine($"# {due.Name}: {due.Detail}");
+                }
             }
             else if (plan.Changes.Count == 0 && plan.Conflicts.Count == 0)
             {
@@ -186,14 +224,6 @@ internal static class FleetPlan
 /// <param name="Keys">How the files stand that the overlay file names; null where they do not matter.</param>
 internal sealed record HostPlan(string Host, PlanDocument? Plan, string? Why, HostKeys? Keys)
 {
-    /// <summary>
-    /// Whether it can be carried out. Files that are no certificate and its key, as when the connection was lost between
-    /// them, are in nobody's way where others take their place.
-    /// </summary>
-    public bool IsAble =>
-        Plan is { } plan
-        && plan.Conflicts.All(conflict =>
-            Keys is { Due.Count: > 0 } keys
-            && keys.Files.Any(file => conflict.Contains(file, StringComparison.Ordinal))
-        );
+    /// <summary>Whether it can be carried out.</summary>
+    public bool IsAble => Plan is { Conflicts.Count: 0 };
 }

@@ -118,12 +118,12 @@ internal sealed class FleetSession : IAsyncDisposable
     /// overlay file. A shared key that a host has already stays: another in its place is for <c>weft rotate</c>.
     /// </summary>
     /// <param name="host">The host.</param>
-    /// <param name="replaces">Whether certificates take the place of others that are there, or only of none.</param>
+    /// <param name="where">Where certificates are put; a shared key, wherever that is said to be, at most where there is none.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="HostException">The host is not reached, or a file cannot be read here or put there.</exception>
     public async Task<HostKeys> PutKeysAsync(
         string host,
-        bool replaces,
+        KeyPlacing where,
         CancellationToken cancellationToken
     )
     {
@@ -150,13 +150,18 @@ internal sealed class FleetSession : IAsyncDisposable
                     host,
                     path,
                     Encoding.UTF8.GetBytes(text),
-                    replaces && isReplaceable,
+                    where is KeyPlacing.Everywhere && !isReplaceable ? KeyPlacing.WhereNone : where,
                     cancellationToken
                 )
             )
             {
                 case SecretPut.Put:
                     put.Enqueue((host, path));
+                    break;
+                case SecretPut.NoneStays:
+                    due.Add(
+                        new ChangeDocument("add", what, path, $"put there from {here} here", [])
+                    );
                     break;
                 case SecretPut.AnotherStays when isReplaceable:
                     due.Add(new ChangeDocument("set", what, path, $"replaced by {here} here", []));
@@ -191,7 +196,7 @@ internal sealed class FleetSession : IAsyncDisposable
 
 /// <summary>How the files that the overlay file names stand on a host.</summary>
 /// <param name="Files">Where those are that are on this machine too.</param>
-/// <param name="Due">Those in whose place others are yet to be put.</param>
+/// <param name="Due">Those that are yet to be put there, or in the place of others.</param>
 /// <param name="Remark">What is to be said besides; null if nothing.</param>
 internal sealed record HostKeys(
     IReadOnlyList<string> Files,

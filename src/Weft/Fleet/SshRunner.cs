@@ -74,11 +74,11 @@ internal sealed class SshRunner(
             : result;
     }
 
-    /// <summary>Puts a file with a secret on a host, in one step for all who look.</summary>
+    /// <summary>Puts a file with a secret on a host, in one step for all who look, or tells what there is.</summary>
     /// <param name="host">The host.</param>
     /// <param name="path">Where.</param>
     /// <param name="content">What it holds.</param>
-    /// <param name="replaces">Whether it takes the place of another that is there.</param>
+    /// <param name="where">Where it is put.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <returns>What became of it.</returns>
     /// <exception cref="HostException">The host is not reached, or the file cannot be put there.</exception>
@@ -86,7 +86,7 @@ internal sealed class SshRunner(
         string host,
         string path,
         ReadOnlyMemory<byte> content,
-        bool replaces,
+        KeyPlacing where,
         CancellationToken cancellationToken
     )
     {
@@ -101,15 +101,21 @@ internal sealed class SshRunner(
         {
             return SecretPut.WasThere;
         }
-        if (there.ExitCode == 1 && !replaces)
+        if (where is not KeyPlacing.Everywhere)
         {
-            return SecretPut.AnotherStays;
-        }
-        if (there.ExitCode is not (1 or 3) && !replaces)
-        {
-            throw new HostException(
-                $"host '{host}': whether {path} holds the same cannot be found out: {there.Errors.Trim()}"
-            );
+            switch (there.ExitCode)
+            {
+                case 1:
+                    return SecretPut.AnotherStays;
+                case 3 when where is KeyPlacing.Nowhere:
+                    return SecretPut.NoneStays;
+                case 3:
+                    break;
+                default:
+                    throw new HostException(
+                        $"host '{host}': whether {path} holds the same cannot be found out: {there.Errors.Trim()}"
+                    );
+            }
         }
         await door.PutAsync(path, "600", content, hash: null, cancellationToken);
         return SecretPut.Put;
@@ -272,6 +278,19 @@ internal sealed class SshRunner(
     }
 }
 
+/// <summary>Where a file is put.</summary>
+internal enum KeyPlacing
+{
+    /// <summary>It is only compared.</summary>
+    Nowhere,
+
+    /// <summary>Where there is none.</summary>
+    WhereNone,
+
+    /// <summary>In the place of another, too.</summary>
+    Everywhere,
+}
+
 /// <summary>What became of a file that was to be put on a host.</summary>
 internal enum SecretPut
 {
@@ -283,4 +302,7 @@ internal enum SecretPut
 
     /// <summary>Another is there, and stays.</summary>
     AnotherStays,
+
+    /// <summary>There is none still.</summary>
+    NoneStays,
 }

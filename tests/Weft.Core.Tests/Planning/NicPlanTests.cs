@@ -415,7 +415,7 @@ public sealed class NicPlanTests
                 .Where(container => container.IsReady)
                 .ToImmutableDictionary(
                     container => container.Key,
-                    _ => ImmutableDictionary<string, Link>.Empty
+                    IReadOnlyDictionary<string, Link> (_) => ImmutableDictionary<string, Link>.Empty
                 ),
         };
 
@@ -443,11 +443,10 @@ public sealed class NicPlanTests
         };
         return seen with
         {
-            Links = seen.Links.Add(outer.Name, outer),
-            Inside = seen.Inside.SetItem(
-                Wallabag,
-                beside.Append(inner).ToImmutableDictionary(link => link.Name)
-            ),
+            Links = seen.Links.ToImmutableDictionary().Add(outer.Name, outer),
+            Inside = seen
+                .Inside.ToImmutableDictionary()
+                .SetItem(Wallabag, beside.Append(inner).ToImmutableDictionary(link => link.Name)),
         };
     }
 
@@ -458,7 +457,8 @@ public sealed class NicPlanTests
         return seen with
         {
             Links = seen
-                .Links.Remove("wallabag-eth1")
+                .Links.ToImmutableDictionary()
+                .Remove("wallabag-eth1")
                 .Add(nic.HostEnd, seen.Links["wallabag-eth1"] with { Name = nic.HostEnd }),
         };
     }

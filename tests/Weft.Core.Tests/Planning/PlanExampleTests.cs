@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Weft.Core.Intents;
 using Weft.Core.Overlays;
 using Weft.Core.Planning;
@@ -242,13 +243,15 @@ public sealed class PlanExampleTests
         var eth0 = observation.Links["eth0"];
         observation = observation with
         {
-            Links = observation.Links.SetItem(
-                "eth0",
-                eth0 with
-                {
-                    Leased = [new(System.Net.IPAddress.Parse("192.0.2.1"), 24)],
-                }
-            ),
+            Links = observation
+                .Links.ToImmutableDictionary()
+                .SetItem(
+                    "eth0",
+                    eth0 with
+                    {
+                        Leased = [new(System.Net.IPAddress.Parse("192.0.2.1"), 24)],
+                    }
+                ),
         };
         Assert.Empty(Planner.Plan(TwoHosts.Intent(), observation).Notices);
     }

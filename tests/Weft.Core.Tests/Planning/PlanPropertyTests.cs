@@ -198,6 +198,34 @@ public sealed class PlanPropertyTests
             );
 
     [Fact]
+    public void What_was_found_right_before_makes_a_plan_sooner_and_no_other() =>
+        Gen.Select(Setting.Any, RandomOverlay.Overlay, Gen.Int[0, int.MaxValue].Array[1, 3])
+            .Sample(
+                (setting, overlay, choices) =>
+                {
+                    var (host, intent) = (setting.Bare(), setting.Intend(overlay));
+                    host.Apply(intent);
+                    var seen = host.Observe();
+                    var settled = new Settled();
+                    Planner.Plan(intent, seen, settled);
+                    foreach (var choice in choices)
+                    {
+                        var possible = Sabotage.Of(host).ToList();
+                        if (possible.Count > 0)
+                        {
+                            possible[choice % possible.Count].Do(host);
+                        }
+                        seen = Renewed.By(seen, host.Observe());
+                        Assert.Equal(
+                            Words(Planner.Plan(intent, seen)),
+                            Words(Planner.Plan(intent, seen, settled))
+                        );
+                    }
+                },
+                iter: 2000 * Times
+            );
+
+    [Fact]
     public void A_foreign_thing_with_a_name_that_is_needed_is_a_conflict_that_names_it() =>
         Gen.Select(Setting.Any, RandomOverlay.Overlay, Gen.Int[0, 1000], Gen.Bool)
             .Sample(

@@ -65,7 +65,7 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
             ),
         };
 
-        ImmutableDictionary<string, Link> In(string name) =>
+        IReadOnlyDictionary<string, Link> In(string name) =>
             byNamespace[name]
                 .ToImmutableDictionary(
                     link => link.Name,
