@@ -55,7 +55,7 @@ public sealed class EarlyStartTests
             networks:
               host: { vlan: 100, subnet: 10.8.3.0/24, hosts: { host1: 10.8.3.1, host2: 10.8.3.2 } }
             """,
-            new LabOptions { Isolation = Isolation.Uml }
+            new LabOptions { Isolation = Isolation.Uml, Uptime = 0 }
         );
         await lab.AllReachAllAsync();
         await lab.RunAsync("host1", BootEarly);

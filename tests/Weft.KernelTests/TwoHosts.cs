@@ -3,7 +3,7 @@ using Weft.LabTests;
 namespace Weft.KernelTests;
 
 /// <summary>
-/// The lab of examples/ipsec.yaml, which takes a quarter of a minute to make: one for all tests that need no other. Each
+/// The lab of examples/ipsec.yaml, which takes seconds to make: one for all tests that need no other. Each
 /// finds it with all ways open and leaves it so.
 /// </summary>
 public sealed class TwoHosts : IAsyncDisposable

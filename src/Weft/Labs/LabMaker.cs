@@ -53,6 +53,7 @@ internal sealed class LabMaker(
                 Isolation = options.Isolation,
                 Program = options.Program,
                 Engines = options.Engines,
+                Uptime = options.Uptime,
                 Key =
                     credentials is SharedKey
                         ? Convert.ToBase64String(RandomNumberGenerator.GetBytes(KeyBytes))

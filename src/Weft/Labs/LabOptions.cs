@@ -18,6 +18,12 @@ internal sealed record LabOptions
     /// <summary>Whether containers are made by their own engines; else network namespaces stand in for them.</summary>
     public bool Engines { get; init; }
 
+    /// <summary>
+    /// How many seconds a kernel of a host's own has run, by its own account, when it starts its first process: more than the
+    /// ten from which on Open vSwitch 3.1 may be started, unless given.
+    /// </summary>
+    public int Uptime { get; init; } = 11;
+
     /// <summary>Called with a word on what is being done, again and again.</summary>
     public Action<string>? Progress { get; init; }
 }

@@ -22,6 +22,9 @@ internal sealed record LabRecord
     /// <summary>Whether its containers are made by their own engines.</summary>
     public bool Engines { get; init; }
 
+    /// <summary>How many seconds a kernel of a host's own has run, by its own account, when it starts its first process.</summary>
+    public int Uptime { get; init; }
+
     /// <summary>The lab's own shared key, for an overlay that has one; the machine's keys are not for labs.</summary>
     public string? Key { get; init; }
 

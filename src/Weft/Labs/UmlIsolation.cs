@@ -45,7 +45,7 @@ internal sealed class UmlIsolation : IIsolation
     public Holder Prepare(LabDirectory directory, LabRecord lab, HostRecord host)
     {
         directory.Unpack("host-layers.sh");
-        directory.Unpack("uml-ptrace.so");
+        directory.Unpack("uml-preload.so");
         var init = directory.Unpack("uml-init.sh");
         File.SetUnixFileMode(
             init,
@@ -56,6 +56,7 @@ internal sealed class UmlIsolation : IIsolation
             $"host '{host.Name}'",
             directory.Unpack("uml-host.sh"),
             directory.FileOf(host.Name, "console"),
+            lab.Uptime.ToString(CultureInfo.InvariantCulture),
             $"umid={host.Name}",
             $"uml_dir={directory.FileOf(host.Name, "uml")}",
             string.Create(CultureInfo.InvariantCulture, $"mem={MegabytesOfMemory}M"),

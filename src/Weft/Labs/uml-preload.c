@@ -1,0 +1,71 @@
+// uml-preload.c: stands before the C library in a User Mode Linux (LD_PRELOAD).
+//
+// ptrace(): User Mode Linux 6.1 gives a process its floating point state back in a buffer that has no room for AMX. The
+// machine's kernel takes nothing but the whole state (EFAULT: xstateregs_set in its arch/x86/kernel/fpu/regset.c), so that
+// on a processor with AMX not even init would start. What the buffer lacks is added here from the state that the process has.
+//
+// clock_gettime(): Open vSwitch 3.1 that starts within ten seconds of its kernel loses packets. Rather than that a host waits
+// for them to pass, its kernel finds that WEFT_UPTIME seconds have passed when it starts its first process.
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <time.h>
+
+// The whole state has 11 kB with AMX. Not on the stack, which has little room in that kernel; it runs one thread.
+static char whole[64 * 1024];
+
+static long (*next_ptrace)(enum __ptrace_request, ...);
+static int (*next_clock_gettime)(clockid_t, struct timespec *);
+static long uptime;
+static int has_process;
+
+__attribute__((constructor)) static void begin(void)
+{
+    next_ptrace = dlsym(RTLD_NEXT, "ptrace");
+    next_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
+    const char *given = getenv("WEFT_UPTIME");
+    uptime = given ? atol(given) : 0;
+}
+
+long ptrace(enum __ptrace_request request, ...)
+{
+    va_list arguments;
+    va_start(arguments, request);
+    pid_t pid = va_arg(arguments, pid_t);
+    void *address = va_arg(arguments, void *);
+    void *data = va_arg(arguments, void *);
+    va_end(arguments);
+
+    // A process is given its state for the first time.
+    if (request == PTRACE_SETREGSET)
+        has_process = 1;
+    long result = next_ptrace(request, pid, address, data);
+    if (result == 0 || errno != EFAULT || request != PTRACE_SETREGSET || (long)address != NT_X86_XSTATE)
+        return result;
+
+    const struct iovec *part = data;
+    struct iovec all = { whole, sizeof whole };
+    if (next_ptrace(PTRACE_GETREGSET, pid, address, &all) != 0 || part->iov_len >= all.iov_len) {
+        errno = EFAULT;
+        return result;
+    }
+    memcpy(whole, part->iov_base, part->iov_len);
+    return next_ptrace(request, pid, address, &all);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int result = next_clock_gettime(clock, now);
+    if (result == 0 && clock == CLOCK_MONOTONIC && has_process)
+        now->tv_sec += uptime;
+    // It asks for the date before that, and counts on from there.
+    if (result == 0 && clock == CLOCK_REALTIME && !has_process)
+        now->tv_sec -= uptime;
+    return result;
+}
