@@ -71,11 +71,22 @@ public sealed class AgentTests(TwoHosts hosts) : TwoHostsTests(hosts)
                 await MeasuresAsync("^weft_association_age_seconds{.*peer=\"host2\".*} [0-9]+$");
                 await ReachesAgainAsync();
 
+                // A tunnel's device says of the link that it is tied to that it has number 0: that there is none.
+                await lab.RunAsync(
+                    "host1",
+                    "ip link add name other type gretap local 192.0.2.1 remote 192.0.2.9"
+                );
                 await lab.RunAsync("host1", "ovs-vsctl del-port tun-host2");
                 await ReachesAgainAsync();
+                await lab.RunAsync("host1", "ip link del other");
             }
         );
         await agent.HasMendedAsync();
+        Assert.DoesNotContain(
+            "does not tell of its links",
+            await agent.LogAsync(),
+            StringComparison.Ordinal
+        );
 
         Task ReachesAgainAsync() =>
             lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, 100);

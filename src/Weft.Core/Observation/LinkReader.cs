@@ -306,7 +306,11 @@ public static class LinkReader
                     },
                     3 => link with { Name = Text(value) },
                     4 => link with { Mtu = MemoryMarshal.Read<int>(value) },
-                    5 => link with { PeerIndex = MemoryMarshal.Read<int>(value) },
+                    // 0 where it is tied to none: a tunnel's device, and a pair's end whose other end is just going.
+                    5 when MemoryMarshal.Read<int>(value) is > 0 and var peer => link with
+                    {
+                        PeerIndex = peer,
+                    },
                     10 => link with { MasterIndex = MemoryMarshal.Read<int>(value) },
                     18 => WithInformation(link, value),
                     20 => link with { Alias = Text(value) },

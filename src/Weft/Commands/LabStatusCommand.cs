@@ -8,6 +8,9 @@ namespace Weft.Commands;
 /// <summary><c>weft lab status</c>.</summary>
 internal static class LabStatusCommand
 {
+    // What still leaves a host one line on most terminals.
+    private const int MostNamed = 8;
+
     /// <summary>The command.</summary>
     public static Command Create()
     {
@@ -57,9 +60,7 @@ internal static class LabStatusCommand
                         state.Host.Pid is { } pid ? $"{pid}" : "[red]gone[/]",
                         Daemon(state.DatabasePid),
                         Daemon(state.SwitchPid),
-                        state.Containers.Count == 0
-                            ? "[dim]none[/]"
-                            : Markup.Escape(string.Join(' ', state.Containers)),
+                        Containers(state.Containers),
                     }
                 ),
             ]
@@ -70,6 +71,11 @@ internal static class LabStatusCommand
         }
         return states.All(state => state.IsWell) ? ExitCode.Done : ExitCode.Failed;
     }
+
+    private static string Containers(IReadOnlyList<string> names) =>
+        names.Count == 0 ? "[dim]none[/]"
+        : names.Count <= MostNamed ? Markup.Escape(string.Join(' ', names))
+        : $"{Markup.Escape(string.Join(' ', names.Take(MostNamed)))} [dim]and {names.Count - MostNamed} more[/]";
 
     private static string Daemon(int? pid) =>
         pid is null ? "[red]not running[/]" : $"[green]runs[/] [dim]{pid}[/]";
