@@ -38,10 +38,10 @@ internal static class SshServer
             host.Environment.Where(one => one.Key.StartsWith("WEFT_", StringComparison.Ordinal))
                 .Select(one => $"{one.Key}={one.Value}")
         );
+        // It must be started by its path (sshd(8)).
+        var sshd = Tool.Find("sshd");
         return $"""
-            {Tool.Find(
-                "sshd"
-            )} -f /dev/null -h /run/hostkey -o AuthorizedKeysFile=/run/authorized -o StrictModes=no \
+            {sshd} -f /dev/null -h /run/hostkey -o AuthorizedKeysFile=/run/authorized -o StrictModes=no \
               -o PermitRootLogin=yes -o UsePAM=no -o PidFile=/run/sshd.pid -o MaxStartups=100 \
               -o "SetEnv={environment}" </dev/null >/dev/null 2>&1
             """;

@@ -29,12 +29,11 @@ internal static partial class LinkBatch
         CancellationToken cancellationToken
     )
     {
-        var settings = commands.Where(command => command.IsSetting).ToList();
-        var early = settings.Where(setting => !IsOfNewLink(setting)).ToList();
-        var set = early.Except(Set(early)).ToList();
+        var settings = commands.Where(command => command.IsSetting).ToLookup(IsOfNewLink);
+        var missed = Set([.. settings[false]]);
         await RunIpAsync([.. commands.Where(command => !command.IsSetting)], cancellationToken);
         // A link that is not there by now has ended, or has no IPv6 that could be set.
-        _ = Set([.. settings.Except(set)]);
+        _ = Set([.. missed, .. settings[true]]);
 
         bool IsOfNewLink(LinkCommand setting) =>
             commands.Any(command => command.IsAdditionOf(setting.LinkOfSetting!));

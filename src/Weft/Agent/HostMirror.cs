@@ -34,6 +34,7 @@ internal sealed class HostMirror(LocalHost host)
     >.Empty;
     private Dictionary<ContainerKey, IReadOnlyDictionary<string, Link>> inside = [];
     private IReadOnlyDictionary<string, Link> links = new Dictionary<string, Link>();
+    private ImmutableArray<AttachmentIntent> known = [];
     private Dictionary<string, ContainerKey> places = [];
 
     /// <summary>Anything may have changed.</summary>
@@ -140,12 +141,18 @@ internal sealed class HostMirror(LocalHost host)
     }
 
     /// <summary>Which host's end belongs to which container, by which events of links are understood.</summary>
-    public void Know(HostIntent intent) =>
-        places = intent.Attachments.ToDictionary(
-            attachment => attachment.HostEnd,
-            attachment => attachment.Key,
-            StringComparer.Ordinal
-        );
+    public void Know(HostIntent intent)
+    {
+        if (intent.Attachments != known)
+        {
+            known = intent.Attachments;
+            places = known.ToDictionary(
+                attachment => attachment.HostEnd,
+                attachment => attachment.Key,
+                StringComparer.Ordinal
+            );
+        }
+    }
 
     /// <summary>Reads what is stale, and says what the host looks like.</summary>
     /// <exception cref="HostException">The host could not be read.</exception>
