@@ -4,6 +4,7 @@ using Weft.LabTests;
 namespace Weft.KernelTests;
 
 /// <summary>An Open vSwitch that was started within ten seconds of its kernel passes nothing until it is started again.</summary>
+[Collection(nameof(EarlyStartTests))]
 public sealed class EarlyStartTests
 {
     // What a host does that boots faster than a lab's: it does not wait. What would start ovs-vswitchd later finds it running.
@@ -99,3 +100,7 @@ public sealed class EarlyStartTests
         );
     }
 }
+
+/// <summary>Its host has ten seconds: nothing runs beside it.</summary>
+[CollectionDefinition(nameof(EarlyStartTests), DisableParallelization = true)]
+public sealed class EarlyStartCollection;
