@@ -52,6 +52,7 @@ unknown=$(LC_ALL=C readelf -d "$binary" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'
 [ -z "$unknown" ] || { echo "deb.sh: no package is known for $unknown" >&2; exit 1; }
 
 for script in postinst prerm postrm; do put 0755 "DEBIAN/$script" <"packaging/$script"; done
+put 0644 DEBIAN/triggers <packaging/triggers
 sed -e "s|@VERSION@|$version|; s|@ARCHITECTURE@|$architecture|; s|@GLIBC@|${glibc#GLIBC_}|; s|@MAINTAINER@|$maintainer|" \
   -e "s|@SIZE@|$(du -sk --apparent-size "$root/usr" | cut -f1)|" packaging/control | put 0644 DEBIAN/control
 (cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum) | put 0644 DEBIAN/md5sums
@@ -60,5 +61,7 @@ find "$root" -type d -exec chmod 0755 {} +
 mkdir -p artifacts
 package=artifacts/weft_${version}_$architecture.deb
 dpkg-deb --root-owner-group -Zxz -z3 --build "$root" "$package.new" >/dev/null
+# Whoever names artifacts/weft_*_amd64.deb means this one.
+rm -f artifacts/weft_*_"$architecture".deb
 mv "$package.new" "$package"
 echo "$package"

@@ -219,9 +219,12 @@ public sealed class PackageTests
         );
     }
 
-    /// <summary>Where systemd runs, an agent that runs becomes the new one, unless the machine's policy says no.</summary>
+    /// <summary>
+    /// Where systemd runs, an agent that runs becomes the new one, and a strongSwan that came with the package is begun again,
+    /// unless the machine's policy says no.
+    /// </summary>
     [Fact]
-    public async Task Where_systemd_runs_only_the_agent_is_restarted_and_policy_is_heeded()
+    public async Task Where_systemd_runs_only_what_has_to_be_is_restarted_and_policy_is_heeded()
     {
         await using var root = await WithPackageAsync();
         await root.RunAsync(
@@ -234,7 +237,10 @@ public sealed class PackageTests
             rm -f /usr/sbin/policy-rc.d
             """
         );
-        Assert.Equal(["--system daemon-reload"], await AskedByAsync($"dpkg -i {Package}"));
+        // Its package starts strongSwan while its plugins are not configured, which it ends without.
+        var first = await AskedByAsync($"dpkg -i {Package}");
+        Assert.Equal("--system daemon-reload", first[0]);
+        Assert.Equal("--quiet --system restart strongswan-starter.service", first[^1]);
         Assert.Equal(
             ["--system daemon-reload", "try-restart weft-agent.service"],
             await AskedByAsync($"dpkg -i {Package}")
@@ -249,6 +255,12 @@ public sealed class PackageTests
             ],
             await AskedByAsync("dpkg -r weft")
         );
+        // One that can be asked is left alone.
+        await root.RunAsync(
+            "dpkg --purge weft; perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die' /run/charon.vici"
+        );
+        Assert.Equal(["--system daemon-reload"], await AskedByAsync($"dpkg -i {Package}"));
+        await root.RunAsync("rm /run/charon.vici");
         await root.RunAsync(
             "printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d"
         );

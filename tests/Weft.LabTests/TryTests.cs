@@ -318,6 +318,15 @@ public sealed class TryTests
         await lab.WeftDoneAsync("host1", "rollback", "--yes");
         await MendsTagAsync("201");
 
+        // What is applied from elsewhere is what it keeps from then on.
+        await lab.RunAsync("host1", $"sed 's/vlan: 201/vlan: 203/' {Own} >{New}");
+        Assert.Contains(
+            $"{Own} is {New} now",
+            await lab.WeftDoneAsync("host1", "apply", "--yes", New),
+            StringComparison.Ordinal
+        );
+        await MendsTagAsync("203");
+
         async Task MendsTagAsync(string tag)
         {
             Assert.Equal(tag, (await lab.RunAsync("host1", Tag)).Trim());

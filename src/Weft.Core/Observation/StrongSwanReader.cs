@@ -10,8 +10,9 @@ public static class StrongSwanReader
     /// <summary>How long the daemon may be silent while something is asked of it. One that is stuck must hold up nothing else.</summary>
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
+    // Debian starts it while its plugins are not configured yet, and it ends or goes on without the one that answers here.
     private const string Advice =
-        "install the Debian packages strongswan-charon, strongswan-swanctl and libstrongswan-standard-plugins and start it with `systemctl start strongswan-starter`";
+        "install the Debian packages strongswan-charon, strongswan-swanctl and libstrongswan-standard-plugins, and then `systemctl restart strongswan-starter`";
 
     // Where Debian's daemon listens, and where one does whose files have a directory of their own, as on Fedora and RHEL.
     private static readonly string[] Sockets =

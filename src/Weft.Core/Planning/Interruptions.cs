@@ -17,6 +17,7 @@ internal static class Interruptions
     ) =>
         [
             .. Tunnels(intent, observation),
+            .. Relaying(intent, observation),
             .. Encryption(intent, observation, changes),
             .. Tags(intent, observation),
             .. Mtu(intent, observation),
@@ -56,6 +57,25 @@ internal static class Interruptions
             .Select(alike =>
                 $"{alike.Key.Before} becomes {alike.Key.After}: nothing crosses to {string.Join(", ", alike)} before the same is so there"
             );
+    }
+
+    /// <summary>Tunnels that were set up by hand as a star or a tree, whose middle passes on what hosts send one another.</summary>
+    private static IEnumerable<string> Relaying(HostIntent intent, HostObservation observation)
+    {
+        string[] relayed =
+        [
+            .. from port in intent.Switch?.Ports ?? []
+            where port is { Peer: not null, Protected: true }
+            let row = observation.Switch.Ports.GetValueOrDefault(port.Name)
+            where row is { Protected: false, Mark: null }
+            select port.Peer,
+        ];
+        return relayed.Length < 2
+            ? []
+            :
+            [
+                $"nothing is passed on between {string.Join(", ", relayed)} any more: they reach one another by tunnels of their own, so apply on each of them first",
+            ];
     }
 
     private static IEnumerable<string> Encryption(

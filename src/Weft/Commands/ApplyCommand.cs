@@ -65,7 +65,7 @@ internal static class ApplyCommand
         var store = new Option<bool>("--store")
         {
             Description =
-                $"Keep the file as {HostFiles.Overlay}, where a boot and the agent find it.",
+                $"Keep the file as {HostFiles.Overlay}, where a boot and the agent find it, also where no such file is there yet.",
         };
         var json = new Option<bool>("--json")
         {
@@ -161,12 +161,16 @@ internal static class ApplyCommand
                 {
                     terminal.Notice(ended);
                 }
-                if (!destroys && parsed.GetValue(store))
+                // Before the changes: the agent goes by the host's own copy, and a boot too. Both would take them back.
+                if (
+                    options.FileOf(parsed) is not HostFiles.Overlay and var path
+                    && source(session) is { } file
+                    && (parsed.GetValue(store) || TrialRun.HasOwnFileOf(session.Overlay.Name))
+                    && TrialGate.PutOwn(HostFiles.Overlay, file.ToArray())
+                    && path is not OverlayLoader.StandardInput
+                )
                 {
-                    // Before the changes: the agent goes by this file, and would take them back.
-                    new Placement("/").Put(
-                        HostFiles.OverlayFile(OverlayLoader.Bytes(options.FileOf(parsed)))
-                    );
+                    terminal.Out.WriteLine($"{HostFiles.Overlay} is {path} now");
                 }
                 var (code, _) = await CarryOutAsync(
                     terminal,

@@ -110,7 +110,7 @@ internal static class RollbackCommand
 
                 void Keep()
                 {
-                    if (IsOwn(store.Overlay))
+                    if (TrialRun.HasOwnFileOf(store.Overlay))
                     {
                         // Still under the lock, for which an agent waits that has the other file in mind.
                         TrialGate.PutOwn(HostFiles.Overlay, former.Bytes.ToArray());
@@ -129,18 +129,5 @@ internal static class RollbackCommand
             }
         );
         return command;
-    }
-
-    /// <summary>Whether the host's own copy is of this overlay; one with mistakes is of no use to anybody, and goes.</summary>
-    private static bool IsOwn(string overlay)
-    {
-        try
-        {
-            return TrialRun.OwnFileOf(overlay) is not null;
-        }
-        catch (InvalidOverlayException)
-        {
-            return true;
-        }
     }
 }

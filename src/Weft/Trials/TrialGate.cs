@@ -82,14 +82,17 @@ internal static class TrialGate
     }
 
     /// <summary>Puts a file in the place of the host's own copy.</summary>
+    /// <returns>Whether that is another file now.</returns>
     /// <exception cref="IOException">It cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
-    public static void PutOwn(string path, byte[] content)
+    public static bool PutOwn(string path, byte[] content)
     {
-        if (!File.Exists(path) || !File.ReadAllBytes(path).AsSpan().SequenceEqual(content))
+        if (File.Exists(path) && File.ReadAllBytes(path).AsSpan().SequenceEqual(content))
         {
-            new Placement("/").Put(HostFiles.OverlayFile(content) with { Path = path });
+            return false;
         }
+        new Placement("/").Put(HostFiles.OverlayFile(content) with { Path = path });
+        return true;
     }
 
     /// <summary>Tells of a try that is not at its end.</summary>

@@ -79,6 +79,19 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
             ? own
             : null;
 
+    /// <summary>Whether the host's own copy is of this overlay; one with mistakes is of no use to anybody, and counts as well.</summary>
+    public static bool HasOwnFileOf(string overlay)
+    {
+        try
+        {
+            return OwnFileOf(overlay) is not null;
+        }
+        catch (InvalidOverlayException)
+        {
+            return true;
+        }
+    }
+
     /// <summary>Writes a try down, before anything is changed.</summary>
     /// <returns>Its entry.</returns>
     public HistoryEntry Begin(

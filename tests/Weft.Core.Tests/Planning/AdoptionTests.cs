@@ -187,6 +187,33 @@ public sealed class AdoptionTests
     }
 
     [Fact]
+    public void That_the_middle_of_a_star_passes_nothing_on_any_more_is_said()
+    {
+        var file = File.Replace("host2: 192.0.2.2", "host2: 192.0.2.2\n  host3: 192.0.2.3");
+        var host = ByHand.Host1();
+        Assert.DoesNotContain(
+            InterruptionsOf(),
+            said => said.StartsWith(Relaying, StringComparison.Ordinal)
+        );
+
+        host.Shell(
+            "ovs-vsctl add-port ovsbr0 gre1 -- set interface gre1 type=gre options:remote_ip=192.0.2.3"
+        );
+        Assert.Contains(
+            InterruptionsOf(),
+            said => said.StartsWith(Relaying, StringComparison.Ordinal)
+        );
+
+        host.Apply(Fit(host, adopt: true, file));
+        Assert.Empty(InterruptionsOf());
+
+        IEnumerable<string> InterruptionsOf() =>
+            host.PlanFor(Fit(host, adopt: true, file)).Interruptions;
+    }
+
+    private const string Relaying = "nothing is passed on between host2, host3 any more";
+
+    [Fact]
     public void What_was_taken_over_goes_as_what_was_made_does()
     {
         var host = ByHand.Host1();
