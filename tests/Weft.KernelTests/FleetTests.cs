@@ -61,6 +61,32 @@ public sealed class FleetTests
         );
         await fleet.WeftDoneAsync("ping", "--all", "--timeout", "30");
 
+        // What fits before and after is not lost where an MTU shrinks, nor where it grows again.
+        const int Narrow = 1324;
+        await using var ping = ContinuousPing.Start(
+            lab,
+            "host1",
+            TwoHosts.Wallabag,
+            TwoHosts.MastodonAddress,
+            Narrow
+        );
+        await ping.AnsweredAsync();
+        foreach (var (underlay, mtu) in new[] { (1400, Narrow), (1500, 1424) })
+        {
+            await fleet.WriteFileAsync(
+                KernelLab.TwoHosts.Replace(
+                    "host2: 192.0.2.2",
+                    $"host2: {{ address: 192.0.2.2, mtu: {underlay} }}",
+                    StringComparison.Ordinal
+                )
+            );
+            await fleet.WeftDoneAsync("apply", "--all", "--yes");
+            await lab.ReachesAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, mtu);
+            await ping.AnsweredAsync();
+        }
+        (sent, answered) = await ping.StopAsync();
+        Assert.Equal(sent, answered);
+
         async Task SaysAsync(string words, string command, params string[] arguments)
         {
             var said = await fleet.WeftDoneAsync(command, arguments);
