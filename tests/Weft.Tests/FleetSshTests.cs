@@ -1,7 +1,11 @@
 using System.Diagnostics;
+using System.Net;
 using System.Text;
 using System.Text.RegularExpressions;
+using Weft.Core.Ipsec;
 using Weft.Core.Linux;
+using Weft.Core.Observation;
+using Weft.Core.Pki;
 using Weft.Fleet;
 using Weft.Rendering;
 
@@ -139,7 +143,7 @@ public sealed partial class FleetSshTests : IDisposable
 
     [Theory]
     [InlineData(null, true)]
-    // As when the connection was lost between the two: others in their place are what mends it.
+    // As when somebody copied one of them alone: others in their place are what mends it.
     [InlineData("/etc/weft/pki/host1.key is not the key of host1.pem", true)]
     [InlineData("a bridge ovsbr0 is there that is not Weft's", false)]
     public async Task Certificates_are_replaced_on_hosts_that_are_applied_and_before_that(
@@ -160,6 +164,54 @@ public sealed partial class FleetSshTests : IDisposable
         if (isApplied)
         {
             Assert.Equal("next", File.ReadAllText(At("applied")));
+        }
+    }
+
+    /// <summary>The authority, the certificate beside its place, the key, the certificate: each takes its place in a step.</summary>
+    [Theory]
+    [InlineData(1, "former")]
+    [InlineData(2, "former")]
+    [InlineData(3, "former")]
+    [InlineData(4, "next")]
+    public async Task Wherever_the_replacing_of_certificates_is_cut_off_a_host_can_prove_who_it_is(
+        int step,
+        string pair
+    )
+    {
+        Issue("etc/pki");
+        Issue("here/pki");
+        var certificates = new Dictionary<string, string>
+        {
+            ["former"] = KeyOf("etc/pki"),
+            ["next"] = KeyOf("here/pki"),
+        };
+        Program(
+            "tools/mv",
+            $"""
+            echo >>{directory}/steps
+            [ "$(wc -l <{directory}/steps)" -ne {step} ] || exit 1
+            exec {Tool.Find("mv")} "$@"
+            """
+        );
+        var applied = await RunAsync(Command("apply", "--yes"));
+        Assert.Equal(1, applied.ExitCode);
+        Assert.False(File.Exists(At("applied")));
+        Assert.Equal(certificates[pair], KeyOf("etc/pki"));
+
+        // The same command again does the rest, and leaves nothing beside it.
+        applied = await RunAsync(Command("apply", "--yes"));
+        Assert.True(applied.ExitCode == 0, applied.Output + applied.Errors);
+        Assert.Equal(certificates["next"], KeyOf("etc/pki"));
+        Assert.Equal(
+            ["ca.pem", "host1.key", "host1.pem"],
+            Directory.EnumerateFiles(At("etc/pki")).Select(Path.GetFileName).Order()
+        );
+        foreach (var file in Directory.EnumerateFiles(At("etc/pki")))
+        {
+            Assert.Equal(
+                File.ReadAllText(At($"here/pki/{Path.GetFileName(file)}")),
+                File.ReadAllText(file)
+            );
         }
     }
 
@@ -430,6 +482,35 @@ public sealed partial class FleetSshTests : IDisposable
         {
             Write($"{where}/{name}", content);
         }
+    }
+
+    /// <summary>Makes real ones, as each host has them: without the authority's key.</summary>
+    private void Issue(string where)
+    {
+        using (var writer = PkiWriter.Make(new PkiDirectory(At(where)), TimeProvider.System))
+        {
+            writer.MakeAuthority(null, KeyKind.P256, days: 10);
+            writer.Issue(
+                new CertificateNames("fleet", "host1", [IPAddress.Parse("192.0.2.1")]),
+                kind: null,
+                days: 10
+            );
+        }
+        File.Delete(At($"{where}/ca.key"));
+    }
+
+    /// <summary>Which key a host proves itself with, as it reads it.</summary>
+    private string KeyOf(string where)
+    {
+        var read = CredentialsReader.Read(
+            new CertificateFiles(
+                At($"{where}/ca.pem"),
+                At($"{where}/host1.pem"),
+                At($"{where}/host1.key")
+            )
+        );
+        Assert.Null(read.Problem);
+        return read.Certificate!.KeyId;
     }
 
     private void Write(string path, string content)

@@ -3,6 +3,7 @@ using System.Globalization;
 using Weft.Core;
 using Weft.Core.Linux;
 using Weft.Core.Overlays;
+using Weft.Core.Pki;
 
 namespace Weft.Fleet;
 
@@ -36,6 +37,7 @@ internal sealed class SshRunner(
         [ "$4" = - ] || "$new" --version >/dev/null
         sync "$new"
         mv -f "$new" "$1"
+        [ -z "$5" ] || mv -f "$5.new" "$5"
         """.ReplaceLineEndings("; ");
 
     private readonly string sockets = Directory.CreateTempSubdirectory("weft-ssh-").FullName;
@@ -74,19 +76,16 @@ internal sealed class SshRunner(
             : result;
     }
 
-    /// <summary>Puts a file with a secret on a host, in one step for all who look, or tells what there is.</summary>
+    /// <summary>Compares a file with a secret with the one on a host.</summary>
     /// <param name="host">The host.</param>
-    /// <param name="path">Where.</param>
-    /// <param name="content">What it holds.</param>
-    /// <param name="where">Where it is put.</param>
+    /// <param name="path">Where it is there.</param>
+    /// <param name="content">What it is to hold.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>What became of it.</returns>
-    /// <exception cref="HostException">The host is not reached, or the file cannot be put there.</exception>
-    public async Task<SecretPut> PutSecretAsync(
+    /// <exception cref="HostException">The host is not reached, or the file there cannot be read.</exception>
+    public async Task<SecretThere> CompareSecretAsync(
         string host,
         string path,
         ReadOnlyMemory<byte> content,
-        KeyPlacing where,
         CancellationToken cancellationToken
     )
     {
@@ -97,28 +96,37 @@ internal sealed class SshRunner(
             content,
             cancellationToken
         );
-        if (there.ExitCode == 0)
+        return there.ExitCode switch
         {
-            return SecretPut.WasThere;
-        }
-        if (where is not KeyPlacing.Everywhere)
-        {
-            switch (there.ExitCode)
-            {
-                case 1:
-                    return SecretPut.AnotherStays;
-                case 3 when where is KeyPlacing.Nowhere:
-                    return SecretPut.NoneStays;
-                case 3:
-                    break;
-                default:
-                    throw new HostException(
-                        $"host '{host}': whether {path} holds the same cannot be found out: {there.Errors.Trim()}"
-                    );
-            }
-        }
-        await door.PutAsync(path, "600", content, hash: null, cancellationToken);
-        return SecretPut.Put;
+            0 => SecretThere.Same,
+            1 => SecretThere.Another,
+            3 => SecretThere.None,
+            _ => throw new HostException(
+                $"host '{host}': whether {path} holds the same cannot be found out: {there.Errors.Trim()}"
+            ),
+        };
+    }
+
+    /// <summary>Puts a file with a secret on a host, in one step for all who look.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="path">Where.</param>
+    /// <param name="content">What it holds.</param>
+    /// <param name="follower">
+    /// A file that waits beside its place, called as <see cref="PkiDirectory.NextSuffix"/> says, and takes it right after; null
+    /// for none.
+    /// </param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="HostException">The host is not reached, or the file cannot be put there.</exception>
+    public async Task PutSecretAsync(
+        string host,
+        string path,
+        ReadOnlyMemory<byte> content,
+        string? follower,
+        CancellationToken cancellationToken
+    )
+    {
+        var door = await DoorAsync(host, null, cancellationToken);
+        await door.PutAsync(path, "600", content, hash: null, follower, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -220,7 +228,14 @@ internal sealed class SshRunner(
             return door;
         }
         step?.Invoke("putting weft in place");
-        await door.PutAsync(Program, "755", binary.Content, binary.Hash, cancellationToken);
+        await door.PutAsync(
+            Program,
+            "755",
+            binary.Content,
+            binary.Hash,
+            follower: null,
+            cancellationToken
+        );
         return door with { WasPut = true };
     }
 
@@ -251,6 +266,7 @@ internal sealed class SshRunner(
             string mode,
             ReadOnlyMemory<byte> content,
             string? hash,
+            string? follower,
             CancellationToken cancellationToken
         )
         {
@@ -264,6 +280,7 @@ internal sealed class SshRunner(
                     mode,
                     content.Length.ToString(CultureInfo.InvariantCulture),
                     hash ?? "-",
+                    follower ?? "",
                 ],
                 content,
                 cancellationToken
@@ -291,18 +308,15 @@ internal enum KeyPlacing
     Everywhere,
 }
 
-/// <summary>What became of a file that was to be put on a host.</summary>
-internal enum SecretPut
+/// <summary>What a host has where a file is to be put.</summary>
+internal enum SecretThere
 {
-    /// <summary>It was there already.</summary>
-    WasThere,
+    /// <summary>That very file.</summary>
+    Same,
 
-    /// <summary>It is there now.</summary>
-    Put,
+    /// <summary>Another.</summary>
+    Another,
 
-    /// <summary>Another is there, and stays.</summary>
-    AnotherStays,
-
-    /// <summary>There is none still.</summary>
-    NoneStays,
+    /// <summary>None.</summary>
+    None,
 }
