@@ -44,7 +44,7 @@ public sealed partial class FleetSshTests : IDisposable
               esac
             done
             shift
-            command=$(printf %s "$*" | sed 's|/etc/weft|{{directory}}/etc|g; s|/usr/local/bin|{{directory}}/bin|g')
+            command=$(printf %s "$*" | sed 's|/etc/weft|{{directory}}/etc|g; s|/usr/local/bin|{{directory}}/bin|g; s|/usr/bin/weft|{{directory}}/package/weft|g')
             printf '%s\0' "$command" >>{{directory}}/commands
             . {{directory}}/ssh-says
             exec sh -c "$command"
@@ -325,6 +325,56 @@ public sealed partial class FleetSshTests : IDisposable
         Write("ssh-says", "");
         await RunAsync(plan);
         Assert.Equal(File.ReadAllBytes(At("here/weft")), File.ReadAllBytes(At("bin/weft")));
+    }
+
+    [Fact]
+    public async Task The_program_of_a_package_is_run_where_it_is_the_same_and_hidden_only_with_a_word()
+    {
+        const string Hidden = "host1: /usr/local/bin/weft was put there and hides";
+        // It says nothing to a plan, which is not what this is about.
+        File.Copy("/bin/true", At("here/weft"));
+        Program("tools/uname", $"echo {WeftBinary.Read("/bin/true").Machine}");
+        Directory.CreateDirectory(At("package"));
+        File.Copy("/bin/true", At("package/weft"));
+        Assert.DoesNotContain(Hidden, await PlanAsync(), StringComparison.Ordinal);
+        Assert.EndsWith(
+            $"{At("package/weft")} plan - --as host1 --json\0",
+            File.ReadAllText(At("commands")),
+            StringComparison.Ordinal
+        );
+        Assert.False(Directory.Exists(At("bin")));
+
+        // Another is hidden, which is said when it comes to be.
+        File.AppendAllText(At("package/weft"), "another");
+        var said = await PlanAsync();
+        Assert.Contains(Hidden, said, StringComparison.Ordinal);
+        Assert.Contains("`--installed /usr/bin/weft`", said, StringComparison.Ordinal);
+        Assert.Equal(File.ReadAllBytes("/bin/true"), File.ReadAllBytes(At("bin/weft")));
+        Assert.EndsWith(
+            $"{At("bin/weft")} plan - --as host1 --json\0",
+            File.ReadAllText(At("commands")),
+            StringComparison.Ordinal
+        );
+        Assert.DoesNotContain(Hidden, await PlanAsync(), StringComparison.Ordinal);
+
+        // Where there is no package nothing is hidden.
+        Directory.Delete(At("bin"), recursive: true);
+        Directory.Delete(At("package"), recursive: true);
+        Assert.DoesNotContain(Hidden, await PlanAsync(), StringComparison.Ordinal);
+        Assert.True(File.Exists(At("bin/weft")));
+
+        async Task<string> PlanAsync() =>
+            (
+                await RunAsync([
+                    WeftProgram.Path,
+                    "plan",
+                    "--host",
+                    "host1",
+                    "--binary",
+                    At("here/weft"),
+                    At("here/overlay.yaml"),
+                ])
+            ).Errors.ReplaceLineEndings(" ");
     }
 
     /// <summary>What each can run is told by the programs themselves, whatever their order.</summary>
