@@ -94,6 +94,30 @@ public sealed partial class FleetSshTests : IDisposable
         Assert.Equal("former", File.ReadAllText(At("etc/pki/host1.pem")));
     }
 
+    [Fact]
+    public async Task Before_a_host_is_uninstalled_it_is_asked_once()
+    {
+        Assert.SkipWhen(Tool.Find("script") is null, "there is no script: apt install bsdutils");
+        var command = OnTerminal(Command("uninstall"));
+        var refused = await RunAsync(command, "n\n");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains(
+            "Remove what `weft install` put on host1? [y/N]",
+            refused.Output,
+            StringComparison.Ordinal
+        );
+        Assert.Contains("Nothing was changed.", refused.Output, StringComparison.Ordinal);
+        Assert.False(File.Exists(At("commands")));
+
+        var done = await RunAsync(command, "y\n");
+        Assert.Equal(0, done.ExitCode);
+        Assert.EndsWith(
+            $"{At("weft")} uninstall\0",
+            File.ReadAllText(At("commands")),
+            StringComparison.Ordinal
+        );
+    }
+
     [Theory]
     [InlineData("next", null, 0, "as intended, nothing to change")]
     [InlineData("former", null, 3, "0 to add, 3 to change, 0 to remove")]
