@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Weft.Core.Linux;
 using Weft.Fleet;
+using Weft.Installation;
 using Weft.Labs;
 using Weft.Reachability;
 using Weft.Traffic;
@@ -666,7 +667,51 @@ public sealed partial class FleetTests
         {
             await fleet.Lab.RunAsync(host, "test ! -e /run/told");
         }
+
+        // A host that still has tunnels of it keeps their guard, and no other from being rid of all.
+        await fleet.Lab.RunAsync(
+            "host1",
+            $"""
+            mkdir -p /etc/openvswitch
+            touch /etc/openvswitch/conf.db
+            {LeftTunnel}
+            """
+        );
+        var partly = await fleet.WeftAsync("uninstall", "--all", "--yes");
+        Assert.Equal(1, partly.ExitCode);
+        Assert.Matches("✗ host1 .* are left \\(tun-host2\\)", partly.Output);
+        Assert.Contains("1 of 2 hosts well; not host1", partly.Output, StringComparison.Ordinal);
+        Assert.Matches("✓ host2 +[0-9]+ removed, kept: /etc/weft/overlay.yaml\n", partly.Output);
+        await fleet.Lab.RunAsync("host1", $"test -e {HostFiles.Hold} && test ! -e /run/told");
+        await fleet.Lab.RunAsync("host1", "ovs-vsctl del-br left");
+        await fleet.WeftDoneAsync("uninstall", "--host", "host1", "--yes");
+        foreach (var host in fleet.Hosts)
+        {
+            Assert.Equal(
+                $"disable --quiet {string.Join(' ', HostFiles.Services)}\nstop {HostFiles.Agent}\ndaemon-reload\n",
+                await fleet.Lab.RunAsync(host, "cat /run/told")
+            );
+            Assert.Equal(
+                "/etc/weft/overlay.yaml\n/etc/weft/psk\n",
+                await fleet.Lab.RunAsync(
+                    host,
+                    "find /etc/weft /etc/systemd/system /usr/local/bin/weft /var/lib/weft/installed -type f 2>/dev/null | sort"
+                )
+            );
+        }
+
+        // Where there is nothing, nothing goes, and what a command like this one put is said to stay.
+        Assert.Matches(
+            $"✓ host1 +nothing was installed, kept: /etc/weft/overlay.yaml{(FleetLab.IsPublished ? $", {SshRunner.Program}" : "")}\n",
+            await fleet.WeftDoneAsync("uninstall", "--all", "--yes")
+        );
     }
+
+    // As Weft makes one, of an overlay that has been encrypted.
+    private const string LeftTunnel = """
+        ovs-vsctl --no-wait add-br left -- add-port left tun-host2 \
+          -- set interface tun-host2 type=gre options:remote_ip=192.0.2.2 -- set port tun-host2 external_ids:weft=fleet
+        """;
 
     private static async Task<string> PingedAsync(FleetLab fleet)
     {

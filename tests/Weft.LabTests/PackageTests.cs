@@ -167,7 +167,8 @@ public sealed class PackageTests
         await root.RunAsync("/usr/local/bin/weft upgrade --refresh");
 
         await root.RunAsync("/usr/bin/weft install");
-        var refused = await root.TryAsync("/usr/bin/weft upgrade --refresh");
+        await root.RunAsync("/usr/bin/weft upgrade --refresh");
+        var refused = await root.TryAsync("/run/build/usr/bin/weft upgrade --refresh");
         Assert.Equal(1, refused.ExitCode);
         Assert.Contains("the newer package", refused.Errors, StringComparison.Ordinal);
         Assert.Equal([HostFiles.Hold], Lines(await root.RunAsync("cat /var/lib/weft/installed")));

@@ -1,7 +1,11 @@
 using System.Diagnostics;
+using System.Net;
 using System.Text;
 using System.Text.RegularExpressions;
+using Weft.Core.Ipsec;
 using Weft.Core.Linux;
+using Weft.Core.Observation;
+using Weft.Core.Pki;
 using Weft.Fleet;
 using Weft.Rendering;
 
@@ -40,7 +44,7 @@ public sealed partial class FleetSshTests : IDisposable
               esac
             done
             shift
-            command=$(printf %s "$*" | sed 's|/etc/weft|{{directory}}/etc|g; s|/usr/local/bin|{{directory}}/bin|g')
+            command=$(printf %s "$*" | sed 's|/etc/weft|{{directory}}/etc|g; s|/usr/local/bin|{{directory}}/bin|g; s|/usr/bin/weft|{{directory}}/package/weft|g')
             printf '%s\0' "$command" >>{{directory}}/commands
             . {{directory}}/ssh-says
             exec sh -c "$command"
@@ -88,6 +92,30 @@ public sealed partial class FleetSshTests : IDisposable
         );
         Assert.Equal("next", File.ReadAllText(At("etc/pki/host1.key")));
         Assert.Equal("former", File.ReadAllText(At("etc/pki/host1.pem")));
+    }
+
+    [Fact]
+    public async Task Before_a_host_is_uninstalled_it_is_asked_once()
+    {
+        Assert.SkipWhen(Tool.Find("script") is null, "there is no script: apt install bsdutils");
+        var command = OnTerminal(Command("uninstall"));
+        var refused = await RunAsync(command, "n\n");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains(
+            "Remove what `weft install` put on host1? [y/N]",
+            refused.Output,
+            StringComparison.Ordinal
+        );
+        Assert.Contains("Nothing was changed.", refused.Output, StringComparison.Ordinal);
+        Assert.False(File.Exists(At("commands")));
+
+        var done = await RunAsync(command, "y\n");
+        Assert.Equal(0, done.ExitCode);
+        Assert.EndsWith(
+            $"{At("weft")} uninstall\0",
+            File.ReadAllText(At("commands")),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -139,7 +167,7 @@ public sealed partial class FleetSshTests : IDisposable
 
     [Theory]
     [InlineData(null, true)]
-    // As when the connection was lost between the two: others in their place are what mends it.
+    // As when somebody copied one of them alone: others in their place are what mends it.
     [InlineData("/etc/weft/pki/host1.key is not the key of host1.pem", true)]
     [InlineData("a bridge ovsbr0 is there that is not Weft's", false)]
     public async Task Certificates_are_replaced_on_hosts_that_are_applied_and_before_that(
@@ -160,6 +188,54 @@ public sealed partial class FleetSshTests : IDisposable
         if (isApplied)
         {
             Assert.Equal("next", File.ReadAllText(At("applied")));
+        }
+    }
+
+    /// <summary>The authority, the certificate beside its place, the key, the certificate: each takes its place in a step.</summary>
+    [Theory]
+    [InlineData(1, "former")]
+    [InlineData(2, "former")]
+    [InlineData(3, "former")]
+    [InlineData(4, "next")]
+    public async Task Wherever_the_replacing_of_certificates_is_cut_off_a_host_can_prove_who_it_is(
+        int step,
+        string pair
+    )
+    {
+        Issue("etc/pki");
+        Issue("here/pki");
+        var certificates = new Dictionary<string, string>
+        {
+            ["former"] = KeyOf("etc/pki"),
+            ["next"] = KeyOf("here/pki"),
+        };
+        Program(
+            "tools/mv",
+            $"""
+            echo >>{directory}/steps
+            [ "$(wc -l <{directory}/steps)" -ne {step} ] || exit 1
+            exec {Tool.Find("mv")} "$@"
+            """
+        );
+        var applied = await RunAsync(Command("apply", "--yes"));
+        Assert.Equal(1, applied.ExitCode);
+        Assert.False(File.Exists(At("applied")));
+        Assert.Equal(certificates[pair], KeyOf("etc/pki"));
+
+        // The same command again does the rest, and leaves nothing beside it.
+        applied = await RunAsync(Command("apply", "--yes"));
+        Assert.True(applied.ExitCode == 0, applied.Output + applied.Errors);
+        Assert.Equal(certificates["next"], KeyOf("etc/pki"));
+        Assert.Equal(
+            ["ca.pem", "host1.key", "host1.pem"],
+            Directory.EnumerateFiles(At("etc/pki")).Select(Path.GetFileName).Order()
+        );
+        foreach (var file in Directory.EnumerateFiles(At("etc/pki")))
+        {
+            Assert.Equal(
+                File.ReadAllText(At($"here/pki/{Path.GetFileName(file)}")),
+                File.ReadAllText(file)
+            );
         }
     }
 
@@ -273,6 +349,56 @@ public sealed partial class FleetSshTests : IDisposable
         Write("ssh-says", "");
         await RunAsync(plan);
         Assert.Equal(File.ReadAllBytes(At("here/weft")), File.ReadAllBytes(At("bin/weft")));
+    }
+
+    [Fact]
+    public async Task The_program_of_a_package_is_run_where_it_is_the_same_and_hidden_only_with_a_word()
+    {
+        const string Hidden = "host1: /usr/local/bin/weft was put there and hides";
+        // It says nothing to a plan, which is not what this is about.
+        File.Copy("/bin/true", At("here/weft"));
+        Program("tools/uname", $"echo {WeftBinary.Read("/bin/true").Machine}");
+        Directory.CreateDirectory(At("package"));
+        File.Copy("/bin/true", At("package/weft"));
+        Assert.DoesNotContain(Hidden, await PlanAsync(), StringComparison.Ordinal);
+        Assert.EndsWith(
+            $"{At("package/weft")} plan - --as host1 --json\0",
+            File.ReadAllText(At("commands")),
+            StringComparison.Ordinal
+        );
+        Assert.False(Directory.Exists(At("bin")));
+
+        // Another is hidden, which is said when it comes to be.
+        File.AppendAllText(At("package/weft"), "another");
+        var said = await PlanAsync();
+        Assert.Contains(Hidden, said, StringComparison.Ordinal);
+        Assert.Contains("`--installed /usr/bin/weft`", said, StringComparison.Ordinal);
+        Assert.Equal(File.ReadAllBytes("/bin/true"), File.ReadAllBytes(At("bin/weft")));
+        Assert.EndsWith(
+            $"{At("bin/weft")} plan - --as host1 --json\0",
+            File.ReadAllText(At("commands")),
+            StringComparison.Ordinal
+        );
+        Assert.DoesNotContain(Hidden, await PlanAsync(), StringComparison.Ordinal);
+
+        // Where there is no package nothing is hidden.
+        Directory.Delete(At("bin"), recursive: true);
+        Directory.Delete(At("package"), recursive: true);
+        Assert.DoesNotContain(Hidden, await PlanAsync(), StringComparison.Ordinal);
+        Assert.True(File.Exists(At("bin/weft")));
+
+        async Task<string> PlanAsync() =>
+            (
+                await RunAsync([
+                    WeftProgram.Path,
+                    "plan",
+                    "--host",
+                    "host1",
+                    "--binary",
+                    At("here/weft"),
+                    At("here/overlay.yaml"),
+                ])
+            ).Errors.ReplaceLineEndings(" ");
     }
 
     /// <summary>What each can run is told by the programs themselves, whatever their order.</summary>
@@ -430,6 +556,35 @@ public sealed partial class FleetSshTests : IDisposable
         {
             Write($"{where}/{name}", content);
         }
+    }
+
+    /// <summary>Makes real ones, as each host has them: without the authority's key.</summary>
+    private void Issue(string where)
+    {
+        using (var writer = PkiWriter.Make(new PkiDirectory(At(where)), TimeProvider.System))
+        {
+            writer.MakeAuthority(null, KeyKind.P256, days: 10);
+            writer.Issue(
+                new CertificateNames("fleet", "host1", [IPAddress.Parse("192.0.2.1")]),
+                kind: null,
+                days: 10
+            );
+        }
+        File.Delete(At($"{where}/ca.key"));
+    }
+
+    /// <summary>Which key a host proves itself with, as it reads it.</summary>
+    private string KeyOf(string where)
+    {
+        var read = CredentialsReader.Read(
+            new CertificateFiles(
+                At($"{where}/ca.pem"),
+                At($"{where}/host1.pem"),
+                At($"{where}/host1.key")
+            )
+        );
+        Assert.Null(read.Problem);
+        return read.Certificate!.KeyId;
     }
 
     private void Write(string path, string content)

@@ -2,7 +2,9 @@ using System.CommandLine;
 using Spectre.Console;
 using Weft.Core;
 using Weft.Core.Observation;
+using Weft.Fleet;
 using Weft.Installation;
+using Weft.Rendering;
 
 namespace Weft.Commands;
 
@@ -12,10 +14,20 @@ internal static class UninstallCommand
     // Where Debian's Open vSwitch keeps it.
     private const string SwitchDatabase = "/etc/openvswitch/conf.db";
 
+    private const string NothingPut = "`weft install` has put nothing here";
+
     /// <summary>The command.</summary>
     public static Command Create()
     {
+        var file = CommonOptions.File();
+        file.Description =
+            $"With --host and --all: the overlay file, or - for standard input; if not given: {string.Join(", else ", CommonOptions.DefaultFiles)}.";
         var root = InstallCommand.RootOption();
+        var yes = new Option<bool>("--yes", "-y")
+        {
+            Description = "With --host and --all: do not ask before anything is removed.",
+        };
+        var fleet = new FleetOptions();
         var force = new Option<bool>("--force")
         {
             Description =
@@ -30,12 +42,41 @@ internal static class UninstallCommand
             [
                 ("weft destroy && weft uninstall", "leave no trace but the overlay file"),
                 ("weft uninstall", "keep the overlay until the next reboot"),
+                ("weft uninstall --host host3 overlay.yaml", "from another host, over SSH"),
             ],
         };
-        command.AddAll(force, root);
+        command.AddAll([file, yes, force, root, .. fleet.All]);
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
+                if (fleet.IsMeant(parsed))
+                {
+                    if (parsed.GetValue(root) is not null)
+                    {
+                        throw new UsageException(
+                            "--root is for a file system of this machine, and --host and --all for hosts that run: say one of them"
+                        );
+                    }
+                    var path = OverlayLoader.PathOf(parsed.GetValue(file));
+                    await using var hosts = fleet.Open(
+                        parsed,
+                        OverlayLoader.Load(path, engine: null, datapath: null),
+                        path
+                    );
+                    return await FromHostsAsync(
+                        terminal,
+                        hosts,
+                        asks: !parsed.GetValue(yes),
+                        parsed.GetValue(force) ? [force.Name] : [],
+                        cancellationToken
+                    );
+                }
+                if (parsed.GetValue(file) is { } unused)
+                {
+                    throw new UsageException(
+                        $"what `weft install` put on this machine goes whatever {unused} says: name a file only with --host or --all"
+                    );
+                }
                 if (parsed.GetValue(root) is null)
                 {
                     HostSession.RequireRoot("uninstalling");
@@ -45,7 +86,8 @@ internal static class UninstallCommand
                 var isPackaged = HostFiles.ArePackaged(placement);
                 if (placed.Count == 0 && !isPackaged)
                 {
-                    terminal.Out.WriteLine("`weft install` has put nothing here");
+                    terminal.Out.WriteLine(NothingPut);
+                    SayKept(terminal, placement);
                     return ExitCode.Done;
                 }
                 if (
@@ -80,10 +122,7 @@ internal static class UninstallCommand
                         InstallCommand.Say(terminal, '-', placement.At(path));
                     }
                 }
-                if (File.Exists(placement.At(HostFiles.Overlay)))
-                {
-                    InstallCommand.Say(terminal, '=', placement.At(HostFiles.Overlay), "kept");
-                }
+                SayKept(terminal, placement);
                 if (isRunning)
                 {
                     await Systemd.ControlAsync(cancellationToken, "daemon-reload");
@@ -92,6 +131,78 @@ internal static class UninstallCommand
             }
         );
         return command;
+    }
+
+    /// <summary>On many hosts: one question is asked, and one that refuses keeps no other from it.</summary>
+    private static async Task<int> FromHostsAsync(
+        Output terminal,
+        FleetSession fleet,
+        bool asks,
+        IReadOnlyList<string> options,
+        CancellationToken cancellationToken
+    )
+    {
+        if (asks && !Output.CanAsk)
+        {
+            throw new UsageException(
+                "uninstall asks before it removes anything from other machines, and there is no terminal to ask on: add --yes"
+            );
+        }
+        var where = fleet.Hosts is [var only] ? only : $"{fleet.Hosts.Count} hosts";
+        if (
+            asks
+            && !await terminal.ConfirmAsync(
+                $"Remove what `weft install` put on {where}?",
+                cancellationToken
+            )
+        )
+        {
+            terminal.Error.WriteLine("Nothing was changed.");
+            return ExitCode.Failed;
+        }
+        return await FleetAsk.DoAsync(
+            terminal,
+            fleet,
+            "uninstalling",
+            _ => ["uninstall", .. options],
+            input: default,
+            "What the hosts keep besides: the keys in /etc/weft, and in /var/lib/weft what Weft remembers.",
+            withKeys: false,
+            cancellationToken,
+            Words
+        );
+    }
+
+    /// <summary>What a host removed and kept, out of the lines that it said.</summary>
+    private static string Words(HostAnswer answer)
+    {
+        var lines = answer.Output.Split('\n', StringSplitOptions.TrimEntries);
+        var removed = lines.Count(line => line.StartsWith("- ", StringComparison.Ordinal));
+        string[] kept =
+        [
+            .. lines
+                .Where(line => line.StartsWith("= ", StringComparison.Ordinal))
+                .Select(line => line.Split(' ')[1]),
+        ];
+        // Of the Debian package's services none goes: they are disabled.
+        return (
+                lines.Contains(NothingPut) ? "nothing was installed"
+                : removed == 0 ? "done"
+                : $"{removed} removed"
+            ) + (kept is [] ? "" : $", kept: {string.Join(", ", kept)}");
+    }
+
+    /// <summary>Says what stays though it is Weft's: also the program where only commands with --host and --all put it.</summary>
+    private static void SayKept(Output terminal, Placement placement)
+    {
+        foreach (
+            var path in new[] { HostFiles.Overlay, SshRunner.Program }
+                .Select(placement.At)
+                .Where(File.Exists)
+        )
+        {
+            InstallCommand.Say(terminal, '=', path, "kept");
+        }
     }
 
     // Open vSwitch makes its tunnels again at each start, out of its database, and then nothing would guard them.

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Spectre.Console;
 using Weft.Fleet;
 using Weft.Installation;
+using Weft.Labs;
 using Weft.Rendering;
 
 namespace Weft.Commands;
@@ -117,14 +118,16 @@ internal static class UpgradeCommand
         CancellationToken cancellationToken
     )
     {
-        if (HostFiles.RunPackaged(new Placement("/")))
+        var placement = new Placement("/");
+        var isPackaged = HostFiles.RunPackaged(placement);
+        if (isPackaged && Self.Command is not [HostFiles.PackagedProgram])
         {
             terminal.Fail(
                 $"this host's services are the Debian package's, and run {HostFiles.PackagedProgram}: put the newer package there with apt-get"
             );
             return ExitCode.Failed;
         }
-        if (!Systemd.Runs || !File.Exists($"{HostFiles.Units}/{HostFiles.Agent}"))
+        if (!Systemd.Runs || !(isPackaged || File.Exists($"{HostFiles.Units}/{HostFiles.Agent}")))
         {
             terminal.Out.WriteLine("no agent is installed");
             return ExitCode.Done;

@@ -20,6 +20,7 @@ internal static class FleetAsk
     /// <param name="afterwards">What is said when all have done it.</param>
     /// <param name="withKeys">Whether the files that the overlay file names go along.</param>
     /// <param name="cancellationToken">Stops it.</param>
+    /// <param name="words">What is said of a host that has done it, where that is more than that.</param>
     public static async Task<int> DoAsync(
         Output terminal,
         FleetSession fleet,
@@ -28,7 +29,8 @@ internal static class FleetAsk
         ReadOnlyMemory<byte> input,
         string? afterwards,
         bool withKeys,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        Func<HostAnswer, string>? words = null
     )
     {
         var answers = await FleetBoard.ShowAsync(
@@ -55,7 +57,7 @@ internal static class FleetAsk
                     },
                     answer =>
                         answer.ExitCode == ExitCode.Done
-                            ? (true, "done")
+                            ? (true, words?.Invoke(answer) ?? "done")
                             : (false, answer.LastRemark ?? "failed"),
                     cancellationToken
                 )

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Weft.Commands;
 using Weft.Core.Overlays;
+using Weft.Rendering;
 
 namespace Weft.Fleet;
 
@@ -170,7 +171,8 @@ internal sealed class FleetOptions(bool hasOverlay = true)
                     .. WeftBinary.OfSelf() is { } self ? [self] : (WeftBinary[])[],
                 ]
             ),
-            parsed.GetValue(installed)
+            parsed.GetValue(installed),
+            new Output(parsed.GetValue(CommonOptions.NoColor)).Notice
         );
     }
 

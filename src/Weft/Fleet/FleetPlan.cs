@@ -118,8 +118,8 @@ internal static class FleetPlan
     }
 
     /// <summary>
-    /// A plan with what is to be put on the host first. Files that are not there, or no certificate and its key, as when the
-    /// connection was lost between them, are in nobody's way then.
+    /// A plan with what is to be put on the host first. Files that are not there, or no certificate and its key, as when
+    /// somebody copied one of them alone, are in nobody's way then.
     /// </summary>
     private static PlanDocument With(PlanDocument plan, HostKeys keys)
     {

@@ -5,6 +5,7 @@ using Weft.Core;
 using Weft.Core.Ipsec;
 using Weft.Core.Linux;
 using Weft.Core.Overlays;
+using Weft.Core.Pki;
 using Weft.Rendering;
 
 namespace Weft.Fleet;
@@ -130,6 +131,7 @@ internal sealed class FleetSession : IAsyncDisposable
         string? remark = null;
         var files = new List<string>();
         var due = new List<ChangeDocument>();
+        var toPut = new List<(string Path, byte[] Content)>();
         foreach (var (what, path, isSecret, isReplaceable) in FilesOf(host))
         {
             if (!path.StartsWith(Etc, StringComparison.Ordinal))
@@ -145,38 +147,63 @@ internal sealed class FleetSession : IAsyncDisposable
                 continue;
             }
             files.Add(path);
-            switch (
-                await runner.PutSecretAsync(
-                    host,
-                    path,
-                    Encoding.UTF8.GetBytes(text),
-                    where is KeyPlacing.Everywhere && !isReplaceable ? KeyPlacing.WhereNone : where,
-                    cancellationToken
-                )
-            )
+            var content = Encoding.UTF8.GetBytes(text);
+            switch (await runner.CompareSecretAsync(host, path, content, cancellationToken))
             {
-                case SecretPut.Put:
-                    put.Enqueue((host, path));
+                case SecretThere.None when where is not KeyPlacing.Nowhere:
+                case SecretThere.Another when where is KeyPlacing.Everywhere && isReplaceable:
+                    toPut.Add((path, content));
                     break;
-                case SecretPut.NoneStays:
+                case SecretThere.None:
                     due.Add(
                         new ChangeDocument("add", what, path, $"put there from {here} here", [])
                     );
                     break;
-                case SecretPut.AnotherStays when isReplaceable:
+                case SecretThere.Another when isReplaceable:
                     due.Add(new ChangeDocument("set", what, path, $"replaced by {here} here", []));
                     break;
-                case SecretPut.AnotherStays:
+                case SecretThere.Another:
                     remark =
                         $"{path} holds something else than {here} here, and stays: `weft rotate` puts a new key in an old one's place";
                     break;
             }
         }
+        await PutAsync(host, toPut, cancellationToken);
         return new HostKeys(files, due, remark);
     }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => runner.DisposeAsync();
+
+    /// <summary>
+    /// Puts files on a host. A certificate and its key that are both new take over in the moment in which the key gets its
+    /// name, as <see cref="PkiDirectory"/> reads them: wherever the connection is lost, the host has one pair or the other.
+    /// </summary>
+    private async Task PutAsync(
+        string host,
+        List<(string Path, byte[] Content)> files,
+        CancellationToken cancellationToken
+    )
+    {
+        var pair = Overlay.Tunnels.Ipsec?.Credentials is CertificateFiles all ? all.Of(host) : null;
+        var isPair = pair is not null && IsDue(pair.Certificate) && IsDue(pair.Key);
+        foreach (var (path, content) in files)
+        {
+            var isCertificate = path == pair?.Certificate;
+            await runner.PutSecretAsync(
+                host,
+                isCertificate ? path + PkiDirectory.NextSuffix : path,
+                content,
+                follower: path == (isPair ? pair!.Key : pair?.Certificate)
+                    ? pair?.Certificate
+                    : null,
+                cancellationToken
+            );
+            put.Enqueue((host, path));
+        }
+
+        bool IsDue(string path) => files.Exists(file => file.Path == path);
+    }
 
     private IEnumerable<(string What, string Path, bool IsSecret, bool IsReplaceable)> FilesOf(
         string host

@@ -3,6 +3,8 @@ using System.Globalization;
 using Weft.Core;
 using Weft.Core.Linux;
 using Weft.Core.Overlays;
+using Weft.Core.Pki;
+using Weft.Installation;
 
 namespace Weft.Fleet;
 
@@ -10,16 +12,21 @@ namespace Weft.Fleet;
 /// <param name="hosts">The hosts, and where SSH reaches them.</param>
 /// <param name="binaries">The weft that belongs on each kind of machine; only the first of a kind counts.</param>
 /// <param name="installed">Where weft is on the hosts already, to be left as it is; null where it is put in place.</param>
+/// <param name="notice">Told, in the end, what deserves attention of what was put in place.</param>
 internal sealed class SshRunner(
     IReadOnlyList<(string Name, SshTarget Target)> hosts,
     Lazy<IReadOnlyList<WeftBinary>> binaries,
-    string? installed
+    string? installed,
+    Action<string> notice
 ) : IHostRunner, IAsyncDisposable
 {
     /// <summary>Where weft is put on a host, as <c>weft install</c> does.</summary>
     public const string Program = "/usr/local/bin/weft";
 
-    private const string Greet = "id -u; uname -m; sha256sum -- \"$1\" 2>/dev/null || echo none";
+    private const string None = "none";
+
+    private const string Greet =
+        $"id -u; uname -m; for one do sha256sum -- \"$one\" 2>/dev/null || echo {None}; done";
 
     // The size, where the hash of a secret would be seen in the list of processes. A program is run once before the one
     // that works is gone: the host's C library may be too old for it. On one line: a quoted word of csh has no more.
@@ -36,6 +43,7 @@ internal sealed class SshRunner(
         [ "$4" = - ] || "$new" --version >/dev/null
         sync "$new"
         mv -f "$new" "$1"
+        [ -z "$5" ] || mv -f "$5.new" "$5"
         """.ReplaceLineEndings("; ");
 
     private readonly string sockets = Directory.CreateTempSubdirectory("weft-ssh-").FullName;
@@ -67,26 +75,24 @@ internal sealed class SshRunner(
     )
     {
         var door = await DoorAsync(host, null, cancellationToken);
-        var program = installed ?? Program;
-        var result = await door.RunAsync([program, .. arguments], input, cancellationToken);
+        var result = await door.RunAsync([door.Program, .. arguments], input, cancellationToken);
         return result.ExitCode is NotThere or NotRunnable
-            ? throw new HostException($"host '{host}' cannot run {program}: {result.Errors.Trim()}")
+            ? throw new HostException(
+                $"host '{host}' cannot run {door.Program}: {result.Errors.Trim()}"
+            )
             : result;
     }
 
-    /// <summary>Puts a file with a secret on a host, in one step for all who look, or tells what there is.</summary>
+    /// <summary>Compares a file with a secret with the one on a host.</summary>
     /// <param name="host">The host.</param>
-    /// <param name="path">Where.</param>
-    /// <param name="content">What it holds.</param>
-    /// <param name="where">Where it is put.</param>
+    /// <param name="path">Where it is there.</param>
+    /// <param name="content">What it is to hold.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>What became of it.</returns>
-    /// <exception cref="HostException">The host is not reached, or the file cannot be put there.</exception>
-    public async Task<SecretPut> PutSecretAsync(
+    /// <exception cref="HostException">The host is not reached, or the file there cannot be read.</exception>
+    public async Task<SecretThere> CompareSecretAsync(
         string host,
         string path,
         ReadOnlyMemory<byte> content,
-        KeyPlacing where,
         CancellationToken cancellationToken
     )
     {
@@ -97,28 +103,37 @@ internal sealed class SshRunner(
             content,
             cancellationToken
         );
-        if (there.ExitCode == 0)
+        return there.ExitCode switch
         {
-            return SecretPut.WasThere;
-        }
-        if (where is not KeyPlacing.Everywhere)
-        {
-            switch (there.ExitCode)
-            {
-                case 1:
-                    return SecretPut.AnotherStays;
-                case 3 when where is KeyPlacing.Nowhere:
-                    return SecretPut.NoneStays;
-                case 3:
-                    break;
-                default:
-                    throw new HostException(
-                        $"host '{host}': whether {path} holds the same cannot be found out: {there.Errors.Trim()}"
-                    );
-            }
-        }
-        await door.PutAsync(path, "600", content, hash: null, cancellationToken);
-        return SecretPut.Put;
+            0 => SecretThere.Same,
+            1 => SecretThere.Another,
+            3 => SecretThere.None,
+            _ => throw new HostException(
+                $"host '{host}': whether {path} holds the same cannot be found out: {there.Errors.Trim()}"
+            ),
+        };
+    }
+
+    /// <summary>Puts a file with a secret on a host, in one step for all who look.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="path">Where.</param>
+    /// <param name="content">What it holds.</param>
+    /// <param name="follower">
+    /// A file that waits beside its place, called as <see cref="PkiDirectory.NextSuffix"/> says, and takes it right after; null
+    /// for none.
+    /// </param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="HostException">The host is not reached, or the file cannot be put there.</exception>
+    public async Task PutSecretAsync(
+        string host,
+        string path,
+        ReadOnlyMemory<byte> content,
+        string? follower,
+        CancellationToken cancellationToken
+    )
+    {
+        var door = await DoorAsync(host, null, cancellationToken);
+        await door.PutAsync(path, "600", content, hash: null, follower, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -140,6 +155,20 @@ internal sealed class SshRunner(
             }
         );
         Directory.Delete(sockets, recursive: true);
+        string[] hiding =
+        [
+            .. Hosts.Where(host =>
+                doors.TryGetValue(host, out var door)
+                && door is { IsValueCreated: true, Value.IsCompletedSuccessfully: true }
+                && door.Value.Result.HidesPackage
+            ),
+        ];
+        if (hiding.Length > 0)
+        {
+            notice(
+                $"{string.Join(", ", hiding)}: {Program} was put there and hides the Debian package's {HostFiles.PackagedProgram}, another build, from now on, and newer packages: `--installed {HostFiles.PackagedProgram}` here, or a package of this very weft there, does without; `rm {Program}` there takes it back"
+            );
+        }
     }
 
     private const int NotRunnable = 126;
@@ -180,15 +209,15 @@ internal sealed class SshRunner(
             sockets,
             cancellationToken
         );
-        var door = new Door(name, connection, NeedsSudo: false, WasPut: false);
+        var door = new Door(name, connection, installed ?? Program);
         var greeting = await door.RunAsync(
-            ["sh", "-c", Greet, "weft", installed ?? Program],
+            ["sh", "-c", Greet, "weft", Program, HostFiles.PackagedProgram],
             default,
             cancellationToken
         );
         if (
             greeting.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            is not [var user, var machine, var hash]
+            is not [var user, var machine, var own, var packaged]
         )
         {
             throw new HostException(
@@ -215,13 +244,27 @@ internal sealed class SshRunner(
             ?? throw new HostException(
                 $"host '{name}' is {machine}, and there is no weft for it here ({Have()}): name one with --binary, or with --installed the one that is on the hosts"
             );
-        if (hash.Split(' ')[0] == binary.Hash)
+        if (IsBinary(own))
         {
             return door;
         }
+        // What is in /usr/local goes before it, also when a newer package is there.
+        if (own == None && IsBinary(packaged))
+        {
+            return door with { Program = HostFiles.PackagedProgram };
+        }
         step?.Invoke("putting weft in place");
-        await door.PutAsync(Program, "755", binary.Content, binary.Hash, cancellationToken);
-        return door with { WasPut = true };
+        await door.PutAsync(
+            Program,
+            "755",
+            binary.Content,
+            binary.Hash,
+            follower: null,
+            cancellationToken
+        );
+        return door with { WasPut = true, HidesPackage = own == None && packaged != None };
+
+        bool IsBinary(string sum) => sum.Split(' ')[0] == binary.Hash;
     }
 
     private string Have() =>
@@ -233,8 +276,20 @@ internal sealed class SshRunner(
             );
 
     /// <summary>A host that is reached.</summary>
-    private sealed record Door(string Host, SshConnection Connection, bool NeedsSudo, bool WasPut)
+    /// <param name="Host">The host.</param>
+    /// <param name="Connection">The way to it.</param>
+    /// <param name="Program">Where the weft is that is run there.</param>
+    private sealed record Door(string Host, SshConnection Connection, string Program)
     {
+        /// <summary>Whether who logs in there is not root.</summary>
+        public bool NeedsSudo { get; init; }
+
+        /// <summary>Whether weft was put in place just now.</summary>
+        public bool WasPut { get; init; }
+
+        /// <summary>Whether that goes before another one, the Debian package's, from now on.</summary>
+        public bool HidesPackage { get; init; }
+
         public Task<ToolResult> RunAsync(
             IEnumerable<string> command,
             ReadOnlyMemory<byte> input,
@@ -251,6 +306,7 @@ internal sealed class SshRunner(
             string mode,
             ReadOnlyMemory<byte> content,
             string? hash,
+            string? follower,
             CancellationToken cancellationToken
         )
         {
@@ -264,6 +320,7 @@ internal sealed class SshRunner(
                     mode,
                     content.Length.ToString(CultureInfo.InvariantCulture),
                     hash ?? "-",
+                    follower ?? "",
                 ],
                 content,
                 cancellationToken
@@ -291,18 +348,15 @@ internal enum KeyPlacing
     Everywhere,
 }
 
-/// <summary>What became of a file that was to be put on a host.</summary>
-internal enum SecretPut
+/// <summary>What a host has where a file is to be put.</summary>
+internal enum SecretThere
 {
-    /// <summary>It was there already.</summary>
-    WasThere,
+    /// <summary>That very file.</summary>
+    Same,
 
-    /// <summary>It is there now.</summary>
-    Put,
+    /// <summary>Another.</summary>
+    Another,
 
-    /// <summary>Another is there, and stays.</summary>
-    AnotherStays,
-
-    /// <summary>There is none still.</summary>
-    NoneStays,
+    /// <summary>None.</summary>
+    None,
 }
