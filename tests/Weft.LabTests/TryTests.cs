@@ -243,6 +243,21 @@ public sealed class TryTests
         );
         Assert.Equal(1, (await lab.WeftAsync("host1", "confirm")).ExitCode);
 
+        // Where the host's own copy cannot be changed, an agent would undo what was gone back to.
+        await lab.RunAsync(
+            "host1",
+            "mount --bind /etc/weft /etc/weft && mount -o remount,bind,ro /etc/weft"
+        );
+        var refusedRollback = await lab.WeftAsync("host1", "rollback", "--yes");
+        await lab.RunAsync("host1", "umount /etc/weft");
+        Assert.Equal(1, refusedRollback.ExitCode);
+        Assert.Contains(
+            $"{Own} cannot be written, so nothing was changed",
+            refusedRollback.Errors,
+            StringComparison.Ordinal
+        );
+        Assert.Equal("201", (await lab.RunAsync("host1", Tag)).Trim());
+
         await lab.WeftDoneAsync("host1", "rollback", "--yes");
         Assert.Equal("200", (await lab.RunAsync("host1", Tag)).Trim());
         Assert.Contains(

@@ -96,6 +96,14 @@ internal static class RollbackCommand
                 {
                     return ExitCode.Failed;
                 }
+                if (IsOwn(store.Overlay))
+                {
+                    // Before the changes: the agent goes by this file, and would take them back.
+                    Put(former);
+                    terminal.Out.WriteLine(
+                        $"{HostFiles.Overlay} is the file of entry {entry.Number} now"
+                    );
+                }
                 var (code, _) = await ApplyCommand.CarryOutAsync(
                     terminal,
                     session,
@@ -104,31 +112,34 @@ internal static class RollbackCommand
                     plan,
                     patience,
                     cancellationToken,
-                    Keep
+                    () =>
+                        Remembering.Note(
+                            terminal,
+                            session,
+                            string.Create(CultureInfo.InvariantCulture, $"rollback {entry.Number}"),
+                            former.Bytes,
+                            !plan.IsEmpty
+                        )
                 );
                 return code;
-
-                void Keep()
-                {
-                    if (IsOwn(store.Overlay))
-                    {
-                        // Still under the lock, for which an agent waits that has the other file in mind.
-                        TrialGate.PutOwn(HostFiles.Overlay, former.Bytes.ToArray());
-                        terminal.Out.WriteLine(
-                            $"{HostFiles.Overlay} is the file of entry {entry.Number} now"
-                        );
-                    }
-                    Remembering.Note(
-                        terminal,
-                        session,
-                        string.Create(CultureInfo.InvariantCulture, $"rollback {entry.Number}"),
-                        former.Bytes,
-                        !plan.IsEmpty
-                    );
-                }
             }
         );
         return command;
+    }
+
+    private static void Put(LoadedFile former)
+    {
+        try
+        {
+            TrialGate.PutOwn(HostFiles.Overlay, former.Bytes.ToArray());
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new HostException(
+                $"{HostFiles.Overlay} cannot be written, so nothing was changed: {exception.Message}",
+                exception
+            );
+        }
     }
 
     /// <summary>Whether the host's own copy is of this overlay; one with mistakes is of no use to anybody, and goes.</summary>
