@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using Weft.Core.Linux;
 using Weft.Rendering;
 
 namespace Weft.Commands;
@@ -11,6 +12,7 @@ internal static class Cli
     /// <returns>One of <see cref="ExitCode"/>.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
+        StandardStreams.Fill();
         // What goes wrong or on is told as far as it can be, and nothing stops because it cannot: an agent whose log is full
         // keeps its host.
         Console.SetError(new LastingWriter(Console.Error));
