@@ -6,7 +6,7 @@ namespace Weft.LabTests;
 /// <summary>An agent that runs in a host of a lab.</summary>
 internal sealed class RunningAgent : IAsyncDisposable
 {
-    private const string Log = "/var/log/weft-agent.log";
+    private const string UsualLog = "/var/log/weft-agent.log";
 
     private static readonly string Rights = string.Join(
             ',',
@@ -25,13 +25,21 @@ internal sealed class RunningAgent : IAsyncDisposable
     private readonly string host;
     private readonly string options;
     private readonly string environment;
+    private readonly string log;
 
-    private RunningAgent(OverlayLab lab, string host, string options, string environment)
+    private RunningAgent(
+        OverlayLab lab,
+        string host,
+        string options,
+        string environment,
+        string log
+    )
     {
         this.lab = lab;
         this.host = host;
         this.options = options;
         this.environment = environment;
+        this.log = log;
     }
 
     /// <summary>Starts it and waits until it has made its first round.</summary>
@@ -39,10 +47,11 @@ internal sealed class RunningAgent : IAsyncDisposable
         OverlayLab lab,
         string host,
         string options = "",
-        string environment = ""
+        string environment = "",
+        string log = UsualLog
     )
     {
-        var agent = new RunningAgent(lab, host, options, environment);
+        var agent = new RunningAgent(lab, host, options, environment, log);
         await agent.BeginAsync();
         await agent.IsReadyAsync();
         return agent;
@@ -52,14 +61,14 @@ internal sealed class RunningAgent : IAsyncDisposable
     public Task BeginAsync() =>
         lab.RunAsync(
             host,
-            $"{environment} setsid setpriv --no-new-privs --bounding-set {Rights} {WeftProgram.Path} agent {options} </dev/null >>{Log} 2>&1 & echo $! >/run/weft-agent.pid"
+            $"{environment} setsid setpriv --no-new-privs --bounding-set {Rights} {WeftProgram.Path} agent {options} </dev/null >>{log} 2>&1 & echo $! >/run/weft-agent.pid"
         );
 
     public Task IsReadyAsync() =>
         Eventually.IsAsync(
             async () =>
                 (await lab.TryAsync(host, Ask("readyz"))) is { ExitCode: 0, Output: "ok\n" },
-            () => lab.TryAsync(host, $"cat {Log}").Result.Output
+            () => lab.TryAsync(host, $"cat {log}").Result.Output
         );
 
     /// <summary>What it says of itself.</summary>
@@ -73,7 +82,7 @@ internal sealed class RunningAgent : IAsyncDisposable
     public Task<string> MetricsAsync() => lab.RunAsync(host, Ask("metrics"));
 
     /// <summary>What it has written.</summary>
-    public Task<string> LogAsync() => lab.RunAsync(host, $"cat {Log}");
+    public Task<string> LogAsync() => lab.RunAsync(host, $"cat {log}");
 
     /// <summary>Sends it a signal.</summary>
     public Task SignalAsync(string signal) =>
@@ -91,7 +100,7 @@ internal sealed class RunningAgent : IAsyncDisposable
             async () => (await lab.WeftAsync(host, "plan", "--exit-code")).ExitCode == 0,
             () =>
                 lab.WeftAsync(host, "plan").Result.Output
-                + lab.TryAsync(host, $"cat {Log}").Result.Output
+                + lab.TryAsync(host, $"cat {log}").Result.Output
         );
 
     public async ValueTask DisposeAsync()

@@ -243,6 +243,21 @@ public sealed class TryTests
         );
         Assert.Equal(1, (await lab.WeftAsync("host1", "confirm")).ExitCode);
 
+        // Where the host's own copy cannot be changed, an agent would undo what was gone back to.
+        await lab.RunAsync(
+            "host1",
+            "mount --bind /etc/weft /etc/weft && mount -o remount,bind,ro /etc/weft"
+        );
+        var refusedRollback = await lab.WeftAsync("host1", "rollback", "--yes");
+        await lab.RunAsync("host1", "umount /etc/weft");
+        Assert.Equal(1, refusedRollback.ExitCode);
+        Assert.Contains(
+            $"{Own} cannot be written, so nothing was changed",
+            refusedRollback.Errors,
+            StringComparison.Ordinal
+        );
+        Assert.Equal("201", (await lab.RunAsync("host1", Tag)).Trim());
+
         await lab.WeftDoneAsync("host1", "rollback", "--yes");
         Assert.Equal("200", (await lab.RunAsync("host1", Tag)).Trim());
         Assert.Contains(
@@ -371,6 +386,7 @@ public sealed class TryTests
         await lab.ReachesAsync("host1", null, "10.8.3.2", 84);
     }
 
+    /// <summary>Nor does it keep an agent from what it is there for, whose log is on that disk and which nobody can tell that the try is over.</summary>
     [Fact]
     public async Task A_disk_that_is_full_keeps_no_try_from_going_back()
     {
@@ -384,15 +400,31 @@ public sealed class TryTests
             cp -r /run/weft-state/. /var/lib/weft
             """
         );
-        await lab.WeftDoneAsync("host1", "try", "--yes", "--within", "5s", "--until-deadline", New);
+        // Another host falls silent too, long before the time is over.
+        await lab.RunAsync("host1", $"sed -i 's/vlan: 100/vlan: 101/' {New}");
+        await using var agent = await RunningAgent.StartAsync(
+            lab,
+            "host1",
+            log: "/var/lib/weft/agent.log"
+        );
+        await lab.WeftDoneAsync("host1", "try", "--yes", "--within", "1h", "--grace", "5s", New);
         await lab.RunAsync(
             "host1",
             "dd if=/dev/zero of=/var/lib/weft/filled bs=4k 2>/dev/null || true; ! echo more >/var/lib/weft/more"
         );
-        await Eventually.IsAsync(async () => (await lab.RunAsync("host1", Tag)).Trim() == "200");
+        await Eventually.IsAsync(async () => await TagAsync() == "200", () => Typescript(lab));
+        for (var drift = 0; drift < 3; drift++)
+        {
+            await lab.RunAsync("host1", "ovs-vsctl set port cont-mgmnt0-sw tag=7");
+            await Eventually.IsAsync(async () => await TagAsync() != "7", () => Typescript(lab));
+            Assert.Equal("200", await TagAsync());
+        }
         // It is written down as soon as that can be.
         await lab.RunAsync("host1", "rm /var/lib/weft/filled");
-        await WentBackAsync(lab, "it was not confirmed in time");
+        await WentBackAsync(lab, "host host2 in host-mgmnt0 10.8.3.2, was reached before");
+        await lab.RunAsync("host1", "! ls /run/weft/tries/*");
+
+        async Task<string> TagAsync() => (await lab.RunAsync("host1", Tag)).Trim();
     }
 
     [Fact]

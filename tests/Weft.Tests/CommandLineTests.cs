@@ -181,6 +181,51 @@ public sealed class CommandLineTests
         Assert.DoesNotContain("a lab is", result.Errors, StringComparison.Ordinal);
     }
 
+    /// <summary>A result that is lost is a failure; words about it that are lost are none.</summary>
+    [Theory]
+    [InlineData("check FILE 2>/dev/full", ExitCode.Done)]
+    [InlineData("check FILE 2>&-", ExitCode.Done)]
+    [InlineData("check FILE <&- 2>&-", ExitCode.Done)]
+    [InlineData("plan FILE 2>/dev/full", ExitCode.Done)]
+    [InlineData("check nofile 2>/dev/full", ExitCode.Usage)]
+    [InlineData("check nofile 2>&-", ExitCode.Usage)]
+    [InlineData("chekc 2>/dev/full", ExitCode.Usage)]
+    [InlineData("check FILE >/dev/full", ExitCode.Failed)]
+    [InlineData("check FILE >/dev/full 2>&1", ExitCode.Failed)]
+    [InlineData("check FILE >&-", ExitCode.Failed)]
+    [InlineData("check FILE >&- 2>&-", ExitCode.Failed)]
+    [InlineData("man >/dev/full", ExitCode.Failed)]
+    [InlineData("completion bash >/dev/full", ExitCode.Failed)]
+    [InlineData("lab >/dev/full", ExitCode.Failed)]
+    [InlineData("--version >/dev/full", ExitCode.Failed)]
+    [InlineData("--version >/dev/full 2>&1", ExitCode.Failed)]
+    [InlineData("--version >&-", ExitCode.Failed)]
+    [InlineData("plan --help >/dev/full", ExitCode.Failed)]
+    public async Task Where_nothing_can_be_written_it_ends_as_ever_and_fails_only_if_the_result_is_lost(
+        string line,
+        int exitCode
+    )
+    {
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, TwoHosts, TestContext.Current.CancellationToken);
+        var result = await Core.Linux.Tool.RunAsync(
+            [
+                "sh",
+                "-c",
+                $"\"$0\" {line.Replace("FILE", file, StringComparison.Ordinal)}",
+                WeftProgram.Path,
+            ],
+            cancellationToken: TestContext.Current.CancellationToken
+        );
+        File.Delete(file);
+        Assert.Equal(exitCode, result.ExitCode);
+        Assert.DoesNotContain("   at ", result.Errors, StringComparison.Ordinal);
+        Assert.Equal(
+            exitCode == ExitCode.Failed && !line.Contains("2>", StringComparison.Ordinal),
+            result.Errors.StartsWith("weft: ", StringComparison.Ordinal)
+        );
+    }
+
     [Fact]
     public async Task Check_finds_every_mistake_in_one_run_with_its_place()
     {

@@ -235,6 +235,12 @@ public sealed class InstallTests : IDisposable
                 Unit(unit),
             ]);
             Assert.True(rated.ExitCode == 0, rated.Output);
+            // An `ip` that the program waits for is not ended before.
+            Assert.Contains(
+                "\nKillMode=mixed\n",
+                await ReadAsync($"etc/systemd/system/{unit}"),
+                StringComparison.Ordinal
+            );
             Assert.Contains(
                 " --as north\n",
                 await ReadAsync($"etc/systemd/system/{unit}"),

@@ -23,7 +23,7 @@ internal static partial class LinkBatch
     /// before all else, or else after it, as where the link is made anew and what has its name before is to go.
     /// </summary>
     /// <exception cref="LinkBatchException">A command failed; those before it have been carried out.</exception>
-    /// <exception cref="HostException"><c>ip</c> is missing.</exception>
+    /// <exception cref="HostException"><c>ip</c> is missing, or does not start.</exception>
     public static async Task RunAsync(
         IReadOnlyList<LinkCommand> commands,
         CancellationToken cancellationToken
@@ -89,10 +89,7 @@ internal static partial class LinkBatch
         }
         catch (Win32Exception exception)
         {
-            throw new HostException(
-                "ip is not there: install the Debian package iproute2",
-                exception
-            );
+            throw new HostException(Tool.WhyNotStarted("ip", "iproute2", exception), exception);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.IO.Hashing;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Weft.Core.Engines;
@@ -16,17 +17,27 @@ internal sealed class HistoryStore
 {
     private const int Version = 1;
     private const string Name = "history";
+
+    // Is in memory, and so has room when the disk has none.
+    private const string Marks = "/run/weft/tries";
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private readonly string directory;
+    private readonly string mark;
 
     /// <summary>The store of an overlay.</summary>
     /// <param name="overlay">The overlay's name.</param>
     /// <param name="root">The directory in which each overlay has its own.</param>
-    public HistoryStore(string overlay, string root = AddressStore.DefaultDirectory)
+    /// <param name="marks">The directory in which each overlay has its mark of a try that is over.</param>
+    public HistoryStore(
+        string overlay,
+        string root = AddressStore.DefaultDirectory,
+        string marks = Marks
+    )
     {
         Overlay = overlay;
         directory = System.IO.Path.Combine(root, overlay, Name);
+        mark = System.IO.Path.Combine(marks, overlay);
     }
 
     /// <summary>The overlay's name.</summary>
@@ -104,11 +115,35 @@ internal sealed class HistoryStore
                 exception
             );
         }
-        return document.Version == Version
-            ? new HistoryBook(document.Entries)
-            : throw new HostException(
+        if (document.Version != Version)
+        {
+            throw new HostException(
                 $"{Path} is of version {document.Version}, and this weft knows version {Version}: install the weft that wrote it, or a later one"
             );
+        }
+        var book = new HistoryBook(document.Entries);
+        return book.Open is { State: EntryState.Trying } && ReadBytes(mark) is { } reason
+            ? book.Settle(EntryState.Reverting, now: default, Encoding.UTF8.GetString(reason))
+            : book;
+    }
+
+    /// <summary>
+    /// Has the open try read as one that goes back, where that cannot be written into the list: by a mark that lasts until a list
+    /// can be written, or the machine is started anew, with which a try is over anyway.
+    /// </summary>
+    /// <param name="reason">Why it goes back.</param>
+    /// <exception cref="HostException">The mark cannot be made either.</exception>
+    public void MarkOver(string reason)
+    {
+        try
+        {
+            PrivateDirectory.Make(System.IO.Path.GetDirectoryName(mark)!);
+            DurableFile.Replace(mark, Encoding.UTF8.GetBytes(reason), OwnerOnly);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new HostException($"{mark} cannot be written: {exception.Message}", exception);
+        }
     }
 
     /// <summary>Puts a list in place of the one that is there, and removes the files that it does not name. It is on the disk when this returns.</summary>
@@ -132,6 +167,10 @@ internal sealed class HistoryStore
                 ),
                 OwnerOnly
             );
+            if (File.Exists(mark))
+            {
+                File.Delete(mark);
+            }
             var named = book.Files.Select(PathOf).ToHashSet(StringComparer.Ordinal);
             foreach (var path in Directory.GetFiles(directory, "*.yaml"))
             {

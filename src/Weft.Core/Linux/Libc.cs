@@ -16,6 +16,9 @@ internal static partial class Libc
     /// <summary>The exit code that a shell gives a program that a signal ended (sh(1)), and .NET as well.</summary>
     public static int EndedBy(int signal) => 128 + signal;
 
+    /// <summary>ENOENT of errno.h.</summary>
+    public const int NoSuchFile = 2;
+
     /// <summary>ENODEV of errno.h.</summary>
     public const int NoSuchDevice = 19;
 

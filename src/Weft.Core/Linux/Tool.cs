@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 
 namespace Weft.Core.Linux;
@@ -38,7 +39,7 @@ internal static class Tool
     /// <param name="environment">What is in its environment besides this process's own.</param>
     /// <param name="within">The file of the network namespace that it runs in; null for this process's own.</param>
     /// <param name="cancellationToken">Kills it.</param>
-    /// <exception cref="System.ComponentModel.Win32Exception">The program could not be started.</exception>
+    /// <exception cref="Win32Exception">The program could not be started.</exception>
     /// <exception cref="IOException">There is no such namespace.</exception>
     public static async Task<ToolResult> RunAsync(
         IReadOnlyList<string> command,
@@ -97,6 +98,15 @@ internal static class Tool
             : Path.Split(':')
                 .Select(directory => $"{directory}/{program}")
                 .FirstOrDefault(File.Exists);
+
+    /// <summary>Why a program did not start, and what to do: that it is missing only where it is.</summary>
+    /// <param name="program">The program.</param>
+    /// <param name="package">The Debian package that it is in.</param>
+    /// <param name="failure">What starting it met.</param>
+    public static string WhyNotStarted(string program, string package, Win32Exception failure) =>
+        failure.NativeErrorCode == Libc.NoSuchFile
+            ? $"{program} is not there: install the Debian package {package}"
+            : $"{program} cannot be started: {new Win32Exception(failure.NativeErrorCode).Message}";
 
     private static async Task FeedAsync(
         Process process,

@@ -141,7 +141,7 @@ internal sealed class AgentLoop(
             var round = await reconciler.RunAsync(
                 state.On!,
                 isNewFile || !isReady,
-                IsOutdated,
+                IsAnotherInForce,
                 cancellationToken
             );
             Note(round, restraint, woken?.Why ?? "time passed", woken?.Since);
@@ -155,6 +155,17 @@ internal sealed class AgentLoop(
                 isReady = true;
                 manager.Ready();
             }
+        }
+
+        bool IsAnotherInForce()
+        {
+            var isAnother = IsOutdated();
+            if (isAnother)
+            {
+                // Nobody else may say so: where the disk is full the end of a try is not in the history.
+                FileChanged("another file is in force");
+            }
+            return isAnother;
         }
     }
 

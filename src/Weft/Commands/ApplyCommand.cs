@@ -161,12 +161,10 @@ internal static class ApplyCommand
                 {
                     terminal.Notice(ended);
                 }
-                // Before the changes: the agent goes by the host's own copy, and a boot too. Both would take them back.
                 if (
                     options.FileOf(parsed) is not HostFiles.Overlay and var path
                     && source(session) is { } file
-                    && (parsed.GetValue(store) || TrialRun.HasOwnFileOf(session.Overlay.Name))
-                    && TrialGate.PutOwn(HostFiles.Overlay, file.ToArray())
+                    && TrialGate.KeepOwn(session.Overlay.Name, file, parsed.GetValue(store))
                     && path is not OverlayLoader.StandardInput
                 )
                 {

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using Weft.Core.Linux;
+using Weft.Rendering;
 
 namespace Weft.Commands;
 
@@ -8,7 +10,26 @@ internal static class Cli
 {
     /// <summary>Runs one command line.</summary>
     /// <returns>One of <see cref="ExitCode"/>.</returns>
-    public static Task<int> RunAsync(string[] args) => CommandRunner.RunAsync(Create().Parse(args));
+    public static async Task<int> RunAsync(string[] args)
+    {
+        StandardStreams.Fill();
+        // What goes wrong or on is told as far as it can be, and nothing stops because it cannot: an agent whose log is full
+        // keeps its host.
+        Console.SetError(new LastingWriter(Console.Error));
+        var parsed = Create().Parse(args);
+        try
+        {
+            return await CommandRunner.RunAsync(parsed);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Commands put what they meet into words themselves; help and version are the library's.
+            new Output(parsed.GetValue(CommonOptions.NoColor)).Fail(
+                $"standard output cannot be written: {(exception.InnerException ?? exception).Message}"
+            );
+            return ExitCode.Failed;
+        }
+    }
 
     /// <summary>Writes the help of the command that was parsed.</summary>
     public static void WriteHelp(ParseResult parsed) =>

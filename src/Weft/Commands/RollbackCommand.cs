@@ -96,6 +96,12 @@ internal static class RollbackCommand
                 {
                     return ExitCode.Failed;
                 }
+                if (TrialGate.KeepOwn(store.Overlay, former.Bytes))
+                {
+                    terminal.Out.WriteLine(
+                        $"{HostFiles.Overlay} is the file of entry {entry.Number} now"
+                    );
+                }
                 var (code, _) = await ApplyCommand.CarryOutAsync(
                     terminal,
                     session,
@@ -104,28 +110,16 @@ internal static class RollbackCommand
                     plan,
                     patience,
                     cancellationToken,
-                    Keep
+                    () =>
+                        Remembering.Note(
+                            terminal,
+                            session,
+                            string.Create(CultureInfo.InvariantCulture, $"rollback {entry.Number}"),
+                            former.Bytes,
+                            !plan.IsEmpty
+                        )
                 );
                 return code;
-
-                void Keep()
-                {
-                    if (TrialRun.HasOwnFileOf(store.Overlay))
-                    {
-                        // Still under the lock, for which an agent waits that has the other file in mind.
-                        TrialGate.PutOwn(HostFiles.Overlay, former.Bytes.ToArray());
-                        terminal.Out.WriteLine(
-                            $"{HostFiles.Overlay} is the file of entry {entry.Number} now"
-                        );
-                    }
-                    Remembering.Note(
-                        terminal,
-                        session,
-                        string.Create(CultureInfo.InvariantCulture, $"rollback {entry.Number}"),
-                        former.Bytes,
-                        !plan.IsEmpty
-                    );
-                }
             }
         );
         return command;

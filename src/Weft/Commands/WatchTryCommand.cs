@@ -32,9 +32,7 @@ internal static class WatchTryCommand
                 await Console.Out.FlushAsync(cancellationToken);
                 new ServiceManager().Ready();
                 // Whoever read that goes on alone: what is done is told in the log, and done though that is full.
-                await using var log = new LastingWriter(Console.Error);
-                Console.SetOut(log);
-                Console.SetError(log);
+                Console.SetOut(Console.Error);
                 await new TrialWatch(
                     new HistoryStore(parsed.GetValue(overlay)!),
                     parsed.GetValue(number),

@@ -157,7 +157,7 @@ internal sealed class SshConnection : IAsyncDisposable
         catch (Win32Exception exception)
         {
             throw new HostException(
-                $"ssh cannot be run: {exception.Message}: apt install openssh-client",
+                Tool.WhyNotStarted("ssh", "openssh-client", exception),
                 exception
             );
         }

@@ -81,6 +81,31 @@ internal static class TrialGate
         }
     }
 
+    /// <summary>
+    /// Has the host's own copy be the file that is about to be applied, before it is: the agent goes by that copy, and a boot too,
+    /// and both would take the changes back.
+    /// </summary>
+    /// <param name="overlay">The overlay.</param>
+    /// <param name="file">What is about to be applied.</param>
+    /// <param name="alsoNew">Whether also where there is no such copy yet.</param>
+    /// <returns>Whether that is another file now.</returns>
+    /// <exception cref="HostException">It cannot be written.</exception>
+    public static bool KeepOwn(string overlay, ReadOnlyMemory<byte> file, bool alsoNew = false)
+    {
+        try
+        {
+            return (alsoNew || TrialRun.HasOwnFileOf(overlay))
+                && PutOwn(HostFiles.Overlay, file.ToArray());
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new HostException(
+                $"{HostFiles.Overlay} cannot be written, so nothing was changed: {exception.Message}",
+                exception
+            );
+        }
+    }
+
     /// <summary>Puts a file in the place of the host's own copy.</summary>
     /// <returns>Whether that is another file now.</returns>
     /// <exception cref="IOException">It cannot be written.</exception>

@@ -142,8 +142,19 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
     }
 
     /// <summary>Writes down that it goes back, so that from now on nobody keeps to the tried file. The host's lock must be held.</summary>
-    public void GiveUp(string reason) =>
-        store.Write(store.Read().Settle(EntryState.Reverting, clock.GetUtcNow(), reason));
+    /// <exception cref="HostException">It cannot be written into the history; nobody keeps to the tried file all the same.</exception>
+    public void GiveUp(string reason)
+    {
+        try
+        {
+            store.Write(store.Read().Settle(EntryState.Reverting, clock.GetUtcNow(), reason));
+        }
+        catch (HostException)
+        {
+            store.MarkOver(reason);
+            throw;
+        }
+    }
 
     /// <summary>Has a try stay.</summary>
     /// <param name="number">Its number.</param>
@@ -212,15 +223,14 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
             cancellationToken,
             isPartOfTrial: true
         );
-        var book = store.Read();
-        if (book[number] is not { IsOpen: true })
+        if (store.Read()[number] is not { IsOpen: true })
         {
-            return book[number]!;
+            return store.Read()[number]!;
         }
         // From here on it cannot be confirmed any more, and the agent keeps the former file.
         try
         {
-            store.Write(book.Settle(EntryState.Reverting, clock.GetUtcNow(), reason));
+            GiveUp(reason);
         }
         catch (HostException exception)
         {

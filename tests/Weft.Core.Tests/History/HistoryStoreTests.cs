@@ -84,6 +84,31 @@ public sealed class HistoryStoreTests : IDisposable
         );
     }
 
+    [Fact]
+    public void A_try_that_is_marked_as_over_reads_as_one_that_goes_back_until_that_is_written_down()
+    {
+        var store = new HistoryStore("home", directory, Path.Combine(directory, "marks"));
+        var before = HistoryBook.Empty.Add(HistoryBookTests.Entry(HistoryStore.NameOf(File1)));
+        var tried = before.Add(HistoryBookTests.Tried(HistoryStore.NameOf(File2)));
+        store.Write(tried, File1, File2);
+
+        store.MarkOver("nobody answered");
+        var over = store.Read();
+        Assert.Equal(EntryState.Reverting, over.Open?.State);
+        Assert.Equal("nobody answered", over.Open?.Trial?.Reason);
+        Assert.True(over.Open!.IsOpen);
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            File.GetUnixFileMode(Path.Combine(directory, "marks", "home"))
+        );
+
+        store.Write(over.Settle(EntryState.Reverted, DateTimeOffset.UnixEpoch));
+        Assert.Equal("nobody answered", store.Read()[2]?.Trial?.Reason);
+        // What is tried next is not over.
+        store.Write(tried);
+        Assert.Equal(EntryState.Trying, store.Read().Open?.State);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("null")]
