@@ -38,6 +38,25 @@ public sealed class WakeupsTests
     }
 
     [Fact]
+    public async Task A_burst_while_it_waits_leaves_no_round_without_a_reason()
+    {
+        for (var burst = 0; burst < 200; burst++)
+        {
+            var waiting = Task.Run(() => WaitAsync(Long));
+            for (var wake = 0; wake < 8; wake++)
+            {
+                wakeups.Wake("links changed");
+            }
+            Assert.Equal("links changed", (await waiting)?.Why);
+            // What came after it was taken is one more round, which says why.
+            if (await WaitAsync(TimeSpan.FromMilliseconds(1)) is var (why, _))
+            {
+                Assert.Equal("links changed", why);
+            }
+        }
+    }
+
+    [Fact]
     public async Task Of_many_things_the_first_are_named()
     {
         foreach (var reason in (string[])["a", "b", "c"])

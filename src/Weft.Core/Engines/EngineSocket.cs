@@ -9,7 +9,8 @@ namespace Weft.Core.Engines;
 
 /// <summary>
 /// Asks an engine by HTTP over the unix socket that it listens at. Connections are kept for the next request; no answer
-/// is waited for without end, and none is read that is larger than <see cref="MostBytes"/>.
+/// is waited for without end, and none is read that is larger than <see cref="MostBytes"/>. One that did not answer in time is
+/// not waited for as long for a while, until it answers: whoever asks it asks for others as well.
 /// </summary>
 internal sealed class EngineSocket : IDisposable
 {
@@ -19,16 +20,31 @@ internal sealed class EngineSocket : IDisposable
     /// <summary>How long an answer is waited for.</summary>
     public static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(30);
 
+    // For how long it is asked with less patience, and with how much.
+    private static readonly TimeSpan Doubt = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LittlePatience = TimeSpan.FromSeconds(2);
+
     private readonly HttpClient http;
     private readonly ImmutableArray<string> paths;
     private readonly TimeSpan patience;
+    private readonly TimeProvider clock;
+
+    // When it began not to answer, by the clock; 0 where it does.
+    private long silentSince;
 
     /// <summary>Connects to nobody yet.</summary>
     /// <param name="engine">Whose sockets they are.</param>
     /// <param name="paths">Where it may listen: the first socket at which somebody does is the one.</param>
     /// <param name="patience">How long an answer is waited for; null for <see cref="DefaultPatience"/>.</param>
-    public EngineSocket(Engine engine, ImmutableArray<string> paths, TimeSpan? patience = null)
+    /// <param name="clock">The clock by which one that was silent is waited for again; null for the system's.</param>
+    public EngineSocket(
+        Engine engine,
+        ImmutableArray<string> paths,
+        TimeSpan? patience = null,
+        TimeProvider? clock = null
+    )
     {
+        this.clock = clock ?? TimeProvider.System;
         this.paths = paths;
         this.patience = patience ?? DefaultPatience;
         Name = engine.ToString().ToLowerInvariant();
@@ -68,7 +84,7 @@ internal sealed class EngineSocket : IDisposable
             using var response = await SendAsync(
                 request,
                 HttpCompletionOption.ResponseContentRead,
-                patience + longer,
+                longer,
                 cancellationToken
             );
             return response is null
@@ -105,7 +121,7 @@ internal sealed class EngineSocket : IDisposable
                 await SendAsync(
                     request,
                     HttpCompletionOption.ResponseHeadersRead,
-                    patience,
+                    TimeSpan.Zero,
                     cancellationToken
                 ) ?? throw NotThere();
             if (response.StatusCode != expected)
@@ -130,10 +146,15 @@ internal sealed class EngineSocket : IDisposable
     /// <inheritdoc/>
     public void Dispose() => http.Dispose();
 
+    private bool IsDoubted =>
+        Volatile.Read(ref silentSince) is var since
+        && since != 0
+        && clock.GetElapsedTime(since) < Doubt;
+
     private async Task<HttpResponseMessage?> SendAsync(
         HttpRequestMessage request,
         HttpCompletionOption completion,
-        TimeSpan most,
+        TimeSpan longer,
         CancellationToken cancellationToken
     )
     {
@@ -142,15 +163,25 @@ internal sealed class EngineSocket : IDisposable
         {
             return null;
         }
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(most);
+        var most = (IsDoubted && LittlePatience < patience ? LittlePatience : patience) + longer;
+        using var timer = new CancellationTokenSource(most, clock);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(
+            cancellationToken,
+            timer.Token
+        );
         try
         {
-            return await http.SendAsync(request, completion, deadline.Token);
+            var response = await http.SendAsync(request, completion, deadline.Token);
+            Volatile.Write(ref silentSince, 0);
+            return response;
         }
         catch (OperationCanceledException exception)
             when (!cancellationToken.IsCancellationRequested)
         {
+            if (!IsDoubted)
+            {
+                Volatile.Write(ref silentSince, clock.GetTimestamp());
+            }
             throw new HostException(
                 $"{Name} did not answer {Words(request)} within {most.TotalSeconds:0.#} s: look at how its daemon is",
                 exception

@@ -45,9 +45,7 @@ public static class ContainerReader
             .ToDictionary(container => container.Key);
         return new ContainersSeen(
             sightings,
-            answers
-                .Where(answer => answer.Silence is not null)
-                .ToImmutableSortedDictionary(answer => answer.Engine, answer => answer.Silence!),
+            SilentOf(answers),
             LookInside(sightings.Values.Where(interest.Includes))
         );
     }
@@ -85,6 +83,14 @@ public static class ContainerReader
             }
         }
     }
+
+    /// <summary>The engines that did not answer though that matters, and why.</summary>
+    public static ImmutableSortedDictionary<Engine, string> SilentOf(
+        IEnumerable<EngineAnswer> answers
+    ) =>
+        answers
+            .Where(answer => answer.Silence is not null)
+            .ToImmutableSortedDictionary(answer => answer.Engine, answer => answer.Silence!);
 
     private static Dictionary<ContainerKey, IReadOnlyDictionary<string, Link>> LookInside(
         IEnumerable<ContainerSighting> containers

@@ -57,6 +57,9 @@ internal sealed class AgentLoop(
     private readonly ServiceManager manager = new();
     private readonly HostMirror mirror = new(host);
     private readonly HashSet<Engine> watched = [];
+
+    // None ends by itself: what ends one is a fault, and ends the agent.
+    private readonly List<Task> watches = [];
     private int isFileNew;
     private Task negotiation = Task.CompletedTask;
     private DateTimeOffset nextNegotiation;
@@ -92,11 +95,11 @@ internal sealed class AgentLoop(
             wakeups.Wake(moved.Namespace is null ? "links changed" : "a container's links changed")
         );
         GuardWatch.Start(() => wakeups.Wake("IPsec policies or associations changed"));
-        var switchWatch = host.WatchSwitchAsync(wakeups.Wake, cancellationToken);
+        watches.Add(host.WatchSwitchAsync(wakeups.Wake, cancellationToken));
         // One that is stuck ends no rounds, and is started anew.
         using var alive = manager.StartWatchdog(() => state.SinceLast, Look + StartPatience);
         WatchEngines(cancellationToken);
-        var strongSwan = WatchStrongSwanAsync(cancellationToken);
+        watches.Add(WatchStrongSwanAsync(cancellationToken));
         wakeups.Wake("start");
         var isReady = false;
         var pace = new Pace(clock);
@@ -128,9 +131,9 @@ internal sealed class AgentLoop(
                 nextResync = steady.GetUtcNow() + Resync;
                 resyncedAt = Environment.CpuUsage.TotalTime;
             }
-            if (switchWatch.IsFaulted)
+            if (watches.Find(watch => watch.IsFaulted) is { } failed)
             {
-                await switchWatch;
+                await failed;
             }
             if (inForce.Until <= clock.GetUtcNow())
             {
@@ -421,12 +424,14 @@ internal sealed class AgentLoop(
     {
         foreach (var engine in state.On!.Interest.Engines.Where(watched.Add))
         {
-            _ = new EngineWatch(
-                host.Engines.Of(engine),
-                name => mirror.ContainerChanged(engine, name),
-                wakeups.Wake,
-                clock
-            ).RunAsync(cancellationToken);
+            watches.Add(
+                new EngineWatch(
+                    host.Engines.Of(engine),
+                    name => mirror.ContainerChanged(engine, name),
+                    wakeups.Wake,
+                    clock
+                ).RunAsync(cancellationToken)
+            );
         }
     }
 

@@ -259,6 +259,13 @@ internal sealed class HostMirror(LocalHost host)
             },
             async (container, token) =>
             {
+                lock (stale)
+                {
+                    if (stale.Unanswered.Contains(container.Engine))
+                    {
+                        return;
+                    }
+                }
                 try
                 {
                     var found = await host
@@ -281,6 +288,7 @@ internal sealed class HostMirror(LocalHost host)
                     lock (stale)
                     {
                         silent = silent.SetItem(container.Engine, exception.Message);
+                        stale.Unanswered.Add(container.Engine);
                     }
                     // The next look asks it for all of them.
                     ContainerChanged(container.Engine, null);
@@ -390,5 +398,8 @@ internal sealed class HostMirror(LocalHost host)
     )
     {
         public bool HasCopied { get; set; }
+
+        /// <summary>The engines that did not answer for one of their containers: they are not asked for the others.</summary>
+        public HashSet<Engine> Unanswered { get; } = [];
     }
 }

@@ -28,8 +28,8 @@ internal sealed class Wakeups
             {
                 reasons.Add(reason);
             }
+            signal.Writer.TryWrite(true);
         }
-        signal.Writer.TryWrite(true);
     }
 
     /// <summary>Waits for the next reason, or for a time to pass.</summary>
@@ -56,6 +56,8 @@ internal sealed class Wakeups
                     ? string.Join(", ", reasons.Take(MostReasons)) + ", …"
                     : string.Join(", ", reasons);
             reasons.Clear();
+            // What came between the signal and here is told with it: another round for it would have nothing to do.
+            signal.Reader.TryRead(out _);
             return (why, since);
         }
     }

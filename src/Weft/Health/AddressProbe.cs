@@ -16,9 +16,13 @@ internal static class AddressProbe
 {
     private const int Times = 3;
     private const int LargestFrame = 2048;
+
+    // Each hears what is asked for all: more at once would not hear the answers any more.
+    private const int MostAtOnce = 64;
+    private const int MostNamed = 12;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(300);
 
-    /// <summary>Asks for all addresses at the same time, each on the link that has it.</summary>
+    /// <summary>Asks for all addresses, many at the same time, each on the link that has it.</summary>
     /// <param name="intent">What the host must look like.</param>
     /// <param name="seen">What it looks like.</param>
     /// <param name="only">The one address to ask for; null for all.</param>
@@ -35,11 +39,8 @@ internal static class AddressProbe
             .ToList();
         // A host answers by any of its links for the addresses of all.
         var own = seen.Links.Values.Select(link => link.Mac).OfType<MacAddress>().ToHashSet();
-        var findings = (
-            await Task.WhenAll(held.Select(one => AskAsync(one, own, intent, cancellationToken)))
-        )
-            .OfType<Finding>()
-            .ToList();
+        using var places = new SemaphoreSlim(MostAtOnce);
+        var findings = (await Task.WhenAll(held.Select(InTurnAsync))).OfType<Finding>().ToList();
         return findings.Count > 0 || held.Count == 0
             ? findings
             :
@@ -47,9 +48,22 @@ internal static class AddressProbe
                 new Finding(
                     "addresses",
                     Verdict.Well,
-                    $"nobody else has one of {string.Join(", ", held.Select(one => one.Address))}"
+                    $"nobody else has one of {string.Join(", ", held.Take(MostNamed).Select(one => one.Address))}{(held.Count > MostNamed ? $" and {held.Count - MostNamed} more" : "")}"
                 ),
             ];
+
+        async Task<Finding?> InTurnAsync(HeldAddress one)
+        {
+            await places.WaitAsync(cancellationToken);
+            try
+            {
+                return await AskAsync(one, own, intent, cancellationToken);
+            }
+            finally
+            {
+                places.Release();
+            }
+        }
     }
 
     private static IEnumerable<HeldAddress> Held(HostIntent intent, HostObservation seen)

@@ -55,20 +55,30 @@ internal sealed partial class WireTap : IAsyncDisposable
                 "-"
             )
         );
-        while (await tcpdump.StandardError.ReadLineAsync(cancellationToken) is { } line)
+        try
         {
-            if (line.Contains("listening on", StringComparison.Ordinal))
+            while (await tcpdump.StandardError.ReadLineAsync(cancellationToken) is { } line)
             {
-                HashSet<int> ports =
-                [
-                    4789,
-                    6081,
-                    .. tunnelPort is { } port ? [port] : Array.Empty<int>(),
-                ];
-                return new WireTap(tcpdump, ports);
+                if (line.Contains("listening on", StringComparison.Ordinal))
+                {
+                    HashSet<int> ports =
+                    [
+                        4789,
+                        6081,
+                        .. tunnelPort is { } port ? [port] : Array.Empty<int>(),
+                    ];
+                    return new WireTap(tcpdump, ports);
+                }
             }
+            throw new LabException("tcpdump ended before it began to watch");
         }
-        throw new LabException("tcpdump ended before it began to watch");
+        catch
+        {
+            // It would keep the segment's namespace, and nothing crosses there any more that would end it.
+            tcpdump.Kill();
+            tcpdump.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Stops watching.</summary>

@@ -29,11 +29,26 @@ internal static class HostReachability
         CancellationToken cancellationToken
     )
     {
-        var (known, namespaces) = await ResolveAsync(overlay, host, cancellationToken);
+        var (known, namespaces, silent) = await ResolveAsync(overlay, host, cancellationToken);
         Probe[] probes = [.. ReachabilityPlan.ProbesFrom(known, host, sizes, mostWays)];
+        var silences = known
+            .Containers.Where(container =>
+                container.Host == host && silent.ContainsKey(container.Engine)
+            )
+            .ToLookup(container => container.Name, container => silent[container.Engine]);
+        var results = await AskAsync(probes, namespaces, timeout, isOnce, cancellationToken);
         return new(
             overlay.Name,
-            await AskAsync(probes, namespaces, timeout, isOnce, cancellationToken)
+            [
+                .. results.Select(result =>
+                    result is { Outcome: Outcome.NotRunning, From.Container: { } name }
+                        ? result with
+                        {
+                            Detail = silences[name].FirstOrDefault(),
+                        }
+                        : result
+                ),
+            ]
         )
         {
             Unasked = ReachabilityPlan.CountWays(known, host) - probes.Length / sizes.Count,
@@ -85,38 +100,38 @@ internal static class HostReachability
             .ToDictionary(sighting => sighting!.Key.Name, sighting => sighting!.Namespace!);
 
     /// <summary>
-    /// The overlay with all containers of the host that are known on it, and the network namespaces of those that run, by the
-    /// containers' names. It does not take a switch that runs.
+    /// The overlay with all containers of the host that are known on it, the network namespaces of those that run, by the
+    /// containers' names, and which engines do not answer though that matters. It does not take a switch that runs.
     /// </summary>
-    private static async Task<(Overlay, IReadOnlyDictionary<string, string>)> ResolveAsync(
-        Overlay overlay,
-        string host,
-        CancellationToken cancellationToken
-    )
+    private static async Task<(
+        Overlay Known,
+        IReadOnlyDictionary<string, string> Namespaces,
+        ImmutableSortedDictionary<Engine, string> Silent
+    )> ResolveAsync(Overlay overlay, string host, CancellationToken cancellationToken)
     {
         var on = new HostOverlay(overlay, host);
         await using var engines = new EngineSet(engine => ContainerEngines.Of(engine));
-        var asked = await Task.WhenAll(
-            on.Interest.Engines.Select(async engine =>
-                (Engine: engine, Has: await engines.Of(engine).ListAsync(cancellationToken))
-            )
+        var answers = await ContainerReader.AskAsync(
+            engines,
+            on.Interest.Engines,
+            on.Interest,
+            cancellationToken
         );
-        var containers = asked
-            .SelectMany(one => one.Has ?? [])
+        var containers = answers
+            .SelectMany(answer => answer.Containers ?? [])
             .DistinctBy(sighting => sighting.Key)
             .ToImmutableDictionary(sighting => sighting.Key);
+        var silent = ContainerReader.SilentOf(answers);
         var known = on.With(
             on.WithRecords(
                 HostObservation.Bare(kernelDatapath: true) with
                 {
                     Time = TimeProvider.System.GetUtcNow(),
                     Containers = containers,
-                    SilentEngines = asked
-                        .Where(one => one.Has is null)
-                        .ToImmutableSortedDictionary(one => one.Engine, _ => "does not run"),
+                    SilentEngines = silent,
                 }
             )
         );
-        return (known, NamespacesOf(known, host, containers));
+        return (known, NamespacesOf(known, host, containers), silent);
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.ComponentModel;
 using System.Net.Sockets;
 
 namespace Weft.Reachability;
@@ -142,7 +143,8 @@ internal sealed class Prober(Func<Endpoint, string?> namespaceOf, TimeProvider t
             {
                 return (EchoSocket.Open(namespaceOf(source), source.Address, time), null);
             }
-            catch (FileNotFoundException)
+            // A namespace that is just being made or unmounted is a file like any other (ip-netns(8)).
+            catch (Exception exception) when (exception is FileNotFoundException or Win32Exception)
             {
                 return (null, new Answer(Outcome.NotRunning));
             }

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 using Weft.Core.Engines;
 using Weft.Core.Overlays;
 
@@ -136,6 +137,44 @@ public sealed class EngineAnswerTests
             () => socket.AskAsync(new HttpRequestMessage(HttpMethod.Get, "/x"), Cancellation),
             "did not answer GET /x within"
         );
+    }
+
+    /// <summary>Whoever asks it asks for others as well, who would all wait.</summary>
+    [Fact]
+    public async Task One_that_was_silent_is_not_waited_for_as_long_until_it_answers()
+    {
+        var answer = Answer.Nothing;
+        var clock = new FakeTimeProvider();
+        await using var fake = FakeEngine.Of(Engine.Docker, _ => answer);
+        using var socket = new EngineSocket(
+            Engine.Docker,
+            [FakeEngine.PathOf(fake.Root, Engine.Docker)],
+            clock: clock
+        );
+
+        await SilentForAsync("within 30 s");
+        await SilentForAsync("within 2 s");
+        clock.Advance(TimeSpan.FromMinutes(5));
+        await SilentForAsync("within 30 s");
+        await SilentForAsync("within 2 s");
+        answer = Answer.Json("{}");
+        Assert.NotNull(await AskAsync());
+        answer = Answer.Nothing;
+        await SilentForAsync("within 30 s");
+
+        Task<EngineAnswer?> AskAsync() =>
+            socket.AskAsync(new HttpRequestMessage(HttpMethod.Get, "/x"), Cancellation);
+
+        async Task SilentForAsync(string within)
+        {
+            var asked = AskAsync();
+            while (!asked.IsCompleted)
+            {
+                clock.Advance(TimeSpan.FromSeconds(0.5));
+                await Task.Delay(1, Cancellation);
+            }
+            await RefusedAsync(() => asked, within);
+        }
     }
 
     [Theory, MemberData(nameof(Engines))]
