@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Net;
 using Weft.Core;
 using Weft.Core.Engines;
 using Weft.Core.Intents;
@@ -16,9 +15,13 @@ internal sealed class HostOverlay
     // Addresses rest by the clock (Roster.Rest), which this is little beside.
     private static readonly TimeSpan Memory = TimeSpan.FromMinutes(1);
 
+    // What goes only once two looks say so would never go if each began as if all could be recorded.
+    private static readonly TimeSpan RecordsPause = TimeSpan.FromSeconds(30);
+
     private readonly AddressStore store;
     private readonly NegotiationStore negotiations;
     private Known? last;
+    private (string Problem, DateTimeOffset Time)? unrecorded;
 
     /// <summary>An overlay as one of its hosts has to do with it.</summary>
     /// <param name="overlay">The overlay.</param>
@@ -64,37 +67,36 @@ internal sealed class HostOverlay
         observation with
         {
             AddressRecords = store.Read(),
+            RecordsProblem =
+                unrecorded is var (problem, time)
+                && (observation.Time - time).Duration() < RecordsPause
+                    ? problem
+                    : null,
             FailedNegotiations = Credentials is null ? [] : negotiations.Read(),
         };
 
-    /// <summary>Records who gets which address, before anybody has it. The host's lock must be held.</summary>
-    /// <exception cref="HostException">The records cannot be written, and somebody gets an address that is not recorded.</exception>
-    public void Record(HostObservation observation)
+    /// <summary>
+    /// Records who gets which address, before anybody has it. The host's lock must be held. A disk that is full keeps nobody
+    /// from the addresses that are recorded: who would get another waits, and it is tried again after a while.
+    /// </summary>
+    /// <returns>What was read of the host, with what keeps more from being recorded.</returns>
+    public HostObservation Record(HostObservation observation)
     {
-        var records = Resolve(observation).Roster.Records;
+        if (observation.RecordsProblem is not null)
+        {
+            return observation;
+        }
         try
         {
-            store.Write(records);
+            store.Write(Resolve(observation).Roster.Records);
+            unrecorded = null;
+            return observation;
         }
-        catch (HostException) when (!GivesAny(records, observation.AddressRecords))
+        catch (HostException exception)
         {
-            // Who is gone is recorded later. A disk that is full keeps nobody from the addresses that are recorded.
+            unrecorded = (exception.Message, observation.Time);
+            return observation with { RecordsProblem = exception.Message };
         }
-    }
-
-    private static bool GivesAny(
-        ImmutableArray<AddressRecord> records,
-        ImmutableArray<AddressRecord> recorded
-    )
-    {
-        return Pairs(records).Except(Pairs(recorded)).Any();
-
-        static IEnumerable<(Engine, string, string, IPAddress)> Pairs(
-            ImmutableArray<AddressRecord> records
-        ) =>
-            from record in records
-            from address in record.Addresses
-            select (record.Container.Engine, record.Id, record.Network, address);
     }
 
     /// <summary>The overlay with all containers that are known here: of this host also those that were found by their labels.</summary>
@@ -131,6 +133,10 @@ internal sealed class HostOverlay
             observation.AddressRecords,
             observation.Time
         );
+        if (observation.RecordsProblem is { } problem)
+        {
+            roster = roster.Only(observation.AddressRecords, problem);
+        }
         var intent = IntentBuilder.Build(
             Overlay,
             Host,
@@ -139,12 +145,14 @@ internal sealed class HostOverlay
         ) with
         {
             Notices = roster.Notices,
+            Waiting = roster.Waiting,
         };
         return last = new Known
         {
             Containers = observation.Containers,
             SilentEngines = observation.SilentEngines,
             Records = observation.AddressRecords,
+            RecordsProblem = observation.RecordsProblem,
             KernelDatapath = observation.KernelDatapath,
             Time = observation.Time,
             Roster = roster,
@@ -164,6 +172,8 @@ internal sealed class HostOverlay
 
         public required ImmutableArray<AddressRecord> Records { get; init; }
 
+        public required string? RecordsProblem { get; init; }
+
         public required bool KernelDatapath { get; init; }
 
         public required DateTimeOffset Time { get; init; }
@@ -176,6 +186,7 @@ internal sealed class HostOverlay
             ReferenceEquals(Containers, observation.Containers)
             && ReferenceEquals(SilentEngines, observation.SilentEngines)
             && Records == observation.AddressRecords
+            && RecordsProblem == observation.RecordsProblem
             && KernelDatapath == observation.KernelDatapath
             && (observation.Time - Time).Duration() < Memory;
     }

@@ -384,6 +384,118 @@ public sealed class AgentTests
             (await agent.StatusAsync()).GetProperty("rounds").GetInt32();
     }
 
+    /// <summary>Nobody waits a minute here either: the agent's clock is ahead by five from the moment that it is told to be.</summary>
+    [Fact]
+    public async Task A_disk_that_is_full_keeps_nobody_waiting_but_who_is_new_and_what_it_kept_from_being_recorded_is_later()
+    {
+        const string Fill =
+            "dd if=/dev/zero of=/var/lib/weft/filled bs=4k 2>/dev/null || true; ! echo more >/var/lib/weft/more";
+        const string HasTunnel = "ovs-vsctl list-ports ovsbr0 | grep -x tun-host2";
+        const string HasPlace = "ip -n newcomer addr show eth1 | grep 10.8.2.";
+        await using var lab = await OverlayLab.UpAsync(
+            OverlayLab.TwoHosts
+                + "\n  newcomer: { host: host1, engine: netns, networks: { cont-mgmnt0: } }\n"
+        );
+        await lab.RunAsync(
+            "host1",
+            """
+            cp -r /var/lib/weft /run/weft-state
+            mount -t tmpfs -o size=256k tmpfs /var/lib/weft
+            cp -r /run/weft-state/. /var/lib/weft
+            ip netns del newcomer
+            """
+        );
+        await lab.WeftDoneAsync("host1", "apply", "--yes");
+        await lab.WeftDoneAsync("host1", "addresses", "release", "newcomer");
+
+        // As at a boot.
+        await lab.RunAsync("host1", $"{Fill}; ip netns add newcomer; ovs-vsctl del-br ovsbr0");
+        for (var time = 0; time < 2; time++)
+        {
+            var applied = await lab.WeftAsync("host1", "apply", "--boot");
+            Assert.Equal(1, applied.ExitCode);
+            Assert.Contains(
+                "no address yet for netns container newcomer: /var/lib/weft/homelab/addresses.json cannot be written",
+                applied.Errors,
+                StringComparison.Ordinal
+            );
+            await lab.RunAsync("host1", HasTunnel);
+            await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", 84);
+        }
+        Assert.NotEqual(0, (await lab.TryAsync("host1", HasPlace)).ExitCode);
+
+        await lab.RunAsync("host1", BuildAdvancingClock);
+        await using var agent = await RunningAgent.StartAsync(
+            lab,
+            "host1",
+            environment: "LD_PRELOAD=/run/clock.so",
+            isWell: false
+        );
+        try
+        {
+            await lab.RunAsync("host1", "ovs-vsctl del-port tun-host2");
+            await HasAsync(HasTunnel);
+            Assert.Equal(1, await SaidAsync("no address yet for netns container newcomer"));
+            Assert.StartsWith(
+                "no address yet for netns container newcomer",
+                (await agent.StatusAsync()).GetProperty("problem").GetString(),
+                StringComparison.Ordinal
+            );
+            await lab.RunAsync("host1", "rm /var/lib/weft/filled");
+            // Whatever wakes it.
+            await HasAsync($"ip link add passing type veth; ip link del passing; {HasPlace}");
+            await agent.IsReadyAsync();
+
+            await lab.RunAsync("host1", $"{Fill}; echo '# the same' >>{OverlayLab.File}");
+            await Eventually.IsAsync(
+                async () => await SaidAsync("not written down") > 0,
+                () => agent.LogAsync().Result
+            );
+            await HasMovedOnAsync();
+            await HasMovedOnAsync();
+            Assert.Equal(1, await SaidAsync("not written down"));
+            await lab.RunAsync("host1", "rm /var/lib/weft/filled");
+            await HasMovedOnAsync();
+            Assert.DoesNotContain(
+                "  agent  ",
+                await lab.WeftDoneAsync("host1", "history"),
+                StringComparison.Ordinal
+            );
+            await lab.RunAsync("host1", "touch /run/advance");
+            await HasMovedOnAsync();
+            await Eventually.IsAsync(
+                async () =>
+                    (await lab.WeftDoneAsync("host1", "history")).Contains(
+                        "  agent  ",
+                        StringComparison.Ordinal
+                    ),
+                () => agent.LogAsync().Result
+            );
+        }
+        finally
+        {
+            await agent.SignalAsync("KILL");
+        }
+
+        Task HasAsync(string what) =>
+            Eventually.IsAsync(
+                async () => (await lab.TryAsync("host1", what)).ExitCode == 0,
+                () => agent.LogAsync().Result
+            );
+
+        async Task<int> SaidAsync(string what) => (await agent.LogAsync()).Split(what).Length - 1;
+
+        async Task HasMovedOnAsync()
+        {
+            var before = await RoundsAsync();
+            await lab.RunAsync("host1", "ip link add passing type veth; ip link del passing");
+            await Eventually.IsAsync(async () => await RoundsAsync() > before);
+        }
+
+        async Task<int> RoundsAsync() =>
+            (await agent.StatusAsync()).GetProperty("rounds").GetInt32();
+    }
+
     [Fact]
     public async Task Ending_or_killing_the_agent_takes_nothing_from_anybody()
     {

@@ -1,9 +1,10 @@
 using System.Collections.Immutable;
 using System.Text;
-using Weft.Core;
 using Weft.Core.Engines;
+using Weft.Core.Intents;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
+using Weft.Core.Planning;
 
 namespace Weft.Tests;
 
@@ -70,16 +71,59 @@ public sealed class HostOverlayTests
         try
         {
             var kept = new HostOverlay(on.Overlay, "host1", directory);
-            kept.Record(kept.WithRecords(Bare with { Containers = With("web1") }));
+            kept.Record(kept.WithRecords(Bare with { Containers = With("web1", "web2") }));
             // What is written first cannot be.
-            Directory.CreateDirectory(
+            var full = Directory.CreateDirectory(
                 Path.Combine(directory, "home", "addresses.json.new", "full")
             );
 
-            kept.Record(kept.WithRecords(Bare with { Containers = With() }));
-            Assert.Throws<HostException>(() =>
-                kept.Record(kept.WithRecords(Bare with { Containers = With("web1", "web2") }))
+            // One that goes is recorded later.
+            Assert.Null(Recorded(With("web1"), after: 0).Intent.Waiting);
+
+            // One that comes waits, and so does one that is made again, of which nothing is recorded.
+            var again = With("web1", "web2", "web3");
+            again = again.SetItem(
+                new ContainerKey(Engine.Docker, "web2"),
+                again[new ContainerKey(Engine.Docker, "web2")] with
+                {
+                    Id = "another",
+                }
             );
+            var (intent, plan) = Recorded(again, after: 60);
+            Assert.Equal("web1", Assert.Single(intent.Attachments).Container);
+            Assert.Contains(plan.Changes, change => change.Name == "tun-host2");
+            var waiting = Assert.Single(plan.Conflicts);
+            Assert.True(plan.HasClearWay);
+            Assert.StartsWith(
+                $"no address yet for docker container web2, docker container web3: {directory}/home/addresses.json cannot be written",
+                waiting.Message,
+                StringComparison.Ordinal
+            );
+
+            // It is the same for a while, so that plans are made alike; and it mends itself.
+            full.Parent!.Delete(recursive: true);
+            Assert.NotNull(Recorded(again, after: 61).Intent.Waiting);
+            (intent, plan) = Recorded(again, after: 120);
+            Assert.Equal(3, intent.Attachments.Length);
+            Assert.Empty(plan.Conflicts);
+
+            (HostIntent Intent, Plan Plan) Recorded(
+                ImmutableDictionary<ContainerKey, ContainerSighting> containers,
+                int after
+            )
+            {
+                var seen = kept.Record(
+                    kept.WithRecords(
+                        Bare with
+                        {
+                            Containers = containers,
+                            Time = Bare.Time.AddSeconds(after),
+                        }
+                    )
+                );
+                var wanted = kept.Intend(seen);
+                return (wanted, Planner.Plan(wanted, seen));
+            }
         }
         finally
         {

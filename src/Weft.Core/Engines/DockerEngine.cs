@@ -21,6 +21,10 @@ public sealed class DockerEngine : IContainerEngine
     private static readonly Version Known = new(1, 41);
     private const int AtOnce = 4;
     private const int MostEventBytes = 1024 * 1024;
+    private static readonly TimeSpan Look = TimeSpan.FromMinutes(1);
+
+    // Whoever sets a clock in a leap does so by more; two clocks are not read in the same instant.
+    private static readonly TimeSpan Leap = TimeSpan.FromMilliseconds(100);
 
     // What changes which containers there are, what they are called, or their namespaces. Health checks, which run
     // programs every few seconds, are not of that kind. Podman calls some of it by other words.
@@ -39,15 +43,18 @@ public sealed class DockerEngine : IContainerEngine
 
     private readonly EngineSocket socket;
     private readonly ContainerProcesses processes;
+    private readonly TimeProvider clock;
     private volatile Version spoken = Known;
 
     /// <summary>The door to Docker or Podman; nothing is asked yet.</summary>
     /// <param name="engine">Which of the two.</param>
     /// <param name="root">The root directory of the host that it runs on: none for this one, else such as <c>/proc/PID/root</c>.</param>
+    /// <param name="clock">The clock; null for this machine's.</param>
     /// <exception cref="ArgumentOutOfRangeException">Another engine.</exception>
-    public DockerEngine(Engine engine, string root = "")
+    public DockerEngine(Engine engine, string root = "", TimeProvider? clock = null)
     {
         Engine = engine;
+        this.clock = clock ?? TimeProvider.System;
         socket = new EngineSocket(
             engine,
             [
@@ -115,14 +122,16 @@ public sealed class DockerEngine : IContainerEngine
         // Which version is spoken may be another since it was started anew, and its answer to what follows would be no reason.
         await GetAsync("/_ping", cancellationToken);
         // Podman begins to answer before it begins to watch. From when on is therefore said.
-        var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() / 1000m;
+        var begun = clock.GetUtcNow();
+        var started = clock.GetTimestamp();
+        var since = begun.ToUnixTimeMilliseconds() / 1000m;
         var filters =
             $$"""{"type":["container"],"event":[{{string.Join(',', Actions.Select(action => $"\"{action}\""))}}]}""";
         var request = new HttpRequestMessage(
             HttpMethod.Get,
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"/v{spoken}/events?since={now:0.000}&filters={Uri.EscapeDataString(filters)}"
+                $"/v{spoken}/events?since={since:0.000}&filters={Uri.EscapeDataString(filters)}"
             )
         );
         await using var stream = await socket.OpenAsync(
@@ -131,6 +140,20 @@ public sealed class DockerEngine : IContainerEngine
             cancellationToken
         );
         var reader = PipeReader.Create(stream);
+        // While a clock that was set back has not come to that time again, Podman tells of nothing.
+        await using var look = clock.CreateTimer(
+            _ =>
+            {
+                var passed = clock.GetElapsedTime(started);
+                if (clock.GetUtcNow() + Leap < begun + passed)
+                {
+                    reader.CancelPendingRead();
+                }
+            },
+            null,
+            Look,
+            Look
+        );
         yield return new ContainerEvent(null, "watching");
         while (await ReadLineAsync(reader, cancellationToken) is { } told)
         {
@@ -254,7 +277,7 @@ public sealed class DockerEngine : IContainerEngine
         }
     }
 
-    /// <summary>The next event, each a line of JSON; null at the end.</summary>
+    /// <summary>The next event, each a line of JSON; null at the end, or once nobody wants more.</summary>
     private async Task<DockerEvent?> ReadLineAsync(
         PipeReader reader,
         CancellationToken cancellationToken
@@ -273,6 +296,10 @@ public sealed class DockerEngine : IContainerEngine
                     $"{socket.Name} stopped telling what happens: {exception.Message}",
                     exception
                 );
+            }
+            if (read.IsCanceled)
+            {
+                return null;
             }
             if (read.Buffer.PositionOf((byte)'\n') is { } end)
             {

@@ -19,7 +19,7 @@ public interface IContainerEngine : IAsyncDisposable
 
     /// <summary>
     /// What happens to containers, from the moment that it watches on, which it says by an event that names none: whoever
-    /// lists the containers upon that misses nothing. It ends when the engine goes away.
+    /// lists the containers upon that misses nothing. It ends when the engine goes away, or could miss something from now on.
     /// </summary>
     /// <exception cref="HostException">The engine is not there, or stopped telling.</exception>
     IAsyncEnumerable<ContainerEvent> WatchAsync(CancellationToken cancellationToken);

@@ -10,6 +10,8 @@ namespace Weft.Core.Engines;
 /// </summary>
 public sealed record Roster
 {
+    private const int MostNamed = 5;
+
     /// <summary>For how long at least nobody else gets the address of a container that is gone: it may come back, and neighbours remember.</summary>
     public static readonly TimeSpan Rest = TimeSpan.FromHours(24);
 
@@ -24,6 +26,9 @@ public sealed record Roster
 
     /// <summary>What people should know, each with what to do.</summary>
     public required ImmutableArray<string> Notices { get; init; }
+
+    /// <summary>Which containers wait for addresses, since these cannot be recorded, and why; null where none does.</summary>
+    public string? Waiting { get; init; }
 
     /// <summary>Resolves the containers of a host.</summary>
     /// <param name="overlay">The overlay.</param>
@@ -56,6 +61,57 @@ public sealed record Roster
             Records = giver.Records,
             Notices = notices.ToImmutable(),
         };
+    }
+
+    /// <summary>The same where no more can be recorded: nobody has an address but those that are, and who would get one waits.</summary>
+    /// <param name="recorded">What is recorded.</param>
+    /// <param name="problem">Why no more can be.</param>
+    public Roster Only(ImmutableArray<AddressRecord> recorded, string problem)
+    {
+        var kept = (
+            from record in recorded
+            from address in record.Addresses
+            select (record.Container.Engine, record.Id, record.Network, address)
+        ).ToHashSet();
+        var withheld = (
+            from record in Records
+            from address in record.Addresses
+            where !kept.Contains((record.Container.Engine, record.Id, record.Network, address))
+            select (record.Container, record.Network, address)
+        ).ToHashSet();
+        if (withheld.Count == 0)
+        {
+            return this;
+        }
+        var names = withheld
+            .Select(one => one.Container.ToString())
+            .Distinct()
+            .Order(StringComparer.Ordinal)
+            .ToList();
+        return this with
+        {
+            Containers =
+            [
+                .. Containers
+                    .Select(container => container with { Attachments = [.. Left(container)] })
+                    .Where(container => !container.Attachments.IsEmpty),
+            ],
+            Records = recorded,
+            Waiting =
+                $"no address yet for {string.Join(", ", names.Take(MostNamed))}{(names.Count > MostNamed ? $" and {names.Count - MostNamed} more" : "")}: {problem}",
+        };
+
+        IEnumerable<Attachment> Left(Container container)
+        {
+            var key = new ContainerKey(container.Engine, container.Name);
+            return from place in container.Attachments
+                let left = place.Addresses.RemoveAll(address =>
+                    withheld.Contains((key, place.Network, address))
+                )
+                // Who has never had one is awaited as before.
+                where !left.IsEmpty || place.Addresses.IsEmpty
+                select left == place.Addresses ? place : place with { Addresses = left };
+        }
     }
 
     /// <summary>The containers of engines that do not answer, as far as they were recorded.</summary>

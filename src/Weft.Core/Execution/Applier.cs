@@ -49,7 +49,11 @@ public sealed class Applier(
         var started = clock.GetTimestamp();
         var counts = new Counts();
         var current = plan(observation);
-        for (var round = 0; round < MaxRounds && current.IsApplicable; round++)
+        for (
+            var round = 0;
+            round < MaxRounds && current is { IsEmpty: false, HasClearWay: true };
+            round++
+        )
         {
             await CarryOutAsync(current, observation.Switch, counts, progress, cancellationToken);
             progress?.Report("reading the host back");
@@ -379,6 +383,6 @@ public sealed record ApplyResult(
     TimeSpan Elapsed
 )
 {
-    /// <summary>Whether the host is as intended.</summary>
-    public bool Matches => Remaining.IsEmpty && Remaining.Conflicts.IsEmpty && Errors.IsEmpty;
+    /// <summary>Whether the host is as intended, if without places of single containers that something stands in the way of.</summary>
+    public bool Matches => Remaining is { IsEmpty: true, HasClearWay: true } && Errors.IsEmpty;
 }

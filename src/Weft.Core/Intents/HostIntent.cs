@@ -51,6 +51,9 @@ public sealed record HostIntent
     /// <summary>What the administrator should know of the containers, each with what to do.</summary>
     public ImmutableArray<string> Notices { get; init; } = [];
 
+    /// <summary>Which containers wait for addresses, since these cannot be recorded, and why; null where none does.</summary>
+    public string? Waiting { get; init; }
+
     /// <summary>The intent of a host from which the overlay goes away.</summary>
     public static HostIntent Nothing(string overlay, string host) =>
         new() { Overlay = overlay, Host = host };

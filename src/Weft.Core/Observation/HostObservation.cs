@@ -28,6 +28,9 @@ public sealed record HostObservation
     /// <summary>Who has which address of the host's own slices, as it was recorded.</summary>
     public ImmutableArray<AddressRecord> AddressRecords { get; init; } = [];
 
+    /// <summary>Why no more can be recorded than is; null where it can, or nobody has tried.</summary>
+    public string? RecordsProblem { get; init; }
+
     /// <summary>The links inside each running container of the overlay's, by name.</summary>
     public IReadOnlyDictionary<
         ContainerKey,

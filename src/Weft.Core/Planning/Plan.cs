@@ -17,7 +17,7 @@ public sealed record Plan
     /// <summary>The changes, in the order that tells best; <see cref="Commands"/> has the order of carrying them out.</summary>
     public required ImmutableArray<Change> Changes { get; init; }
 
-    /// <summary>What stands in the way; a plan with conflicts must not be applied.</summary>
+    /// <summary>What stands in the way; a plan with conflicts must not be applied, but for those that stand alone where nobody could be asked.</summary>
     public ImmutableArray<Conflict> Conflicts { get; init; } = [];
 
     /// <summary>What the administrator should know, such as a container that is awaited; nothing is wrong with the plan.</summary>
@@ -34,6 +34,9 @@ public sealed record Plan
 
     /// <summary>Whether there is something to do and nothing in the way.</summary>
     public bool IsApplicable => !IsEmpty && Conflicts.IsEmpty;
+
+    /// <summary>Whether what stands in the way, if anything does, keeps nothing but single containers' interfaces from their places.</summary>
+    public bool HasClearWay => Conflicts.All(conflict => conflict.StandsAlone);
 
     /// <summary>Whether it comes to the same as another, to those who read them.</summary>
     /// <param name="other">The other plan.</param>
@@ -98,8 +101,13 @@ public sealed record Plan
 /// <param name="Message">What it is and what to do about it.</param>
 public sealed record Conflict(string Name, string Message)
 {
-    /// <summary>Whether it keeps nothing but one container's interface from its place.</summary>
+    /// <summary>Whether it keeps nothing but single containers' interfaces from their places.</summary>
     public bool StandsAlone { get; init; }
+
+    /// <summary>Containers wait for addresses that cannot be recorded.</summary>
+    // A link's name has no space, and so no part of the host is taken for what this is about.
+    internal static Conflict WithRecords(string message) =>
+        new("new addresses", message) { StandsAlone = true };
 
     /// <summary>A port of a switch has a name that is needed.</summary>
     internal static Conflict WithPort(

@@ -68,6 +68,7 @@ public static class Planner
                     .Concat(nics.Conflicts)
                     .Concat(@switch.Conflicts)
                     .Distinct(),
+                .. intent.Waiting is { } waiting ? [Conflict.WithRecords(waiting)] : (Conflict[])[],
             ],
             Notices = [.. intent.Notices, .. Notices(intent, observation), .. guard.Notices],
             Interruptions = [.. Interruptions.Of(intent, observation, changes)],

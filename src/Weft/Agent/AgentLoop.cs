@@ -73,6 +73,8 @@ internal sealed class AgentLoop(
     private FileInForce inForce = new(state.File);
     private byte[] seen = [];
     private bool isRecorded;
+    private DateTimeOffset nextRecord;
+    private string? notRecorded;
 
     /// <summary>Runs until it is told to end.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -148,7 +150,7 @@ internal sealed class AgentLoop(
                 cancellationToken
             );
             Note(round, restraint, woken?.Why ?? "time passed", woken?.Since);
-            if (round.Problem is null && !isRecorded)
+            if (round.Problem is null && !isRecorded && nextRecord <= steady.GetUtcNow())
             {
                 isRecorded = await RecordAsync(cancellationToken);
             }
@@ -360,8 +362,15 @@ internal sealed class AgentLoop(
                         or UnauthorizedAccessException
             )
         {
-            Say(Severity.Warning, "file", $"not written down: {exception.Message}", null);
+            if (exception.Message != notRecorded)
+            {
+                notRecorded = exception.Message;
+                Say(Severity.Warning, "file", $"not written down: {notRecorded}", null);
+            }
+            nextRecord = nextLook;
+            return false;
         }
+        notRecorded = null;
         return true;
     }
 
@@ -372,6 +381,7 @@ internal sealed class AgentLoop(
         try
         {
             isRecorded = false;
+            nextRecord = default;
             inForce = FileInForce.Of(state.File, clock);
             seen = Content(inForce.Path) ?? [];
             var (next, read) = load(inForce.Path);

@@ -74,11 +74,7 @@ internal sealed class Reconciler(
                     await new Applier(
                         host,
                         async token => observation = await mirror.ObserveAsync(on, token),
-                        seen =>
-                        {
-                            on.Record(seen);
-                            return PlanNow(seen);
-                        },
+                        seen => PlanNow(observation = on.Record(seen)),
                         Patience,
                         clock
                     ).ApplyAsync(observation, null, cancellationToken);

@@ -70,9 +70,7 @@ internal sealed class Restraint(TimeProvider clock)
         }
         return plan with
         {
-            Changes = plan.Conflicts.All(conflict => conflict.StandsAlone)
-                ? [.. plan.Changes.Where(change => IsDue(change))]
-                : [],
+            Changes = plan.HasClearWay ? [.. plan.Changes.Where(change => IsDue(change))] : [],
             Conflicts = [],
         };
 

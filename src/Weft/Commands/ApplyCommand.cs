@@ -308,7 +308,7 @@ internal static class ApplyCommand
                 )
         );
         var code = Report(terminal, plan, result);
-        if (code != ExitCode.Done)
+        if (!result.Matches)
         {
             return (code, []);
         }
@@ -374,16 +374,20 @@ internal static class ApplyCommand
     {
         if (result.Matches)
         {
+            var isAll = result.Remaining.Conflicts.IsEmpty;
             if (!plan.IsEmpty)
             {
                 terminal.Out.MarkupLine(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"[green]✓[/] done in {result.Elapsed.TotalMilliseconds:0} ms ({result.LinkCommands} link commands, {result.Operations} OVSDB operations), read back: as intended"
+                        $"[green]✓[/] done in {result.Elapsed.TotalMilliseconds:0} ms ({result.LinkCommands} link commands, {result.Operations} OVSDB operations), read back: as intended{(isAll ? "" : ", but for what waits")}"
                     )
                 );
             }
-            return ExitCode.Done;
+            if (isAll)
+            {
+                return ExitCode.Done;
+            }
         }
         foreach (var error in result.Errors)
         {

@@ -138,10 +138,10 @@ internal sealed class HostSession : IAsyncDisposable
             ObserveAsync,
             seen =>
             {
-                on.Record(seen);
-                return ReferenceEquals(seen, observation)
+                var recorded = on.Record(seen);
+                return ReferenceEquals(recorded, observation)
                     ? first
-                    : Planner.Plan(intend(seen), seen);
+                    : Planner.Plan(intend(recorded), recorded);
             },
             patience,
             TimeProvider.System

@@ -289,6 +289,42 @@ public sealed class EngineAnswerTests
         }
     }
 
+    /// <summary>Podman holds back what happens before the time that it was asked to tell from, by its clock.</summary>
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(3600, false)]
+    [InlineData(-40, true)]
+    public async Task Podman_is_asked_anew_once_the_clock_was_set_back(int by, bool ends)
+    {
+        await using var fake = FakeEngine.Of(
+            Engine.Podman,
+            request =>
+                request.Contains("/events", StringComparison.Ordinal)
+                    ? new Answer(
+                        ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"u8.ToArray()],
+                        Hangs: true
+                    )
+                    : Answer.Json("OK")
+        );
+        var clock = new SettableClock();
+        await using var door = new DockerEngine(Engine.Podman, fake.Root, clock);
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        await using var told = door.WatchAsync(enough.Token).GetAsyncEnumerator(enough.Token);
+        Assert.True(await told.MoveNextAsync());
+        var next = told.MoveNextAsync().AsTask();
+
+        clock.Set(TimeSpan.FromSeconds(by));
+        clock.Advance(TimeSpan.FromMinutes(1));
+        if (!ends)
+        {
+            Assert.False(next.IsCompleted);
+            await enough.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => next);
+            return;
+        }
+        Assert.False(await next.WaitAsync(TimeSpan.FromSeconds(30), Cancellation));
+    }
+
     [Theory]
     [InlineData(Engine.Lxd)]
     [InlineData(Engine.Incus)]
@@ -551,5 +587,17 @@ public sealed class EngineAnswerTests
             refusal is HostException && refusal.Message.Contains(words, StringComparison.Ordinal),
             $"'{words}' was expected, and this came: {refusal}"
         );
+    }
+
+    /// <summary>A clock that somebody sets: what passes is what passes all the same.</summary>
+    private sealed class SettableClock : FakeTimeProvider
+    {
+        private TimeSpan set;
+
+        public void Set(TimeSpan by) => set += by;
+
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + set;
+
+        public override long GetTimestamp() => base.GetUtcNow().Ticks;
     }
 }

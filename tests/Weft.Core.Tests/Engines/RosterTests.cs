@@ -322,6 +322,32 @@ public sealed class RosterTests
     }
 
     [Fact]
+    public void Where_no_more_can_be_recorded_nobody_has_an_address_that_is_not()
+    {
+        var single = Labels.Replace(", \"fd00:8:3::/64\"", "", StringComparison.Ordinal);
+        var before = Roster(single, [Docker("db", "weft.both=yes")]).Records;
+        ContainerSighting[] now =
+        [
+            Docker("db", "weft.both=yes"),
+            Docker("web"),
+            .. Enumerable.Range(1, 6).Select(number => Docker($"new{number}", "weft.network=mgmt")),
+        ];
+        var roster = Roster(Labels, now, before, hours: 1).Only(before, "the disk is full");
+        // What it has of a network stays, if there is more of that to be had now; and so does what the file gives.
+        Assert.Equal(
+            ["web eth2 both 10.8.3.9", "db lan0 both 10.8.3.2", "db eth1 mgmt 10.8.2.2"],
+            Places(roster)
+        );
+        Assert.Equal(before, roster.Records);
+        Assert.Equal(
+            "no address yet for docker container db, docker container new1, docker container new2, docker container new3, docker container new4 and 3 more: the disk is full",
+            roster.Waiting
+        );
+        var whole = Roster(Labels, now, before, hours: 1);
+        Assert.Same(whole, whole.Only(whole.Records, "the disk is full"));
+    }
+
+    [Fact]
     public void Who_shares_the_hosts_network_cannot_attach()
     {
         var roster = Roster(
