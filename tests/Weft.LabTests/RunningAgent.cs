@@ -77,7 +77,7 @@ internal sealed class RunningAgent : IAsyncDisposable
             async () =>
                 (await lab.TryAsync(host, $"{Ask("v1/status")} | grep 'rounds.: *[1-9]'")).ExitCode
                 == 0,
-            () => lab.TryAsync(host, $"cat {Log}").Result.Output
+            () => lab.TryAsync(host, $"cat {log}").Result.Output
         );
 
     /// <summary>What it says of itself.</summary>
