@@ -37,6 +37,9 @@ internal static partial class Libc
     /// <summary>LOCK_EX and LOCK_NB of sys/file.h.</summary>
     public const int LockOrFail = 6;
 
+    /// <summary>LOCK_SH and LOCK_NB of sys/file.h.</summary>
+    public const int ShareOrFail = 5;
+
     /// <summary>CLONE_NEWNET of sched.h: a network namespace.</summary>
     public const int CloneNewNet = 0x4000_0000;
 

@@ -333,6 +333,7 @@ internal sealed record RetryDocument(string Item, int Times, DateTimeOffset Unti
 )]
 [JsonSerializable(typeof(AgentDocument))]
 [JsonSerializable(typeof(AgentEvent))]
+[JsonSerializable(typeof(AgentSeat))]
 [JsonSerializable(typeof(OverlayDocument))]
 [JsonSerializable(typeof(ReachabilityDocument))]
 [JsonSerializable(typeof(TrafficDocument))]
