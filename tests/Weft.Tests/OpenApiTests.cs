@@ -248,10 +248,11 @@ public sealed class OpenApiTests
             }
             var status = JsonNode.Parse(await client.GetStringAsync("/v1/status", token));
             Assert.Empty(Faults(status, Schema("Agent"), "agent"));
-            Assert.Equal(
-                "/etc/weft/overlay.yaml",
-                (await AgentClient.StatusAsync(socket, token))!.File
-            );
+            var agent = (await AgentClient.StatusAsync(socket, token))!;
+            Assert.Equal("/etc/weft/overlay.yaml", agent.File);
+            // No round has ended.
+            Assert.Equal(agent.Started, agent.LastRound);
+            Assert.Equal("looks at the host for the first time", AgentView.Round(agent));
         }
         finally
         {

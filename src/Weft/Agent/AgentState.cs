@@ -36,8 +36,8 @@ internal sealed class AgentState
     /// <summary>The last round.</summary>
     public volatile Round? Last;
 
-    /// <summary>When the last round ended.</summary>
-    public DateTimeOffset LastTime => tally.Time;
+    /// <summary>When the last round ended; when the agent started, before one has.</summary>
+    public DateTimeOffset LastTime => tally is { Rounds: > 0 } last ? last.Time : Started;
 
     /// <summary>How long ago that was, whoever has set the clock since.</summary>
     public TimeSpan SinceLast => TimeProvider.System.GetElapsedTime(tally.Timestamp);
