@@ -16,14 +16,32 @@ internal static partial class Libc
     /// <summary>The exit code that a shell gives a program that a signal ended (sh(1)), and .NET as well.</summary>
     public static int EndedBy(int signal) => 128 + signal;
 
+    /// <summary>EPERM of errno.h.</summary>
+    public const int NotPermitted = 1;
+
     /// <summary>ENOENT of errno.h.</summary>
     public const int NoSuchFile = 2;
+
+    /// <summary>EINTR of errno.h.</summary>
+    public const int Interrupted = 4;
 
     /// <summary>ENODEV of errno.h.</summary>
     public const int NoSuchDevice = 19;
 
     /// <summary>EWOULDBLOCK of errno.h.</summary>
     public const int WouldBlock = 11;
+
+    /// <summary>EMSGSIZE of errno.h.</summary>
+    public const int MessageTooLong = 90;
+
+    /// <summary>EPROTONOSUPPORT of errno.h.</summary>
+    public const int UnknownProtocol = 93;
+
+    /// <summary>EAFNOSUPPORT of errno.h.</summary>
+    public const int UnknownFamily = 97;
+
+    /// <summary>ENOBUFS of errno.h.</summary>
+    public const int NoBufferSpace = 105;
 
     /// <summary>F_SETFD of fcntl.h.</summary>
     public const int SetFlags = 2;
