@@ -578,14 +578,38 @@ public sealed class AgentTests
     public async Task Destroy_removes_nothing_while_an_agent_would_make_it_again()
     {
         await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
-        await using (await RunningAgent.StartAsync(lab, "host1"))
+        await using (var agent = await RunningAgent.StartAsync(lab, "host1"))
+        {
+            await IsRefusedAsync();
+            // As in its first round, which may take a while: nobody answers.
+            await agent.SignalAsync("STOP");
+            await IsRefusedAsync();
+        }
+        await using (
+            var agent = await RunningAgent.StartAsync(lab, "host1", socket: "/run/elsewhere.sock")
+        )
+        {
+            using var status = JsonDocument.Parse(
+                await lab.WeftDoneAsync("host1", "status", "--json")
+            );
+            Assert.Equal(
+                (await agent.StatusAsync()).GetProperty("started").GetString(),
+                status.RootElement.GetProperty("agent").GetProperty("started").GetString()
+            );
+            await IsRefusedAsync();
+            var second = await lab.WeftAsync("host1", "agent");
+            Assert.Equal(1, second.ExitCode);
+            Assert.Contains("/run/elsewhere.sock", second.Errors, StringComparison.Ordinal);
+        }
+        await lab.WeftDoneAsync("host1", "destroy", "--yes");
+
+        async Task IsRefusedAsync()
         {
             var refused = await lab.WeftAsync("host1", "destroy", "--yes");
             Assert.Equal(1, refused.ExitCode);
             Assert.Contains("end it first", refused.Errors, StringComparison.Ordinal);
             await lab.WeftDoneAsync("host1", "plan", "--exit-code");
         }
-        await lab.WeftDoneAsync("host1", "destroy", "--yes");
     }
 
     [Fact]

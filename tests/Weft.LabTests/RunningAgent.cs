@@ -26,13 +26,15 @@ internal sealed class RunningAgent : IAsyncDisposable
     private readonly string options;
     private readonly string environment;
     private readonly string log;
+    private readonly string socket;
 
     private RunningAgent(
         OverlayLab lab,
         string host,
         string options,
         string environment,
-        string log
+        string log,
+        string socket
     )
     {
         this.lab = lab;
@@ -40,6 +42,7 @@ internal sealed class RunningAgent : IAsyncDisposable
         this.options = options;
         this.environment = environment;
         this.log = log;
+        this.socket = socket;
     }
 
     /// <summary>Starts it and waits until it has made its first round, which goes through where all is well.</summary>
@@ -49,10 +52,11 @@ internal sealed class RunningAgent : IAsyncDisposable
         string options = "",
         string environment = "",
         string log = UsualLog,
-        bool isWell = true
+        bool isWell = true,
+        string socket = AgentApi.DefaultSocket
     )
     {
-        var agent = new RunningAgent(lab, host, options, environment, log);
+        var agent = new RunningAgent(lab, host, options, environment, log, socket);
         await agent.BeginAsync();
         await (isWell ? agent.IsReadyAsync() : agent.HasBegunAsync());
         return agent;
@@ -62,7 +66,7 @@ internal sealed class RunningAgent : IAsyncDisposable
     public Task BeginAsync() =>
         lab.RunAsync(
             host,
-            $"{environment} setsid setpriv --no-new-privs --bounding-set {Rights} {WeftProgram.Path} agent {options} </dev/null >>{log} 2>&1 & echo $! >/run/weft-agent.pid"
+            $"{environment} setsid setpriv --no-new-privs --bounding-set {Rights} {WeftProgram.Path} agent --socket {socket} {options} </dev/null >>{log} 2>&1 & echo $! >/run/weft-agent.pid"
         );
 
     public Task IsReadyAsync() =>
@@ -123,6 +127,6 @@ internal sealed class RunningAgent : IAsyncDisposable
         await HasEndedAsync();
     }
 
-    private static string Ask(string path) =>
-        $"curl --fail --silent --max-time 5 --unix-socket {AgentApi.DefaultSocket} http://weft/{path}";
+    private string Ask(string path) =>
+        $"curl --fail --silent --max-time 5 --unix-socket {socket} http://weft/{path}";
 }

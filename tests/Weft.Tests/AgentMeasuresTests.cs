@@ -41,6 +41,30 @@ public sealed class AgentMeasuresTests
         Assert.Equal(string.Join('\n', documented.Except(OfEncryption)), string.Join('\n', served));
     }
 
+    /// <summary>Whether packets cross is more than is looked at.</summary>
+    [Fact]
+    public async Task A_tunnel_is_said_to_be_up_in_the_words_of_the_documentation()
+    {
+        var served = await ServedAsync(
+            RoundOf(new LinkChange(ChangeAction.Add, "interface", "eth1", "", []))
+        );
+        var help = Regex.Match(
+            served,
+            "^# HELP weft_tunnel_up (?<words>.*?)[.]?$",
+            RegexOptions.Multiline | RegexOptions.ExplicitCapture,
+            TimeSpan.FromSeconds(10)
+        );
+        Assert.True(help.Success, served);
+        Assert.Contains(
+            $"| `weft_tunnel_up` | `peer` | {help.Groups["words"].Value} |",
+            await File.ReadAllTextAsync(
+                Path.Combine(Root(), "docs", "agent.md"),
+                TestContext.Current.CancellationToken
+            ),
+            StringComparison.Ordinal
+        );
+    }
+
     [Fact]
     public async Task How_long_the_hosts_certificate_is_still_valid_is_told_in_seconds()
     {

@@ -21,6 +21,8 @@ namespace Weft.Tests;
 /// <summary>What openapi.json describes is what the agent says, no more and no less.</summary>
 public sealed class OpenApiTests
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     private static readonly JsonObject Description = JsonNode
         .Parse(Resource.Text("openapi.json"))!
         .AsObject();
@@ -248,10 +250,11 @@ public sealed class OpenApiTests
             }
             var status = JsonNode.Parse(await client.GetStringAsync("/v1/status", token));
             Assert.Empty(Faults(status, Schema("Agent"), "agent"));
-            Assert.Equal(
-                "/etc/weft/overlay.yaml",
-                (await AgentClient.StatusAsync(socket, token))!.File
-            );
+            var agent = (await AgentClient.StatusAsync(socket, token))!;
+            Assert.Equal("/etc/weft/overlay.yaml", agent.File);
+            // No round has ended.
+            Assert.Equal(agent.Started, agent.LastRound);
+            Assert.Equal("looks at the host for the first time", AgentView.Round(agent));
         }
         finally
         {
@@ -465,10 +468,59 @@ public sealed class OpenApiTests
         async Task HearAsync(string after, int count)
         {
             heard.Clear();
-            await foreach (var each in state.ListenAsync(after, token).Take(count))
+            using var listener = state.Listen(after);
+            await foreach (var each in listener.ReadAsync(token).Take(count))
             {
                 heard.Add(each);
             }
+        }
+    }
+
+    [Fact]
+    public async Task Who_is_told_that_it_is_heard_misses_nothing_from_then_on()
+    {
+        var state = new AgentState { File = "overlay.yaml" };
+        using var gone = CancellationTokenSource.CreateLinkedTokenSource(
+            TestContext.Current.CancellationToken
+        );
+        await using var heard = new Ear(text =>
+        {
+            if (text.Contains(": listening", StringComparison.Ordinal))
+            {
+                state.Tell(new AgentEvent(DateTimeOffset.UnixEpoch, "change", "now", null));
+            }
+            else
+            {
+                gone.Cancel();
+            }
+        });
+        var context = new Microsoft.AspNetCore.Http.DefaultHttpContext
+        {
+            RequestAborted = gone.Token,
+        };
+        context.Response.Body = heard;
+
+        await AgentApi
+            .WriteEventsAsync(context, state)
+            .WaitAsync(Patience, TestContext.Current.CancellationToken);
+
+        Assert.Contains(
+            "\"now\"",
+            Encoding.UTF8.GetString(heard.ToArray()),
+            StringComparison.Ordinal
+        );
+    }
+
+    /// <summary>Acts on what it is told before whoever tells goes on.</summary>
+    private sealed class Ear(Action<string> act) : MemoryStream
+    {
+        public override async ValueTask WriteAsync(
+            ReadOnlyMemory<byte> buffer,
+            CancellationToken cancellationToken = default
+        )
+        {
+            await base.WriteAsync(buffer, cancellationToken);
+            act(Encoding.UTF8.GetString(buffer.Span));
         }
     }
 

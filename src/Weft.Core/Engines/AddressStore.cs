@@ -121,7 +121,7 @@ public sealed class AddressStore
                     Version,
                     [
                         .. records.Select(record => new AddressEntry(
-                            record.Container.Engine.ToString().ToLowerInvariant(),
+                            record.Container.Engine.Word,
                             record.Container.Name,
                             record.Id,
                             record.Network,

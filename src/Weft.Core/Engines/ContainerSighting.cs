@@ -10,7 +10,7 @@ namespace Weft.Core.Engines;
 public readonly record struct ContainerKey(Engine Engine, string Name)
 {
     /// <summary>As people say it: <c>docker container web</c>.</summary>
-    public override string ToString() => $"{Engine.ToString().ToLowerInvariant()} container {Name}";
+    public override string ToString() => $"{Engine.Word} container {Name}";
 }
 
 /// <summary>A container as its engine knows it.</summary>

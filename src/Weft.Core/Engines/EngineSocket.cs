@@ -47,7 +47,7 @@ internal sealed class EngineSocket : IDisposable
         this.clock = clock ?? TimeProvider.System;
         this.paths = paths;
         this.patience = patience ?? DefaultPatience;
-        Name = engine.ToString().ToLowerInvariant();
+        Name = engine.Word;
         http = new HttpClient(
             new SocketsHttpHandler
             {

@@ -73,39 +73,28 @@ internal static class HostLock
 
     private static SafeFileHandle? TryTake(string path)
     {
-        try
-        {
-            // To share with nobody is, on Linux, an exclusive flock.
-            var handle = File.OpenHandle(
-                path,
-                FileMode.OpenOrCreate,
-                FileAccess.ReadWrite,
-                FileShare.None
-            );
-            try
-            {
-                // Who may read a file may lock it.
-                File.SetUnixFileMode(handle, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-                if (Libc.SetDescriptorFlags(handle, Libc.SetFlags, 0) != 0)
-                {
-                    throw new IOException(
-                        $"{path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}"
-                    );
-                }
-                Span<byte> turn = stackalloc byte[sizeof(long)];
-                BinaryPrimitives.WriteInt64LittleEndian(turn, TurnOf(handle) + 1);
-                RandomAccess.Write(handle, turn, 0);
-                return handle;
-            }
-            catch
-            {
-                handle.Dispose();
-                throw;
-            }
-        }
-        catch (IOException exception) when (exception.HResult == Libc.WouldBlock)
+        var handle = FileLock.TryTake(path);
+        if (handle is null)
         {
             return null;
+        }
+        try
+        {
+            if (Libc.SetDescriptorFlags(handle, Libc.SetFlags, 0) != 0)
+            {
+                throw new IOException(
+                    $"{path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}"
+                );
+            }
+            Span<byte> turn = stackalloc byte[sizeof(long)];
+            BinaryPrimitives.WriteInt64LittleEndian(turn, TurnOf(handle) + 1);
+            RandomAccess.Write(handle, turn, 0);
+            return handle;
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
         }
     }
 }

@@ -16,14 +16,32 @@ internal static partial class Libc
     /// <summary>The exit code that a shell gives a program that a signal ended (sh(1)), and .NET as well.</summary>
     public static int EndedBy(int signal) => 128 + signal;
 
+    /// <summary>EPERM of errno.h.</summary>
+    public const int NotPermitted = 1;
+
     /// <summary>ENOENT of errno.h.</summary>
     public const int NoSuchFile = 2;
+
+    /// <summary>EINTR of errno.h.</summary>
+    public const int Interrupted = 4;
 
     /// <summary>ENODEV of errno.h.</summary>
     public const int NoSuchDevice = 19;
 
     /// <summary>EWOULDBLOCK of errno.h.</summary>
     public const int WouldBlock = 11;
+
+    /// <summary>EMSGSIZE of errno.h.</summary>
+    public const int MessageTooLong = 90;
+
+    /// <summary>EPROTONOSUPPORT of errno.h.</summary>
+    public const int UnknownProtocol = 93;
+
+    /// <summary>EAFNOSUPPORT of errno.h.</summary>
+    public const int UnknownFamily = 97;
+
+    /// <summary>ENOBUFS of errno.h.</summary>
+    public const int NoBufferSpace = 105;
 
     /// <summary>F_SETFD of fcntl.h.</summary>
     public const int SetFlags = 2;
@@ -36,6 +54,9 @@ internal static partial class Libc
 
     /// <summary>LOCK_EX and LOCK_NB of sys/file.h.</summary>
     public const int LockOrFail = 6;
+
+    /// <summary>LOCK_SH and LOCK_NB of sys/file.h.</summary>
+    public const int ShareOrFail = 5;
 
     /// <summary>CLONE_NEWNET of sched.h: a network namespace.</summary>
     public const int CloneNewNet = 0x4000_0000;

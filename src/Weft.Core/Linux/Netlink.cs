@@ -40,9 +40,8 @@ internal static class Netlink
 
     private const int MostAttempts = 10;
 
-    // MSG_TRUNC: what was cut off is told by the length. EMSGSIZE.
+    // MSG_TRUNC: what was cut off is told by the length.
     private const int WholeLength = 0x20;
-    private const int MessageTooLong = 90;
 
     /// <summary>Is given the kind and the body of one message.</summary>
     public delegate void Take(ushort kind, ReadOnlySpan<byte> body);
@@ -152,7 +151,7 @@ internal static class Netlink
             var received = (int)Check(Libc.Receive(socket, buffer, BufferBytes, WholeLength));
             if (received > BufferBytes)
             {
-                throw new Win32Exception(MessageTooLong);
+                throw new Win32Exception(Libc.MessageTooLong);
             }
             foreach (var message in new NetlinkMessages(buffer[..received]))
             {

@@ -11,8 +11,6 @@ internal sealed class NetlinkEvents
     private const int ListenAllNamespaces = 8;
     private const int SolSocket = 1;
     private const int ReceiveBufferForce = 33;
-    private const int NoBufferSpace = 105;
-    private const int Interrupted = 4;
     private const int Peek = 0x2;
     private const int DoNotWait = 0x40;
 
@@ -77,10 +75,10 @@ internal sealed class NetlinkEvents
             var header = new Libc.MessageHeader();
             if (
                 Libc.ReceiveMessage(socket, &header, Peek) < 0
-                && Marshal.GetLastPInvokeError() is var error and not Interrupted
+                && Marshal.GetLastPInvokeError() is var error and not Libc.Interrupted
             )
             {
-                if (error != NoBufferSpace)
+                if (error != Libc.NoBufferSpace)
                 {
                     return;
                 }
@@ -143,10 +141,10 @@ internal sealed class NetlinkEvents
             }
             switch (Marshal.GetLastPInvokeError())
             {
-                case NoBufferSpace:
+                case Libc.NoBufferSpace:
                     take(null, new NetlinkMessages([]));
                     return true;
-                case Interrupted:
+                case Libc.Interrupted:
                     return true;
                 default:
                     return false;

@@ -73,7 +73,7 @@ public static class ContainerReader
                     engine.Engine,
                     containers,
                     containers is null && interest.Misses(engine.Engine)
-                        ? $"{engine.Engine.ToString().ToLowerInvariant()} does not run on this host"
+                        ? $"{engine.Engine.Word} does not run on this host"
                         : null
                 );
             }

@@ -24,10 +24,6 @@ internal static class GuardReader
     private const int PolicyBytes = 168;
     private const int TemplateBytes = 64;
 
-    // EPERM, and what a kernel answers to an unknown protocol or family of sockets.
-    private const int NotPermitted = 1;
-    private static readonly int[] Unsupported = [93, 97];
-
     /// <summary>The policies of the calling thread's network namespace. It never fails: that it cannot read is an observation too.</summary>
     public static GuardObservation Read()
     {
@@ -52,9 +48,9 @@ internal static class GuardReader
         catch (Win32Exception exception)
         {
             var problem =
-                Unsupported.Contains(exception.NativeErrorCode)
+                exception.NativeErrorCode is Libc.UnknownProtocol or Libc.UnknownFamily
                     ? "this kernel has no XFRM, which IPsec is made of: load it with `modprobe -a xfrm_user esp4 esp6`, or boot a kernel that has these modules"
-                : exception.NativeErrorCode == NotPermitted
+                : exception.NativeErrorCode == Libc.NotPermitted
                     ? "reading the kernel's IPsec policies takes root's rights: use sudo"
                 : $"the kernel's IPsec policies cannot be read: {exception.Message}";
             return new GuardObservation([], problem);

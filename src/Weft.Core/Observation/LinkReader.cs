@@ -40,9 +40,6 @@ public static class LinkReader
     private const ushort ExtendedMask = 29;
     private const uint SkipStatistics = 8;
 
-    // ENODEV.
-    private const int NoSuchDevice = 19;
-
     // What is asked one by one costs more than a list of all beyond this.
     private const int MostReadAlone = 64;
 
@@ -222,7 +219,7 @@ public static class LinkReader
                 (_, body) => found = ParseLink(body)
             );
         }
-        catch (Win32Exception exception) when (exception.NativeErrorCode == NoSuchDevice) { }
+        catch (Win32Exception exception) when (exception.NativeErrorCode == Libc.NoSuchDevice) { }
         return found;
     }
 

@@ -281,3 +281,13 @@ public enum Engine
     /// <summary>Podman.</summary>
     Podman,
 }
+
+/// <summary>What engines are called.</summary>
+public static class EngineWords
+{
+    extension(Engine engine)
+    {
+        /// <summary>The engine's name in the overlay file.</summary>
+        public string Word => engine.ToString().ToLowerInvariant();
+    }
+}

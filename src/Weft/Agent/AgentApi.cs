@@ -230,20 +230,23 @@ internal static class AgentApi
         }
     }
 
-    private static Task WriteEventsAsync(HttpContext context, AgentState state) =>
-        WriteStreamAsync(
+    /// <summary>Answers with what happens from now on.</summary>
+    internal static async Task WriteEventsAsync(HttpContext context, AgentState state)
+    {
+        using var listener = state.Listen(
+            context.Request.Headers["Last-Event-ID"] is [{ } heard]
+                ? heard
+                : context.Request.Query["after"]
+        );
+        await WriteStreamAsync(
             context,
-            state
-                .ListenAsync(
-                    context.Request.Headers["Last-Event-ID"] is [{ } heard]
-                        ? heard
-                        : context.Request.Query["after"],
-                    context.RequestAborted
-                )
+            listener
+                .ReadAsync(context.RequestAborted)
                 .Select(happened =>
                     $"id: {happened.Id}\nevent: {happened.Event.Kind}\ndata: {JsonSerializer.Serialize(happened.Event, AgentJsonContext.Default.AgentEvent)}\n\n"
                 )
         );
+    }
 
     private static Task WriteTrafficAsync(HttpContext context, Lookout lookout) =>
         WriteStreamAsync(
@@ -333,6 +336,7 @@ internal sealed record RetryDocument(string Item, int Times, DateTimeOffset Unti
 )]
 [JsonSerializable(typeof(AgentDocument))]
 [JsonSerializable(typeof(AgentEvent))]
+[JsonSerializable(typeof(AgentSeat))]
 [JsonSerializable(typeof(OverlayDocument))]
 [JsonSerializable(typeof(ReachabilityDocument))]
 [JsonSerializable(typeof(TrafficDocument))]

@@ -79,7 +79,7 @@ internal sealed class AgentMeasures : IDisposable
             "weft.tunnel.up",
             () => PeersUp(state),
             null,
-            "Whether packets cross to a host: its port is there, and it is encrypted where it is to be."
+            "1 if the port to that host is there, and encrypted where it is to be."
         );
         meter.CreateObservableGauge(
             "weft.association.age",

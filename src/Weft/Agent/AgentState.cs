@@ -36,8 +36,8 @@ internal sealed class AgentState
     /// <summary>The last round.</summary>
     public volatile Round? Last;
 
-    /// <summary>When the last round ended.</summary>
-    public DateTimeOffset LastTime => tally.Time;
+    /// <summary>When the last round ended; when the agent started, before one has.</summary>
+    public DateTimeOffset LastTime => tally is { Rounds: > 0 } last ? last.Time : Started;
 
     /// <summary>How long ago that was, whoever has set the clock since.</summary>
     public TimeSpan SinceLast => TimeProvider.System.GetElapsedTime(tally.Timestamp);
@@ -126,13 +126,9 @@ internal sealed class AgentState
 
     private sealed record Tally(DateTimeOffset Time, long Timestamp, long Rounds, long Changes);
 
-    /// <summary>What happens from now on. A listener that does not keep up misses what is oldest.</summary>
+    /// <summary>Begins to listen: nothing that is told from now on is missed by one that keeps up. What is oldest is, by one that does not.</summary>
     /// <param name="after">The event that was heard last, to begin with those since that are remembered; null for none of them.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    public async IAsyncEnumerable<NumberedEvent> ListenAsync(
-        string? after,
-        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken
-    )
+    public Listener Listen(string? after)
     {
         var channel = Channel.CreateBounded<NumberedEvent>(
             new BoundedChannelOptions(MostUnreadEvents)
@@ -151,18 +147,22 @@ internal sealed class AgentState
             }
             listeners.Add(channel);
         }
-        try
+        return new Listener(this, channel);
+    }
+
+    /// <summary>Somebody who hears what happens, until it is disposed.</summary>
+    internal sealed class Listener(AgentState state, Channel<NumberedEvent> channel) : IDisposable
+    {
+        /// <summary>What has happened and was not read yet, and then what happens.</summary>
+        public IAsyncEnumerable<NumberedEvent> ReadAsync(CancellationToken cancellationToken) =>
+            channel.Reader.ReadAllAsync(cancellationToken);
+
+        /// <inheritdoc/>
+        public void Dispose()
         {
-            await foreach (var happened in channel.Reader.ReadAllAsync(cancellationToken))
+            lock (state.gate)
             {
-                yield return happened;
-            }
-        }
-        finally
-        {
-            lock (gate)
-            {
-                listeners.Remove(channel);
+                state.listeners.Remove(channel);
             }
         }
     }

@@ -1,5 +1,6 @@
 using Weft.Core;
 using Weft.Core.Engines;
+using Weft.Core.Overlays;
 
 namespace Weft.Agent;
 
@@ -21,7 +22,7 @@ internal sealed class EngineWatch(
     /// <summary>Runs until it is told to end.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var name = engine.Engine.ToString().ToLowerInvariant();
+        var name = engine.Engine.Word;
         var next = ShortestPause;
         while (true)
         {

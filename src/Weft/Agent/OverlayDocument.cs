@@ -63,7 +63,7 @@ internal sealed record OverlayDocument(
                 .. overlay.Containers.Select(container => new ContainerDocument(
                     container.Name,
                     container.Host,
-                    container.Engine.ToString().ToLowerInvariant(),
+                    container.Engine.Word,
                     [
                         .. container.Attachments.Select(place => new AttachmentDocument(
                             place.Network,
@@ -77,7 +77,7 @@ internal sealed record OverlayDocument(
                 .. overlay.Selections.Select(selection => new SelectionDocument(
                     selection.Name,
                     selection.Host,
-                    selection.Engine?.ToString().ToLowerInvariant(),
+                    selection.Engine?.Word,
                     [.. selection.Labels.Select(label => $"{label.Key}={label.Value}")],
                     [.. selection.Attachments.Select(place => place.Network)]
                 )),

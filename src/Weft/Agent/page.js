@@ -142,7 +142,9 @@ function drawVerdict() {
 function drawPulse() {
   const { agent, lost } = model;
   if (!agent) return;
-  show("pulse", lost ? "asking again…" : `live · last look ${ago(agent.lastRound)}, ${agent.lastRoundMilliseconds.toFixed(0)} ms`);
+  show("pulse", lost ? "asking again…"
+    : !agent.rounds ? "live · looks for the first time"
+    : `live · last look ${ago(agent.lastRound)}, ${agent.lastRoundMilliseconds.toFixed(0)} ms`);
 }
 
 function drawLegend() {

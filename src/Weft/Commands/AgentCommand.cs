@@ -60,7 +60,7 @@ internal static class AgentCommand
             async (parsed, _, cancellationToken) =>
             {
                 var listeners = new Listeners(
-                    parsed.GetValue(socket)!,
+                    Path.GetFullPath(parsed.GetValue(socket)!),
                     Listener(
                         parsed.GetValue(listen),
                         parsed.GetValue(certificate),
@@ -72,6 +72,11 @@ internal static class AgentCommand
                 var file = Path.GetFullPath(options.FileOf(parsed));
                 var state = new AgentState { File = file };
                 (state.On, state.Read) = Load(FileInForce.Of(file, TimeProvider.System).Path);
+                using var seat = await new AgentSeat(
+                    state.On.Overlay.Name,
+                    listeners.Socket,
+                    file
+                ).TakeAsync(cancellationToken);
                 using var journal = new Journal();
                 using var measures = new AgentMeasures(state);
                 await using var host = await LocalHost.ConnectAsync(

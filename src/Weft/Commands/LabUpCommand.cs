@@ -333,7 +333,7 @@ internal static class LabUpCommand
                 .Containers.Select(container => container.Engine)
                 .Where(engine => engine is not Engine.Netns)
                 .Distinct()
-                .Select(engine => engine.ToString().ToLowerInvariant()),
+                .Select(engine => engine.Word),
         ];
         if (engines.Length > 0)
         {

@@ -171,7 +171,7 @@ internal static class PingCommand
                                 "-",
                                 .. Asking(),
                                 .. parsed.GetValue(engine) is { } standIn
-                                    ? ["--engine", standIn.ToString().ToLowerInvariant()]
+                                    ? ["--engine", standIn.Word]
                                     : (string[])[],
                             ],
                             hosts.File,

@@ -45,13 +45,13 @@ internal static class StatusCommand
                         cancellationToken
                     );
                 }
-                var agent = await AgentClient.StatusAsync(
-                    AgentApi.DefaultSocket,
-                    cancellationToken
-                );
+                var agents = AgentSeat.Taken();
+                var path = Path.GetFullPath(options.FileOf(parsed));
+                var agent = await AgentAsync(seat => seat.File == path);
                 try
                 {
                     await using var session = await options.OpenAsync(parsed, cancellationToken);
+                    agent ??= await AgentAsync(seat => seat.Overlay == session.Overlay.Name);
                     var observation = await session.ObserveAsync(cancellationToken);
                     var intent = session.Intend(observation);
                     var status = HostStatus.Of(intent, observation);
@@ -63,9 +63,7 @@ internal static class StatusCommand
                         : ExitCode.Failed;
                 }
                 catch (InvalidOverlayException exception)
-                    when (agent is { Host: not null }
-                        && agent.File == Path.GetFullPath(options.FileOf(parsed))
-                    )
+                    when (agent is { Host: not null } && agent.File == path)
                 {
                     // What is in force is not what the file says now: only the agent knows it.
                     foreach (var mistake in exception.Mistakes)
@@ -74,6 +72,18 @@ internal static class StatusCommand
                     }
                     Write(agent.Host, agent.Host.Mtu.ToString(CultureInfo.InvariantCulture));
                     return ExitCode.Failed;
+                }
+
+                async Task<AgentDocument?> AgentAsync(Func<AgentSeat, bool> isIt)
+                {
+                    // Root alone may know of all: others ask where the agent answers unless it is told otherwise.
+                    var socket =
+                        agents.Count == 0
+                            ? AgentApi.DefaultSocket
+                            : agents.FirstOrDefault(isIt)?.Socket;
+                    return socket is null
+                        ? null
+                        : await AgentClient.StatusAsync(socket, cancellationToken);
                 }
 
                 void Write(StatusDocument host, string mtu)

@@ -63,7 +63,7 @@ internal static class TryCommand
             {
                 var read = options.Read(parsed);
                 var own = TrialRun.OwnFileOf(read.Overlay.Name);
-                await CheckAgentAsync(own, cancellationToken);
+                CheckAgent(read.Overlay.Name, own);
                 var clock = TimeProvider.System;
                 var store = new HistoryStore(read.Overlay.Name);
                 var run = new TrialRun(store, clock);
@@ -375,10 +375,10 @@ internal static class TryCommand
     }
 
     /// <summary>An agent that keeps another file would take the tried one for drift.</summary>
-    private static async Task CheckAgentAsync(LoadedFile? own, CancellationToken cancellationToken)
+    private static void CheckAgent(string overlay, LoadedFile? own)
     {
         if (
-            await AgentClient.StatusAsync(AgentApi.DefaultSocket, cancellationToken) is { } agent
+            AgentSeat.Taken().FirstOrDefault(seat => seat.Overlay == overlay) is { } agent
             && agent.File != own?.Path
         )
         {

@@ -89,7 +89,7 @@ internal sealed class SvgDiagram
             {
                 yield return new Line(
                     isNew ? Short(place.Container?.Name ?? "the host") : "",
-                    isNew ? place.Container?.Engine.ToString().ToLowerInvariant() ?? "" : "",
+                    isNew ? place.Container?.Engine.Word ?? "" : "",
                     place.Network,
                     address,
                     place.Container is null

@@ -25,13 +25,13 @@ internal static class Keepers
         {
             ended =
                 HostFiles.Enabling(new Placement("/"), services).Length > 0
-                || await KeepsAsync(overlay, cancellationToken);
+                || AgentSeat.IsTaken(overlay);
             await Systemd.ControlAsync(
                 cancellationToken,
                 ["disable", "--quiet", "--now", .. services]
             );
         }
-        if (await KeepsAsync(overlay, cancellationToken))
+        if (AgentSeat.IsTaken(overlay))
         {
             throw new HostException(
                 "an agent that is no service of this machine's keeps the overlay, and would make again what is removed: end it first"
@@ -41,13 +41,6 @@ internal static class Keepers
             ? $"{string.Join(" and ", services)}, which would bring it back, {(services.Length == 1 ? "is" : "are")} stopped and disabled: `weft install` is the way back"
             : null;
     }
-
-    private static async Task<bool> KeepsAsync(
-        string overlay,
-        CancellationToken cancellationToken
-    ) =>
-        await AgentClient.StatusAsync(AgentApi.DefaultSocket, cancellationToken) is { } agent
-        && agent.Host?.Overlay == overlay;
 
     /// <summary>Whether the services go by this overlay, or by a file that nobody can read.</summary>
     private static bool IsFor(string overlay) =>

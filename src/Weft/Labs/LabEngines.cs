@@ -37,7 +37,7 @@ internal static class LabEngines
             "-c",
             LabDirectory.Script("host-engines.sh"),
             "host-engines.sh",
-            .. containers.Select(container => $"{Word(container.Engine)}/{container.Name}"),
+            .. containers.Select(container => $"{container.Engine.Word}/{container.Name}"),
         ];
 
     /// <summary>The command in a host that runs a command in a container.</summary>
@@ -47,12 +47,10 @@ internal static class LabEngines
             "-c",
             LabDirectory.Script("host-enter.sh"),
             "host-enter.sh",
-            Word(container.Engine),
+            container.Engine.Word,
             container.Name,
             .. command,
         ];
-
-    private static string Word(Engine engine) => engine.ToString().ToLowerInvariant();
 
     // Its containers are made of busybox alone.
     private static Dictionary<string, string> With(params (string, string)[] programs) =>

@@ -82,7 +82,7 @@ internal static class AddressRows
             network,
             address,
             container.Name,
-            container.Engine.ToString().ToLowerInvariant(),
+            container.Engine.Word,
             origin,
             state,
             since,

@@ -12,8 +12,7 @@ internal static class AgentView
     public static void Write(Output terminal, AgentDocument agent)
     {
         terminal.Out.MarkupLineInterpolated(
-            CultureInfo.InvariantCulture,
-            $"  [grey]agent: runs since {Time(agent.Started)}; last round at {Time(agent.LastRound)}, {agent.LastRoundMilliseconds:0} ms[/]"
+            $"  [grey]agent: runs since {Time(agent.Started)}; {Round(agent)}[/]"
         );
         if (agent.Refused.Count > 0)
         {
@@ -56,6 +55,15 @@ internal static class AgentView
         document["agent"] = beside;
         return document.ToJsonString(StatusJsonContext.Default.Options);
     }
+
+    /// <summary>When it has looked last.</summary>
+    internal static string Round(AgentDocument agent) =>
+        agent.Rounds == 0
+            ? "looks at the host for the first time"
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"last round at {Time(agent.LastRound)}, {agent.LastRoundMilliseconds:0} ms"
+            );
 
     private static string Time(DateTimeOffset time) =>
         time.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);

@@ -259,7 +259,7 @@ internal sealed class Report(
             .Where(answer => answer.Silence is not null)
             .Select(answer =>
             {
-                var engine = answer.Engine.ToString().ToLowerInvariant();
+                var engine = answer.Engine.Word;
                 return Missing($"containers/{engine}", $"containers of {engine}", answer.Silence!);
             });
         var running = answers
@@ -270,7 +270,7 @@ internal sealed class Report(
         [
             .. silent,
             .. running.Select(container => new Source(
-                $"containers/{container.Key.Engine.ToString().ToLowerInvariant()}/{container.Key.Name}.txt",
+                $"containers/{container.Key.Engine.Word}/{container.Key.Name}.txt",
                 $"links, addresses and routes inside {container.Key}",
                 token =>
                     RunAsync(
