@@ -6,11 +6,11 @@ using Weft.Rendering;
 namespace Weft.Commands;
 
 /// <summary><c>weft ping --watch</c>: round after round, until it is stopped.</summary>
-/// <param name="ask">Asks everybody once, by one packet each; and tells who could not be asked, and why.</param>
+/// <param name="ask">Asks everybody once, by one packet each.</param>
 /// <param name="terminal">Where to show it.</param>
 /// <param name="time">The clock.</param>
 internal sealed class PingWatch(
-    Func<CancellationToken, Task<(ReachabilityReport Report, IReadOnlyList<string> Silent)>> ask,
+    Func<CancellationToken, Task<ReachabilityReport>> ask,
     Output terminal,
     TimeProvider time
 )
@@ -40,7 +40,7 @@ internal sealed class PingWatch(
                     RoundsAsync(
                         interval,
                         rounds,
-                        (_, silent) => show([.. Lines(interval, silent)]),
+                        report => show([.. Lines(interval, report)]),
                         cancellationToken
                     )
             );
@@ -50,12 +50,12 @@ internal sealed class PingWatch(
             await RoundsAsync(
                 interval,
                 rounds,
-                (report, silent) =>
+                report =>
                 {
                     Console.Out.WriteLine(isJson ? report.ToJsonLine() : Line());
-                    foreach (var host in silent)
+                    foreach (var host in report.Silent)
                     {
-                        terminal.Notice(host);
+                        terminal.Notice(host.Why);
                     }
                 },
                 cancellationToken
@@ -71,7 +71,7 @@ internal sealed class PingWatch(
     private async Task RoundsAsync(
         TimeSpan interval,
         int? rounds,
-        Action<ReachabilityReport, IReadOnlyList<string>> show,
+        Action<ReachabilityReport> show,
         CancellationToken cancellationToken
     )
     {
@@ -80,10 +80,10 @@ internal sealed class PingWatch(
             while (rounds is not { } most || watch.Rounds < most)
             {
                 var began = time.GetTimestamp();
-                var (report, silent) = await ask(cancellationToken);
+                var report = await ask(cancellationToken);
                 cancellationToken.ThrowIfCancellationRequested();
-                watch.Add(report, silent);
-                show(report, silent);
+                watch.Add(report);
+                show(report);
                 var left = interval - time.GetElapsedTime(began);
                 if (left > TimeSpan.Zero && watch.Rounds != rounds)
                 {
@@ -103,10 +103,10 @@ internal sealed class PingWatch(
             $"{time.GetLocalNow():HH:mm:ss}  round {watch.Rounds}: {watch.Verdict()}"
         );
 
-    private IEnumerable<string> Lines(TimeSpan interval, IReadOnlyList<string> silent) =>
+    private IEnumerable<string> Lines(TimeSpan interval, ReachabilityReport report) =>
         [
             .. watch.Matrix(terminal.Out.Profile.Width),
-            .. silent.Select(host => $"[red]✗[/] {Markup.Escape(host)}"),
+            .. report.Silent.Select(host => $"[red]✗[/] {Markup.Escape(host.Why)}"),
             Markup.Escape(Line()),
             string.Create(
                 CultureInfo.InvariantCulture,
