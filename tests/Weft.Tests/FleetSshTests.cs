@@ -133,6 +133,26 @@ public sealed partial class FleetSshTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("ping --watch --interval 0.1")]
+    [InlineData("ping --watch --interval 0.1 --json")]
+    [InlineData("top --interval 0.1 --json")]
+    public async Task What_would_go_on_without_end_ends_once_nobody_reads_it(string command)
+    {
+        Write("ssh-says", "case $host in *192.0.2.2) exit 255 ;; esac");
+        AnswerPingAndTop();
+        var first = await RunAsync([
+            "sh",
+            "-c",
+            $"(timeout 60 {WeftProgram.Path} {command} --all --installed {At("weft")} {At("here/overlay.yaml")} 2>/dev/null; echo $? >{At("code")}) | head -n 1",
+        ]);
+        Assert.NotEmpty(first.Output);
+        Assert.Equal(
+            "0\n",
+            await File.ReadAllTextAsync(At("code"), TestContext.Current.CancellationToken)
+        );
+    }
+
     [Fact]
     public async Task Before_a_host_is_uninstalled_it_is_asked_once()
     {

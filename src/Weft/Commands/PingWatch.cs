@@ -1,5 +1,6 @@
 using System.Globalization;
 using Spectre.Console;
+using Weft.Core.Linux;
 using Weft.Reachability;
 using Weft.Rendering;
 
@@ -23,7 +24,7 @@ internal sealed class PingWatch(
     /// <param name="rounds">How many rounds; null until it is stopped.</param>
     /// <param name="isJson">Whether each round is a line of JSON.</param>
     /// <param name="cancellationToken">Stops it, which is its end and no failure.</param>
-    /// <returns>The exit code: whether every packet was answered.</returns>
+    /// <returns>The exit code: whether every packet was answered, where somebody reads to the end.</returns>
     public async Task<int> RunAsync(
         TimeSpan interval,
         int? rounds,
@@ -45,9 +46,8 @@ internal sealed class PingWatch(
                     )
             );
         }
-        else
-        {
-            await RoundsAsync(
+        else if (
+            !await RoundsAsync(
                 interval,
                 rounds,
                 report =>
@@ -59,7 +59,10 @@ internal sealed class PingWatch(
                     }
                 },
                 cancellationToken
-            );
+            )
+        )
+        {
+            return ExitCode.Done;
         }
         if (!isJson)
         {
@@ -68,7 +71,9 @@ internal sealed class PingWatch(
         return watch.IsWhole ? ExitCode.Done : ExitCode.Failed;
     }
 
-    private async Task RoundsAsync(
+    /// <summary>Asks again and again.</summary>
+    /// <returns>Whether somebody read to the end.</returns>
+    private async Task<bool> RoundsAsync(
         TimeSpan interval,
         int? rounds,
         Action<ReachabilityReport> show,
@@ -79,6 +84,10 @@ internal sealed class PingWatch(
         {
             while (rounds is not { } most || watch.Rounds < most)
             {
+                if (!StandardStreams.IsOutputRead)
+                {
+                    return false;
+                }
                 var began = time.GetTimestamp();
                 var report = await ask(cancellationToken);
                 cancellationToken.ThrowIfCancellationRequested();
@@ -95,6 +104,7 @@ internal sealed class PingWatch(
         {
             // Ctrl-C is how a watch ends.
         }
+        return true;
     }
 
     private string Line() =>

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
 using Spectre.Console;
+using Weft.Core.Linux;
 using Weft.Fleet;
 using Weft.Labs;
 using Weft.Rendering;
@@ -223,7 +224,7 @@ internal static class TopCommand
             }
         }
 
-        /// <summary>Reports without end; or the first one that has all, alone.</summary>
+        /// <summary>Reports as long as somebody reads them; or the first one that has all, alone.</summary>
         private async IAsyncEnumerable<TrafficReport> ReportsAsync(
             TimeSpan interval,
             bool isOnce,
@@ -236,6 +237,10 @@ internal static class TopCommand
             while (true)
             {
                 await Task.Delay(interval, time, cancellationToken);
+                if (!isOnce && !StandardStreams.IsOutputRead)
+                {
+                    yield break;
+                }
                 var (samples, silent) = await read(cancellationToken);
                 var report = new TrafficReport(time.GetUtcNow(), meter.Add(samples), silent);
                 if (!isOnce)
