@@ -104,6 +104,43 @@ public sealed class AddressesCommandTests : IDisposable
         Assert.Equal(2, (await RunAsync("inventory")).ExitCode);
     }
 
+    [Fact]
+    public async Task The_inventory_of_a_machine_with_another_name_is_that_of_the_host_it_is_said_to_be()
+    {
+        Record("joined", Engine.Docker);
+        var elsewhere = Yaml.Replace(
+            Environment.MachineName,
+            "weft-here",
+            StringComparison.Ordinal
+        );
+        var nowhere = await ListAsync();
+        Assert.DoesNotContain("joined", nowhere.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "say with --as which one this is",
+            nowhere.Errors,
+            StringComparison.Ordinal
+        );
+        var here = await ListAsync("--as", "weft-here");
+        Assert.Contains("joined", Strings(JsonNode.Parse(here.Output)!["all"]!["hosts"]!));
+        Assert.Equal("", here.Errors);
+        // Where hosts give out nothing, nothing is left out.
+        elsewhere = string.Join(
+            '\n',
+            elsewhere.Split('\n').Where(line => !line.Contains("networks: { cont-mgmnt0: }"))
+        );
+        Assert.Equal("", (await ListAsync()).Errors);
+
+        async Task<ToolResult> ListAsync(params string[] options)
+        {
+            var result = await WeftProgram.RunOnAsync(
+                elsewhere,
+                ["inventory", "--list", "--state-dir", state, .. options]
+            );
+            Assert.True(result.ExitCode == 0, result.Errors);
+            return result;
+        }
+    }
+
     /// <summary>Ansible takes variables for templates: a label <c>{{ lookup('pipe', …) }}</c> would run a program.</summary>
     [Theory]
     [InlineData("joined", Engine.Docker)]
