@@ -141,6 +141,43 @@ public sealed class AddressesCommandTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task Who_shares_a_name_has_engine_and_host_in_it_so_that_no_name_passes_to_another()
+    {
+        Record(Given("joined", Engine.Podman, 10), Given("web", Engine.Lxd, 11));
+        Assert.Equal(
+            [
+                $"web.netns.{Environment.MachineName}",
+                "far",
+                $"web.lxd.{Environment.MachineName}",
+                "joined",
+            ],
+            await NamesAsync()
+        );
+        // Nor may a newcomer be called what another is in full.
+        var full = $"joined.podman.{Environment.MachineName}";
+        Record(
+            Given("joined", Engine.Podman, 10),
+            Given("joined", Engine.Docker, 11),
+            Given(full, Engine.Podman, 12)
+        );
+        Assert.Equal(
+            [
+                "web",
+                "far",
+                $"joined.docker.{Environment.MachineName}",
+                full,
+                $"{full}.podman.{Environment.MachineName}",
+            ],
+            await NamesAsync()
+        );
+
+        async Task<IEnumerable<string>> NamesAsync() =>
+            Strings(
+                JsonNode.Parse((await RunAsync("inventory", "--list")).Output)!["all"]!["hosts"]!
+            );
+    }
+
     /// <summary>Ansible takes variables for templates: a label <c>{{ lookup('pipe', …) }}</c> would run a program.</summary>
     [Theory]
     [InlineData("joined", Engine.Docker)]
@@ -169,17 +206,26 @@ public sealed class AddressesCommandTests : IDisposable
         WeftProgram.RunOnAsync(Yaml, [.. command, "--state-dir", state]);
 
     private void Record(string name, Engine engine, params (string Key, string Value)[] labels) =>
-        new AddressStore("home", state).Write([
-            new AddressRecord
-            {
-                Container = new ContainerKey(engine, name),
-                Id = name,
-                Network = "cont-mgmnt0",
-                Addresses = [IPAddress.Parse("10.8.2.10")],
-                Since = DateTimeOffset.UnixEpoch,
-                Labels = labels
-                    .Append((Key: "weft.network", Value: "cont-mgmnt0"))
-                    .ToImmutableSortedDictionary(label => label.Key, label => label.Value),
-            },
-        ]);
+        Record(Given(name, engine, 10, labels));
+
+    private void Record(params AddressRecord[] records) =>
+        new AddressStore("home", state).Write([.. records]);
+
+    private static AddressRecord Given(
+        string name,
+        Engine engine,
+        int last,
+        params (string Key, string Value)[] labels
+    ) =>
+        new()
+        {
+            Container = new ContainerKey(engine, name),
+            Id = name,
+            Network = "cont-mgmnt0",
+            Addresses = [IPAddress.Parse($"10.8.2.{last}")],
+            Since = DateTimeOffset.UnixEpoch,
+            Labels = labels
+                .Append((Key: "weft.network", Value: "cont-mgmnt0"))
+                .ToImmutableSortedDictionary(label => label.Key, label => label.Value),
+        };
 }

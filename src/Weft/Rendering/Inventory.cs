@@ -9,7 +9,7 @@ using Weft.Core.Overlays;
 namespace Weft.Rendering;
 
 /// <summary>A container as a machine that Ansible works on.</summary>
-/// <param name="Name">What Ansible calls it: the container's name, with its engine and host where two have one.</param>
+/// <param name="Name">What Ansible calls it: the container's name, with its engine and host where others have that too.</param>
 /// <param name="Container">The container.</param>
 /// <param name="Host">Its host.</param>
 /// <param name="Addresses">Its addresses, by network, in the file's order.</param>
@@ -81,21 +81,31 @@ internal static class Inventory
                 ],
                 LabelsOf(overlay, container.First())
             ));
-        var taken = overlay.Containers.Select(container => container.Name).ToHashSet();
+        InventoryHost[] known = [.. named, .. selected];
+        // Had one of two the name alone, it would be another's once a third comes. Nor may one be called what another is in full.
+        var shared = known
+            .CountBy(container => container.Name)
+            .Where(name => name.Value > 1)
+            .Select(name => name.Key)
+            .Concat(known.Select(FullName))
+            .ToHashSet(StringComparer.Ordinal);
         return
         [
-            .. named.Where(container => !container.Addresses.IsEmpty),
-            .. selected.Select(container =>
-                taken.Add(container.Name)
-                    ? container
-                    : container with
+            .. known
+                .Where(container => !container.Addresses.IsEmpty)
+                .Select(container =>
+                    container with
                     {
-                        Name =
-                            $"{container.Name}.{container.Container.Engine.ToString().ToLowerInvariant()}.{container.Host}",
+                        Name = shared.Contains(container.Name)
+                            ? FullName(container)
+                            : container.Name,
                     }
-            ),
+                ),
         ];
     }
+
+    private static string FullName(InventoryHost container) =>
+        $"{container.Container.Name}.{container.Container.Engine.ToString().ToLowerInvariant()}.{container.Host}";
 
     /// <summary>
     /// The labels that the file asks for. Ansible takes the values of variables for templates, which may run programs, so none
