@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Weft.Core.Engines;
 using Weft.Core.Linux;
 using Weft.Core.Overlays;
+using Weft.Rendering;
 
 namespace Weft.Tests;
 
@@ -176,6 +177,53 @@ public sealed class AddressesCommandTests : IDisposable
             Strings(
                 JsonNode.Parse((await RunAsync("inventory", "--list")).Output)!["all"]!["hosts"]!
             );
+    }
+
+    [Fact]
+    public void No_two_things_are_one_group_and_each_is_called_the_same_on_every_host()
+    {
+        var overlay = OverlayFile
+            .Parse(
+                "overlay.yaml",
+                """
+                name: home
+                hosts: { one: 192.0.2.1, two: 192.0.2.2 }
+                networks: { n_1: { vlan: 5, subnet: 10.8.1.0/24 }, n-1: { vlan: 6, subnet: 10.8.2.0/24 } }
+                containers:
+                  web: { host: one, engine: netns, networks: { n-1: 10.8.2.2 } }
+                  far: { host: two, engine: netns, networks: { n_1: 10.8.1.3 } }
+                  first: { select: { env: prod_db }, networks: { n_1: } }
+                  other: { select: { env_prod: db }, networks: { n_1: } }
+                """u8
+            )
+            .Overlay!;
+        var groups = Inventory
+            .Of(
+                overlay,
+                "one",
+                [
+                    Given("a", Engine.Docker, 10, ("env", "prod_db")) with
+                    {
+                        Network = "n_1",
+                    },
+                    Given("b", Engine.Docker, 11, ("env_prod", "db")) with
+                    {
+                        Network = "n_1",
+                    },
+                ]
+            )
+            .ToDictionary(host => host.Name, host => host.Groups);
+        Assert.Contains("network_n_1", groups["web"]);
+        var other = Assert.Single(groups["far"], group => group.StartsWith("network_n_1_"));
+        Assert.Matches("^network_n_1_[a-z2-7]{5}$", other);
+        Assert.DoesNotContain("network_n_1", groups["far"]);
+        Assert.Contains("label_env_prod_db", groups["a"]);
+        Assert.Single(groups["b"], group => group.StartsWith("label_env_prod_db_"));
+        Assert.DoesNotContain("label_env_prod_db", groups["b"]);
+        Assert.Contains(
+            other,
+            Inventory.Of(overlay, "two", []).Single(host => host.Name == "far").Groups
+        );
     }
 
     /// <summary>Ansible takes variables for templates: a label <c>{{ lookup('pipe', …) }}</c> would run a program.</summary>
