@@ -101,10 +101,16 @@ public sealed class ReachabilityTableTests
         ];
         Assert.Contains(
             "sysctl -w net.ipv4.neigh.default.gc_thresh3=159200",
-            NeighbourTable.Shortage(new ReachabilityReport("lab", [.. results])),
+            NeighbourTable.Shortage(
+                new ReachabilityReport("lab", DateTimeOffset.UnixEpoch, [.. results])
+            ),
             StringComparison.Ordinal
         );
-        Assert.Null(NeighbourTable.Shortage(new ReachabilityReport("lab", [.. results[..10]])));
+        Assert.Null(
+            NeighbourTable.Shortage(
+                new ReachabilityReport("lab", DateTimeOffset.UnixEpoch, [.. results[..10]])
+            )
+        );
     }
 
     [Fact]
@@ -144,6 +150,7 @@ public sealed class ReachabilityTableTests
     {
         var report = new ReachabilityReport(
             "homelab",
+            DateTimeOffset.UnixEpoch,
             [
                 Reached(Wallabag, Mastodon, 84, 0.52),
                 Broken(
@@ -273,7 +280,10 @@ public sealed class ReachabilityTableTests
         console.Profile.Width = width;
         ReachabilityTable.Write(
             console,
-            new ReachabilityReport("homelab", [.. results]) { Unasked = unasked },
+            new ReachabilityReport("homelab", DateTimeOffset.UnixEpoch, [.. results])
+            {
+                Unasked = unasked,
+            },
             ways
         );
         return text.ToString();

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Weft.Core.Engines;
 using Weft.Core.Linux;
 using Weft.Core.Overlays;
+using Weft.Rendering;
 
 namespace Weft.Tests;
 
@@ -104,6 +105,127 @@ public sealed class AddressesCommandTests : IDisposable
         Assert.Equal(2, (await RunAsync("inventory")).ExitCode);
     }
 
+    [Fact]
+    public async Task The_inventory_of_a_machine_with_another_name_is_that_of_the_host_it_is_said_to_be()
+    {
+        Record("joined", Engine.Docker);
+        var elsewhere = Yaml.Replace(
+            Environment.MachineName,
+            "weft-here",
+            StringComparison.Ordinal
+        );
+        var nowhere = await ListAsync();
+        Assert.DoesNotContain("joined", nowhere.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "say with --as which one this is",
+            nowhere.Errors,
+            StringComparison.Ordinal
+        );
+        var here = await ListAsync("--as", "weft-here");
+        Assert.Contains("joined", Strings(JsonNode.Parse(here.Output)!["all"]!["hosts"]!));
+        Assert.Equal("", here.Errors);
+        // Where hosts give out nothing, nothing is left out.
+        elsewhere = string.Join(
+            '\n',
+            elsewhere.Split('\n').Where(line => !line.Contains("networks: { cont-mgmnt0: }"))
+        );
+        Assert.Equal("", (await ListAsync()).Errors);
+
+        async Task<ToolResult> ListAsync(params string[] options)
+        {
+            var result = await WeftProgram.RunOnAsync(
+                elsewhere,
+                ["inventory", "--list", "--state-dir", state, .. options]
+            );
+            Assert.True(result.ExitCode == 0, result.Errors);
+            return result;
+        }
+    }
+
+    [Fact]
+    public async Task Who_shares_a_name_has_engine_and_host_in_it_so_that_no_name_passes_to_another()
+    {
+        Record(Given("joined", Engine.Podman, 10), Given("web", Engine.Lxd, 11));
+        Assert.Equal(
+            [
+                $"web.netns.{Environment.MachineName}",
+                "far",
+                $"web.lxd.{Environment.MachineName}",
+                "joined",
+            ],
+            await NamesAsync()
+        );
+        // Nor may a newcomer be called what another is in full.
+        var full = $"joined.podman.{Environment.MachineName}";
+        Record(
+            Given("joined", Engine.Podman, 10),
+            Given("joined", Engine.Docker, 11),
+            Given(full, Engine.Podman, 12)
+        );
+        Assert.Equal(
+            [
+                "web",
+                "far",
+                $"joined.docker.{Environment.MachineName}",
+                full,
+                $"{full}.podman.{Environment.MachineName}",
+            ],
+            await NamesAsync()
+        );
+
+        async Task<IEnumerable<string>> NamesAsync() =>
+            Strings(
+                JsonNode.Parse((await RunAsync("inventory", "--list")).Output)!["all"]!["hosts"]!
+            );
+    }
+
+    [Fact]
+    public void No_two_things_are_one_group_and_each_is_called_the_same_on_every_host()
+    {
+        var overlay = OverlayFile
+            .Parse(
+                "overlay.yaml",
+                """
+                name: home
+                hosts: { one: 192.0.2.1, two: 192.0.2.2 }
+                networks: { n_1: { vlan: 5, subnet: 10.8.1.0/24 }, n-1: { vlan: 6, subnet: 10.8.2.0/24 } }
+                containers:
+                  web: { host: one, engine: netns, networks: { n-1: 10.8.2.2 } }
+                  far: { host: two, engine: netns, networks: { n_1: 10.8.1.3 } }
+                  first: { select: { env: prod_db }, networks: { n_1: } }
+                  other: { select: { env_prod: db }, networks: { n_1: } }
+                """u8
+            )
+            .Overlay!;
+        var groups = Inventory
+            .Of(
+                overlay,
+                "one",
+                [
+                    Given("a", Engine.Docker, 10, ("env", "prod_db")) with
+                    {
+                        Network = "n_1",
+                    },
+                    Given("b", Engine.Docker, 11, ("env_prod", "db")) with
+                    {
+                        Network = "n_1",
+                    },
+                ]
+            )
+            .ToDictionary(host => host.Name, host => host.Groups);
+        Assert.Contains("network_n_1", groups["web"]);
+        var other = Assert.Single(groups["far"], group => group.StartsWith("network_n_1_"));
+        Assert.Matches("^network_n_1_[a-z2-7]{5}$", other);
+        Assert.DoesNotContain("network_n_1", groups["far"]);
+        Assert.Contains("label_env_prod_db", groups["a"]);
+        Assert.Single(groups["b"], group => group.StartsWith("label_env_prod_db_"));
+        Assert.DoesNotContain("label_env_prod_db", groups["b"]);
+        Assert.Contains(
+            other,
+            Inventory.Of(overlay, "two", []).Single(host => host.Name == "far").Groups
+        );
+    }
+
     /// <summary>Ansible takes variables for templates: a label <c>{{ lookup('pipe', …) }}</c> would run a program.</summary>
     [Theory]
     [InlineData("joined", Engine.Docker)]
@@ -132,17 +254,26 @@ public sealed class AddressesCommandTests : IDisposable
         WeftProgram.RunOnAsync(Yaml, [.. command, "--state-dir", state]);
 
     private void Record(string name, Engine engine, params (string Key, string Value)[] labels) =>
-        new AddressStore("home", state).Write([
-            new AddressRecord
-            {
-                Container = new ContainerKey(engine, name),
-                Id = name,
-                Network = "cont-mgmnt0",
-                Addresses = [IPAddress.Parse("10.8.2.10")],
-                Since = DateTimeOffset.UnixEpoch,
-                Labels = labels
-                    .Append((Key: "weft.network", Value: "cont-mgmnt0"))
-                    .ToImmutableSortedDictionary(label => label.Key, label => label.Value),
-            },
-        ]);
+        Record(Given(name, engine, 10, labels));
+
+    private void Record(params AddressRecord[] records) =>
+        new AddressStore("home", state).Write([.. records]);
+
+    private static AddressRecord Given(
+        string name,
+        Engine engine,
+        int last,
+        params (string Key, string Value)[] labels
+    ) =>
+        new()
+        {
+            Container = new ContainerKey(engine, name),
+            Id = name,
+            Network = "cont-mgmnt0",
+            Addresses = [IPAddress.Parse($"10.8.2.{last}")],
+            Since = DateTimeOffset.UnixEpoch,
+            Labels = labels
+                .Append((Key: "weft.network", Value: "cont-mgmnt0"))
+                .ToImmutableSortedDictionary(label => label.Key, label => label.Value),
+        };
 }

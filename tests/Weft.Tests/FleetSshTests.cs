@@ -1,13 +1,16 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Weft.Core.Ipsec;
 using Weft.Core.Linux;
 using Weft.Core.Observation;
 using Weft.Core.Pki;
 using Weft.Fleet;
+using Weft.Reachability;
 using Weft.Rendering;
+using Weft.Traffic;
 
 namespace Weft.Tests;
 
@@ -43,6 +46,7 @@ public sealed partial class FleetSshTests : IDisposable
                 *) break ;;
               esac
             done
+            host=$1
             shift
             command=$(printf %s "$*" | sed 's|/etc/weft|{{directory}}/etc|g; s|/usr/local/bin|{{directory}}/bin|g; s|/usr/bin/weft|{{directory}}/package/weft|g')
             printf '%s\0' "$command" >>{{directory}}/commands
@@ -92,6 +96,61 @@ public sealed partial class FleetSshTests : IDisposable
         );
         Assert.Equal("next", File.ReadAllText(At("etc/pki/host1.key")));
         Assert.Equal("former", File.ReadAllText(At("etc/pki/host1.pem")));
+    }
+
+    /// <summary>Who watches by a program sees nothing but what that is told.</summary>
+    [Theory]
+    [InlineData("ping", "--json")]
+    [InlineData("ping", "--watch", "--count", "1", "--json")]
+    [InlineData("top", "--once", "--interval", "0.1", "--json")]
+    public async Task A_host_that_could_not_be_asked_is_in_the_JSON_with_the_reason(
+        params string[] command
+    )
+    {
+        Write("ssh-says", "case $host in *192.0.2.2) echo no route >&2; exit 255 ;; esac");
+        AnswerPingAndTop();
+        var asked = await RunAsync([
+            WeftProgram.Path,
+            .. command,
+            "--all",
+            "--installed",
+            At("weft"),
+            At("here/overlay.yaml"),
+        ]);
+        Assert.Equal(1, asked.ExitCode);
+        var report = JsonNode.Parse(asked.Output)!;
+        var silent = Assert.Single(report["silent"]!.AsArray())!;
+        Assert.Equal("host2", silent["host"]!.GetValue<string>());
+        Assert.StartsWith(
+            "host 'host2' was not reached",
+            silent["why"]!.GetValue<string>(),
+            StringComparison.Ordinal
+        );
+        Assert.Equal(TimeSpan.Zero, report["time"]!.GetValue<DateTimeOffset>().Offset);
+        if (command[0] == "ping")
+        {
+            Assert.False(report["reachable"]!.GetValue<bool>());
+        }
+    }
+
+    [Theory]
+    [InlineData("ping --watch --interval 0.1")]
+    [InlineData("ping --watch --interval 0.1 --json")]
+    [InlineData("top --interval 0.1 --json")]
+    public async Task What_would_go_on_without_end_ends_once_nobody_reads_it(string command)
+    {
+        Write("ssh-says", "case $host in *192.0.2.2) exit 255 ;; esac");
+        AnswerPingAndTop();
+        var first = await RunAsync([
+            "sh",
+            "-c",
+            $"(timeout 60 {WeftProgram.Path} {command} --all --installed {At("weft")} {At("here/overlay.yaml")} 2>/dev/null; echo $? >{At("code")}) | head -n 1",
+        ]);
+        Assert.NotEmpty(first.Output);
+        Assert.Equal(
+            "0\n",
+            await File.ReadAllTextAsync(At("code"), TestContext.Current.CancellationToken)
+        );
     }
 
     [Fact]
@@ -511,6 +570,14 @@ public sealed partial class FleetSshTests : IDisposable
                 await Task.Delay(20, TestContext.Current.CancellationToken);
             }
         }
+    }
+
+    /// <summary>Has the host say that all is reached, and that nothing is carried.</summary>
+    private void AnswerPingAndTop()
+    {
+        Write("ping.json", new ReachabilityReport("fleet", DateTimeOffset.UnixEpoch, []).ToJson());
+        Write("top.json", new TrafficSample("host1", DateTimeOffset.UnixEpoch, 5, []).ToJson());
+        Program("weft", $"cat >/dev/null; cat {directory}/$1.json");
     }
 
     private string At(string path) => Path.Combine(directory, path);

@@ -1,5 +1,6 @@
 using System.Net;
 using Spectre.Console;
+using Weft.Fleet;
 using Weft.Reachability;
 
 namespace Weft.Tests;
@@ -90,8 +91,10 @@ public sealed class ReachabilityWatchTests
     {
         var watch = new ReachabilityWatch();
         watch.Add(
-            new ReachabilityReport("homelab", [Reached(One, Other, 84, 1)]),
-            ["host2 is silent"]
+            Report(Reached(One, Other, 84, 1)) with
+            {
+                Silent = [new UnaskedHost("host2", "host2 is silent")],
+            }
         );
         Assert.False(watch.IsWhole);
         Assert.Contains("host2 is silent", Plain(watch.Summary(TimeSpan.Zero)));
@@ -99,7 +102,10 @@ public sealed class ReachabilityWatchTests
     }
 
     private static void Add(ReachabilityWatch watch, params ProbeResult[] results) =>
-        watch.Add(new ReachabilityReport("homelab", [.. results]), []);
+        watch.Add(Report(results));
+
+    private static ReachabilityReport Report(params ProbeResult[] results) =>
+        new("homelab", DateTimeOffset.UnixEpoch, [.. results]);
 
     private static string[] Plain(IEnumerable<string> lines) => [.. lines.Select(Markup.Remove)];
 

@@ -52,6 +52,12 @@ internal static partial class Libc
     /// <summary>O_RDONLY and O_CLOEXEC of fcntl.h, the same on x86 and ARM.</summary>
     public const int OpenToRead = 0x8_0000;
 
+    /// <summary>POLLERR of poll.h: of a pipe that is written to, that nobody has its other end.</summary>
+    public const short PollError = 8;
+
+    /// <summary>POLLHUP of poll.h: the same of a socket.</summary>
+    public const short PollHangUp = 16;
+
     /// <summary>LOCK_EX and LOCK_NB of sys/file.h.</summary>
     public const int LockOrFail = 6;
 
@@ -99,6 +105,9 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     public static partial int Lock(SafeHandle descriptor, int operation);
+
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    public static partial int Poll(ref PollRequest requests, nuint count, int timeout);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     public static partial int Synchronize(SafeHandle descriptor);
@@ -179,6 +188,15 @@ internal static partial class Libc
         public nint Control;
         public nuint ControlLength;
         public int Flags;
+    }
+
+    /// <summary>struct pollfd of poll(2).</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct PollRequest
+    {
+        public int Descriptor;
+        public short Question;
+        public short Answer;
     }
 
     /// <summary>struct iovec.</summary>

@@ -3,7 +3,22 @@ namespace Weft.Core.Linux;
 /// <summary>The three streams that every program begins with.</summary>
 internal static class StandardStreams
 {
+    private const int Output = 1;
     private const nint Errors = 2;
+
+    /// <summary>
+    /// Whether somebody may still read what is written to standard output: not so once nobody has the other end of its pipe. .NET
+    /// ignores the signal that would end the program then, and its console takes what is written for read.
+    /// </summary>
+    public static bool IsOutputRead
+    {
+        get
+        {
+            var request = new Libc.PollRequest { Descriptor = Output };
+            return Libc.Poll(ref request, 1, timeout: 0) <= 0
+                || (request.Answer & (Libc.PollError | Libc.PollHangUp)) == 0;
+        }
+    }
 
     /// <summary>
     /// Puts what neither gives nor takes anything in place of those that whoever started this program has closed: the next file or

@@ -184,7 +184,8 @@ public static class LinkNames
         return name[..length];
     }
 
-    private static string Hash(string text)
+    /// <summary>Five letters and digits that stand for a text.</summary>
+    internal static string Hash(string text)
     {
         var hash = XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(text));
         return string.Create(

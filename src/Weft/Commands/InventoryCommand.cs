@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Weft.Core.Engines;
+using Weft.Core.Overlays;
 using Weft.Rendering;
 
 namespace Weft.Commands;
@@ -20,6 +21,7 @@ internal static class InventoryCommand
             Description = "The variables of one container.",
             HelpName = "NAME",
         };
+        var here = CommonOptions.As();
         var state = new Option<string>("--state-dir")
         {
             Description = "Where this host keeps which addresses it gave to whom.",
@@ -37,7 +39,7 @@ internal static class InventoryCommand
                 ("weft inventory overlay.yaml --host web", "the variables of one"),
             ],
         };
-        command.AddAll(file, list, host, state);
+        command.AddAll(file, list, host, here, state);
         command.Validators.Add(result =>
         {
             if (result.GetValue(list) == result.GetValue(host) is not null)
@@ -46,18 +48,24 @@ internal static class InventoryCommand
             }
         });
         command.SetAction(
-            (parsed, _, _) =>
+            (parsed, terminal, _) =>
             {
                 var overlay = OverlayLoader.Load(
                     parsed.GetValue(file),
                     CommonOptions.EngineOfEnvironment,
                     null
                 );
-                var here = OverlayLoader.FindHost(overlay, null);
-                var records = here is null
+                var own = OverlayLoader.FindHost(overlay, parsed.GetValue(here));
+                if (own is null && GivesAddresses(overlay))
+                {
+                    terminal.Notice(
+                        $"this machine is called '{Environment.MachineName}', and overlay '{overlay.Name}' has no such host: containers that were given their addresses are left out. Run it on the host that gave them, or say with --as which one this is"
+                    );
+                }
+                var records = own is null
                     ? []
                     : new AddressStore(overlay.Name, parsed.GetValue(state)!).Read();
-                var inventory = Inventory.Of(overlay, here, records);
+                var inventory = Inventory.Of(overlay, own, records);
                 if (parsed.GetValue(host) is not { } name)
                 {
                     InventoryJson.WriteList(Console.Out, inventory);
@@ -77,4 +85,11 @@ internal static class InventoryCommand
         );
         return command;
     }
+
+    /// <summary>Whether hosts give containers addresses that the file does not have.</summary>
+    private static bool GivesAddresses(Overlay overlay) =>
+        !overlay.Selections.IsEmpty
+        || overlay.Containers.Any(container =>
+            container.Attachments.Any(place => place.Addresses.IsEmpty)
+        );
 }

@@ -136,7 +136,7 @@ internal static class PingCommand
                         cancellationToken
                     );
                 }
-                var (report, silent) = hosts is null
+                var report = hosts is null
                     ? await AskAsync(cancellationToken)
                     : await terminal.WhileAsync(
                         "Asking every host whom it reaches",
@@ -154,19 +154,18 @@ internal static class PingCommand
                         terminal.Notice(shortage);
                     }
                 }
-                foreach (var one in silent)
+                foreach (var silent in report.Silent)
                 {
-                    terminal.Fail(one);
+                    terminal.Fail(silent.Why);
                 }
-                return report.Reachable && silent.Count == 0 ? ExitCode.Done : ExitCode.Failed;
+                return report.Reachable ? ExitCode.Done : ExitCode.Failed;
 
-                async Task<(ReachabilityReport, IReadOnlyList<string>)> AskAsync(
-                    CancellationToken token
-                ) =>
+                async Task<ReachabilityReport> AskAsync(CancellationToken token) =>
                     hosts is not null
                         ? await FleetReachability.AskAsync(
                             hosts.Runner,
                             overlay!.Name,
+                            TimeProvider.System,
                             [
                                 "-",
                                 .. Asking(),
@@ -185,17 +184,14 @@ internal static class PingCommand
                             parsed.GetValue(ways),
                             token
                         )
-                    : (
-                        await FromHereAsync(
-                            overlay,
-                            parsed.GetValue(host),
-                            parsed.GetValue(size),
-                            TimeSpan.FromSeconds(seconds),
-                            isWatch,
-                            parsed.GetValue(ways) ?? NeighbourTable.MostWays(hosts: 1),
-                            token
-                        ),
-                        []
+                    : await FromHereAsync(
+                        overlay,
+                        parsed.GetValue(host),
+                        parsed.GetValue(size),
+                        TimeSpan.FromSeconds(seconds),
+                        isWatch,
+                        parsed.GetValue(ways) ?? NeighbourTable.MostWays(hosts: 1),
+                        token
                     );
 
                 string[] Asking() =>
@@ -208,7 +204,7 @@ internal static class PingCommand
         return command;
     }
 
-    private static Task<(ReachabilityReport, IReadOnlyList<string>)> InLabAsync(
+    private static Task<ReachabilityReport> InLabAsync(
         Lab lab,
         string[] options,
         int? ways,
@@ -217,6 +213,7 @@ internal static class PingCommand
         FleetReachability.AskAsync(
             new LabRunner(lab),
             lab.Record.Overlay,
+            TimeProvider.System,
             [.. options, .. ways is null ? WaysIn(lab) : []],
             cancellationToken: cancellationToken
         );

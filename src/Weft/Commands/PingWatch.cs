@@ -1,16 +1,17 @@
 using System.Globalization;
 using Spectre.Console;
+using Weft.Core.Linux;
 using Weft.Reachability;
 using Weft.Rendering;
 
 namespace Weft.Commands;
 
 /// <summary><c>weft ping --watch</c>: round after round, until it is stopped.</summary>
-/// <param name="ask">Asks everybody once, by one packet each; and tells who could not be asked, and why.</param>
+/// <param name="ask">Asks everybody once, by one packet each.</param>
 /// <param name="terminal">Where to show it.</param>
 /// <param name="time">The clock.</param>
 internal sealed class PingWatch(
-    Func<CancellationToken, Task<(ReachabilityReport Report, IReadOnlyList<string> Silent)>> ask,
+    Func<CancellationToken, Task<ReachabilityReport>> ask,
     Output terminal,
     TimeProvider time
 )
@@ -23,7 +24,7 @@ internal sealed class PingWatch(
     /// <param name="rounds">How many rounds; null until it is stopped.</param>
     /// <param name="isJson">Whether each round is a line of JSON.</param>
     /// <param name="cancellationToken">Stops it, which is its end and no failure.</param>
-    /// <returns>The exit code: whether every packet was answered.</returns>
+    /// <returns>The exit code: whether every packet was answered, where somebody reads to the end.</returns>
     public async Task<int> RunAsync(
         TimeSpan interval,
         int? rounds,
@@ -40,26 +41,28 @@ internal sealed class PingWatch(
                     RoundsAsync(
                         interval,
                         rounds,
-                        (_, silent) => show([.. Lines(interval, silent)]),
+                        report => show([.. Lines(interval, report)]),
                         cancellationToken
                     )
             );
         }
-        else
-        {
-            await RoundsAsync(
+        else if (
+            !await RoundsAsync(
                 interval,
                 rounds,
-                (report, silent) =>
+                report =>
                 {
                     Console.Out.WriteLine(isJson ? report.ToJsonLine() : Line());
-                    foreach (var host in silent)
+                    foreach (var host in report.Silent)
                     {
-                        terminal.Notice(host);
+                        terminal.Notice(host.Why);
                     }
                 },
                 cancellationToken
-            );
+            )
+        )
+        {
+            return ExitCode.Done;
         }
         if (!isJson)
         {
@@ -68,10 +71,12 @@ internal sealed class PingWatch(
         return watch.IsWhole ? ExitCode.Done : ExitCode.Failed;
     }
 
-    private async Task RoundsAsync(
+    /// <summary>Asks again and again.</summary>
+    /// <returns>Whether somebody read to the end.</returns>
+    private async Task<bool> RoundsAsync(
         TimeSpan interval,
         int? rounds,
-        Action<ReachabilityReport, IReadOnlyList<string>> show,
+        Action<ReachabilityReport> show,
         CancellationToken cancellationToken
     )
     {
@@ -79,11 +84,15 @@ internal sealed class PingWatch(
         {
             while (rounds is not { } most || watch.Rounds < most)
             {
+                if (!StandardStreams.IsOutputRead)
+                {
+                    return false;
+                }
                 var began = time.GetTimestamp();
-                var (report, silent) = await ask(cancellationToken);
+                var report = await ask(cancellationToken);
                 cancellationToken.ThrowIfCancellationRequested();
-                watch.Add(report, silent);
-                show(report, silent);
+                watch.Add(report);
+                show(report);
                 var left = interval - time.GetElapsedTime(began);
                 if (left > TimeSpan.Zero && watch.Rounds != rounds)
                 {
@@ -95,6 +104,7 @@ internal sealed class PingWatch(
         {
             // Ctrl-C is how a watch ends.
         }
+        return true;
     }
 
     private string Line() =>
@@ -103,10 +113,10 @@ internal sealed class PingWatch(
             $"{time.GetLocalNow():HH:mm:ss}  round {watch.Rounds}: {watch.Verdict()}"
         );
 
-    private IEnumerable<string> Lines(TimeSpan interval, IReadOnlyList<string> silent) =>
+    private IEnumerable<string> Lines(TimeSpan interval, ReachabilityReport report) =>
         [
             .. watch.Matrix(terminal.Out.Profile.Width),
-            .. silent.Select(host => $"[red]✗[/] {Markup.Escape(host)}"),
+            .. report.Silent.Select(host => $"[red]✗[/] {Markup.Escape(host.Why)}"),
             Markup.Escape(Line()),
             string.Create(
                 CultureInfo.InvariantCulture,

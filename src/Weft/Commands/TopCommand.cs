@@ -1,6 +1,8 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
 using Spectre.Console;
+using Weft.Core.Linux;
 using Weft.Fleet;
 using Weft.Labs;
 using Weft.Rendering;
@@ -88,9 +90,9 @@ internal static class TopCommand
                     }
                     foreach (var one in silent)
                     {
-                        terminal.Fail(one);
+                        terminal.Fail(one.Why);
                     }
-                    return silent.Count == 0 ? ExitCode.Done : ExitCode.Failed;
+                    return silent.IsEmpty ? ExitCode.Done : ExitCode.Failed;
                 }
                 return await new TopView(ReadAsync, terminal, TimeProvider.System).RunAsync(
                     TimeSpan.FromSeconds(seconds),
@@ -100,7 +102,7 @@ internal static class TopCommand
                     cancellationToken
                 );
 
-                async Task<(IReadOnlyList<TrafficSample>, IReadOnlyList<string>)> ReadAsync(
+                async Task<(IReadOnlyList<TrafficSample>, ImmutableArray<UnaskedHost>)> ReadAsync(
                     CancellationToken token
                 ) =>
                     session is not null
@@ -125,7 +127,7 @@ internal static class TopCommand
         return command;
     }
 
-    private static Task<(IReadOnlyList<TrafficSample>, IReadOnlyList<string>)> OfHostsAsync(
+    private static Task<(IReadOnlyList<TrafficSample>, ImmutableArray<UnaskedHost>)> OfHostsAsync(
         IHostRunner runner,
         IEnumerable<string> arguments,
         ReadOnlyMemory<byte> input,
@@ -145,7 +147,7 @@ internal static class TopCommand
     private sealed class TopView(
         Func<
             CancellationToken,
-            Task<(IReadOnlyList<TrafficSample> Samples, IReadOnlyList<string> Silent)>
+            Task<(IReadOnlyList<TrafficSample> Samples, ImmutableArray<UnaskedHost> Silent)>
         > read,
         Output terminal,
         TimeProvider time
@@ -185,15 +187,13 @@ internal static class TopCommand
         )
         {
             var code = ExitCode.Done;
-            await foreach (
-                var (report, silent) in ReportsAsync(interval, isOnce, cancellationToken)
-            )
+            await foreach (var report in ReportsAsync(interval, isOnce, cancellationToken))
             {
-                foreach (var host in silent)
+                foreach (var host in report.Silent)
                 {
-                    terminal.Fail(host);
-                    code = ExitCode.Failed;
+                    terminal.Fail(host.Why);
                 }
+                code = isOnce && !report.Silent.IsEmpty ? ExitCode.Failed : ExitCode.Done;
                 if (isJson)
                 {
                     Console.Out.WriteLine(report.ToJson());
@@ -213,21 +213,19 @@ internal static class TopCommand
             CancellationToken cancellationToken
         )
         {
-            await foreach (
-                var (report, silent) in ReportsAsync(interval, isOnce: false, cancellationToken)
-            )
+            await foreach (var report in ReportsAsync(interval, isOnce: false, cancellationToken))
             {
                 show([
                     Heading(report.Time, interval),
-                    .. silent.Select(host => $"[red]✗[/] {Markup.Escape(host)}"),
+                    .. report.Silent.Select(host => $"[red]✗[/] {Markup.Escape(host.Why)}"),
                     "",
                     .. TrafficTable.Lines(report.Flows, terminal.Out.Profile.Width),
                 ]);
             }
         }
 
-        /// <summary>Reports without end; or the first one that has all, alone.</summary>
-        private async IAsyncEnumerable<(TrafficReport, IReadOnlyList<string> Silent)> ReportsAsync(
+        /// <summary>Reports as long as somebody reads them; or the first one that has all, alone.</summary>
+        private async IAsyncEnumerable<TrafficReport> ReportsAsync(
             TimeSpan interval,
             bool isOnce,
             [System.Runtime.CompilerServices.EnumeratorCancellation]
@@ -239,15 +237,19 @@ internal static class TopCommand
             while (true)
             {
                 await Task.Delay(interval, time, cancellationToken);
+                if (!isOnce && !StandardStreams.IsOutputRead)
+                {
+                    yield break;
+                }
                 var (samples, silent) = await read(cancellationToken);
-                var report = new TrafficReport(time.GetUtcNow(), meter.Add(samples));
+                var report = new TrafficReport(time.GetUtcNow(), meter.Add(samples), silent);
                 if (!isOnce)
                 {
-                    yield return (report, silent);
+                    yield return report;
                 }
                 else if (meter.IsSettled)
                 {
-                    yield return (report, silent);
+                    yield return report;
                     yield break;
                 }
             }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using Weft.Core;
 using Weft.Core.Linux;
@@ -68,6 +69,11 @@ internal sealed record HostAnswer(string Host, ToolResult? Result, string? Unrea
         ?? $"host '{Host}' {what}: {string.Join("; ", Remarks.DefaultIfEmpty("weft says nothing"))}";
 }
 
+/// <summary>A host that told nothing.</summary>
+/// <param name="Host">The host.</param>
+/// <param name="Why">Why, as a sentence.</param>
+internal sealed record UnaskedHost(string Host, string Why);
+
 /// <summary>Asking several hosts at once.</summary>
 internal static class HostRunners
 {
@@ -107,7 +113,10 @@ internal static class HostRunners
     /// <param name="jobs">How many hosts are asked at a time.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <returns>What the hosts that could be asked said, in the order of the hosts, and why the others could not.</returns>
-    public static async Task<(IReadOnlyList<T> Said, IReadOnlyList<string> Silent)> ReadAllAsync<T>(
+    public static async Task<(
+        IReadOnlyList<T> Said,
+        ImmutableArray<UnaskedHost> Silent
+    )> ReadAllAsync<T>(
         this IHostRunner runner,
         Func<string, IReadOnlyList<string>> arguments,
         Func<string, T> read,
@@ -118,7 +127,7 @@ internal static class HostRunners
     )
     {
         var said = new List<T>();
-        var silent = new List<string>();
+        var silent = ImmutableArray.CreateBuilder<UnaskedHost>();
         foreach (
             var answer in await runner.AskAllAsync(
                 arguments,
@@ -136,10 +145,10 @@ internal static class HostRunners
             {
                 // Ctrl-C ends what runs for a host too, which then has said nothing.
                 cancellationToken.ThrowIfCancellationRequested();
-                silent.Add(answer.Why(silence));
+                silent.Add(new UnaskedHost(answer.Host, answer.Why(silence)));
             }
         }
-        return (said, silent);
+        return (said, silent.DrainToImmutable());
     }
 
     /// <summary>Runs weft on one host; that it is not reached is an answer too.</summary>

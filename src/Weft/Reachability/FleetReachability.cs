@@ -8,14 +8,16 @@ internal static class FleetReachability
     /// <summary>Runs <c>weft ping</c> on each host.</summary>
     /// <param name="runner">The hosts.</param>
     /// <param name="overlay">The overlay's name.</param>
+    /// <param name="time">The clock.</param>
     /// <param name="arguments">What follows <c>weft ping</c>, besides what is asked of each host by itself.</param>
     /// <param name="input">What each reads.</param>
     /// <param name="jobs">How many hosts are asked at a time.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <returns>What the hosts that could be asked found, and why the others could not.</returns>
-    public static async Task<(ReachabilityReport Report, IReadOnlyList<string> Silent)> AskAsync(
+    public static async Task<ReachabilityReport> AskAsync(
         IHostRunner runner,
         string overlay,
+        TimeProvider time,
         IReadOnlyList<string> arguments,
         ReadOnlyMemory<byte> input = default,
         int jobs = HostRunners.DefaultJobs,
@@ -30,12 +32,14 @@ internal static class FleetReachability
             jobs,
             cancellationToken
         );
-        return (
-            new ReachabilityReport(overlay, [.. reports.SelectMany(report => report.Results)])
-            {
-                Unasked = reports.Sum(report => report.Unasked),
-            },
-            silent
-        );
+        return new ReachabilityReport(
+            overlay,
+            time.GetUtcNow(),
+            [.. reports.SelectMany(report => report.Results)]
+        )
+        {
+            Silent = silent,
+            Unasked = reports.Sum(report => report.Unasked),
+        };
     }
 }

@@ -39,6 +39,7 @@ internal static class HostReachability
         var results = await AskAsync(probes, namespaces, timeout, isOnce, cancellationToken);
         return new(
             overlay.Name,
+            TimeProvider.System.GetUtcNow(),
             [
                 .. results.Select(result =>
                     result is { Outcome: Outcome.NotRunning, From.Container: { } name }

@@ -22,7 +22,7 @@ internal static class NeighbourTable
     /// <summary>What to tell of a report whose losses the table may have caused; null where it has not.</summary>
     public static string? Shortage(ReachabilityReport report)
     {
-        if (report.Reachable)
+        if (report.Results.All(result => result.Outcome is Outcome.Reached))
         {
             return null;
         }

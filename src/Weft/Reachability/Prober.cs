@@ -144,7 +144,8 @@ internal sealed class Prober(Func<Endpoint, string?> namespaceOf, TimeProvider t
                 return (EchoSocket.Open(namespaceOf(source), source.Address, time), null);
             }
             // A namespace that is just being made or unmounted is a file like any other (ip-netns(8)).
-            catch (Exception exception) when (exception is FileNotFoundException or Win32Exception)
+            catch (Exception exception)
+                when (exception is FileNotFoundException or Win32Exception and not SocketException)
             {
                 return (null, new Answer(Outcome.NotRunning));
             }

@@ -2,19 +2,29 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Weft.Fleet;
 
 namespace Weft.Reachability;
 
 /// <summary>What reached what.</summary>
 /// <param name="Overlay">The name of the overlay.</param>
+/// <param name="Time">When the answers were there.</param>
 /// <param name="Results">Each probe and what became of it, in the order of the overlay file.</param>
-internal sealed record ReachabilityReport(string Overlay, ImmutableArray<ProbeResult> Results)
+internal sealed record ReachabilityReport(
+    string Overlay,
+    DateTimeOffset Time,
+    ImmutableArray<ProbeResult> Results
+)
 {
+    /// <summary>The hosts that could not be asked, and why: of whom they reach nothing is known.</summary>
+    public ImmutableArray<UnaskedHost> Silent { get; init; } = [];
+
     /// <summary>How many ways there are beside those that were asked of.</summary>
     public long Unasked { get; init; }
 
-    /// <summary>Whether everything that should reach one another does, at every size.</summary>
-    public bool Reachable => Results.All(result => result.Outcome is Outcome.Reached);
+    /// <summary>Whether every host was asked, and everything that should reach one another does, at every size.</summary>
+    public bool Reachable =>
+        Silent.IsEmpty && Results.All(result => result.Outcome is Outcome.Reached);
 
     /// <summary>The report as JSON.</summary>
     public string ToJson() =>

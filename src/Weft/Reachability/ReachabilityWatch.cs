@@ -25,12 +25,11 @@ internal sealed class ReachabilityWatch
 
     /// <summary>Takes in what a round has brought.</summary>
     /// <param name="report">What reached what, by one packet each.</param>
-    /// <param name="unasked">The hosts that could not be asked, and why.</param>
-    public void Add(ReachabilityReport report, IReadOnlyList<string> unasked)
+    public void Add(ReachabilityReport report)
     {
         Rounds++;
         last = report;
-        silent.UnionWith(unasked);
+        silent.UnionWith(report.Silent.Select(host => host.Why));
         foreach (var result in report.Results)
         {
             var way = (result.Network, result.From, result.To);

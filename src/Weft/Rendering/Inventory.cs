@@ -9,7 +9,7 @@ using Weft.Core.Overlays;
 namespace Weft.Rendering;
 
 /// <summary>A container as a machine that Ansible works on.</summary>
-/// <param name="Name">What Ansible calls it: the container's name, with its engine and host where two have one.</param>
+/// <param name="Name">What Ansible calls it: the container's name, with its engine and host where others have that too.</param>
 /// <param name="Container">The container.</param>
 /// <param name="Host">Its host.</param>
 /// <param name="Addresses">Its addresses, by network, in the file's order.</param>
@@ -20,7 +20,11 @@ internal sealed record InventoryHost(
     string Host,
     ImmutableArray<(string Network, ImmutableArray<IPAddress> Addresses)> Addresses,
     ImmutableSortedDictionary<string, string> Labels
-);
+)
+{
+    /// <summary>The groups that it is in.</summary>
+    public ImmutableArray<string> Groups { get; init; } = [];
+}
 
 /// <summary>The containers that can be reached: those of the file, and those that this host knows of.</summary>
 internal static class Inventory
@@ -81,21 +85,36 @@ internal static class Inventory
                 ],
                 LabelsOf(overlay, container.First())
             ));
-        var taken = overlay.Containers.Select(container => container.Name).ToHashSet();
+        InventoryHost[] known = [.. named, .. selected];
+        // Had one of two the name alone, it would be another's once a third comes. Nor may one be called what another is in full.
+        var shared = known
+            .CountBy(container => container.Name)
+            .Where(name => name.Value > 1)
+            .Select(name => name.Key)
+            .Concat(known.Select(FullName))
+            .ToHashSet(StringComparer.Ordinal);
+        var groups = GroupNames(overlay, known);
         return
         [
-            .. named.Where(container => !container.Addresses.IsEmpty),
-            .. selected.Select(container =>
-                taken.Add(container.Name)
-                    ? container
-                    : container with
+            .. known
+                .Where(container => !container.Addresses.IsEmpty)
+                .Select(container =>
+                    container with
                     {
-                        Name =
-                            $"{container.Name}.{container.Container.Engine.ToString().ToLowerInvariant()}.{container.Host}",
+                        Name = shared.Contains(container.Name)
+                            ? FullName(container)
+                            : container.Name,
+                        Groups =
+                        [
+                            .. ReasonsOf(container).Select(reason => groups[reason]).Distinct(),
+                        ],
                     }
-            ),
+                ),
         ];
     }
+
+    private static string FullName(InventoryHost container) =>
+        $"{container.Container.Name}.{container.Container.Engine.ToString().ToLowerInvariant()}.{container.Host}";
 
     /// <summary>
     /// The labels that the file asks for. Ansible takes the values of variables for templates, which may run programs, so none
@@ -109,14 +128,47 @@ internal static class Inventory
             .Where(label => overlay.Selections.Any(selection => selection.Labels.Contains(label)))
             .ToImmutableSortedDictionary(StringComparer.Ordinal);
 
-    /// <summary>The groups that a container is in.</summary>
-    public static IEnumerable<string> GroupsOf(InventoryHost host) =>
+    /// <summary>What groups are of, each with the group's name, which no other has. What the file says is the same on every host.</summary>
+    private static Dictionary<string, string> GroupNames(
+        Overlay overlay,
+        IEnumerable<InventoryHost> known
+    )
+    {
+        var ofFile = overlay
+            .Hosts.Select(host => HostReason(host.Name))
+            .Concat(overlay.Networks.Select(network => NetworkReason(network.Name)))
+            .Concat(
+                overlay.Selections.SelectMany(selection => selection.Labels).Select(LabelReason)
+            );
+        var taken = new HashSet<string>(StringComparer.Ordinal);
+        return ofFile
+            .Order(StringComparer.Ordinal)
+            .Concat(known.SelectMany(ReasonsOf).Order(StringComparer.Ordinal))
+            .Distinct()
+            .ToDictionary(
+                reason => reason,
+                reason =>
+                    GroupName(reason) is var name && taken.Add(name)
+                        ? name
+                        : $"{name}_{LinkNames.Hash(reason)}"
+            );
+    }
+
+    private static IEnumerable<string> ReasonsOf(InventoryHost host) =>
         [
-            GroupName($"host_{host.Host}"),
-            GroupName($"engine_{host.Container.Engine}"),
-            .. host.Addresses.Select(place => GroupName($"network_{place.Network}")),
-            .. host.Labels.Select(label => GroupName($"label_{label.Key}_{label.Value}")),
+            HostReason(host.Host),
+            $"engine_{host.Container.Engine}",
+            .. host.Addresses.Select(place => NetworkReason(place.Network)),
+            .. host.Labels.Select(LabelReason),
         ];
+
+    private static string HostReason(string host) => $"host_{host}";
+
+    private static string NetworkReason(string network) => $"network_{network}";
+
+    // No label holds the character between the two, so that no two labels are one.
+    private static string LabelReason(KeyValuePair<string, string> label) =>
+        $"label_{label.Key}\0{label.Value}";
 
     /// <summary>Ansible takes letters, digits and underscores for a group's name (its option TRANSFORM_INVALID_GROUP_CHARS).</summary>
     private static string GroupName(string name) =>
@@ -146,9 +198,7 @@ internal static class InventoryJson
                 json.WriteEndObject();
                 json.WriteEndObject();
                 var groups = hosts
-                    .SelectMany(host =>
-                        Inventory.GroupsOf(host).Distinct().Select(group => (group, host.Name))
-                    )
+                    .SelectMany(host => host.Groups.Select(group => (group, host.Name)))
                     .ToLookup(one => one.group, one => one.Name, StringComparer.Ordinal);
                 var names = groups
                     .Select(group => group.Key)

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using Weft.Fleet;
 using Weft.Health;
 using Weft.Reachability;
 
@@ -123,8 +124,3 @@ internal sealed record TraceReport(
     private static IEnumerable<TraceHop> Told(TraceHalf? half) =>
         half?.Told is { } told ? [told] : [];
 }
-
-/// <summary>A host that told nothing.</summary>
-/// <param name="Host">The host.</param>
-/// <param name="Why">Why, as a sentence.</param>
-internal sealed record UnaskedHost(string Host, string Why);

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Weft.Commands;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
+using Weft.Fleet;
 
 namespace Weft.Traffic;
 
@@ -153,7 +154,14 @@ internal sealed record FlowRate(
 internal sealed record Rate(double BitsIn, double BitsOut, double PacketsIn, double PacketsOut);
 
 /// <summary>A round of rates.</summary>
-internal sealed record TrafficReport(DateTimeOffset Time, ImmutableArray<FlowRate> Flows)
+/// <param name="Time">When they were read.</param>
+/// <param name="Flows">What carries how much.</param>
+/// <param name="Silent">The hosts that could not be asked, and why.</param>
+internal sealed record TrafficReport(
+    DateTimeOffset Time,
+    ImmutableArray<FlowRate> Flows,
+    ImmutableArray<UnaskedHost> Silent
+)
 {
     /// <summary>The report as JSON on one line.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, TrafficJson.Default.TrafficReport);
