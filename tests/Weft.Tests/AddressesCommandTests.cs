@@ -143,16 +143,11 @@ public sealed class AddressesCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task Who_shares_a_name_has_engine_and_host_in_it_so_that_no_name_passes_to_another()
+    public async Task Who_by_a_label_shares_a_name_has_engine_and_host_in_it_so_that_no_name_passes_to_another()
     {
         Record(Given("joined", Engine.Podman, 10), Given("web", Engine.Lxd, 11));
         Assert.Equal(
-            [
-                $"web.netns.{Environment.MachineName}",
-                "far",
-                $"web.lxd.{Environment.MachineName}",
-                "joined",
-            ],
+            ["web", "far", $"web.lxd.{Environment.MachineName}", "joined"],
             await NamesAsync()
         );
         // Nor may a newcomer be called what another is in full.

@@ -85,14 +85,29 @@ internal static class Inventory
                 ],
                 LabelsOf(overlay, container.First())
             ));
-        InventoryHost[] known = [.. named, .. selected];
-        // Had one of two the name alone, it would be another's once a third comes. Nor may one be called what another is in full.
-        var shared = known
+        InventoryHost[] inFile = [.. named];
+        InventoryHost[] byLabel = [.. selected];
+        // Had one of two the name alone, it would be another's once a third comes; who is in the file has it for good. Nor may one be
+        // called what another is in full.
+        var shared = byLabel
             .CountBy(container => container.Name)
             .Where(name => name.Value > 1)
             .Select(name => name.Key)
-            .Concat(known.Select(FullName))
+            .Concat(inFile.Select(container => container.Name))
+            .Concat(inFile.Concat(byLabel).Select(FullName))
             .ToHashSet(StringComparer.Ordinal);
+        InventoryHost[] known =
+        [
+            .. inFile,
+            .. byLabel.Select(container =>
+                shared.Contains(container.Name)
+                    ? container with
+                    {
+                        Name = FullName(container),
+                    }
+                    : container
+            ),
+        ];
         var groups = GroupNames(overlay, known);
         return
         [
@@ -101,9 +116,6 @@ internal static class Inventory
                 .Select(container =>
                     container with
                     {
-                        Name = shared.Contains(container.Name)
-                            ? FullName(container)
-                            : container.Name,
                         Groups =
                         [
                             .. ReasonsOf(container).Select(reason => groups[reason]).Distinct(),
@@ -114,7 +126,7 @@ internal static class Inventory
     }
 
     private static string FullName(InventoryHost container) =>
-        $"{container.Container.Name}.{container.Container.Engine.ToString().ToLowerInvariant()}.{container.Host}";
+        $"{container.Container.Name}.{container.Container.Engine.Word}.{container.Host}";
 
     /// <summary>
     /// The labels that the file asks for. Ansible takes the values of variables for templates, which may run programs, so none
@@ -227,7 +239,7 @@ internal static class InventoryJson
         json.WriteStartObject();
         json.WriteString("ansible_host", host.Addresses[0].Addresses[0].ToString());
         json.WriteString("weft_container", host.Container.Name);
-        json.WriteString("weft_engine", host.Container.Engine.ToString().ToLowerInvariant());
+        json.WriteString("weft_engine", host.Container.Engine.Word);
         json.WriteString("weft_host", host.Host);
         json.WriteStartObject("weft_addresses");
         foreach (var (network, addresses) in host.Addresses)
