@@ -9,14 +9,19 @@ internal static class Eventually
 
     public static Task IsAsync(Func<bool> condition) => IsAsync(() => Task.FromResult(condition()));
 
-    public static async Task IsAsync(Func<Task<bool>> condition, Func<string>? otherwise = null)
+    public static async Task IsAsync(
+        Func<Task<bool>> condition,
+        Func<string>? otherwise = null,
+        TimeSpan? within = null
+    )
     {
+        var deadline = within ?? Deadline;
         var started = Stopwatch.GetTimestamp();
         while (!await condition())
         {
             Assert.True(
-                Stopwatch.GetElapsedTime(started) < Deadline,
-                $"not within {Deadline.TotalSeconds} s: {otherwise?.Invoke()}"
+                Stopwatch.GetElapsedTime(started) < deadline,
+                $"not within {deadline.TotalSeconds} s: {otherwise?.Invoke()}"
             );
             await Task.Delay(50, Needs.Cancellation);
         }
