@@ -146,7 +146,7 @@ public sealed partial class FleetTests
             }
             // Hosts with kernels of their own have it that nothing is lost by Weft.
             var (sent, answered) = await ping.StopAsync();
-            Assert.InRange(answered, sent - ImportTests.MostLost, sent);
+            Assert.InRange(answered, sent - ContinuousPing.MostLostToMtu, sent);
         }
         Assert.Contains("all 50 ways are open", await PingedAsync(fleet), StringComparison.Ordinal);
 

@@ -351,15 +351,7 @@ public sealed partial class FleetSshTests : IDisposable
                 1,
             ])
         );
-        var planned = await RunAsync([
-            WeftProgram.Path,
-            "plan",
-            "--host",
-            "host1",
-            "--binary",
-            At("here/weft"),
-            At("here/overlay.yaml"),
-        ]);
+        var planned = await RunAsync(PlanWithBinary);
         Assert.Equal(1, planned.ExitCode);
         Assert.Contains(
             "host 'host1': /usr/local/bin/weft could not be put in place",
@@ -384,17 +376,7 @@ public sealed partial class FleetSshTests : IDisposable
             "ssh-says",
             $"case $command in *' --check '*) LC_ALL=C sed 's/{Mark}/{Mark.ToUpperInvariant()[0]}{Mark[1..]}/' | sh -c \"$command\"; exit ;; esac"
         );
-        string[] plan =
-        [
-            WeftProgram.Path,
-            "plan",
-            "--host",
-            "host1",
-            "--binary",
-            At("here/weft"),
-            At("here/overlay.yaml"),
-        ];
-        var planned = await RunAsync(plan);
+        var planned = await RunAsync(PlanWithBinary);
         Assert.Equal(1, planned.ExitCode);
         Assert.Contains(
             "host 'host1': /usr/local/bin/weft could not be put in place: what arrived is not what was sent",
@@ -406,7 +388,7 @@ public sealed partial class FleetSshTests : IDisposable
 
         // It is for that one byte.
         Write("ssh-says", "");
-        await RunAsync(plan);
+        await RunAsync(PlanWithBinary);
         Assert.Equal(File.ReadAllBytes(At("here/weft")), File.ReadAllBytes(At("bin/weft")));
     }
 
@@ -447,17 +429,7 @@ public sealed partial class FleetSshTests : IDisposable
         Assert.True(File.Exists(At("bin/weft")));
 
         async Task<string> PlanAsync() =>
-            (
-                await RunAsync([
-                    WeftProgram.Path,
-                    "plan",
-                    "--host",
-                    "host1",
-                    "--binary",
-                    At("here/weft"),
-                    At("here/overlay.yaml"),
-                ])
-            ).Errors.ReplaceLineEndings(" ");
+            (await RunAsync(PlanWithBinary)).Errors.ReplaceLineEndings(" ");
     }
 
     /// <summary>What each can run is told by the programs themselves, whatever their order.</summary>
@@ -581,6 +553,17 @@ public sealed partial class FleetSshTests : IDisposable
     }
 
     private string At(string path) => Path.Combine(directory, path);
+
+    private string[] PlanWithBinary =>
+        [
+            WeftProgram.Path,
+            "plan",
+            "--host",
+            "host1",
+            "--binary",
+            At("here/weft"),
+            At("here/overlay.yaml"),
+        ];
 
     private string[] Command(string command, params string[] options) =>
         [

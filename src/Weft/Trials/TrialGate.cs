@@ -95,7 +95,7 @@ internal static class TrialGate
         try
         {
             return (alsoNew || TrialRun.HasOwnFileOf(overlay))
-                && PutOwn(HostFiles.Overlay, file.ToArray());
+                && new Placement("/").Put(HostFiles.OverlayFile(file)) is not Placing.Same;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -107,17 +107,14 @@ internal static class TrialGate
     }
 
     /// <summary>Puts a file in the place of the host's own copy.</summary>
-    /// <returns>Whether that is another file now.</returns>
     /// <exception cref="IOException">It cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
-    public static bool PutOwn(string path, byte[] content)
+    public static void PutOwn(string path, byte[] content)
     {
-        if (File.Exists(path) && File.ReadAllBytes(path).AsSpan().SequenceEqual(content))
+        if (!File.Exists(path) || !File.ReadAllBytes(path).AsSpan().SequenceEqual(content))
         {
-            return false;
+            new Placement("/").Put(HostFiles.OverlayFile(content) with { Path = path });
         }
-        new Placement("/").Put(HostFiles.OverlayFile(content) with { Path = path });
-        return true;
     }
 
     /// <summary>Tells of a try that is not at its end.</summary>

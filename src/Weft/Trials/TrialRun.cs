@@ -223,9 +223,10 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
             cancellationToken,
             isPartOfTrial: true
         );
-        if (store.Read()[number] is not { IsOpen: true })
+        var now = store.Read()[number];
+        if (now is not { IsOpen: true })
         {
-            return store.Read()[number]!;
+            return now!;
         }
         // From here on it cannot be confirmed any more, and the agent keeps the former file.
         try
