@@ -33,15 +33,15 @@ internal static class EncryptionBench
         var guide = new Timing("the guide's commands with openvswitch-ipsec");
         await using (var lab = await BenchLab.MakeAsync(Mesh(hosts, "strongswan")))
         {
-            await lab.RunAsync(weft, Rounds, _ => Apply(hosts), Destroy);
+            await lab.RunAsync(weft, Rounds, host => Timed(host, hosts, Apply), Destroy);
         }
         await using (var lab = await BenchLab.MakeAsync(Mesh(hosts, "openvswitch-ipsec")))
         {
-            await lab.RunAsync(monitor, Rounds, _ => Apply(hosts), Destroy);
+            await lab.RunAsync(monitor, Rounds, host => Timed(host, hosts, Apply), Destroy);
             await lab.RunAsync(
                 guide,
                 Rounds,
-                host => $"{GuideTunnels(host, hosts)}\n{AwaitInstalledByPings(host, hosts)}",
+                host => Timed(host, hosts, $"{GuideTunnels(host, hosts)}\n{Pings(host, hosts)}"),
                 "ovs-vsctl del-br ovsbr0\n" + AwaitNone
             );
         }
@@ -74,7 +74,7 @@ internal static class EncryptionBench
             )
         );
         await guide.EverywhereAsync(host =>
-            $"{GuideTunnels(host, 2)}\n{GuideContainer(host)}\n{AwaitInstalledByPings(host, 2)}"
+            Timed(host, 2, $"{GuideTunnels(host, 2)}\n{GuideContainer(host)}\n{Pings(host, 2)}")
         );
         (string What, BenchLab Lab, List<double> Speeds)[] ways =
         [
@@ -148,31 +148,53 @@ internal static class EncryptionBench
             )}} } }
             """;
 
-    private static string Apply(int hosts) =>
-        $"{BenchLab.Weft} apply --yes\n{AwaitInstalled(hosts)}";
+    private static readonly string Apply = $"{BenchLab.Weft} apply --yes >/dev/null";
 
     private static string Destroy => $"{BenchLab.Weft} destroy --yes\n{AwaitNone}";
 
     private const string AwaitNone =
         "while swanctl --list-sas 2>/dev/null | grep -q INSTALLED; do sleep 0.05; done";
 
-    private static string AwaitInstalled(int hosts) =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"until [ $(swanctl --list-sas 2>/dev/null | grep -c INSTALLED) -ge {hosts - 1} ]; do [ $SECONDS -lt {Patience} ]; sleep 0.05; done"
-        );
+    /// <summary>
+    /// Runs commands and says when they began and when the kernel had been given the keys of every tunnel, both ways, in
+    /// seconds since 1970. The kernel tells of that by itself: whoever asks again and again, and in these hosts every
+    /// program takes a while to start, measures mostly himself.
+    /// </summary>
+    private static string Timed(int host, int hosts, string commands) =>
+        $$"""
+            exec {keys}< <(exec ip xfrm monitor SA)
+            monitor=$!
+            until grep -q " 6 *$monitor " /proc/net/netlink; do :; done
+            began=$EPOCHREALTIME
+            {
+            {{commands}}
+            } &
+            work=$!
+            declare -A given=()
+            while [ ${#given[@]} -lt {{2 * (hosts - 1)}} ]; do
+              read -r -t {{Patience}} -u $keys a b c d e _
+              case "$a $b" in
+                Updated\ src) given[$c,$e]=yes ;;
+                src\ *) given[$b,$d]=yes ;;
+              esac
+            done
+            echo $began $EPOCHREALTIME
+            kill $monitor
+            wait $work
+            [ $(swanctl --list-sas | grep -c INSTALLED) -ge {{hosts - 1}} ]
+            kill $(cat /tmp/pings) 2>/dev/null && rm /tmp/pings || :
+            """;
 
     // ovs-monitor-ipsec has nothing negotiated until a packet asks for it: the administrator pings.
-    private static string AwaitInstalledByPings(int host, int hosts) =>
+    private static string Pings(int host, int hosts) =>
         $"""
             for peer in {string.Join(
                 ' ',
                 Enumerable.Range(1, hosts).Where(peer => peer != host)
             )}; do
               ping -n -q -i 0.2 10.8.3.$peer >/dev/null 2>&1 &
+              echo $! >>/tmp/pings
             done
-            {AwaitInstalled(hosts)}
-            kill $(jobs -p)
             """;
 
     // DESIGN section 1, row by row. The key is the file's, so that both have one. A mesh of three is a loop, which is
@@ -232,18 +254,26 @@ internal static class EncryptionBench
                 )
             );
 
-        /// <summary>Times a script that runs on all hosts at once; another one undoes it each time.</summary>
+        /// <summary>Times a script that runs on all hosts at once, from where the first begins to where the last has its keys; another one undoes it each time.</summary>
         public async Task RunAsync(Timing timing, int rounds, Func<int, string> script, string undo)
         {
             for (var round = 0; round < rounds; round++)
             {
-                await timing.MeasureAsync(() => EverywhereAsync(script));
+                // The hosts' clocks are this machine's.
+                var times = (await EverywhereAsync(script))
+                    .Select(said =>
+                        said.Split(' ', StringSplitOptions.TrimEntries)
+                            .Select(time => double.Parse(time, CultureInfo.InvariantCulture))
+                            .ToList()
+                    )
+                    .ToList();
+                timing.Add((times.Max(time => time[1]) - times.Min(time => time[0])) * 1000);
                 await EverywhereAsync(_ => undo);
             }
         }
 
         /// <summary>Runs a script on all hosts at once, which is told the host's number.</summary>
-        public Task EverywhereAsync(Func<int, string> script) =>
+        public Task<string[]> EverywhereAsync(Func<int, string> script) =>
             Task.WhenAll(lab.Hosts.Select((host, index) => OnAsync(host.Name, script(index + 1))));
 
         /// <summary>Runs a script on a host and gives what it printed.</summary>

@@ -13,7 +13,7 @@ internal static class StrongSwan
 {
     private static readonly TimeSpan TerminatePatience = TimeSpan.FromSeconds(2);
 
-    // What is under way and gets somewhere is done in a fraction of this.
+    // What is answered is answered in a fraction of this.
     private static readonly TimeSpan SettlePatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan SettlePause = TimeSpan.FromMilliseconds(200);
 
@@ -120,7 +120,7 @@ internal static class StrongSwan
         CancellationToken cancellationToken
     )
     {
-        var seen = await SettleAsync(client, intent, cancellationToken);
+        var (seen, waited) = await SettleAsync(client, intent, patience, cancellationToken);
         if (seen.Problem is not null)
         {
             // What the kernel has may be the daemon's all the same, and packets cross by it.
@@ -128,12 +128,14 @@ internal static class StrongSwan
         }
         var policies = GuardReader.Read();
         await EndStraysAsync(seen, policies, ipsec, cancellationToken);
+        var left = patience - waited;
+        left = left < SettlePatience ? SettlePatience : left;
         // A negotiation keeps its connection to the daemon until it ends: each has its own.
         var down = await Task.WhenAll(
             PeerConnection
                 .AllOf(intent, seen)
                 .Select(connection =>
-                    EstablishAsync(client, ipsec, connection, policies, patience, cancellationToken)
+                    EstablishAsync(client, ipsec, connection, policies, left, cancellationToken)
                 )
         );
         seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
@@ -159,14 +161,16 @@ internal static class StrongSwan
     }
 
     /// <summary>
-    /// Gives what this host has begun to negotiate, for a packet or in vain before, a moment to come to an end, and ends what
-    /// does not. Asked for that, the daemon would wait for its turn to repeat itself, longer each time, though the other host
-    /// may answer by now; and before strongSwan 5.9.6 it would agree on the same packets once for each time that it was asked.
+    /// Gives what this host has begun to negotiate, for a packet, beside the switch or in vain before, time to come to an end:
+    /// a moment where the other host does not answer, all of it where it does and its kernel loads its ciphers first. What does
+    /// not, it ends. Asked for that, the daemon would wait for its turn to repeat itself, longer each time, though the other
+    /// host may answer by now; and before strongSwan 5.9.6 it would agree on the same packets once for each time that it was asked.
     /// </summary>
-    /// <returns>What there is then.</returns>
-    private static async Task<StrongSwanObservation> SettleAsync(
+    /// <returns>What there is then, and how long it was waited for.</returns>
+    private static async Task<(StrongSwanObservation Seen, TimeSpan Waited)> SettleAsync(
         ViciClient client,
         HostIntent intent,
+        TimeSpan patience,
         CancellationToken cancellationToken
     )
     {
@@ -177,13 +181,8 @@ internal static class StrongSwan
                 .AllOf(intent, seen)
                 .SelectMany(connection => connection.Associations)
                 .Where(ike => ike is { IsInitiator: true, IsConnecting: true })
-                .ToList();
-            if (begun.Count > 0 && waited < SettlePatience)
-            {
-                await Task.Delay(SettlePause, cancellationToken);
-                continue;
-            }
-            foreach (var ike in begun)
+                .ToLookup(ike => waited < (ike.IsAnswered ? patience : SettlePatience));
+            foreach (var ike in begun[false])
             {
                 await TerminateAsync(
                     client,
@@ -191,7 +190,11 @@ internal static class StrongSwan
                     cancellationToken
                 );
             }
-            return seen;
+            if (!begun[true].Any())
+            {
+                return (seen, waited);
+            }
+            await Task.Delay(SettlePause, cancellationToken);
         }
     }
 
@@ -371,8 +374,9 @@ internal static class StrongSwan
     )
     {
         await client.LoadConnectionAsync(load.Name, load.Message, cancellationToken);
-        if (load.Action is ChangeAction.Add)
+        if (load.Begins)
         {
+            await BeginAsync(client, load, cancellationToken);
             return;
         }
         // What was proved before, beside an association that packets cross by, is no proof any more.
@@ -388,6 +392,34 @@ internal static class StrongSwan
                 new AssociationSelector { IkeId = ike.Id },
                 cancellationToken
             );
+        }
+    }
+
+    /// <summary>
+    /// Has the daemon negotiate beside what else is done here: ovs-vswitchd takes longer for its ports than two daemons for
+    /// their keys. What comes of it, and why nothing does, <see cref="EstablishAsync(ViciClient, HostIntent, TimeSpan, CancellationToken)"/> finds.
+    /// </summary>
+    private static async Task BeginAsync(
+        ViciClient client,
+        LoadConnection load,
+        CancellationToken cancellationToken
+    )
+    {
+        foreach (var (child, _) in load.Message.Section("children")!.Sections)
+        {
+            try
+            {
+                await client.InitiateAsync(
+                    child,
+                    load.Name,
+                    TimeSpan.Zero,
+                    cancellationToken: cancellationToken
+                );
+            }
+            catch (ViciCommandException)
+            {
+                // It cannot now.
+            }
         }
     }
 

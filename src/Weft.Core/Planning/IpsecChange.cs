@@ -28,11 +28,15 @@ public abstract record IpsecChange(
 /// <param name="Name">The connection's name.</param>
 /// <param name="Detail">In words.</param>
 /// <param name="Message">The connection as <c>load-conn</c> takes it.</param>
+/// <param name="Begins">
+/// Whether it is negotiated at once, while the switch is at its ports: nothing is negotiated with the peer, nor about to be.
+/// </param>
 public sealed record LoadConnection(
     ChangeAction Action,
     string Name,
     string Detail,
-    ViciMessage Message
+    ViciMessage Message,
+    bool Begins
 ) : IpsecChange(Action, "connection", Name, Detail, Stage.BeforeSwitch);
 
 /// <summary>A connection goes, and with it what was negotiated.</summary>

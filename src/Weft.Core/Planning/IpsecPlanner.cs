@@ -270,7 +270,8 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
                     there ? ChangeAction.Set : ChangeAction.Add,
                     name,
                     $"{peer.Traffic} to and from {peer.Address}, {EspProposal}, by {(ipsec.Credentials is SharedKey ? "shared key" : "certificate")}",
-                    connection
+                    connection,
+                    Begins: !observation.StrongSwan.Associations.Any(ike => ike.Connection == name)
                 )
             );
         }

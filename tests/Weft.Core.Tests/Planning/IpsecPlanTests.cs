@@ -144,6 +144,24 @@ public sealed class IpsecPlanTests
         Assert.Empty(host.PlanFor(Encrypted).Changes);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_connection_is_negotiated_beside_the_switch_where_nothing_is_yet(bool answers)
+    {
+        var host = TwoHosts.Bare();
+        host.PeersAnswer = answers;
+        Assert.True(Assert.Single(host.Apply(Encrypted).Changes.OfType<LoadConnection>()).Begins);
+        host.Credentials = new CredentialsObservation
+        {
+            SharedKeys = [Secret.OfText("another key, long enough")],
+        };
+
+        var changed = Assert.Single(host.Apply(Encrypted).Changes.OfType<LoadConnection>());
+
+        Assert.Equal(!answers, changed.Begins);
+    }
+
     [Fact]
     public void Another_key_is_loaded_before_the_old_one_goes()
     {
