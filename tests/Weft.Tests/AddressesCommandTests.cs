@@ -142,6 +142,40 @@ public sealed class AddressesCommandTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("weft-here")]
+    [InlineData("weft-here.example.org")]
+    public async Task A_machine_is_found_by_its_name_with_the_domain_or_without(string named)
+    {
+        Assert.SkipUnless(Environment.UserName == "root", "another name of the machine needs root");
+        Record("joined", Engine.Docker);
+        var file = Path.Combine(state, "overlay.yaml");
+        await File.WriteAllTextAsync(
+            file,
+            Yaml.Replace(Environment.MachineName, named, StringComparison.Ordinal),
+            TestContext.Current.CancellationToken
+        );
+        var result = await Tool.RunAsync(
+            [
+                "unshare",
+                "--uts",
+                "sh",
+                "-euc",
+                "hostname weft-here.example.org; exec \"$@\"",
+                "sh",
+                WeftProgram.Path,
+                "inventory",
+                "--list",
+                "--state-dir",
+                state,
+                file,
+            ],
+            cancellationToken: TestContext.Current.CancellationToken
+        );
+        Assert.Equal("", result.Errors);
+        Assert.Contains("joined", Strings(JsonNode.Parse(result.Output)!["all"]!["hosts"]!));
+    }
+
     [Fact]
     public async Task Who_by_a_label_shares_a_name_has_engine_and_host_in_it_so_that_no_name_passes_to_another()
     {

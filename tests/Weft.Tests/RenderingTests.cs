@@ -63,6 +63,30 @@ public sealed class RenderingTests
     }
 
     [Fact]
+    public void What_another_host_says_is_neither_obeyed_by_a_terminal_nor_a_command_of_its_own()
+    {
+        var written = new StringWriter { NewLine = "\n" };
+        PlanView.WriteCommands(
+            written,
+            new PlanDocument(
+                "homelab",
+                "host1",
+                null,
+                null,
+                [],
+                [],
+                ["it says\nreboot"],
+                [],
+                ["ip link del dev a\x1b]0;title\a"]
+            )
+        );
+        Assert.Equal(
+            "# host1 (homelab)\nip link del dev a\uFFFD]0;title\uFFFD\n# it says reboot\n",
+            written.ToString()
+        );
+    }
+
+    [Fact]
     public void Colours_are()
     {
         var (console, written) = Make(80, AnsiSupport.Yes);

@@ -131,6 +131,10 @@ public sealed class Applier(
         await RunLinksAsync(current, Stage.AfterSwitch, counts, progress, cancellationToken);
         await RunIpsecAsync(current, Stage.Last, progress, cancellationToken);
         await RunNicsAsync(current, Stage.Last, progress, cancellationToken);
+        if (current.Changes.Any(change => change is GuardChange { Action: ChangeAction.Remove }))
+        {
+            await ForgetFlowsAsync(cancellationToken);
+        }
         await RunLinksAsync(current, Stage.Last, counts, progress, cancellationToken);
 
         async Task TransactAsync(IReadOnlyList<SwitchChange> these)
@@ -142,6 +146,23 @@ public sealed class Applier(
             );
             counts.Operations += operations.Length;
             await host.TransactAsync(operations, patience, cancellationToken);
+        }
+    }
+
+    /// <summary>
+    /// Waits until what the kernel has learnt to do with packets is what the switch would have done with them now
+    /// (<c>revalidator/wait</c>). ovs-vswitchd says that a tunnel is gone before its threads have taken away the flows that lead
+    /// into it, and as long as another of its kind is left the kernel goes on sending by these: unencrypted, but for the guard.
+    /// </summary>
+    /// <exception cref="HostException">It cannot be known: the guard stays.</exception>
+    private static async Task ForgetFlowsAsync(CancellationToken cancellationToken)
+    {
+        var answer = await SwitchControl.AskAsync(["revalidator/wait"], cancellationToken);
+        if (answer.ExitCode != 0)
+        {
+            throw new HostException(
+                $"the guard stays, as ovs-vswitchd does not say that it sends nothing into the removed tunnels any more: {answer.Errors.Trim()}: apply again"
+            );
         }
     }
 

@@ -49,6 +49,7 @@ public sealed record HostReading
             port => port.Bridge,
             StringComparer.Ordinal
         );
+        var pairs = new LinkPairs(observation.Links);
         return new HostReading
         {
             Name = name,
@@ -90,7 +91,7 @@ public sealed record HostReading
                         ContainerReading.Of(
                             container,
                             observation.Inside.GetValueOrDefault(container.Key),
-                            observation.Links
+                            pairs
                         )
                     ),
             ],
@@ -201,7 +202,7 @@ public sealed record ContainerReading(
     internal static ContainerReading Of(
         ContainerSighting container,
         IReadOnlyDictionary<string, Link>? inside,
-        IReadOnlyDictionary<string, Link> links
+        LinkPairs pairs
     ) =>
         new(
             container.Key.Engine,
@@ -210,7 +211,7 @@ public sealed record ContainerReading(
             [
                 .. from inner in (inside ?? new Dictionary<string, Link>()).Values
                 orderby inner.Index
-                let outer = LinkPairs.HostEndOf(inner, links)
+                let outer = pairs.HostEndOf(inner)
                 where outer is not null && inner.Mac is not null
                 select new InterfaceReading(
                     inner.Name,

@@ -1,15 +1,17 @@
 namespace Weft.Core.Observation;
 
 /// <summary>Which two links are the ends of one veth pair, where they are in different network namespaces.</summary>
-public static class LinkPairs
+/// <param name="links">The links of the host.</param>
+internal sealed class LinkPairs(IReadOnlyDictionary<string, Link> links)
 {
+    private readonly ILookup<int, Link> outer = links
+        .Values.Where(link => link.Kind == "veth")
+        .ToLookup(link => link.Index);
+
     /// <summary>The end on the host of a pair whose other end is inside a container; null where there is none.</summary>
     /// <param name="inner">The end inside the container.</param>
-    /// <param name="links">The links of the host.</param>
-    public static Link? HostEndOf(Link inner, IReadOnlyDictionary<string, Link> links) =>
+    public Link? HostEndOf(Link inner) =>
         inner is { Kind: "veth", PeerIndex: { } index }
-            ? links.Values.FirstOrDefault(outer =>
-                outer.Index == index && outer.Kind == "veth" && outer.PeerIndex == inner.Index
-            )
+            ? outer[index].FirstOrDefault(end => end.PeerIndex == inner.Index)
             : null;
 }

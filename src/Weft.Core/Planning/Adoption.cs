@@ -47,6 +47,7 @@ public static class Adoption
         private readonly SwitchObservation seen = observation.Switch;
         private readonly string @switch = intent.Switch!.Name;
         private readonly Dictionary<string, string> names = new(StringComparer.Ordinal);
+        private readonly LinkPairs pairs = new(observation.Links);
 
         // The ports that are, or may be, tunnels which somebody else named.
         private readonly List<PortRow> tunnels =
@@ -244,7 +245,7 @@ public static class Adoption
         private Link? HostEndOf(AttachmentIntent attachment) =>
             observation.Inside.TryGetValue(attachment.Key, out var inside)
             && inside.TryGetValue(attachment.Interface, out var inner)
-                ? LinkPairs.HostEndOf(inner, observation.Links)
+                ? pairs.HostEndOf(inner)
                 : null;
 
         private bool IsInPlace(Link outer, AttachmentIntent attachment) =>

@@ -227,7 +227,7 @@ internal sealed partial class LinkPlanner
         inner.Alias == ownership.Alias()
         || inner.Alias is null
             && inner.Mac == attachment.Mac
-            && LinkPairs.HostEndOf(inner, observation.Links) is { } outer
+            && (pairs ??= new(observation.Links)).HostEndOf(inner) is { } outer
             && ownership.Owns(outer);
 
     /// <summary>Plans who completes checksums; a link that is made, not <paramref name="actual"/> yet, leaves them undone.</summary>

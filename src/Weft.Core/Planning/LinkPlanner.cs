@@ -20,6 +20,7 @@ internal sealed partial class LinkPlanner(
         StringComparer.Ordinal
     );
     private readonly HashSet<string> replaced = new(StringComparer.Ordinal);
+    private LinkPairs? pairs;
 
     // The links that the switch is to make for internal ports, whose names must be free by then.
     private readonly HashSet<string> ofSwitch =

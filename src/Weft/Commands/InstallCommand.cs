@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Spectre.Console;
 using Weft.Core.History;
 using Weft.Core.Ipsec;
+using Weft.Core.Linux;
 using Weft.Core.Overlays;
 using Weft.Fleet;
 using Weft.Installation;
@@ -234,7 +235,7 @@ internal static partial class InstallCommand
             var name = File.ReadLines(HostnameFile)
                 .FirstOrDefault(line => line.Length > 0 && !line.StartsWith('#'))
                 ?.Trim();
-            return name == host || name?.Split('.')[0] == host;
+            return name == host || (name is not null && Hostname.WithoutDomain(name) == host);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

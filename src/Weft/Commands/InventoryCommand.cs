@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Weft.Core.Engines;
+using Weft.Core.Linux;
 using Weft.Core.Overlays;
 using Weft.Rendering;
 
@@ -59,7 +60,7 @@ internal static class InventoryCommand
                 if (own is null && GivesAddresses(overlay))
                 {
                     terminal.Notice(
-                        $"this machine is called '{Environment.MachineName}', and overlay '{overlay.Name}' has no such host: containers that were given their addresses are left out. Run it on the host that gave them, or say with --as which one this is"
+                        $"this machine is called '{Hostname.Own}', and overlay '{overlay.Name}' has no such host: containers that were given their addresses are left out. Run it on the host that gave them, or say with --as which one this is"
                     );
                 }
                 var records = own is null

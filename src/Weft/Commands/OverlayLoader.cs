@@ -1,3 +1,4 @@
+using Weft.Core.Linux;
 using Weft.Core.Overlays;
 using Weft.Installation;
 using Weft.Trials;
@@ -114,10 +115,10 @@ internal static class OverlayLoader
     /// <exception cref="UsageException">A host was named that the overlay does not have.</exception>
     public static string? FindHost(Overlay overlay, string? named)
     {
-        var wanted = named ?? Environment.MachineName;
+        var wanted = named ?? Hostname.Own;
         var host =
             overlay.Hosts.FirstOrDefault(host => host.Name == wanted)
-            ?? overlay.Hosts.FirstOrDefault(host => host.Name == wanted.Split('.')[0]);
+            ?? overlay.Hosts.FirstOrDefault(host => host.Name == Hostname.WithoutDomain(wanted));
         return host is null && named is not null
             ? throw new UsageException(
                 $"overlay '{overlay.Name}' has no host '{named}': it has {Names(overlay)}"
@@ -130,7 +131,7 @@ internal static class OverlayLoader
     public static string RequireHost(Overlay overlay, string? named) =>
         FindHost(overlay, named)
         ?? throw new UsageException(
-            $"this machine is called '{Environment.MachineName}', and overlay '{overlay.Name}' has no such host: "
+            $"this machine is called '{Hostname.Own}', and overlay '{overlay.Name}' has no such host: "
                 + $"it has {Names(overlay)}. Run weft on one of them, or say which one this is with --as"
         );
 

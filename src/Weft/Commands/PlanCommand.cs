@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Spectre.Console;
 using Weft.Core.Intents;
+using Weft.Core.Linux;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
 using Weft.Core.Planning;
@@ -97,7 +98,7 @@ internal static class PlanCommand
                     if (!parsed.GetValue(bare))
                     {
                         terminal.Notice(
-                            $"this machine ({Environment.MachineName}) is none of the overlay's hosts: planned as if each were fresh"
+                            $"this machine ({Hostname.Own}) is none of the overlay's hosts: planned as if each were fresh"
                         );
                     }
                     planned.AddRange(

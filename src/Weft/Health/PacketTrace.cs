@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 using Weft.Core.Addressing;
+using Weft.Core.Execution;
 
 namespace Weft.Health;
 

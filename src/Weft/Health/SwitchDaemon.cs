@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Weft.Core.Execution;
 using Weft.Core.Observation;
 using Weft.Installation;
 

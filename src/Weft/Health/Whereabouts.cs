@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Weft.Core;
 using Weft.Core.Engines;
+using Weft.Core.Execution;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;

@@ -1,4 +1,5 @@
 using Spectre.Console;
+using Weft.Core.Linux;
 using Weft.Core.Pki;
 using Weft.Core.Planning;
 
@@ -63,7 +64,7 @@ internal static class CertificateView
     )
     {
         var elsewhere = made.Where(names =>
-                names.Host != Environment.MachineName || pki.Path != PkiDirectory.DefaultPath
+                !Hostname.IsCalled(names.Host) || pki.Path != PkiDirectory.DefaultPath
             )
             .ToList();
         if (elsewhere.Count == 0)

@@ -50,15 +50,19 @@ internal static class PlanView
     /// <summary>Writes the commands that an administrator would type.</summary>
     public static void WriteCommands(TextWriter writer, PlanDocument plan)
     {
-        writer.WriteLine($"# {plan.Host} ({plan.Overlay})");
+        WriteComment($"{plan.Host} ({plan.Overlay})");
         foreach (var command in plan.Commands)
         {
-            writer.WriteLine(command);
+            writer.WriteLine(HarmlessText.Of(command));
         }
         foreach (var notice in plan.Notices.Concat(plan.Interruptions))
         {
-            writer.WriteLine($"# {notice}");
+            WriteComment(notice);
         }
+
+        void WriteComment(string text) =>
+            // What another host says must not go on as a command of its own.
+            writer.WriteLine($"# {HarmlessText.Of(text).ReplaceLineEndings(" ")}");
     }
 
     /// <summary>How many of each.</summary>

@@ -1,6 +1,6 @@
 using Weft.Core.Linux;
 
-namespace Weft.Health;
+namespace Weft.Core.Execution;
 
 /// <summary>Asks ovs-vswitchd what is in no database, as ovs-appctl(8) does.</summary>
 internal static class SwitchControl
