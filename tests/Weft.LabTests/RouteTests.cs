@@ -81,6 +81,13 @@ public sealed class RouteTests
             StringComparison.Ordinal
         );
 
+        // At a boot nobody is there to take it out of the way: it keeps the others from nothing.
+        await lab.RunAsync("host1", "ovs-vsctl del-br ovsbr0");
+        var restored = await lab.WeftAsync("host1", "apply", "--boot");
+        Assert.Equal(1, restored.ExitCode);
+        Assert.Contains("which Weft did not make", restored.Errors, StringComparison.Ordinal);
+        await lab.ReachesAsync("host1", "client", "10.8.2.3", 1458);
+
         await lab.WriteFileAsync(
             File.Replace(
                 "routes: { 0.0.0.0/0: 10.8.2.3, \"::/0\": \"fd00:8:2::3\", 203.0.113.0/24: 10.8.2.77 }",

@@ -147,7 +147,8 @@ internal static class ApplyCommand
                         isBoot || parsed.GetValue(yes) ? null : (name, question),
                         patience,
                         cancellationToken,
-                        Advise
+                        Advise,
+                        takesTheRest: isBoot
                     )
                     is not var (observation, plan)
                 )
@@ -217,6 +218,10 @@ internal static class ApplyCommand
     /// <param name="patience">How long the switch may take to come to rest, once it is answered.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <param name="whatIsInTheWay">Called where something is, after that was said.</param>
+    /// <param name="takesTheRest">
+    /// Whether what stands in the way of single containers only is said, and keeps nothing else from being done: where nobody is
+    /// there to take it out of the way.
+    /// </param>
     /// <returns>What the host looks like and what to do; null if that must or shall not be done.</returns>
     /// <exception cref="UsageException">There is nobody to ask.</exception>
     internal static async Task<(HostObservation Observation, Plan Plan)?> ProposeAsync(
@@ -226,7 +231,8 @@ internal static class ApplyCommand
         (string Command, string Question)? asking,
         TimeSpan patience,
         CancellationToken cancellationToken,
-        Action<HostObservation, Plan>? whatIsInTheWay = null
+        Action<HostObservation, Plan>? whatIsInTheWay = null,
+        bool takesTheRest = false
     )
     {
         var (observation, intent, plan) = await LookAsync();
@@ -234,7 +240,7 @@ internal static class ApplyCommand
         {
             PlanView.Write(terminal.Out, intent, plan);
             PlanView.WriteRemarks(terminal, plan);
-            if (!plan.Conflicts.IsEmpty)
+            if (!plan.Conflicts.IsEmpty && !(takesTheRest && plan.HasClearWay))
             {
                 whatIsInTheWay?.Invoke(observation, plan);
                 return null;
