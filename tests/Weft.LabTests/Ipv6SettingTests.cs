@@ -18,19 +18,32 @@ public sealed partial class Ipv6SettingTests
     public async Task A_container_that_advertises_itself_as_a_router_sways_no_host()
     {
         await using var lab = await OverlayLab.UpAsync(
-            OverlayLab.TwoHosts.Replace(
-                "cont-mgmnt0: 10.8.2.3",
-                "cont-mgmnt0: 10.8.2.3, host-mgmnt0: 10.8.3.9",
-                StringComparison.Ordinal
-            )
+            OverlayLab
+                .TwoHosts.Replace(
+                    "cont-mgmnt0: 10.8.2.3",
+                    "cont-mgmnt0: 10.8.2.3, host-mgmnt0: 10.8.3.9",
+                    StringComparison.Ordinal
+                )
+                .Replace(
+                    "subnet: 10.8.3.0/24",
+                    "subnet: [10.8.3.0/24, \"fd00:8:3::/64\"]",
+                    StringComparison.Ordinal
+                )
+                .Replace(
+                    "host1: 10.8.3.1, host2: 10.8.3.2",
+                    "host1: [10.8.3.1, \"fd00:8:3::1\"], host2: [10.8.3.2, \"fd00:8:3::2\"]",
+                    StringComparison.Ordinal
+                )
         );
         await lab.AllReachAllAsync();
-        foreach (var network in (string[])["eth1", "eth2"])
-        {
-            await IsHeardAsync(lab, "host1", network);
-            Assert.Equal("", await lab.RunAsync("host1", Routes));
-            Assert.Equal("", await lab.RunAsync("host2", Routes));
-        }
+        await IsHeardAsync(lab, "host1", "eth2");
+        Assert.Equal("", await lab.RunAsync("host1", Routes));
+        Assert.Equal("", await lab.RunAsync("host2", Routes));
+
+        // Where the overlay has no IPv6 nothing of it is heard, unless somebody switches it on.
+        await lab.RunAsync("host1", "echo 0 >/proc/sys/net/ipv6/conf/cont-mgmnt0/disable_ipv6");
+        await IsHeardAsync(lab, "host1", "eth1");
+        Assert.Equal("", await lab.RunAsync("host1", Routes));
 
         // The same advertisement does what it says where the kernel takes it, which is no state for a host to be in.
         await lab.RunAsync(
@@ -48,7 +61,7 @@ public sealed partial class Ipv6SettingTests
         Assert.Equal(3, plan.ExitCode);
         Assert.Equal(
             [
-                "bridge cont-mgmnt0 no router advertisements",
+                "bridge cont-mgmnt0 no router advertisements, IPv6 off",
                 "internal link host-mgmnt0 no router advertisements",
                 "veth cont-mgmnt0-sw no router advertisements",
             ],

@@ -97,6 +97,7 @@ public sealed class ExportTests
                 ConfigureWithoutCarrier=yes
                 LinkLocalAddressing=ipv6
                 IPv6AcceptRA=no
+                IPv4ReversePathFilter=strict
                 Address=10.8.3.1/24
                 Address=fd00:8::1/64
 

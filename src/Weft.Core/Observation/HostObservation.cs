@@ -335,6 +335,12 @@ public sealed record Link
     /// <summary>Whether IPv6 is switched off for the link; null where it has none that could be.</summary>
     public bool? IsIpv6Off { get; init; }
 
+    /// <summary>
+    /// How the kernel checks that the senders of what comes in by the link are answered by it (<c>rp_filter</c>, RFC 3704): 0 not at
+    /// all, 1 strictly, 2 loosely; null where the link has no IPv4.
+    /// </summary>
+    public int? ReversePathFilter { get; init; }
+
     /// <summary>Whether what leaves by this link may still lack its checksums; null where nobody asked.</summary>
     public bool? LeavesChecksumsUndone { get; init; }
 }

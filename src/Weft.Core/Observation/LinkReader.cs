@@ -347,32 +347,36 @@ public static class LinkReader
         return link;
     }
 
-    /// <summary>Reads IFLA_AF_SPEC, and in it what IPv6 is set to: IFLA_INET6_CONF, a number for each DEVCONF_… of linux/ipv6.h.</summary>
+    /// <summary>
+    /// Reads IFLA_AF_SPEC, and in it what IPv6 is set to: IFLA_INET6_CONF, a number for each DEVCONF_… of linux/ipv6.h; and what IPv4
+    /// is set to: IFLA_INET_CONF, one for each IPV4_DEVCONF_… of linux/ip.h, which count from 1.
+    /// </summary>
     private static Link WithFamilies(Link link, ReadOnlySpan<byte> families)
     {
+        const int ReversePathFilter = 8 - 1;
         const int AcceptAdvertisements = 3;
         const int DisableIpv6 = 26;
         Netlink.ForEachAttribute(
             families,
             (family, settings) =>
             {
-                if (family == Inet6)
-                {
-                    Netlink.ForEachAttribute(
-                        settings,
-                        (kind, value) =>
+                Netlink.ForEachAttribute(
+                    settings,
+                    (kind, value) =>
+                        link = (family, kind) switch
                         {
-                            if (kind == 2)
+                            (Inet, 1) => link with
                             {
-                                link = link with
-                                {
-                                    TakesAdvertisements = Number(value, AcceptAdvertisements) > 0,
-                                    IsIpv6Off = Number(value, DisableIpv6) > 0,
-                                };
-                            }
+                                ReversePathFilter = Number(value, ReversePathFilter),
+                            },
+                            (Inet6, 2) => link with
+                            {
+                                TakesAdvertisements = Number(value, AcceptAdvertisements) > 0,
+                                IsIpv6Off = Number(value, DisableIpv6) > 0,
+                            },
+                            _ => link,
                         }
-                    );
-                }
+                );
             }
         );
         return link;

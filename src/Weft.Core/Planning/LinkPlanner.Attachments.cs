@@ -164,7 +164,7 @@ internal sealed partial class LinkPlanner
                         $"link add name {hostEnd} address {attachment.HostEndMac} mtu {attachment.Mtu} type veth "
                             + $"peer name {name} netns {space} address {attachment.Mac} mtu {attachment.Mtu}"
                     ),
-                    .. Unswayed(stage, hostEnd, attachment.Mtu),
+                    .. Unswayed(stage, hostEnd, attachment.Mtu, []),
                     Line(
                         masterStage,
                         null,

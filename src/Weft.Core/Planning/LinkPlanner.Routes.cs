@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Net;
-using System.Net.Sockets;
 using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
@@ -50,10 +49,7 @@ internal sealed partial class LinkPlanner
 
     /// <summary>Docker, for one, switches IPv6 off for whatever comes into a container that it gives no IPv6 itself.</summary>
     private ImmutableArray<LinkCommand> Ipv6In(AttachmentIntent attachment, string space) =>
-        observation.HasIpv6
-        && attachment.Addresses.Any(address =>
-            address.Address.AddressFamily is AddressFamily.InterNetworkV6
-        )
+        observation.HasIpv6 && HasIpv6(attachment.Addresses)
             ?
             [
                 LinkCommand.SetIpv6(

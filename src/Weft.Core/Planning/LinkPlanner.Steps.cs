@@ -1,6 +1,5 @@
 using System.Collections;
 using System.Collections.Immutable;
-using System.Net.Sockets;
 using Weft.Core.Addressing;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
@@ -30,7 +29,7 @@ internal sealed partial class LinkPlanner
                     "no link-local address of the kernel's",
                     After($"link set dev {name} addrgenmode none")
                 ),
-            Unswayed(name, mtu, actual, Stage.BeforeSwitch),
+            .. Unswayed(name, mtu, addresses, actual, Stage.BeforeSwitch, isAdopted),
             .. Addresses(name, addresses, actual.Addresses.AddRange(actual.LinkLocal), null, mtu),
             Up(name, actual, null, Silently(mtu)),
         ];
@@ -103,10 +102,50 @@ internal sealed partial class LinkPlanner
         );
     }
 
-    private Step? Unswayed(string name, int mtu, Link actual, Stage stage) =>
-        actual.TakesAdvertisements is true && Unswayed(stage, name, mtu) is { IsEmpty: false } lines
-            ? new Step("no router advertisements", lines)
-            : null;
+    /// <summary>What comes by a link that was taken over may be answered by another: whoever made it knows, and decides.</summary>
+    private Steps Unswayed(
+        string name,
+        int mtu,
+        ImmutableArray<InterfaceAddress> addresses,
+        Link actual,
+        Stage stage,
+        bool isAdopted
+    ) =>
+        [
+            isAdopted || IsFiltered(actual, addresses)
+                ? null
+                : new Step("only senders that it leads to", FilterSenders(stage, name)),
+            actual.TakesAdvertisements is true && SpeaksIpv6(mtu)
+                ? new Step("no router advertisements", TakeNoAdvertisements(stage, name))
+                : null,
+            SpeaksIpv6(mtu) ? Ipv6(name, addresses, actual, stage, isAdopted) : null,
+        ];
+
+    /// <summary>
+    /// Whether what comes in is checked as it must be. Where a link has no IPv4 address the loose check passes nothing that the
+    /// strict one would not, and systemd has it set for each link a moment after that was made.
+    /// </summary>
+    private static bool IsFiltered(Link actual, ImmutableArray<InterfaceAddress> addresses) =>
+        actual.ReversePathFilter is null or Strict
+        || actual.ReversePathFilter is Loose && addresses.All(IsIpv6);
+
+    /// <summary>IPv6 is on before an address of it comes and off once the last is gone, as the kernel takes all of them away with it.</summary>
+    private static Step? Ipv6(
+        string name,
+        ImmutableArray<InterfaceAddress> addresses,
+        Link actual,
+        Stage stage,
+        bool isAdopted
+    ) =>
+        (HasIpv6(addresses), actual.IsIpv6Off) switch
+        {
+            (true, true) => new Step("IPv6 on", SwitchIpv6(stage, name, isOn: true)),
+            (false, false) when !isAdopted => new Step(
+                "IPv6 off",
+                SwitchIpv6(Stage.Last, name, isOn: false)
+            ),
+            _ => null,
+        };
 
     private static Step? Up(string name, Link actual, string? container, string how = "") =>
         actual.Up ? null : new Step("down → up", After($"link set dev {name} {how}up", container));
@@ -122,9 +161,7 @@ internal sealed partial class LinkPlanner
         if (mtu < UnderlayCheck.LeastIpv6Mtu)
         {
             // With the MTU that is too small for them the kernel takes all of IPv6 away itself.
-            actual = actual.RemoveAll(address =>
-                address.Address.AddressFamily is AddressFamily.InterNetworkV6
-            );
+            actual = actual.RemoveAll(IsIpv6);
         }
         if (AreSame(desired, actual))
         {
@@ -195,8 +232,7 @@ internal sealed partial class LinkPlanner
         Line(
             Stage.AfterSwitch,
             container,
-            $"addr {verb} {address} dev {name}"
-                + (address.Address.AddressFamily is AddressFamily.InterNetworkV6 ? " nodad" : "")
+            $"addr {verb} {address} dev {name}" + (IsIpv6(address) ? " nodad" : "")
         );
 
     private void SetIfNeeded(string what, string name, Steps steps)

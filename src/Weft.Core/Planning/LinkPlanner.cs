@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net.Sockets;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
@@ -14,6 +15,10 @@ internal sealed partial class LinkPlanner(
 )
 {
     private const int LinkLocalPrefix = 64;
+
+    // What `rp_filter` may be beside 0.
+    private const int Strict = 1;
+    private const int Loose = 2;
 
     private readonly HashSet<string> wanted = new(
         intent.Attachments.Length,
@@ -47,12 +52,44 @@ internal sealed partial class LinkPlanner(
     private string Silently(int mtu) => SpeaksIpv6(mtu) ? "addrgenmode none " : "";
 
     /// <summary>
-    /// A router advertisement from a container would give the host an address and a way out by it (RFC 4861 section 6.3.4), on
-    /// a container bridge without an address too. So would a port of a switch that forwards in userspace: what it takes from a
-    /// link the kernel gets as well.
+    /// The kernel takes a packet to any address of the host's by any link (RFC 1122 section 3.3.4.2), a container bridge without
+    /// an address too: who sends there as a peer has the host open what it says came by the tunnel, which leads into every network.
+    /// So IPv4 comes in only where the sender is answered (RFC 3704 section 2.2), and IPv6, of which the kernel checks no such thing,
+    /// only where the overlay has it. A router advertisement from a container would give the host an address and a way out by it (RFC
+    /// 4861 section 6.3.4). All this holds for a port of a switch that forwards in userspace: what it takes from a link the
+    /// kernel gets as well.
     /// </summary>
-    private ImmutableArray<LinkCommand> Unswayed(Stage stage, string name, int mtu) =>
-        SpeaksIpv6(mtu) ? [LinkCommand.SetIpv6(stage, null, name, "accept_ra", 0)] : [];
+    private ImmutableArray<LinkCommand> Unswayed(
+        Stage stage,
+        string name,
+        int mtu,
+        ImmutableArray<InterfaceAddress> addresses
+    ) =>
+        [
+            FilterSenders(stage, name),
+            .. SpeaksIpv6(mtu)
+                ? (ImmutableArray<LinkCommand>)
+                    [
+                        TakeNoAdvertisements(stage, name),
+                        SwitchIpv6(stage, name, isOn: HasIpv6(addresses)),
+                    ]
+                : [],
+        ];
+
+    private static LinkCommand FilterSenders(Stage stage, string name) =>
+        LinkCommand.SetIpv4(stage, null, name, "rp_filter", Strict);
+
+    private static LinkCommand TakeNoAdvertisements(Stage stage, string name) =>
+        LinkCommand.SetIpv6(stage, null, name, "accept_ra", 0);
+
+    private static LinkCommand SwitchIpv6(Stage stage, string name, bool isOn) =>
+        LinkCommand.SetIpv6(stage, null, name, "disable_ipv6", isOn ? 0 : 1);
+
+    private static bool HasIpv6(ImmutableArray<InterfaceAddress> addresses) =>
+        addresses.Any(IsIpv6);
+
+    private static bool IsIpv6(InterfaceAddress address) =>
+        address.Address.AddressFamily is AddressFamily.InterNetworkV6;
 
     private bool SpeaksIpv6(int mtu) => observation.HasIpv6 && mtu >= UnderlayCheck.LeastIpv6Mtu;
 
@@ -117,13 +154,15 @@ internal sealed partial class LinkPlanner(
                 "internal link",
                 name,
                 [
-                    carried is null
-                        ? null
+                    .. carried is null
+                        ? (Steps)[]
                         : Unswayed(
                             name,
                             port.MtuRequest ?? actual!.Mtu,
+                            carried.Addresses,
                             actual!,
-                            Stage.AfterSwitch
+                            Stage.AfterSwitch,
+                            port.IsAdopted
                         ),
                     .. carried is null
                         ? (Steps)[]
@@ -154,7 +193,12 @@ internal sealed partial class LinkPlanner(
                 name,
                 string.Join(", ", carried.Addresses),
                 [
-                    .. Unswayed(Stage.AfterSwitch, name, port.MtuRequest ?? int.MaxValue),
+                    .. Unswayed(
+                        Stage.AfterSwitch,
+                        name,
+                        port.MtuRequest ?? int.MaxValue,
+                        carried.Addresses
+                    ),
                     .. carried.Addresses.Select(address => SetAddress(verb, address, name, null)),
                     After($"link set dev {name} up"),
                 ]
@@ -196,7 +240,7 @@ internal sealed partial class LinkPlanner(
                         $"link add name {name} address {bridge.Mac} type bridge "
                             + $"stp_state {(bridge.Stp ? 1 : 0)} forward_delay {bridge.ForwardDelay * 100}"
                     ),
-                    .. Unswayed(stage, name, bridge.Mtu),
+                    .. Unswayed(stage, name, bridge.Mtu, addresses),
                     Line(
                         stage,
                         null,
@@ -263,8 +307,8 @@ internal sealed partial class LinkPlanner(
                         $"link add name {veth.Name} address {veth.Mac} mtu {veth.Mtu} type veth "
                             + $"peer name {veth.Peer} address {veth.PeerMac} mtu {veth.Mtu}"
                     ),
-                    .. Unswayed(stage, veth.Name, veth.Mtu),
-                    .. Unswayed(stage, veth.Peer, veth.Mtu),
+                    .. Unswayed(stage, veth.Name, veth.Mtu, []),
+                    .. Unswayed(stage, veth.Peer, veth.Mtu, []),
                     Line(
                         stage,
                         null,

@@ -226,6 +226,7 @@ public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
     private const string AdditionOfLink = "link add ";
 
     // With slashes, as a link's name may have dots (sysctl(8)).
+    private const string Ipv4Setting = "net/ipv4/conf/";
     private const string Ipv6Setting = "net/ipv6/conf/";
 
     /// <summary>Whether the line removes a link.</summary>
@@ -240,12 +241,22 @@ public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
     public static LinkCommand RemoveLink(Stage stage, string? @namespace, string name) =>
         new(stage, @namespace, RemovalOfLink + name);
 
-    /// <summary>Whether the line is for <c>sysctl -w</c>: <c>net/ipv6/conf/LINK/SETTING=VALUE</c>.</summary>
-    public bool IsSetting => Line.StartsWith(Ipv6Setting, StringComparison.Ordinal);
+    /// <summary>Whether the line is for <c>sysctl -w</c>: <c>net/ipv6/conf/LINK/SETTING=VALUE</c>, or the same of IPv4.</summary>
+    public bool IsSetting =>
+        Line.StartsWith(Ipv6Setting, StringComparison.Ordinal)
+        || Line.StartsWith(Ipv4Setting, StringComparison.Ordinal);
 
     /// <summary>The name of the link that the setting is of; null where the line is none.</summary>
-    public string? LinkOfSetting =>
-        IsSetting ? Line[Ipv6Setting.Length..Line.LastIndexOf('/')] : null;
+    public string? LinkOfSetting => IsSetting ? Line.Split('/')[3] : null;
+
+    /// <summary>Gives a link a setting of IPv4's (the kernel's ip-sysctl, <c>/proc/sys/net/ipv4/conf</c>).</summary>
+    public static LinkCommand SetIpv4(
+        Stage stage,
+        string? @namespace,
+        string link,
+        string setting,
+        int value
+    ) => Set(stage, @namespace, Ipv4Setting + link, setting, value);
 
     /// <summary>Gives a link a setting of IPv6's (the kernel's ip-sysctl, <c>/proc/sys/net/ipv6/conf</c>).</summary>
     public static LinkCommand SetIpv6(
@@ -254,11 +265,19 @@ public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
         string link,
         string setting,
         int value
+    ) => Set(stage, @namespace, Ipv6Setting + link, setting, value);
+
+    private static LinkCommand Set(
+        Stage stage,
+        string? @namespace,
+        string place,
+        string setting,
+        int value
     ) =>
         new(
             stage,
             @namespace,
-            string.Create(CultureInfo.InvariantCulture, $"{Ipv6Setting}{link}/{setting}={value}")
+            string.Create(CultureInfo.InvariantCulture, $"{place}/{setting}={value}")
         );
 
     /// <summary>The shell command.</summary>

@@ -83,6 +83,7 @@ internal static class NetworkFiles
                 ConfigureWithoutCarrier=yes
                 LinkLocalAddressing={(bridge.HasIpv6Address ? "ipv6" : "no")}
                 IPv6AcceptRA=no
+                IPv4ReversePathFilter=strict
                 {addresses}
                 """.TrimEnd('\n') + "\n"
             );

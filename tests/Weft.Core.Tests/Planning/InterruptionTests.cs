@@ -52,6 +52,7 @@ public sealed class InterruptionTests
     public void An_address_that_the_kernel_has_given_is_nobodys_to_miss()
     {
         var host = TwoHosts.Applied();
+        host.Shell("sysctl -w net/ipv6/conf/cont-mgmnt0/disable_ipv6=0");
         host.Shell("ip addr add fe80::1/64 dev cont-mgmnt0 nodad");
         var plan = host.PlanFor(TwoHosts.Intent());
         Assert.NotEmpty(plan.Changes);

@@ -68,21 +68,35 @@ internal sealed partial class ModelHost
     {
         var match = Regex.Match(
             setting,
-            "^net/ipv6/conf/(?<link>[^/]+)/(?<key>[a-z0-9_]+)=(?<value>[01])$",
+            "^net/(?<family>ipv[46])/conf/(?<link>[^/]+)/(?<key>[a-z0-9_]+)=(?<value>[01])$",
             RegexOptions.ExplicitCapture
         );
         var link = Find(space, match.Groups["link"].Value);
         var isOn = match.Groups["value"].Value == "1";
         Put(
-            match.Groups["key"].Value switch
+            (match.Groups["family"].Value, match.Groups["key"].Value) switch
             {
-                "accept_ra" => link with { TakesAdvertisements = isOn },
-                "disable_ipv6" => link with { IsIpv6Off = isOn },
+                ("ipv4", "rp_filter") => link with { ReversePathFilter = isOn ? 1 : 0 },
+                ("ipv6", "accept_ra") => link with { TakesAdvertisements = isOn },
+                ("ipv6", "disable_ipv6") => SwitchIpv6(link, isOff: isOn),
                 _ => throw new InvalidOperationException(
                     $"the model does not know this: {setting}"
                 ),
             }
         );
+    }
+
+    /// <summary>IPv6 that goes off takes its addresses along, and gives a link that is up its link-local one as it comes back.</summary>
+    private static ModelLink SwitchIpv6(ModelLink link, bool isOff)
+    {
+        var switched = link with
+        {
+            IsIpv6Off = isOff,
+            Addresses = isOff
+                ? [.. link.Addresses.Where(address => !ModelLink.IsIpv6(address))]
+                : link.Addresses,
+        };
+        return link.Up ? WithLinkLocal(switched) : switched;
     }
 
     public ModelLink Find(string? space, string name) =>
@@ -283,7 +297,7 @@ internal sealed partial class ModelHost
     }
 
     private static ModelLink WithLinkLocal(ModelLink link) =>
-        link.NoLinkLocal || link.Addresses.Any(ModelLink.IsLinkLocal)
+        link.NoLinkLocal || link.IsIpv6Off || link.Addresses.Any(ModelLink.IsLinkLocal)
             ? link
             : link with
             {

@@ -37,6 +37,9 @@ internal sealed record ModelLink
     /// <summary>Whether IPv6 is switched off (<c>disable_ipv6</c>).</summary>
     public bool IsIpv6Off { get; init; }
 
+    /// <summary>How senders are checked (<c>rp_filter</c>).</summary>
+    public int ReversePathFilter { get; init; }
+
     /// <summary>Whether a bridge's MTU was set once it was there; else it follows its ports.</summary>
     public bool HoldsMtu { get; init; }
 
@@ -71,6 +74,7 @@ internal sealed record ModelLink
             ForwardDelay = ForwardDelay,
             TakesAdvertisements = TakesAdvertisements,
             IsIpv6Off = IsIpv6Off,
+            ReversePathFilter = ReversePathFilter,
             LeavesChecksumsUndone = Kind == "veth" ? LeavesChecksumsUndone : null,
         };
 }

@@ -78,23 +78,14 @@ internal sealed record Sabotage(
         }
         if (space is null)
         {
-            yield return Put("accept_ra", link with { TakesAdvertisements = true });
+            foreach (var sabotage in OfSettings(link))
+            {
+                yield return sabotage;
+            }
         }
-        if (
-            space is not null
-            && link.Addresses.Any(address =>
-                ModelLink.IsIpv6(address) && !ModelLink.IsLinkLocal(address)
-            )
-        )
+        else if (HasIpv6(link))
         {
-            yield return Put(
-                "IPv6 off",
-                link with
-                {
-                    IsIpv6Off = true,
-                    Addresses = [.. link.Addresses.Where(address => !ModelLink.IsIpv6(address))],
-                }
-            );
+            yield return Put("IPv6 off", WithIpv6(link, isOff: true));
         }
         foreach (var sabotage in OfAddresses(link).Concat(OfRoutes(link)))
         {
@@ -126,17 +117,39 @@ internal sealed record Sabotage(
                 "down",
                 host => host.Ip(null, "link", "set", "dev", link.Name, "down")
             );
-            yield return new(
-                link.Name,
-                "accept_ra",
-                host => host.Put(link with { TakesAdvertisements = true })
-            );
-            foreach (var sabotage in OfAddresses(link))
+            foreach (var sabotage in OfSettings(link).Concat(OfAddresses(link)))
             {
                 yield return sabotage;
             }
         }
     }
+
+    /// <summary>What the kernel keeps of a link of the host's below <c>/proc/sys</c>.</summary>
+    private static IEnumerable<Sabotage> OfSettings(ModelLink link)
+    {
+        yield return Put("accept_ra", link with { TakesAdvertisements = true });
+        yield return Put("disable_ipv6", WithIpv6(link, isOff: !link.IsIpv6Off));
+        yield return Put("rp_filter", link with { ReversePathFilter = 0 });
+        if (!link.Addresses.All(ModelLink.IsIpv6))
+        {
+            yield return Put("loose rp_filter", link with { ReversePathFilter = 2 });
+        }
+
+        Sabotage Put(string what, ModelLink changed) =>
+            new(link.Name, what, host => host.Put(changed));
+    }
+
+    private static bool HasIpv6(ModelLink link) =>
+        link.Addresses.Any(address => ModelLink.IsIpv6(address) && !ModelLink.IsLinkLocal(address));
+
+    private static ModelLink WithIpv6(ModelLink link, bool isOff) =>
+        link with
+        {
+            IsIpv6Off = isOff,
+            Addresses = isOff
+                ? [.. link.Addresses.Where(address => !ModelLink.IsIpv6(address))]
+                : link.Addresses,
+        };
 
     private static IEnumerable<Sabotage> OfAddresses(ModelLink link)
     {
