@@ -112,22 +112,15 @@ internal sealed partial class LinkPlanner
         bool isAdopted
     ) =>
         [
-            isAdopted || IsFiltered(actual, addresses)
-                ? null
-                : new Step("only senders that it leads to", FilterSenders(stage, name)),
+            // Where systemd or the administrator has links checked loosely, that comes a moment after a link was made.
+            actual.ReversePathFilter is 0 && !isAdopted
+                ? new Step("only senders that it leads to", FilterSenders(stage, name))
+                : null,
             actual.TakesAdvertisements is true && SpeaksIpv6(mtu)
                 ? new Step("no router advertisements", TakeNoAdvertisements(stage, name))
                 : null,
             SpeaksIpv6(mtu) ? Ipv6(name, addresses, actual, stage, isAdopted) : null,
         ];
-
-    /// <summary>
-    /// Whether what comes in is checked as it must be. Where a link has no IPv4 address the loose check passes nothing that the
-    /// strict one would not, and systemd has it set for each link a moment after that was made.
-    /// </summary>
-    private static bool IsFiltered(Link actual, ImmutableArray<InterfaceAddress> addresses) =>
-        actual.ReversePathFilter is null or Strict
-        || actual.ReversePathFilter is Loose && addresses.All(IsIpv6);
 
     /// <summary>IPv6 is on before an address of it comes and off once the last is gone, as the kernel takes all of them away with it.</summary>
     private static Step? Ipv6(

@@ -16,9 +16,8 @@ internal sealed partial class LinkPlanner(
 {
     private const int LinkLocalPrefix = 64;
 
-    // What `rp_filter` may be beside 0.
+    // What `rp_filter` may be besides: not at all (0), and loosely (2).
     private const int Strict = 1;
-    private const int Loose = 2;
 
     private readonly HashSet<string> wanted = new(
         intent.Attachments.Length,

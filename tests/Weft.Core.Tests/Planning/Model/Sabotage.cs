@@ -130,10 +130,6 @@ internal sealed record Sabotage(
         yield return Put("accept_ra", link with { TakesAdvertisements = true });
         yield return Put("disable_ipv6", WithIpv6(link, isOff: !link.IsIpv6Off));
         yield return Put("rp_filter", link with { ReversePathFilter = 0 });
-        if (!link.Addresses.All(ModelLink.IsIpv6))
-        {
-            yield return Put("loose rp_filter", link with { ReversePathFilter = 2 });
-        }
 
         Sabotage Put(string what, ModelLink changed) =>
             new(link.Name, what, host => host.Put(changed));
