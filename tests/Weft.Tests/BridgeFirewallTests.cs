@@ -151,6 +151,45 @@ public sealed class BridgeFirewallTests
         Assert.Contains("is not known: ", one.Words, StringComparison.Ordinal);
     }
 
+    /// <summary>nft before 1.0.6, as Ubuntu 22.04 has it, tells of what iptables has not even the name.</summary>
+    [Theory]
+    [InlineData(
+        "drop; {\"xt\":null},{\"counter\":null},{\"accept\":null}",
+        nameof(Verdict.Doubtful)
+    )]
+    [InlineData("accept; {\"xt\":null}", nameof(Verdict.Doubtful))]
+    [InlineData("drop; {\"xt\":null}", nameof(Verdict.Doubtful))]
+    [InlineData(
+        "drop; {\"jump\":{\"target\":\"OWN\"}} | ip filter OWN -; {\"xt\":null},{\"accept\":null}",
+        nameof(Verdict.Doubtful)
+    )]
+    // Whatever it asks for, nothing else becomes of the packet.
+    [InlineData("drop; {\"xt\":null},{\"drop\":null}", nameof(Verdict.Wrong))]
+    [InlineData("accept; {\"xt\":null},{\"accept\":null}", null)]
+    [InlineData(
+        "accept; {\"xt\":null},{\"accept\":null} | inet own forward drop",
+        nameof(Verdict.Wrong)
+    )]
+    // As Docker's, for its own bridge.
+    [InlineData(
+        "drop; {\"match\":{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"oifname\"}},\"right\":\"docker0\"}},{\"xt\":null},{\"accept\":null}",
+        nameof(Verdict.Wrong)
+    )]
+    public void What_nft_does_not_tell_decides_neither_way(string rules, string? verdict)
+    {
+        var found = Judge($"ip filter FORWARD {rules}", AddressFamily.InterNetwork);
+        Assert.Equal(verdict, found.SingleOrDefault()?.Verdict.ToString());
+        if (verdict is nameof(Verdict.Doubtful))
+        {
+            Assert.EndsWith(
+                ", and whether it drops them is not known: nft before 1.0.6 does not tell what rules of iptables ask for, "
+                    + "as in chain FORWARD of table ip filter: look at `iptables -S`",
+                found[0].Words,
+                StringComparison.Ordinal
+            );
+        }
+    }
+
     private static List<Finding> Judge(string chains, AddressFamily family) =>
         [.. new BridgeFirewall(new Firewall(Ruleset(chains)), [family]).Judge(Bridge, Overlay)];
 

@@ -69,6 +69,27 @@ public sealed class InstallTests : IDisposable
         Assert.False(Directory.Exists(Path.GetDirectoryName(At(Hold))));
     }
 
+    [Theory]
+    [InlineData("weft-guard.service", "Before")]
+    [InlineData("weft.service", "Wants")]
+    [InlineData("weft.service", "After")]
+    [InlineData("weft-agent.service", "After")]
+    public async Task Open_vSwitch_is_known_by_the_names_of_all_distributions(
+        string unit,
+        string option
+    )
+    {
+        await InstallAsync(Encrypted);
+        var named = (await ReadAsync($"etc/systemd/system/{unit}"))
+            .Split('\n')
+            .Single(line => line.StartsWith($"{option}=", StringComparison.Ordinal))[
+                (option.Length + 1)..
+            ]
+            .Split(' ');
+        Assert.Contains("openvswitch-switch.service", named);
+        Assert.Contains("openvswitch.service", named);
+    }
+
     [Fact]
     public async Task Uninstall_removes_what_was_put_and_nothing_else()
     {

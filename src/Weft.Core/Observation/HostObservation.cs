@@ -47,8 +47,8 @@ public sealed record HostObservation
     /// <summary>What the host has to prove who it is with; null where nobody asked.</summary>
     public CredentialsObservation? Credentials { get; init; }
 
-    /// <summary>Whether ovs-vswitchd runs, without which what its database tells is of yesterday.</summary>
-    public bool SwitchRuns { get; init; } = true;
+    /// <summary>That ovs-vswitchd does not run, without which what its database tells is of yesterday, and what to do; null if it runs.</summary>
+    public string? SwitchProblem { get; init; }
 
     /// <summary>Why ovs-monitor-ipsec does nothing here and what to do; null if it runs.</summary>
     public string? MonitorProblem { get; init; }

@@ -78,8 +78,7 @@ public sealed class LocalHost : IAsyncDisposable
         catch (OvsdbConnectionException exception)
         {
             throw new HostException(
-                $"Open vSwitch's database does not answer at {remote}: install the Debian package "
-                    + $"openvswitch-switch and start it with `systemctl start openvswitch-switch` ({exception.Message})",
+                $"Open vSwitch's database does not answer at {remote}: {HostServices.Here.StartSwitch} ({exception.Message})",
                 exception
             );
         }
@@ -298,7 +297,7 @@ public sealed class LocalHost : IAsyncDisposable
     public string? SwitchProblem =>
         replica is { IsCompletedSuccessfully: true }
         && replica.Result.State is { IsLive: false } state
-            ? $"Open vSwitch's database does not answer since {state.Since:u}: {state.Reason}; see `systemctl status openvswitch-switch`"
+            ? $"Open vSwitch's database does not answer since {state.Since:u}: {state.Reason}; see `systemctl status {HostServices.Here.Switch}`"
             : null;
 
     /// <summary>Reads the host.</summary>
@@ -335,7 +334,8 @@ public sealed class LocalHost : IAsyncDisposable
             Inside = containers.Links,
             Links = links,
             Switch = await ReadSwitchAsync(),
-            SwitchRuns = !isHostsOwn || SwitchProcess.Find() is not null,
+            SwitchProblem =
+                isHostsOwn && SwitchProcess.Find() is null ? SwitchProcess.Absence : null,
             Guard = GuardReader.Read(),
             StrongSwan = await StrongSwanReader.ReadAsync(
                 await StrongSwanAsync(cancellationToken),
@@ -498,7 +498,7 @@ public sealed class LocalHost : IAsyncDisposable
         {
             throw new HostException(
                 $"ovs-vswitchd did not carry out what it was asked to within {patience.TotalSeconds:0.#} s: is it running? "
-                    + "See `systemctl status openvswitch-switch` and /var/log/openvswitch/ovs-vswitchd.log, then apply again",
+                    + $"See `systemctl status {HostServices.Here.Switch}` and /var/log/openvswitch/ovs-vswitchd.log, then apply again",
                 exception
             );
         }

@@ -10,10 +10,6 @@ public static class StrongSwanReader
     /// <summary>How long the daemon may be silent while something is asked of it. One that is stuck must hold up nothing else.</summary>
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    // Debian starts it while its plugins are not configured yet, and it ends or goes on without the one that answers here.
-    private const string Advice =
-        "install the Debian packages strongswan-charon, strongswan-swanctl and libstrongswan-standard-plugins, and then `systemctl restart strongswan-starter`";
-
     // Where Debian's daemon listens, and where one does whose files have a directory of their own, as on Fedora and RHEL.
     private static readonly string[] Sockets =
     [
@@ -35,7 +31,7 @@ public static class StrongSwanReader
         if (client is null)
         {
             return Silent(
-                $"strongSwan does not answer at {string.Join(" or ", Sockets)}: {Advice}"
+                $"strongSwan does not answer at {string.Join(" or ", Sockets)}: {HostServices.Here.RestartStrongSwan}"
             );
         }
         try
@@ -88,7 +84,9 @@ public static class StrongSwanReader
         }
         catch (ViciException exception)
         {
-            return Silent($"strongSwan cannot be asked ({exception.Message}): {Advice}");
+            return Silent(
+                $"strongSwan cannot be asked ({exception.Message}): {HostServices.Here.RestartStrongSwan}"
+            );
         }
     }
 

@@ -6,8 +6,7 @@ namespace Weft.Core.Observation;
 internal static class SwitchProcess
 {
     /// <summary>What it means that none runs, and what to do.</summary>
-    public const string Absence =
-        $"{Name} does not run: start it with `systemctl start openvswitch-switch`";
+    public static string Absence => $"{Name} does not run: {HostServices.Here.StartSwitch}";
 
     private const string Name = "ovs-vswitchd";
     private const string PidFile = $"/run/openvswitch/{Name}.pid";

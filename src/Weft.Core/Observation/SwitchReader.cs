@@ -121,7 +121,7 @@ public static class SwitchReader
 
     private static HostException Empty() =>
         new(
-            "Open vSwitch's database is empty: start the whole of Open vSwitch with `systemctl start openvswitch-switch`, "
+            $"Open vSwitch's database is empty: start the whole of Open vSwitch with `systemctl start {HostServices.Here.Switch}`, "
                 + "or initialise it with `ovs-vsctl init`"
         );
 

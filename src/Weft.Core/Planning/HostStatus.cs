@@ -128,7 +128,7 @@ public sealed record HostStatus(
 
         // What the database holds says nothing of what is there once nobody carries it out.
         private StatusItem CarriedOut(StatusItem item) =>
-            observation.SwitchRuns
+            observation.SwitchProblem is null
                 ? item
                 : item with
                 {

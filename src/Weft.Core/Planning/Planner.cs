@@ -136,7 +136,7 @@ public static class Planner
     /// <summary>What of the switch keeps hosts from one another though all of its ports are right; null if nothing does.</summary>
     public static string? SwitchFault(HostIntent intent, HostObservation observation) =>
         intent.Switch is not { } wanted ? null
-        : !observation.SwitchRuns ? SwitchProcess.Absence
+        : observation.SwitchProblem is { } problem ? problem
         : wanted.Ports.Count(port => port.Protected) > 1
         && observation.Switch.Bridges.GetValueOrDefault(wanted.Name)
             is { SpansTree: true, Mark: var mark }

@@ -44,15 +44,16 @@ internal sealed class BridgeFirewall(Firewall firewall, IReadOnlyList<AddressFam
                 IsBridged = true,
                 Otherwise = false,
             };
-            if (firewall.WhyUnknown is { } why)
+            var (dropping, whyUnknown) = firewall.Judge("forward", frame);
+            if (whyUnknown is not null)
             {
                 yield return new Finding(
                     "firewall",
                     Verdict.Doubtful,
-                    $"{what}, and whether it drops them is not known: {why}"
+                    $"{what}, and whether it drops them is not known: {whyUnknown}"
                 );
             }
-            else if (firewall.Dropping("forward", frame) is { } chain)
+            else if (dropping is { } chain)
             {
                 var cure = chain is { Family: not "inet", Table: "filter", Name: "FORWARD" }
                     ? $"{(chain.Family is "ip" ? "iptables" : "ip6tables")} -I FORWARD -i {bridge.Name} -o {bridge.Name} -j ACCEPT"

@@ -101,6 +101,9 @@ internal sealed class Firewall
 
         /// <summary>The chain does not decide.</summary>
         Undecided = 4,
+
+        /// <summary>A rule has its part in it of which nft does not tell all.</summary>
+        Untold = 8,
     }
 
     /// <summary>Why the rules are not known; null where they are.</summary>
@@ -142,12 +145,21 @@ internal sealed class Firewall
         }
     }
 
-    /// <summary>The chain that drops a packet, whatever is not known of it; null where none does.</summary>
+    /// <summary>What becomes of a packet, as far as the rules tell.</summary>
     /// <param name="hook">Where in the kernel it is judged: <c>input</c>, <c>forward</c>.</param>
     /// <param name="packet">The packet.</param>
-    public FirewallChain? Dropping(string hook, FirewallPacket packet)
+    /// <returns>
+    /// The chain that drops it, whatever is not known of it, or why nobody can tell whether one does; both null where none does.
+    /// </returns>
+    public (FirewallChain? Dropping, string? WhyUnknown) Judge(string hook, FirewallPacket packet)
     {
-        var own = packet.Family is AddressFamily.InterNetwork ? "ip" : "ip6";
+        if (WhyUnknown is not null)
+        {
+            return (null, WhyUnknown);
+        }
+        var isIPv4 = packet.Family is AddressFamily.InterNetwork;
+        var own = isIPv4 ? "ip" : "ip6";
+        string? untold = null;
         foreach (
             var (key, chain) in chains.Where(one =>
                 one.Value.Hook == hook && (one.Key.Family == own || one.Key.Family == "inet")
@@ -162,12 +174,17 @@ internal sealed class Firewall
                     | (chain.Policy == "drop" ? Fate.Dropped : Fate.Accepted);
             }
             // Another chain at the same place may still drop what one accepts.
-            if (fate == Fate.Dropped)
+            if ((fate & ~Fate.Untold) == Fate.Dropped)
             {
-                return key;
+                return (key, null);
+            }
+            if (fate.HasFlag(Fate.Untold) && fate.HasFlag(Fate.Dropped))
+            {
+                untold ??=
+                    $"nft before 1.0.6 does not tell what rules of iptables ask for, as in {key}: look at `{(isIPv4 ? "iptables" : "ip6tables")} -S`";
             }
         }
-        return null;
+        return (null, untold);
     }
 
     private Fate Follow(FirewallChain chain, FirewallPacket packet)
@@ -248,29 +265,29 @@ internal sealed class Firewall
             return walked[key];
         }
         var fates = Fate.None;
-        foreach (
-            var (meets, verdict) in (chains.GetValueOrDefault(key)?.Rules ?? []).SelectMany(rule =>
-                Outcomes(key, rule, packet)
-            )
-        )
+        foreach (var rule in chains.GetValueOrDefault(key)?.Rules ?? [])
         {
-            if (meets is false)
+            foreach (var (meets, verdict) in Outcomes(key, rule, packet))
             {
-                continue;
-            }
-            var fate = verdict.Name switch
-            {
-                "accept" => Fate.Accepted,
-                "drop" or "reject" => Fate.Dropped,
-                "jump" or "goto" => Walk(key with { Name = verdict.Target }, packet, walked),
-                "return" => Fate.Undecided,
-                _ => Fate.Accepted | Fate.Dropped | Fate.Undecided,
-            };
-            var comesBack = verdict.Name is "jump" && fate.HasFlag(Fate.Undecided);
-            fates |= comesBack ? fate & ~Fate.Undecided : fate;
-            if (meets is true && !comesBack)
-            {
-                return walked[key] = fates;
+                if (meets is false)
+                {
+                    continue;
+                }
+                var fate = verdict.Name switch
+                {
+                    "accept" => Fate.Accepted,
+                    "drop" or "reject" => Fate.Dropped,
+                    "jump" or "goto" => Walk(key with { Name = verdict.Target }, packet, walked),
+                    "return" => Fate.Undecided,
+                    _ => Fate.Accepted | Fate.Dropped | Fate.Undecided,
+                };
+                var comesBack = verdict.Name is "jump" && fate.HasFlag(Fate.Undecided);
+                fates |= comesBack ? fate & ~Fate.Undecided : fate;
+                fates |= IsUntold(rule) ? Fate.Untold : Fate.None;
+                if (meets is true && !comesBack)
+                {
+                    return walked[key] = fates;
+                }
             }
         }
         return walked[key] = fates | Fate.Undecided;
@@ -291,6 +308,10 @@ internal sealed class Firewall
         {
             switch (statement.Name)
             {
+                // A condition that nobody knows, or a target that does anything.
+                case "xt" when statement.Value.ValueKind is not JsonValueKind.Object:
+                    meets = And(meets, null);
+                    break;
                 case "match":
                     asksForMore = true;
                     meets = And(meets, Meets(chain, statement.Value, packet));
@@ -341,6 +362,10 @@ internal sealed class Firewall
                     break;
             }
         }
+        if (IsUntold(rule))
+        {
+            yield return (meets, ("", ""));
+        }
 
         // A rule that asks of the state alone is for answers, or for what belongs to nothing; one that asks for more may be for what is new.
         bool? State(bool? rest) =>
@@ -348,6 +373,14 @@ internal sealed class Firewall
             : asksForMore ? And(rest, packet.Otherwise)
             : false;
     }
+
+    // nft before 1.0.6 writes every match and every target of iptables as `{"xt": null}`.
+    private static bool IsUntold(JsonElement rule) =>
+        rule.EnumerateArray()
+            .Any(part =>
+                part.TryGetProperty("xt", out var told)
+                && told.ValueKind is not JsonValueKind.Object
+            );
 
     private static JsonElement? DataOf(JsonElement map) =>
         map.TryGetProperty("data", out var data)

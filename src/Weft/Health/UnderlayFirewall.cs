@@ -40,9 +40,9 @@ internal static class UnderlayFirewall
             yield break;
         }
         var other = IPAddress.Parse(tunnel.Options["remote_ip"]);
-        var dropped =
+        var judged = (
             from entrant in Entrants(overlay.Tunnels, intent, peer)
-            let chain = firewall.Dropping(
+            let fate = firewall.Judge(
                 "input",
                 new FirewallPacket(own.AddressFamily)
                 {
@@ -54,18 +54,35 @@ internal static class UnderlayFirewall
                     IsDecrypted = entrant.IsDecrypted,
                 }
             )
-            where chain is not null
-            group entrant by chain.Value;
-        foreach (var group in dropped)
+            select (Entrant: entrant, fate.Dropping, fate.WhyUnknown)
+        ).ToList();
+        foreach (var group in judged.GroupBy(one => one.Dropping, one => one.Entrant))
         {
+            if (group.Key is not { } chain)
+            {
+                continue;
+            }
             var commands = group.Select(entrant =>
-                $"`{Opening(group.Key, other, entrant, firewall.IsKeptByUfw)}`"
+                $"`{Opening(chain, other, entrant, firewall.IsKeptByUfw)}`"
             );
             yield return new Finding(
                 $"firewall for {peer}",
                 answers ? Verdict.Doubtful : Verdict.Wrong,
-                $"{group.Key} drops {string.Join(", ", group.Select(entrant => entrant.Words))} from {peer}"
+                $"{chain} drops {string.Join(", ", group.Select(entrant => entrant.Words))} from {peer}"
                     + $"{(answers ? ", unless it takes it for an answer" : "")}: let it in by {string.Join(" and ", commands)}"
+            );
+        }
+        // Of who answers there is nothing to ask: a doubt that never went would hide the others.
+        foreach (
+            var group in from one in judged
+            where one.WhyUnknown is not null && !answers
+            group one.Entrant.Words by one.WhyUnknown
+        )
+        {
+            yield return new Finding(
+                $"firewall for {peer}",
+                Verdict.Doubtful,
+                $"whether this host's firewall drops {string.Join(", ", group)} from {peer} is not known: {group.Key}"
             );
         }
     }

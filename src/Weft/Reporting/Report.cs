@@ -215,6 +215,7 @@ internal sealed class Report(
         [
             "weft*",
             "openvswitch-switch",
+            "openvswitch",
             "ovs*",
             "strongswan*",
             "openvswitch-ipsec",

@@ -33,11 +33,12 @@ public sealed class HostStatusTests
     [Fact]
     public void Without_ovs_vswitchd_what_the_database_tells_of_switch_and_tunnels_is_of_yesterday()
     {
+        const string Problem = "ovs-vswitchd does not run: start it";
         var status = HostStatus.Of(
             TwoHosts.Intent(),
             TwoHosts.Applied().Observe() with
             {
-                SwitchRuns = false,
+                SwitchProblem = Problem,
             }
         );
         Assert.False(status.IsHealthy);
@@ -45,10 +46,7 @@ public sealed class HostStatusTests
             ["ovsbr0", "host2"],
             status.Items.Where(item => item.State is ItemState.Error).Select(item => item.Name)
         );
-        Assert.Contains(
-            "ovs-vswitchd does not run: start it with `systemctl start openvswitch-switch`",
-            status.Notices
-        );
+        Assert.Contains(Problem, status.Notices);
     }
 
     [Fact]
