@@ -6,6 +6,7 @@ using Weft.Core.Ipsec;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
 using Weft.Core.Planning;
+using Weft.Installation;
 
 namespace Weft;
 
@@ -58,8 +59,16 @@ internal sealed class HostOverlay
     /// <summary>What the host must look like, which depends on what its kernel can do and which containers it has.</summary>
     /// <param name="observation">What it looks like.</param>
     /// <param name="adopt">Whether what has a name and a place that the overlay needs, and is nobody's, is taken over.</param>
-    public HostIntent Intend(HostObservation observation, bool adopt = false) =>
-        Adoption.Fit(Resolve(observation).Intent, observation, adopt);
+    public HostIntent Intend(HostObservation observation, bool adopt = false)
+    {
+        var intent = Adoption.Fit(Resolve(observation).Intent, observation, adopt);
+        return intent.Ipsec is not null && HostFiles.WhyUnheld(new Placement("/")) is { } unheld
+            ? intent with
+            {
+                Notices = [.. intent.Notices, unheld],
+            }
+            : intent;
+    }
 
     /// <summary>What was read of the host, with what was recorded there.</summary>
     /// <exception cref="HostException">The records cannot be read.</exception>

@@ -683,6 +683,24 @@ public sealed partial class FleetTests
         Assert.Contains("1 of 2 hosts well; not host1", partly.Output, StringComparison.Ordinal);
         Assert.Matches("✓ host2 +[0-9]+ removed, kept: /etc/weft/overlay.yaml\n", partly.Output);
         await fleet.Lab.RunAsync("host1", $"test -e {HostFiles.Hold} && test ! -e /run/told");
+
+        // As where the overlay was encrypted after it was installed.
+        await fleet.Lab.RunAsync(
+            "host1",
+            $"""
+            rm {HostFiles.Hold}
+            sed -i '\|{HostFiles.Hold}|d' {Placement.Record}
+            mkdir -p {HostFiles.Units}/multi-user.target.wants
+            ln -s ../weft-guard.service {HostFiles.Units}/multi-user.target.wants/
+            """
+        );
+        var later = await fleet.WeftAsync("uninstall", "--host", "host1", "--yes");
+        Assert.Contains(" are left (tun-host2)", later.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{HostFiles.Hold} is not there",
+            (await fleet.Lab.WeftAsync("host1", "status")).Errors,
+            StringComparison.Ordinal
+        );
         await fleet.Lab.RunAsync("host1", "ovs-vsctl del-br left");
         await fleet.WeftDoneAsync("uninstall", "--host", "host1", "--yes");
         foreach (var host in fleet.Hosts)

@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
+using System.Text;
 using Weft.Core.Engines;
 using Weft.Core.Execution;
+using Weft.Core.History;
 using Weft.Core.Intents;
 using Weft.Core.Linux;
 using Weft.Core.Observation;
@@ -81,6 +83,66 @@ public sealed class GuardTests
 
         async Task<string> StatusAsync() =>
             (await lab.WeftAsync("host1", "status", "--datapath", "kernel")).Output;
+    }
+
+    /// <summary>At boot the switch makes again what it had, whatever has become of the overlay file since.</summary>
+    [Fact]
+    public async Task Before_the_switch_it_stands_for_what_was_applied_last_too_even_where_the_file_cannot_be_read()
+    {
+        NeedsPolicies();
+        await using var lab = await OverlayLab.BareAsync(
+            Overlay,
+            new LabOptions { Datapath = Datapath.Userspace }
+        );
+        var applied = Encoding.UTF8.GetBytes(
+            Overlay.Replace("host2: 192.0.2.2", "host3: 192.0.2.3", StringComparison.Ordinal)
+        );
+        var remembered = Directory.CreateTempSubdirectory("weft-guard-").FullName;
+        try
+        {
+            new HistoryStore("guarded", remembered).Write(
+                HistoryBook.Empty.Add(
+                    new HistoryEntry
+                    {
+                        Time = DateTimeOffset.UnixEpoch,
+                        Did = "apply",
+                        Host = "host1",
+                        File = HistoryStore.NameOf(applied),
+                    }
+                ),
+                applied
+            );
+            await lab.RunAsync(
+                "host1",
+                $"mkdir -p /var/lib/weft && cp -r {remembered}/guarded /var/lib/weft"
+            );
+        }
+        finally
+        {
+            Directory.Delete(remembered, recursive: true);
+        }
+        string[] former =
+        [
+            .. Guard.Select(policy =>
+                policy.Replace("192.0.2.2", "192.0.2.3", StringComparison.Ordinal)
+            ),
+        ];
+
+        Assert.Contains(
+            "the guard of 2 hosts stands",
+            await lab.WeftDoneAsync("host1", "guard"),
+            StringComparison.Ordinal
+        );
+        Assert.Equal(former.Concat(Guard).Order(StringComparer.Ordinal), await PoliciesAsync(lab));
+        Assert.Contains(
+            "the guard of 2 hosts stood already",
+            await lab.WeftDoneAsync("host1", "guard"),
+            StringComparison.Ordinal
+        );
+
+        await lab.RunAsync("host1", "ip xfrm policy flush; echo 'hosts: {}' >/run/broken.yaml");
+        Assert.Equal(2, (await lab.WeftAsync("host1", "guard", "/run/broken.yaml")).ExitCode);
+        Assert.Equal(former, await PoliciesAsync(lab));
     }
 
     [Fact]

@@ -204,6 +204,30 @@ public sealed class InstallTests : IDisposable
         Assert.Empty(Files());
     }
 
+    [Fact]
+    public async Task An_overlay_that_is_encrypted_after_it_was_installed_is_told_that_the_switch_does_not_wait_for_the_guard()
+    {
+        var placement = new Placement(root);
+        await InstallAsync(Plain);
+        var enabled = Directory.CreateDirectory(At("etc/systemd/system/multi-user.target.wants"));
+        var guard = Path.Combine(enabled.FullName, "weft-guard.service");
+        File.CreateSymbolicLink(guard, "/etc/systemd/system/weft-guard.service");
+        Assert.Null(HostFiles.WhyUnheld(placement));
+
+        await File.WriteAllTextAsync(
+            At("etc/weft/overlay.yaml"),
+            Encrypted,
+            TestContext.Current.CancellationToken
+        );
+        Assert.Contains("`weft install`", HostFiles.WhyUnheld(placement), StringComparison.Ordinal);
+        File.Delete(guard);
+        Assert.Null(HostFiles.WhyUnheld(placement));
+
+        File.CreateSymbolicLink(guard, "/etc/systemd/system/weft-guard.service");
+        await InstallAsync(null);
+        Assert.Null(HostFiles.WhyUnheld(placement));
+    }
+
     /// <summary>One file can be copied; a build for development is many, and half of them would be worth nothing.</summary>
     [Fact]
     public async Task It_puts_the_program_in_place_where_that_is_one_file()

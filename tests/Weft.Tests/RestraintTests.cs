@@ -1,6 +1,11 @@
+using System.Collections.Immutable;
 using Microsoft.Extensions.Time.Testing;
 using Weft.Agent;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
 using Weft.Core.Planning;
+using Weft.Ovsdb;
 
 namespace Weft.Tests;
 
@@ -124,6 +129,71 @@ public sealed class RestraintTests
 
         Assert.Null(restraint.Due);
     }
+
+    [Fact]
+    public void No_tunnel_comes_while_its_guard_is_left_for_later_and_others_do()
+    {
+        var plan = Planner.Plan(Encrypted, HostObservation.Bare(kernelDatapath: true)) with
+        {
+            Conflicts = [],
+        };
+        restraint.Failed(["192.0.2.2"], "ip ended with 1");
+        clock.Advance(TimeSpan.FromMilliseconds(1));
+
+        var now = restraint.Apply(plan, isNewFile: false).Changes;
+
+        Assert.Equal(["192.0.2.3"], now.OfType<GuardChange>().Select(guard => guard.Name));
+        Assert.Equal(
+            ["tun-host3"],
+            now.OfType<AddPort>().Select(port => port.Name).Where(IsTunnel)
+        );
+        clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(plan.Changes, restraint.Apply(plan, isNewFile: false).Changes);
+
+        static bool IsTunnel(string port) => port.StartsWith("tun-", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void No_tunnel_is_led_to_where_its_guard_is_left_for_later_and_its_former_guard_stays_as_long()
+    {
+        var guard = Guard(ChangeAction.Add, "192.0.2.4");
+        var former = Guard(ChangeAction.Remove, "192.0.2.2");
+        var moved = new SetColumns(
+            "port",
+            "tun-host2",
+            "options",
+            [new("Interface", Guid.Empty, "options", Options("192.0.2.2"), Options("192.0.2.4"))]
+        );
+        restraint.Failed([guard.Name], "ip ended with 1");
+        Assert.Empty(Now(isNewFile: true, guard, moved, former));
+        clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal([guard, moved, former], Now(isNewFile: true, guard, moved, former));
+
+        restraint.Failed([moved.Name], "the port is in error");
+        Assert.Equal([guard], Now(isNewFile: true, guard, moved, former));
+
+        static Datum Options(string remote) =>
+            ImmutableSortedDictionary<string, string>.Empty.Add("remote_ip", remote);
+    }
+
+    private static HostIntent Encrypted { get; } =
+        IntentBuilder.Build(
+            OverlayFile
+                .Parse(
+                    "overlay.yaml",
+                    """
+                    name: homelab
+                    hosts: { host1: 192.0.2.1, host2: 192.0.2.2, host3: 192.0.2.3 }
+                    tunnels: { ipsec: { psk: "correct horse battery staple" } }
+                    """u8
+                )
+                .Overlay!,
+            "host1",
+            kernelDatapath: true
+        );
+
+    private static GuardChange Guard(ChangeAction action, string peer) =>
+        new(action, peer, "block gre", IsOverdue: false, []);
 
     private IEnumerable<Change> Now(params Change[] changes) => Now(isNewFile: false, changes);
 

@@ -285,4 +285,97 @@ public sealed class TrialTests
 
     private static Overlay Parse(string yaml) =>
         OverlayFile.Parse("overlay.yaml", Encoding.UTF8.GetBytes(yaml)).Overlay!;
+
+    /// <summary>Open vSwitch makes again at boot what it had, which is not what the host's own file says where that was changed or a try is cut off.</summary>
+    [Fact]
+    public void What_was_applied_last_and_what_is_tried_are_known_however_much_of_the_rest_cannot_be_read()
+    {
+        var root = Directory.CreateTempSubdirectory("weft-last-").FullName;
+        try
+        {
+            var settled = Encrypted("homelab", "192.0.2.2");
+            var tried = Encrypted("homelab", "192.0.2.3");
+            new HistoryStore("homelab", root).Write(
+                HistoryBook
+                    .Empty.Add(Entry(Encrypted("homelab", "192.0.2.9")))
+                    .Add(Entry(settled))
+                    .Add(
+                        Entry(tried) with
+                        {
+                            State = EntryState.Trying,
+                            Trial = new Trial
+                            {
+                                Within = TimeSpan.FromMinutes(1),
+                                Deadline = DateTimeOffset.UnixEpoch,
+                                Boot = "another",
+                                Process = default,
+                                Database = "unix:/run/openvswitch/db.sock",
+                            },
+                        }
+                    ),
+                settled,
+                tried
+            );
+            var other = Encrypted("other", "192.0.2.4");
+            var broken = "name: [\n"u8.ToArray();
+            new HistoryStore("other", root).Write(
+                HistoryBook
+                    .Empty.Add(Entry(broken))
+                    .Add(Entry(other) with { State = EntryState.Reverting }),
+                broken,
+                other
+            );
+            Store("plain", Encoding.UTF8.GetBytes(Yaml));
+            Store("gone", file: null);
+            Directory.CreateDirectory(Path.Combine(root, "torn", "history"));
+            System.IO.File.WriteAllText(Path.Combine(root, "torn", "history", "history.json"), "{");
+
+            var unread = new List<string>();
+            Assert.Equal(
+                ["192.0.2.2", "192.0.2.3", "192.0.2.4"],
+                LastApplied
+                    .Encrypted(new Told(unread), root)
+                    .SelectMany(intent => intent.Ipsec!.Peers)
+                    .Select(peer => peer.Address.ToString())
+            );
+            Assert.Collection(
+                unread,
+                first => Assert.Contains("other/history", first, StringComparison.Ordinal),
+                second => Assert.Contains("torn/history", second, StringComparison.Ordinal)
+            );
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
+        }
+
+        void Store(string overlay, byte[]? file) =>
+            new HistoryStore(overlay, root).Write(
+                HistoryBook.Empty.Add(Entry(file)),
+                file is null ? [] : [file]
+            );
+
+        static byte[] Encrypted(string overlay, string peer) =>
+            Encoding.UTF8.GetBytes(
+                $$"""
+                name: {{overlay}}
+                hosts: { host1: 192.0.2.1, host2: {{peer}} }
+                tunnels: { ipsec: { psk: "correct horse battery staple" } }
+                """
+            );
+
+        static HistoryEntry Entry(byte[]? file) =>
+            new()
+            {
+                Time = DateTimeOffset.UnixEpoch,
+                Did = "apply",
+                Host = "host1",
+                File = file is null ? null : HistoryStore.NameOf(file),
+            };
+    }
+
+    private sealed class Told(List<string> all) : IProgress<string>
+    {
+        public void Report(string value) => all.Add(value);
+    }
 }

@@ -17,6 +17,16 @@ public abstract record SwitchChange(ChangeAction Action, string What, string Nam
     /// <summary>The key that the change writes, which no command line may hold.</summary>
     public virtual Secret? Key => null;
 
+    /// <summary>The underlay addresses that the tunnel sends to which the change is about, before it and after; none where it is about something else.</summary>
+    public virtual IEnumerable<string> Remotes => [];
+
+    /// <summary>Where a tunnel with these options sends to.</summary>
+    /// <param name="options">The interface's options.</param>
+    protected static IEnumerable<string> RemotesOf(Datum options) =>
+        options
+            .Pairs.Where(pair => pair.Key.AsString() == "remote_ip")
+            .Select(pair => pair.Value.AsString());
+
     /// <inheritdoc/>
     public sealed override IEnumerable<string> Commands =>
         Key is null
@@ -57,6 +67,9 @@ public sealed record AddPort(string Bridge, PortIntent Port, string Overlay)
 {
     /// <inheritdoc/>
     public override Secret? Key => Port.Key;
+
+    /// <inheritdoc/>
+    public override IEnumerable<string> Remotes => RemotesOf(Port.Options);
 
     /// <inheritdoc/>
     public override string Command
@@ -111,6 +124,12 @@ public sealed record SetColumns(
         Columns.Select(column => column.WantedKey).FirstOrDefault(key => key is not null);
 
     /// <inheritdoc/>
+    public override IEnumerable<string> Remotes =>
+        Columns
+            .Where(column => column.Column == "options")
+            .SelectMany(column => RemotesOf(column.Seen).Concat(RemotesOf(column.Wanted)));
+
+    /// <inheritdoc/>
     public override string Command =>
         "ovs-vsctl "
         + string.Join(
@@ -148,6 +167,10 @@ public sealed record RemovePort(PortRow Port)
     /// before there is a link of that name again.
     /// </summary>
     public bool Reopens { get; init; }
+
+    /// <inheritdoc/>
+    public override IEnumerable<string> Remotes =>
+        Port.Interfaces.SelectMany(row => RemotesOf(row.Options));
 
     /// <inheritdoc/>
     public override string Command =>

@@ -5,7 +5,7 @@ namespace Weft.Agent;
 /// <summary>
 /// What of a plan is carried out now: what is stale goes only once two observations say so, a container that does not run is
 /// left to whoever is making it, and what failed is tried again after a while, later each time, without keeping the rest
-/// waiting.
+/// waiting, but for this: no tunnel comes before its guard, and no guard goes before its tunnel.
 /// </summary>
 /// <param name="clock">The clock.</param>
 internal sealed class Restraint(TimeProvider clock)
@@ -70,9 +70,31 @@ internal sealed class Restraint(TimeProvider clock)
         }
         return plan with
         {
-            Changes = plan.HasClearWay ? [.. plan.Changes.Where(change => IsDue(change))] : [],
+            Changes = plan.HasClearWay ? [.. Guarded(plan.Changes.ToLookup(IsDue))] : [],
             Conflicts = [],
         };
+
+        static IEnumerable<Change> Guarded(ILookup<bool, Change> isDue)
+        {
+            var unguarded = isDue[false]
+                .OfType<GuardChange>()
+                .Where(guard => guard.Action is not ChangeAction.Remove)
+                .Select(guard => guard.Name)
+                .ToHashSet(StringComparer.Ordinal);
+            var isGuarded = isDue[true]
+                .ToLookup(change =>
+                    change is not SwitchChange { Action: not ChangeAction.Remove } tunnel
+                    || !unguarded.Overlaps(tunnel.Remotes)
+                );
+            var left = isDue[false].Concat(isGuarded[false]).OfType<SwitchChange>().ToList();
+            return isGuarded[true]
+                .Where(change =>
+                    change is not GuardChange { Action: ChangeAction.Remove } guard
+                    || !left.Exists(tunnel =>
+                        tunnel is RemoveBridge || tunnel.Remotes.Contains(guard.Name)
+                    )
+                );
+        }
 
         bool IsDue(Change change)
         {

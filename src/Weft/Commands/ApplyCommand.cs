@@ -166,10 +166,19 @@ internal static class ApplyCommand
                     options.FileOf(parsed) is not HostFiles.Overlay and var path
                     && source(session) is { } file
                     && TrialGate.KeepOwn(session.Overlay.Name, file, parsed.GetValue(store))
-                    && path is not OverlayLoader.StandardInput
                 )
                 {
-                    terminal.Out.WriteLine($"{HostFiles.Overlay} is {path} now");
+                    if (path is not OverlayLoader.StandardInput)
+                    {
+                        terminal.Out.WriteLine($"{HostFiles.Overlay} is {path} now");
+                    }
+                    if (
+                        HostFiles.WhyUnheld(new Placement("/")) is { } unheld
+                        && !plan.Notices.Contains(unheld)
+                    )
+                    {
+                        terminal.Notice(unheld);
+                    }
                 }
                 var (code, _) = await CarryOutAsync(
                     terminal,

@@ -1,13 +1,16 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Net;
 using Spectre.Console;
 using Weft.Core.Execution;
 using Weft.Core.Intents;
+using Weft.Core.Planning;
 using Weft.Rendering;
+using Weft.Trials;
 
 namespace Weft.Commands;
 
-/// <summary><c>weft guard</c>: the guard alone, from the overlay file alone.</summary>
+/// <summary><c>weft guard</c>: the guard alone, from files alone.</summary>
 internal static class GuardCommand
 {
     /// <summary>The command.</summary>
@@ -30,38 +33,67 @@ internal static class GuardCommand
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
+                var notices = new Notices(terminal);
+                var peers = new HashSet<IPAddress>();
+                var (done, missing) = (new List<Plan>(), new List<Plan>());
+                // First what the file may not say any more, or with a mistake cannot: the switch makes it again all the same.
+                foreach (var former in LastApplied.Encrypted(notices))
+                {
+                    await PutUpAsync(former);
+                }
                 var overlay = OverlayLoader.Load(parsed.GetValue(file), null, null);
                 var name = OverlayLoader.RequireHost(overlay, parsed.GetValue(host));
                 // Which datapath the kernel has is no matter here: the guard blocks whoever sends.
-                var intent = IntentBuilder.Build(overlay, name, kernelDatapath: true);
-                if (intent.Ipsec is not { } ipsec)
+                await PutUpAsync(IntentBuilder.Build(overlay, name, kernelDatapath: true));
+                if (missing.Count == 0)
                 {
                     terminal.Out.WriteLine(
                         $"overlay '{overlay.Name}' is not encrypted: it has no guard"
                     );
                     return ExitCode.Done;
                 }
-                var (done, missing) = await GuardKeeper.PutUpAsync(
-                    intent,
-                    new Notices(terminal),
-                    cancellationToken
+                PlanView.WriteRemarks(
+                    terminal,
+                    missing[^1] with
+                    {
+                        Conflicts = [.. missing.SelectMany(plan => plan.Conflicts).Distinct()],
+                    }
                 );
-                PlanView.WriteRemarks(terminal, missing);
-                foreach (var change in missing.Changes)
+                foreach (
+                    var change in missing
+                        .SelectMany(plan => plan.Changes)
+                        .DistinctBy(change => (change.Name, change.Detail))
+                )
                 {
                     terminal.Fail($"not there: {change.What} {change.Name}: {change.Detail}");
                 }
-                if (!missing.IsEmpty || !missing.Conflicts.IsEmpty)
+                if (missing.Exists(plan => !plan.IsEmpty || !plan.Conflicts.IsEmpty))
                 {
                     return ExitCode.Failed;
                 }
                 terminal.Out.MarkupLine(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"[green]✓[/] the guard of {ipsec.Peers.Length} {(ipsec.Peers.Length == 1 ? "host" : "hosts")} {(done.IsEmpty ? "stood already" : "stands")}"
+                        $"[green]✓[/] the guard of {peers.Count} {(peers.Count == 1 ? "host" : "hosts")} {(done.TrueForAll(plan => plan.IsEmpty) ? "stood already" : "stands")}"
                     )
                 );
                 return ExitCode.Done;
+
+                async Task PutUpAsync(HostIntent intent)
+                {
+                    if (intent.Ipsec is not { } ipsec)
+                    {
+                        return;
+                    }
+                    var (made, left) = await GuardKeeper.PutUpAsync(
+                        intent,
+                        notices,
+                        cancellationToken
+                    );
+                    done.Add(made);
+                    missing.Add(left);
+                    peers.UnionWith(ipsec.Peers.Select(peer => peer.Address));
+                }
             }
         );
         return command;

@@ -1,10 +1,12 @@
 using System.CommandLine;
 using Spectre.Console;
 using Weft.Core;
+using Weft.Core.Intents;
 using Weft.Core.Observation;
 using Weft.Fleet;
 using Weft.Installation;
 using Weft.Rendering;
+using Weft.Trials;
 
 namespace Weft.Commands;
 
@@ -92,8 +94,8 @@ internal static class UninstallCommand
                 }
                 if (
                     parsed.GetValue(root) is null
-                    && placed.Contains(HostFiles.Hold)
                     && !parsed.GetValue(force)
+                    && IsEncrypted(placement)
                 )
                 {
                     await RefuseWhereTunnelsAreLeftAsync(cancellationToken);
@@ -204,6 +206,16 @@ internal static class UninstallCommand
             InstallCommand.Say(terminal, '=', path, "kept");
         }
     }
+
+    /// <summary>
+    /// Whether an encrypted overlay is here, or may be: an overlay may be encrypted after it was installed, its file changed after
+    /// it was applied, and a guard that could not be put up is no sign that none is needed.
+    /// </summary>
+    private static bool IsEncrypted(Placement placement) =>
+        placement.Placed.Contains(HostFiles.Hold)
+        || GuardReader.Read().Policies.Any(policy => policy.Priority == OwnershipMark.GuardPriority)
+        || HostFiles.IsEncrypted(placement)
+        || LastApplied.Encrypted().Count > 0;
 
     // Open vSwitch makes its tunnels again at each start, out of its database, and then nothing would guard them.
     private static async Task RefuseWhereTunnelsAreLeftAsync(CancellationToken cancellationToken)

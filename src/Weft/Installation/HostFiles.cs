@@ -97,6 +97,23 @@ internal static class HostFiles
             ]
             : [];
 
+    /// <summary>Whether the host's own overlay file, where there is one without mistakes, has its tunnels encrypted.</summary>
+    /// <param name="placement">The host's file system.</param>
+    public static bool IsEncrypted(Placement placement) =>
+        Core.Overlays.OverlayFile.Read(placement.At(Overlay)).Overlay?.Tunnels.Ipsec is not null;
+
+    /// <summary>
+    /// That the switch does not wait for the guard at boot though the overlay is encrypted, and what to do; null where it waits,
+    /// or nothing of Weft's is started at boot. An overlay may be encrypted after it was installed.
+    /// </summary>
+    /// <param name="placement">The host's file system.</param>
+    public static string? WhyUnheld(Placement placement) =>
+        !File.Exists(placement.At(Hold))
+        && Enabling(placement, [Services[0]]).Length > 0
+        && IsEncrypted(placement)
+            ? $"Open vSwitch does not wait for the guard when this host boots ({Hold} is not there), and should the guard fail then, tunnels send in plaintext: `weft install` puts that right"
+            : null;
+
     /// <summary>All of them but the overlay file.</summary>
     /// <param name="program">The program's path on the host.</param>
     /// <param name="binary">The program itself; null where it stays where it is.</param>
