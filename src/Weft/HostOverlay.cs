@@ -62,10 +62,10 @@ internal sealed class HostOverlay
     public HostIntent Intend(HostObservation observation, bool adopt = false)
     {
         var intent = Adoption.Fit(Resolve(observation).Intent, observation, adopt);
-        return intent.Ipsec is not null && HostFiles.WhyUnheld(new Placement("/")) is { } unheld
+        return observation.BootProblem is { } problem
             ? intent with
             {
-                Notices = [.. intent.Notices, unheld],
+                Notices = [.. intent.Notices, problem],
             }
             : intent;
     }
@@ -82,6 +82,7 @@ internal sealed class HostOverlay
                     ? problem
                     : null,
             FailedNegotiations = Credentials is null ? [] : negotiations.Read(),
+            BootProblem = Credentials is null ? null : HostFiles.WhyUnheld(new Placement("/")),
         };
 
     /// <summary>

@@ -71,6 +71,9 @@ public sealed record HostObservation
     /// <summary>Whether the host's kernel speaks IPv6.</summary>
     public bool HasIpv6 { get; init; } = true;
 
+    /// <summary>Why tunnels may send in plaintext when the host boots, and what to do; null where the switch waits for the guard, or need not.</summary>
+    public string? BootProblem { get; init; }
+
     /// <summary>The host's link that has an address, however it came by it; null where none has.</summary>
     public Link? LinkWith(IPAddress address) =>
         Links.Values.FirstOrDefault(link =>

@@ -113,7 +113,9 @@ internal sealed partial class LinkPlanner
     ) =>
         [
             // Where systemd or the administrator has links checked loosely, that comes a moment after a link was made.
-            actual.ReversePathFilter is 0 && !isAdopted
+            actual.ReversePathFilter
+                is 0
+            && !isAdopted
                 ? new Step("only senders that it leads to", FilterSenders(stage, name))
                 : null,
             actual.TakesAdvertisements is true && SpeaksIpv6(mtu)

@@ -104,6 +104,7 @@ internal sealed partial class LinkPlanner(
 
     public void Plan()
     {
+        ConflictWithoutIpv6();
         foreach (var link in intent.Links)
         {
             wanted.Add(link.Name);
@@ -120,6 +121,29 @@ internal sealed partial class LinkPlanner(
         }
         PlanAttachments();
         RemoveWhatLeft();
+    }
+
+    /// <summary>The first address that the kernel refuses would keep all that follow it from their links.</summary>
+    private void ConflictWithoutIpv6()
+    {
+        if (observation.HasIpv6)
+        {
+            return;
+        }
+        var addresses = intent
+            .Links.OfType<BridgeLinkIntent>()
+            .SelectMany(link => link.Addresses)
+            .Concat(intent.InternalLinks.SelectMany(link => link.Addresses))
+            .Concat(intent.Attachments.SelectMany(attachment => attachment.Addresses));
+        foreach (var address in addresses.Where(IsIpv6).Take(1))
+        {
+            Conflicts.Add(
+                new(
+                    "IPv6",
+                    $"the kernel of {intent.Host} has no IPv6, and the overlay gives {address} there: start it without `ipv6.disable=1`, or take IPv6 out of the file"
+                )
+            );
+        }
     }
 
     /// <summary>Plans what internal ports carry; <paramref name="isMade"/> tells of a port that the plan itself makes anew.</summary>

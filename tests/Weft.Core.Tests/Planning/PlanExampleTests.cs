@@ -165,6 +165,24 @@ public sealed class PlanExampleTests
     }
 
     [Fact]
+    public void Where_the_kernel_has_no_IPv6_an_overlay_that_has_it_is_refused_before_anything_is_changed()
+    {
+        var intent = TwoHosts.Intent(
+            TwoHosts.Read(
+                TwoHosts
+                    .File.Replace("10.8.2.0/24,", "[10.8.2.0/24, \"fd00:8:2::/64\"],")
+                    .Replace("cont-mgmnt0: 10.8.2.2 ", "cont-mgmnt0: [10.8.2.2, \"fd00:8:2::2\"] ")
+            )
+        );
+        var plan = Planner.Plan(intent, TwoHosts.Bare().Observe() with { HasIpv6 = false });
+        Assert.Equal(
+            "the kernel of host1 has no IPv6, and the overlay gives fd00:8:2::2/64 there: start it without `ipv6.disable=1`, or take IPv6 out of the file",
+            Assert.Single(plan.Conflicts).Message
+        );
+        Assert.False(plan.HasClearWay);
+    }
+
+    [Fact]
     public void Where_a_container_has_IPv6_switched_off_its_interface_has_it_on_before_its_address()
     {
         var intent = TwoHosts.Intent(
