@@ -150,7 +150,7 @@ public sealed class Applier(
     }
 
     /// <summary>
-    /// Waits until what the kernel has learnt to do with packets is what the switch would have done with them now
+    /// Waits until what the kernel has learnt to do with packets is what the switch would do with them now
     /// (<c>revalidator/wait</c>). ovs-vswitchd says that a tunnel is gone before its threads have taken away the flows that lead
     /// into it, and as long as another of its kind is left the kernel goes on sending by these: unencrypted, but for the guard.
     /// </summary>
@@ -158,6 +158,11 @@ public sealed class Applier(
     private static async Task ForgetFlowsAsync(CancellationToken cancellationToken)
     {
         var answer = await SwitchControl.AskAsync(["revalidator/wait"], cancellationToken);
+        if (answer.ExitCode != 0)
+        {
+            // It waits for one datapath only. Where there are two, or none is left, all is forgotten and learnt again.
+            answer = await SwitchControl.AskAsync(["revalidator/purge"], cancellationToken);
+        }
         if (answer.ExitCode != 0)
         {
             throw new HostException(
