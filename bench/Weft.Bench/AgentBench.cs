@@ -11,6 +11,7 @@ internal static class AgentBench
 {
     private const int Rounds = 21;
     private const int IdleSeconds = 60;
+    private static readonly string Times = Rounds.ToString(CultureInfo.InvariantCulture);
 
     private const string Start = """
         setsid WEFT agent </dev/null >/var/log/weft-agent.log 2>&1 &
@@ -35,6 +36,26 @@ internal static class AgentBench
           echo $(($(now) - started))
           # Not before the agent has seen its own change.
           until curl --fail --silent --unix-socket /run/weft/agent.sock http://weft/v1/status | grep -q '"healthy":true'; do :; done
+        done
+        """;
+
+    // The same with the plain commands and no agent: what of it is the kernel's and ip's own.
+    private const string ByHand = """
+        now() { echo $(($(date +%s%N) / 1000)); }
+        host="address $(cat /sys/class/net/c1-eth1/address) mtu $(cat /sys/class/net/c1-eth1/mtu)"
+        inside="address $(ip -n c1 -br link show eth1 | awk '{ print $3 }')"
+        for round in $(seq "$1"); do
+          [ "$2" = container ] || ip link del c1-eth1
+          started=$(now)
+          if [ "$2" = container ]; then
+            ip netns del c1
+            ip netns add c1
+            while ip link show c1-eth1 >/dev/null 2>&1; do :; done
+          fi
+          printf 'link add name c1-eth1 %s type veth peer name eth1 netns c1 %s\nlink set dev c1-eth1 master cont-mgmnt0 up\n' "$host" "$inside" | ip -batch -
+          printf 'addr add 10.8.0.11/16 dev eth1\nlink set dev eth1 up\n' | ip -n c1 -batch -
+          until ip -n c1 -br addr show dev eth1 up | grep -q 10.8.0.11; do :; done
+          echo $(($(now) - started))
         done
         """;
 
@@ -92,25 +113,9 @@ internal static class AgentBench
         ];
         foreach (var (what, sabotage, mended) in sabotages)
         {
-            var lines = await host.OutputAsync(
-                "bash",
-                "-uc",
-                Measure,
-                "measure",
-                Rounds.ToString(CultureInfo.InvariantCulture),
-                sabotage,
-                mended
-            );
-            var times = lines
-                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
-                .Select(line => double.Parse(line, CultureInfo.InvariantCulture) / 1000)
-                .Order()
-                .ToList();
-            Console.WriteLine(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"  {what, -32} median {times[times.Count / 2], 7:0.0} ms   ({times[0]:0.0} to {times[^1]:0.0})"
-                )
+            Print(
+                what,
+                await host.OutputAsync("bash", "-uc", Measure, "measure", Times, sabotage, mended)
             );
         }
         var idle = (
@@ -126,10 +131,33 @@ internal static class AgentBench
         Console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"  idle for {IdleSeconds} s: {double.Parse(idle[0], CultureInfo.InvariantCulture) / 1024:0.0} MB resident, {ticks * 10:0} ms of processor time: {ticks / IdleSeconds:0.00} % of a core\n"
+                $"  idle for {IdleSeconds} s: {double.Parse(idle[0], CultureInfo.InvariantCulture) / 1024:0.0} MB resident, {ticks * 10:0} ms of processor time: {ticks / IdleSeconds:0.00} % of a core"
             )
         );
         await host.ScriptAsync("kill $(cat /run/weft-agent.pid)");
+        foreach (var thing in (string[])["veth", "container"])
+        {
+            Print(
+                $"a {thing}, by hand and without Weft",
+                await host.OutputAsync("bash", "-uc", ByHand, "hand", Times, thing)
+            );
+        }
+        Console.WriteLine();
+    }
+
+    private static void Print(string what, string lines)
+    {
+        var times = lines
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => double.Parse(line, CultureInfo.InvariantCulture) / 1000)
+            .Order()
+            .ToList();
+        Console.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"  {what, -36} median {times[times.Count / 2], 7:0.0} ms   ({times[0]:0.0} to {times[^1]:0.0})"
+            )
+        );
     }
 
     private static string Yaml(int containers)
