@@ -35,7 +35,7 @@ public sealed class AddressStore
     /// <exception cref="HostException">The file cannot be read, is damaged, or is of a later Weft.</exception>
     public ImmutableArray<AddressRecord> Read()
     {
-        if (ReadBytes() is not { } bytes)
+        if (DurableFile.Read(Path) is not { } bytes)
         {
             return [];
         }
@@ -57,7 +57,7 @@ public sealed class AddressStore
     /// <exception cref="HostException">The file is damaged, and so is not overwritten, or cannot be written.</exception>
     public bool Write(ImmutableArray<AddressRecord> records)
     {
-        var old = ReadBytes();
+        var old = DurableFile.Read(Path);
         if (
             old is not null
             && last is { } known
@@ -90,28 +90,6 @@ public sealed class AddressStore
             );
         }
         return true;
-    }
-
-    private byte[]? ReadBytes()
-    {
-        try
-        {
-            return File.ReadAllBytes(Path);
-        }
-        catch (Exception exception)
-            when (exception is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return null;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new HostException(
-                exception is UnauthorizedAccessException
-                    ? $"{Path} cannot be read: permission denied: run weft as root"
-                    : $"{Path} cannot be read: {exception.Message}",
-                exception
-            );
-        }
     }
 
     private static byte[] Format(ImmutableArray<AddressRecord> records) =>

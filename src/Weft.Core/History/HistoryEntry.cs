@@ -82,12 +82,7 @@ internal sealed record Trial
     public required ProcessIdentity Process { get; init; }
 
     /// <summary>What must go on answering.</summary>
-    public ImmutableArray<Lifeline> Lifelines
-    {
-        get;
-        // A list that an earlier Weft did not know of.
-        init => field = value.IsDefault ? [] : value;
-    } = [];
+    public ImmutableArray<Lifeline> Lifelines { get; init; } = [];
 
     /// <summary>The administrator's connection (sshd(8), <c>SSH_CONNECTION</c>), where it is watched by its own packets.</summary>
     public string? Connection { get; init; }

@@ -1,8 +1,6 @@
-using System.Collections.Immutable;
 using System.IO.Hashing;
 using System.Text;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using Weft.Core.Engines;
 using Weft.Core.Linux;
 
@@ -15,7 +13,6 @@ namespace Weft.Core.History;
 /// </summary>
 internal sealed class HistoryStore
 {
-    private const int Version = 1;
     private const string Name = "history";
 
     // Is in memory, and so has room when the disk has none.
@@ -86,7 +83,7 @@ internal sealed class HistoryStore
     public byte[] FileOf(string name)
     {
         var bytes =
-            ReadBytes(PathOf(name))
+            DurableFile.Read(PathOf(name))
             ?? throw new HostException($"{PathOf(name)} is gone: somebody has removed it");
         return NameOf(bytes) == name
             ? bytes
@@ -97,32 +94,36 @@ internal sealed class HistoryStore
     /// <exception cref="HostException">It cannot be read, is damaged, or is of a later Weft.</exception>
     public HistoryBook Read()
     {
-        if (ReadBytes(Path) is not { } bytes)
+        if (DurableFile.Read(Path) is not { } bytes)
         {
             return HistoryBook.Empty;
         }
-        HistoryDocument document;
+        HistoryBook book;
         try
         {
-            document =
-                JsonSerializer.Deserialize(bytes, HistoryJson.Default.HistoryDocument)
-                ?? throw new JsonException("it holds nothing");
+            using var list = JsonDocument.Parse(bytes);
+            var version = HistoryJson.VersionOf(list.RootElement);
+            book =
+                version == HistoryJson.Version
+                    ? new HistoryBook(HistoryJson.EntriesOf(list.RootElement))
+                    : throw new HostException(
+                        $"{Path} is of version {version}, and this weft knows version {HistoryJson.Version}: install the weft that wrote it, or a later one"
+                    );
         }
-        catch (JsonException exception)
+        catch (Exception exception)
+            when (exception
+                    is JsonException
+                        or InvalidOperationException
+                        or FormatException
+                        or OverflowException
+            )
         {
             throw new HostException(
                 $"{Path} is damaged: {exception.Message.TrimEnd('.')}. It says what was applied: move it away, and it begins anew",
                 exception
             );
         }
-        if (document.Version != Version)
-        {
-            throw new HostException(
-                $"{Path} is of version {document.Version}, and this weft knows version {Version}: install the weft that wrote it, or a later one"
-            );
-        }
-        var book = new HistoryBook(document.Entries);
-        return book.Open is { State: EntryState.Trying } && ReadBytes(mark) is { } reason
+        return book.Open is { State: EntryState.Trying } && DurableFile.Read(mark) is { } reason
             ? book.Settle(EntryState.Reverting, now: default, Encoding.UTF8.GetString(reason))
             : book;
     }
@@ -159,14 +160,7 @@ internal sealed class HistoryStore
             {
                 DurableFile.Replace(PathOf(NameOf(file.Span)), file.Span, OwnerOnly);
             }
-            DurableFile.Replace(
-                Path,
-                JsonSerializer.SerializeToUtf8Bytes(
-                    new HistoryDocument(Version, book.Entries),
-                    HistoryJson.Default.HistoryDocument
-                ),
-                OwnerOnly
-            );
+            DurableFile.Replace(Path, HistoryJson.Format(book.Entries), OwnerOnly);
             if (File.Exists(mark))
             {
                 File.Delete(mark);
@@ -188,39 +182,4 @@ internal sealed class HistoryStore
             );
         }
     }
-
-    private static byte[]? ReadBytes(string path)
-    {
-        try
-        {
-            return File.ReadAllBytes(path);
-        }
-        catch (Exception exception)
-            when (exception is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return null;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new HostException(
-                exception is UnauthorizedAccessException
-                    ? $"{path} cannot be read: permission denied: run weft as root"
-                    : $"{path} cannot be read: {exception.Message}",
-                exception
-            );
-        }
-    }
 }
-
-internal sealed record HistoryDocument(int Version, ImmutableArray<HistoryEntry> Entries);
-
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    RespectNullableAnnotations = true,
-    RespectRequiredConstructorParameters = true,
-    UseStringEnumConverter = true,
-    WriteIndented = true
-)]
-[JsonSerializable(typeof(HistoryDocument))]
-internal sealed partial class HistoryJson : JsonSerializerContext;

@@ -13,6 +13,37 @@ internal static class DurableFile
         | UnixFileMode.GroupRead
         | UnixFileMode.OtherRead;
 
+    /// <summary>What is in a file; null where there is none.</summary>
+    /// <exception cref="HostException">It cannot be read.</exception>
+    public static byte[]? Read(string path)
+    {
+        try
+        {
+            // Most often there is none, and an exception would take longer than all that reads what there is.
+            using var opened = new SafeFileHandle(
+                Libc.Open(path, Libc.OpenToRead),
+                ownsHandle: true
+            );
+            return opened.IsInvalid && Marshal.GetLastPInvokeError() == Libc.NoSuchFile
+                ? null
+                : File.ReadAllBytes(path);
+        }
+        catch (Exception exception)
+            when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new HostException(
+                exception is UnauthorizedAccessException
+                    ? $"{path} cannot be read: permission denied: run weft as root"
+                    : $"{path} cannot be read: {exception.Message}",
+                exception
+            );
+        }
+    }
+
     /// <summary>
     /// Puts bytes into a file that others may read unless told otherwise, and makes its directory if that is not there.
     /// They are on the disk before the file gets its name (rename(2)), and the name is when this returns. Two at once would

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json.Serialization;
 
 namespace Weft.Core.Linux;
 
@@ -12,7 +11,6 @@ namespace Weft.Core.Linux;
 internal readonly record struct ProcessIdentity(int Pid, long Started)
 {
     /// <summary>Whether the process still runs; one that has ended but was not yet waited for does not.</summary>
-    [JsonIgnore]
     public bool IsAlive =>
         Read(Pid) is { } now && now.Identity == this && now.State is not ('Z' or 'X');
 
@@ -24,12 +22,14 @@ internal readonly record struct ProcessIdentity(int Pid, long Started)
     {
         try
         {
-            return int.TryParse(
-                File.ReadAllText(path),
-                NumberStyles.AllowTrailingWhite,
-                CultureInfo.InvariantCulture,
-                out var pid
-            )
+            return
+                File.Exists(path)
+                && int.TryParse(
+                    File.ReadAllText(path),
+                    NumberStyles.AllowTrailingWhite,
+                    CultureInfo.InvariantCulture,
+                    out var pid
+                )
                 ? Of(pid)
                 : null;
         }

@@ -1,7 +1,5 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using System.IO.Hashing;
-using System.Security.Cryptography;
 using Weft.Core.Addressing;
 using Weft.Core.Intents;
 using Weft.Core.Ipsec;
@@ -419,10 +417,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         NumberOf(key).ToString("x4", CultureInfo.InvariantCulture);
 
     /// <summary>A number that tells keys apart, and gives no more of a key away than <see cref="TagOf"/>.</summary>
-    internal static ushort NumberOf(Secret key)
-    {
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData([.. "weft "u8, .. key.Reveal()], hash);
-        return BinaryPrimitives.ReadUInt16BigEndian(hash);
-    }
+    /// <remarks>No hash gives more away than it is long, and this one needs no OpenSSL, which is 4 MB of every run.</remarks>
+    internal static ushort NumberOf(Secret key) =>
+        (ushort)XxHash3.HashToUInt64([.. "weft "u8, .. key.Reveal()]);
 }

@@ -109,8 +109,112 @@ public sealed class HistoryStoreTests : IDisposable
         Assert.Equal(EntryState.Trying, store.Read().Open?.State);
     }
 
+    [Fact]
+    public void All_that_is_known_of_a_try_is_read_as_it_was_written()
+    {
+        var entry = new HistoryEntry
+        {
+            Number = 7,
+            Time = new DateTimeOffset(2026, 11, 30, 4, 2, 28, 811, TimeSpan.FromHours(1)).AddTicks(
+                6332
+            ),
+            Did = "try",
+            By = "jürgen \"j\"",
+            From = "192.0.2.7",
+            Host = "host1",
+            File = HistoryStore.NameOf(File1),
+            State = EntryState.Reverted,
+            Trial = new Trial
+            {
+                Before = HistoryStore.NameOf(File2),
+                Kept = "/etc/weft/overlay.yaml",
+                Within = TimeSpan.FromSeconds(90.5),
+                Deadline = DateTimeOffset.UnixEpoch.AddDays(1),
+                IsApplied = true,
+                Boot = "boot",
+                Process = new(4711, 1L << 40),
+                Lifelines = [new("ssh", "192.0.2.1", "192.0.2.7")],
+                Connection = "192.0.2.7 50000 192.0.2.1 22",
+                Grace = TimeSpan.FromDays(2),
+                Database = "unix:/run/openvswitch/db.sock",
+                Engine = Core.Overlays.Engine.Podman,
+                Datapath = Core.Overlays.DatapathChoice.Kernel,
+                Ended = DateTimeOffset.UnixEpoch.AddDays(2),
+                Reason = "nobody answered",
+            },
+        };
+        var store = new HistoryStore("home", directory);
+        store.Write(new HistoryBook([entry]), File1, File2);
+
+        var read = Assert.Single(store.Read().Entries);
+        Assert.Equal(entry.Trial.Lifelines, read.Trial!.Lifelines);
+        Assert.Equal(
+            entry,
+            read with
+            {
+                Trial = read.Trial with { Lifelines = entry.Trial.Lifelines },
+            }
+        );
+    }
+
+    [Fact]
+    public void A_list_of_a_weft_from_before_is_read_and_what_nobody_knows_is_passed_over()
+    {
+        var store = new HistoryStore("home", directory);
+        store.Make();
+        File.WriteAllText(
+            store.Path,
+            """
+            {
+              "version": 1,
+              "entries": [
+                {
+                  "number": 1, "time": "2026-11-30T04:02:28.8116332+00:00", "did": "try", "by": null, "host": "host1",
+                  "state": "Trying", "isOpen": true, "weather": { "wind": [1, 2] },
+                  "trial": {
+                    "within": "00:01:30", "deadline": "2026-11-30T04:04:00+00:00", "isApplied": false, "boot": "b",
+                    "process": { "pid": 12, "started": 34 }, "grace": "00:00:05", "database": "unix:/run/openvswitch/db.sock"
+                  }
+                }
+              ]
+            }
+            """
+        );
+        var read = Assert.Single(store.Read().Entries);
+        Assert.Null(read.By);
+        Assert.Equal(EntryState.Trying, read.State);
+        Assert.Equal(TimeSpan.FromSeconds(90), read.Trial!.Within);
+        Assert.Equal(new(12, 34), read.Trial.Process);
+        Assert.Empty(read.Trial.Lifelines);
+    }
+
+    [Fact]
+    public void A_list_of_a_later_weft_is_not_called_damaged()
+    {
+        var store = new HistoryStore("home", directory);
+        store.Make();
+        File.WriteAllText(store.Path, "{\"version\":2,\"entries\":{\"1\":{}}}");
+        Assert.Contains(
+            "is of version 2",
+            Assert.Throws<HostException>(store.Read).Message,
+            StringComparison.Ordinal
+        );
+    }
+
     [Theory]
     [InlineData("")]
+    [InlineData("[]")]
+    [InlineData("{\"version\":\"1\",\"entries\":[]}")]
+    [InlineData("{\"version\":1,\"entries\":[3]}")]
+    [InlineData(
+        "{\"version\":1,\"entries\":[{\"number\":1,\"time\":\"noon\",\"did\":\"apply\",\"host\":\"a\"}]}"
+    )]
+    [InlineData(
+        "{\"version\":1,\"entries\":[{\"number\":1,\"time\":\"2026-11-30T04:02:28Z\",\"did\":\"apply\",\"host\":null}]}"
+    )]
+    [InlineData(
+        "{\"version\":1,\"entries\":[{\"number\":1,\"time\":\"2026-11-30T04:02:28Z\",\"did\":\"apply\",\"host\":\"a\",\"state\":\"Lost\"}]}"
+    )]
     [InlineData("null")]
     [InlineData("{\"version\":1}")]
     [InlineData("{\"version\":2,\"entries\":[]}")]
