@@ -216,7 +216,8 @@ internal sealed class AddressGiver
                 }
                 : holding.Record with
                 {
-                    GoneSince = holding.Record.GoneSince ?? now,
+                    // Of a clock that was ahead once nothing is to be waited for.
+                    GoneSince = holding.Record.GoneSince is { } since && since <= now ? since : now,
                 };
         }
     }
@@ -279,7 +280,8 @@ internal sealed class AddressGiver
 
     private IPAddress? Take(Slice slice, Need need)
     {
-        if ((slice.FirstFree(taken.Contains) ?? Reuse(slice)) is { } free)
+        // What the next host of the file takes is given last: however many come and go, it should find nobody there.
+        if (((slice.Lasting is { } lasting ? Free(lasting) : null) ?? Free(slice)) is { } free)
         {
             taken.Add(free);
             return free;
@@ -291,6 +293,8 @@ internal sealed class AddressGiver
         );
         return null;
     }
+
+    private IPAddress? Free(Slice slice) => slice.FirstFree(taken.Contains) ?? Reuse(slice);
 
     /// <summary>An address of a container that is gone for long enough, the longest gone first, whose record ends with that.</summary>
     private IPAddress? Reuse(Slice slice)

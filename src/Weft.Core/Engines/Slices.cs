@@ -104,6 +104,18 @@ public sealed record Slice(
             && !Others.Any(other => other.Contains(address));
     }
 
+    /// <summary>
+    /// What is left of it when a host is added at the end of the file's; null where that is all of it, as the file says so, or
+    /// where it is one address.
+    /// </summary>
+    public Slice? Lasting =>
+        !IsDeclared && Part is { } part && IPText.Ends(part) is var (first, last) && first != last
+            ? this with
+            {
+                Part = new IPNetwork(part.BaseAddress, part.PrefixLength + 1),
+            }
+            : null;
+
     /// <summary>The first address of the slice that is not taken; null where all are.</summary>
     public IPAddress? FirstFree(Func<IPAddress, bool> isTaken)
     {

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Globalization;
+using System.Net;
 using System.Text;
 using Weft.Core.Addressing;
 using Weft.Core.Engines;
@@ -256,6 +258,65 @@ public sealed class RosterTests
         var late = Roster(small, [Docker("c", "weft.network=mgmt")], both.Records, hours: 27);
         Assert.Contains("c eth1 mgmt 10.8.2.2", Places(late));
         Assert.Equal(["b", "c"], late.Records.Select(record => record.Container.Name).Order());
+    }
+
+    [Fact]
+    public void Who_comes_and_goes_for_weeks_stays_out_of_what_the_next_host_takes()
+    {
+        var records = ImmutableArray<AddressRecord>.Empty;
+        var given = new HashSet<string>();
+        for (var job = 0; job < 300; job++)
+        {
+            var roster = Roster(
+                Labels,
+                [Docker($"job{job}", "weft.network=mgmt")],
+                records,
+                hours: job
+            );
+            records = roster.Records;
+            given.Add(
+                Places(roster)
+                    .Single(place => place.StartsWith($"job{job} ", StringComparison.Ordinal))
+                    .Split(' ')[^1]
+            );
+        }
+        var taken = new Slices(
+            Read(
+                Labels.Replace(
+                    "host2: 192.0.2.2",
+                    "host2: 192.0.2.2, host3: 192.0.2.3",
+                    StringComparison.Ordinal
+                )
+            )
+        );
+        var overlay = Read(Labels);
+        var next = taken.Of(overlay.Networks[0], overlay.Networks[0].Subnets[0], "host3");
+        Assert.Equal("10.8.2.64/26", $"{next.Part}");
+        Assert.DoesNotContain(given, address => next.Contains(IPAddress.Parse(address)));
+        // All else of the slice, as each rests for as long as there is another.
+        Assert.Equal(62, given.Count);
+    }
+
+    [Fact]
+    public void What_the_next_host_takes_is_given_where_nothing_else_is_left()
+    {
+        var many = Enumerable.Range(0, 100).Select(n => Docker($"c{n}", "weft.network=mgmt"));
+        Assert.Equal(
+            Enumerable.Range(2, 100).Select(n => $"10.8.2.{n}"),
+            Roster(Labels, [.. many])
+                .Containers.Where(container => container.Name.StartsWith('c'))
+                .Select(container => $"{container.Attachments[0].Addresses[0]}")
+                .OrderBy(address => int.Parse(address.Split('.')[^1], CultureInfo.InvariantCulture))
+        );
+    }
+
+    [Fact]
+    public void A_clock_that_was_in_the_future_once_keeps_no_address()
+    {
+        var there = Roster(Labels, [Docker("a", "weft.network=mgmt")]);
+        var ahead = Roster(Labels, [], there.Records, hours: 24 * 365 * 10);
+        var right = Roster(Labels, [], ahead.Records, hours: 1);
+        Assert.All(right.Records, record => Assert.Equal(Start.AddHours(1), record.GoneSince));
     }
 
     [Fact]
