@@ -41,6 +41,44 @@ public sealed class AgentTests
         );
     }
 
+    [Fact]
+    public async Task An_agent_of_another_weft_is_named_where_something_is_applied()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        var version = (await lab.WeftAsync("host1", "--version")).Output.Trim();
+        Assert.Contains(
+            $"version=\"{version}\"",
+            await lab.RunAsync(
+                "host1",
+                "curl -s --unix-socket /run/weft/agent.sock http://weft/metrics | grep ^weft_build_info"
+            ),
+            StringComparison.Ordinal
+        );
+        foreach (
+            var command in (string[][])
+                [
+                    ["status"],
+                    ["apply", "--yes"],
+                ]
+        )
+        {
+            var same = await lab.WeftAsync("host1", command);
+            Assert.DoesNotContain("this host's agent", same.Errors, StringComparison.Ordinal);
+        }
+
+        // What it has written of itself, as another would have.
+        await lab.RunAsync(
+            "host1",
+            "cd /run/weft/agents && for seat in *.lock; do sed 's/\"version\":\"[^\"]*\"/\"version\":\"0.0.1\"/' $seat >/run/other && cat /run/other >$seat; done"
+        );
+        Assert.Contains(
+            $"this host's agent is weft 0.0.1, and this is weft {version}: ",
+            (await lab.WeftAsync("host1", "apply", "--yes")).Errors,
+            StringComparison.Ordinal
+        );
+    }
+
     /// <summary>
     /// Each is mended, and between two other containers of the host not a packet is lost meanwhile. What crosses to another
     /// host may lose one here: Open vSwitch's userspace datapath drops what needs a decision while it is reconfigured.

@@ -163,6 +163,15 @@ public sealed class PackageTests
         Assert.Contains("/usr/bin/weft install", hint, StringComparison.Ordinal);
         Assert.Equal("ExecStart=/usr/local/bin/weft guard\n", await root.RunAsync(GuardAtBoot));
 
+        // What is not the package's does not go with it.
+        await root.RunAsync(
+            "mkdir -p /var/lib/weft/encrypted && dpkg --purge weft && test -d /var/lib/weft/encrypted"
+        );
+        Assert.Equal("ExecStart=/usr/local/bin/weft guard\n", await root.RunAsync(GuardAtBoot));
+        await root.RunAsync(
+            $"systemctl is-enabled {string.Join(' ', HostFiles.Services)} && /usr/local/bin/weft --version && dpkg -i {Package}"
+        );
+
         // What is put in place of this program from elsewhere is what runs, until the package's is.
         await root.RunAsync("/usr/local/bin/weft upgrade --refresh");
 

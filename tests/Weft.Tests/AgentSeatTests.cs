@@ -37,6 +37,20 @@ public sealed class AgentSeatTests : IDisposable
     }
 
     [Fact]
+    public async Task Which_weft_it_is_is_known_of_one_that_says_so()
+    {
+        var told = Homelab with { Version = "1.2.3" };
+        using (await told.TakeAsync(Token, Seats))
+        {
+            Assert.Equal(told, Assert.Single(AgentSeat.Taken(Seats)));
+        }
+        Assert.Null(AgentSeat.WhyOther(Weft.Labs.Self.Version));
+        Assert.StartsWith("this host's agent is weft 1.2.3, ", AgentSeat.WhyOther("1.2.3"));
+        // One of before, whose place has nothing of it.
+        Assert.StartsWith("this host's agent is an earlier weft, ", AgentSeat.WhyOther(null));
+    }
+
+    [Fact]
     public async Task A_second_one_is_refused_and_told_where_the_first_answers_and_another_overlays_is_not()
     {
         using var first = await Homelab.TakeAsync(Token, Seats);

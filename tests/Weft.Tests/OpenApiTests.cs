@@ -69,7 +69,8 @@ public sealed class OpenApiTests
         2,
         "it is gone",
         [new RetryDocument("wallabag-eth1", 1, DateTimeOffset.UnixEpoch, "it is gone")],
-        Host
+        Host,
+        "0.1.0"
     );
 
     [Fact]

@@ -11,6 +11,7 @@ using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using Weft.Core;
 using Weft.Core.Linux;
+using Weft.Labs;
 using Weft.Ovsdb;
 using Weft.Rendering;
 
@@ -294,7 +295,9 @@ internal sealed record AgentDocument(
     long Changes,
     string? Problem,
     IReadOnlyList<RetryDocument> Retries,
-    StatusDocument? Host
+    StatusDocument? Host,
+    // An agent of before does not say it.
+    string? Version = null
 )
 {
     /// <summary>What there is to say now.</summary>
@@ -322,7 +325,8 @@ internal sealed record AgentDocument(
                     Status: { } status
                 }
                 ? StatusView.Document(intent, observation, status)
-                : null
+                : null,
+            Self.Version
         );
 }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Weft.Core.Planning;
+using Weft.Labs;
 
 namespace Weft.Agent;
 
@@ -49,6 +50,13 @@ internal sealed class AgentMeasures : IDisposable
             "weft.changes",
             "{change}",
             "Changes that were carried out, by what they are about and what they do."
+        );
+        meter.CreateObservableGauge(
+            "weft.build.info",
+            () =>
+                new Measurement<int>(1, new KeyValuePair<string, object?>("version", Self.Version)),
+            null,
+            "Which weft the agent is: always 1."
         );
         meter.CreateObservableGauge(
             "weft.healthy",

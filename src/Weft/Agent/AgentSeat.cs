@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 using Weft.Core;
 using Weft.Core.Linux;
+using Weft.Labs;
 
 namespace Weft.Agent;
 
@@ -13,7 +14,8 @@ namespace Weft.Agent;
 /// <param name="Overlay">The overlay's name.</param>
 /// <param name="Socket">Where its agent answers.</param>
 /// <param name="File">The overlay file that its agent keeps.</param>
-internal sealed record AgentSeat(string Overlay, string Socket, string File)
+/// <param name="Version">Which weft its agent is; null of one that did not say so yet.</param>
+internal sealed record AgentSeat(string Overlay, string Socket, string File, string? Version = null)
 {
     private const string HostsOwn = "/run/weft/agents";
     private const string Extension = ".lock";
@@ -65,6 +67,16 @@ internal sealed record AgentSeat(string Overlay, string Socket, string File)
             )
         );
     }
+
+    /// <summary>
+    /// That an agent is of another weft than this program, and what to do; null where it is of the same. What the two do not plan
+    /// alike they take from one another for ever.
+    /// </summary>
+    /// <param name="version">Which weft it is; null of one that does not say so.</param>
+    public static string? WhyOther(string? version) =>
+        version == Self.Version
+            ? null
+            : $"this host's agent is {(version is null ? "an earlier weft" : $"weft {version}")}, and this is weft {Self.Version}: what one makes the other may take back. `systemctl restart weft-agent` has the agent go on with the weft that is installed";
 
     /// <summary>Whether an overlay's agent runs, though it does not answer yet.</summary>
     /// <param name="overlay">The overlay's name.</param>

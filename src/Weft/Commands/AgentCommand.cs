@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using Weft.Agent;
 using Weft.Core.Observation;
+using Weft.Labs;
 using Weft.Trials;
 
 namespace Weft.Commands;
@@ -75,7 +76,8 @@ internal static class AgentCommand
                 using var seat = await new AgentSeat(
                     state.On.Overlay.Name,
                     listeners.Socket,
-                    file
+                    file,
+                    Self.Version
                 ).TakeAsync(cancellationToken);
                 using var journal = new Journal();
                 using var measures = new AgentMeasures(state);

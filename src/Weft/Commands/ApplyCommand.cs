@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
 using Spectre.Console;
+using Weft.Agent;
 using Weft.Core.Execution;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
@@ -154,6 +155,17 @@ internal static class ApplyCommand
                 )
                 {
                     return ExitCode.Failed;
+                }
+                if (
+                    !destroys
+                    && AgentSeat
+                        .Taken()
+                        .FirstOrDefault(seat => seat.Overlay == session.Overlay.Name)
+                        is { } agent
+                    && AgentSeat.WhyOther(agent.Version) is { } other
+                )
+                {
+                    terminal.Notice(other);
                 }
                 if (
                     destroys

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Reflection;
 using Spectre.Console;
+using Weft.Labs;
 using Weft.Manuals;
 
 namespace Weft.Commands;
@@ -68,10 +68,7 @@ internal static class ManCommand
     }
 
     // Without the commit, which only tells builds of one version apart.
-    private static string Version =>
-        typeof(ManCommand)
-            .Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
-            .InformationalVersion.Split('+')[0];
+    private static string Version => Self.Version.Split('+')[0];
 
     private static DateOnly Date() =>
         DateOnly.FromDateTime(

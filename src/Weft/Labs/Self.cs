@@ -1,3 +1,5 @@
+using System.Reflection;
+
 namespace Weft.Labs;
 
 /// <summary>This very program, to be run again in a host.</summary>
@@ -8,6 +10,12 @@ internal static class Self
         Path.GetFileName(Environment.ProcessPath) is "dotnet"
             ? [Environment.ProcessPath!, Path.GetFullPath(Environment.GetCommandLineArgs()[0])]
             : [Environment.ProcessPath!];
+
+    /// <summary>Which weft it is, with the commit that it was built of behind a <c>+</c>.</summary>
+    public static string Version { get; } =
+        typeof(Self)
+            .Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
+            .InformationalVersion;
 
     /// <summary>How the user called it, to be shown in what to type next: a path where it is not in PATH.</summary>
     public static string Name =>

@@ -14,6 +14,10 @@ internal static class AgentView
         terminal.Out.MarkupLineInterpolated(
             $"  [grey]agent: runs since {Time(agent.Started)}; {Round(agent)}[/]"
         );
+        if (AgentSeat.WhyOther(agent.Version) is { } other)
+        {
+            terminal.Notice(other);
+        }
         if (agent.Refused.Count > 0)
         {
             terminal.Fail(
