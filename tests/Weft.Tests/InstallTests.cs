@@ -151,6 +151,20 @@ public sealed class InstallTests : IDisposable
         );
     }
 
+    /// <summary>What is built into a kernel stands with its modules only: who does not see it plans otherwise than who does.</summary>
+    [Theory]
+    [InlineData("weft.service")]
+    [InlineData("weft-agent.service")]
+    public async Task Who_plans_sees_what_the_kernel_has(string unit)
+    {
+        await InstallAsync(Plain);
+        Assert.DoesNotContain(
+            "\nProtectKernelModules=yes",
+            await ReadAsync($"etc/systemd/system/{unit}"),
+            StringComparison.Ordinal
+        );
+    }
+
     [Fact]
     public async Task Services_that_go_before_those_of_the_package_are_told_of_and_are_what_the_host_runs()
     {
