@@ -648,6 +648,20 @@ public sealed class AgentTests
         }
     }
 
+    [Fact]
+    public async Task A_place_that_the_service_may_not_listen_at_is_named()
+    {
+        await using var lab = await OverlayLab.BareAsync(OverlayLab.TwoHosts);
+        await lab.RunAsync("host1", "ip link set lo up");
+        var refused = await lab.TryAsync(
+            "host1",
+            $"{ServiceRights.Of("weft-agent.service")} {WeftProgram.Path} agent --page 127.0.0.1:443"
+        );
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("127.0.0.1:443", refused.Errors, StringComparison.Ordinal);
+        Assert.Contains("CAP_NET_BIND_SERVICE", refused.Errors, StringComparison.Ordinal);
+    }
+
     /// <summary>A lab in which nothing is applied, and where host1's Open vSwitch and strongSwan are as those of another user.</summary>
     private static async Task<OverlayLab> BareWithStrangersAsync()
     {
