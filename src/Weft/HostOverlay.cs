@@ -126,7 +126,8 @@ internal sealed class HostOverlay
     /// </summary>
     private Known Resolve(HostObservation observation)
     {
-        if (last is { } known && known.IsOf(observation))
+        var kernelDatapath = observation.HasKernelDatapathFor(Overlay.Switch);
+        if (last is { } known && known.IsOf(observation, kernelDatapath))
         {
             return known;
         }
@@ -147,12 +148,7 @@ internal sealed class HostOverlay
         {
             roster = roster.Only(observation.AddressRecords, problem);
         }
-        var intent = IntentBuilder.Build(
-            Overlay,
-            Host,
-            observation.KernelDatapath,
-            roster.Containers
-        ) with
+        var intent = IntentBuilder.Build(Overlay, Host, kernelDatapath, roster.Containers) with
         {
             Notices = roster.Notices,
             Waiting = roster.Waiting,
@@ -163,7 +159,7 @@ internal sealed class HostOverlay
             SilentEngines = observation.SilentEngines,
             Records = observation.AddressRecords,
             RecordsProblem = observation.RecordsProblem,
-            KernelDatapath = observation.KernelDatapath,
+            KernelDatapath = kernelDatapath,
             Time = observation.Time,
             Roster = roster,
             Intent = intent,
@@ -192,12 +188,12 @@ internal sealed class HostOverlay
 
         public required HostIntent Intent { get; init; }
 
-        public bool IsOf(HostObservation observation) =>
+        public bool IsOf(HostObservation observation, bool kernelDatapath) =>
             ReferenceEquals(Containers, observation.Containers)
             && ReferenceEquals(SilentEngines, observation.SilentEngines)
             && Records == observation.AddressRecords
             && RecordsProblem == observation.RecordsProblem
-            && KernelDatapath == observation.KernelDatapath
+            && KernelDatapath == kernelDatapath
             && (observation.Time - Time).Duration() < Memory;
     }
 }

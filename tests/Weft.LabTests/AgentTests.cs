@@ -641,6 +641,80 @@ public sealed class AgentTests
         Assert.Contains("another agent runs", second.Errors, StringComparison.Ordinal);
     }
 
+    /// <summary>As where Open vSwitch runs as a user of its own: on Fedora and RHEL, and with <c>--ovs-user</c> on Debian.</summary>
+    [Fact]
+    public async Task An_Open_vSwitch_of_another_user_is_no_hindrance_to_the_services()
+    {
+        await using var lab = await BareWithStrangersAsync();
+        await lab.RunAsync(
+            "host1",
+            $"{ServiceRights.Of("weft.service")} {WeftProgram.Path} apply --boot --timeout 60"
+        );
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        await lab.RunAsync("host1", "ovs-vsctl del-port host-mgmnt0");
+        await agent.HasMendedAsync();
+    }
+
+    [Fact]
+    public async Task Who_is_root_without_the_right_to_sockets_of_other_users_is_told_so()
+    {
+        await using var lab = await BareWithStrangersAsync();
+        await IsToldAsync("plan", "/run/openvswitch/db.sock");
+
+        await lab.RunAsync("host1", "chown -R root:root /run/openvswitch");
+        await lab.WriteFileAsync(
+            "host1",
+            OverlayLab.TwoHosts.Replace(
+                "tunnels: { type: gre }",
+                "datapath: kernel\ntunnels: { type: gre, ipsec: { psk: a-key-that-is-long-enough } }",
+                StringComparison.Ordinal
+            )
+        );
+        await IsToldAsync("plan", "/run/charon.vici");
+
+        async Task IsToldAsync(string command, string socket)
+        {
+            var told = await lab.TryAsync(
+                "host1",
+                $"setpriv --bounding-set -dac_override {WeftProgram.Path} {command} 2>&1"
+            );
+            Assert.Equal(1, told.ExitCode);
+            Assert.Contains(socket, told.Output, StringComparison.Ordinal);
+            Assert.Contains("CAP_DAC_OVERRIDE", told.Output, StringComparison.Ordinal);
+            Assert.DoesNotContain("sudo", told.Output, StringComparison.Ordinal);
+            Assert.DoesNotContain("does not answer", told.Output, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task A_place_that_the_service_may_not_listen_at_is_named()
+    {
+        await using var lab = await OverlayLab.BareAsync(OverlayLab.TwoHosts);
+        await lab.RunAsync("host1", "ip link set lo up");
+        var refused = await lab.TryAsync(
+            "host1",
+            $"{ServiceRights.Of("weft-agent.service")} {WeftProgram.Path} agent --page 127.0.0.1:443"
+        );
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("127.0.0.1:443", refused.Errors, StringComparison.Ordinal);
+        Assert.Contains("CAP_NET_BIND_SERVICE", refused.Errors, StringComparison.Ordinal);
+    }
+
+    /// <summary>A lab in which nothing is applied, and where host1's Open vSwitch and strongSwan are as those of another user.</summary>
+    private static async Task<OverlayLab> BareWithStrangersAsync()
+    {
+        var lab = await OverlayLab.BareAsync(OverlayLab.TwoHosts);
+        await lab.RunAsync(
+            "host1",
+            """
+            perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die' /run/charon.vici
+            chown -R nobody:nogroup /run/openvswitch /run/charon.vici
+            chmod 750 /run/openvswitch/db.sock /run/charon.vici
+            """
+        );
+        return lab;
+    }
+
     private const string FourContainers = """
         name: homelab
         hosts: { host1: 192.0.2.1, host2: 192.0.2.2 }

@@ -8,19 +8,6 @@ internal sealed class RunningAgent : IAsyncDisposable
 {
     private const string UsualLog = "/var/log/weft-agent.log";
 
-    private static readonly string Rights = string.Join(
-            ',',
-            File.ReadLines(
-                    Path.Combine(Repository.Root, "src/Weft/Installation/weft-agent.service")
-                )
-                .First(line => line.StartsWith("CapabilityBoundingSet=", StringComparison.Ordinal))
-                .Split('=')[1]
-                .Split(' ')
-                .Select(one => one.Replace("CAP_", "+", StringComparison.Ordinal))
-                .Prepend("-all")
-        )
-        .ToLowerInvariant();
-
     private readonly OverlayLab lab;
     private readonly string host;
     private readonly string options;
@@ -66,7 +53,7 @@ internal sealed class RunningAgent : IAsyncDisposable
     public Task BeginAsync() =>
         lab.RunAsync(
             host,
-            $"{environment} setsid setpriv --no-new-privs --bounding-set {Rights} {WeftProgram.Path} agent --socket {socket} {options} </dev/null >>{log} 2>&1 & echo $! >/run/weft-agent.pid"
+            $"{environment} setsid {ServiceRights.Of("weft-agent.service")} {WeftProgram.Path} agent --socket {socket} {options} </dev/null >>{log} 2>&1 & echo $! >/run/weft-agent.pid"
         );
 
     public Task IsReadyAsync() =>

@@ -43,6 +43,41 @@ public sealed class HostOverlayTests
         Assert.Same(intent, on.Intend(seen with { Time = seen.Time.AddSeconds(30) }));
     }
 
+    /// <summary>As a service does from which a setting hides the modules: others on the host find out, and would have it back.</summary>
+    [Theory]
+    [InlineData(null, null, true)]
+    [InlineData(null, "", false)]
+    [InlineData(null, "system", false)]
+    [InlineData(null, "netdev", true)]
+    [InlineData(true, "netdev", false)]
+    [InlineData(false, "", true)]
+    public void Where_nothing_tells_what_the_kernel_has_a_switch_keeps_its_datapath(
+        bool? kernelDatapath,
+        string? there,
+        bool userspace
+    )
+    {
+        var seen = Bare with
+        {
+            KernelDatapath = kernelDatapath,
+            Switch = new SwitchObservation
+            {
+                Bridges = there is null
+                    ? []
+                    : ImmutableDictionary<string, BridgeRow>.Empty.Add(
+                        on.Overlay.Switch,
+                        new BridgeRow
+                        {
+                            Uuid = Guid.NewGuid(),
+                            Name = on.Overlay.Switch,
+                            DatapathType = there,
+                        }
+                    ),
+            },
+        };
+        Assert.Equal(userspace, on.Intend(seen).Switch!.Userspace);
+    }
+
     [Fact]
     public void A_container_that_comes_an_engine_that_is_silent_and_addresses_that_rest_are_seen()
     {

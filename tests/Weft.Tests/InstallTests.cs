@@ -151,6 +151,68 @@ public sealed class InstallTests : IDisposable
         );
     }
 
+    [Theory]
+    [InlineData("/tmp", true)]
+    [InlineData("/var/tmp", true)]
+    [InlineData("/opt", false)]
+    public async Task A_program_where_the_services_cannot_see_it_is_told_of(
+        string above,
+        bool isHidden
+    )
+    {
+        if (!isHidden && !Environment.IsPrivilegedProcess)
+        {
+            Assert.Skip($"it takes root's rights to put a program below {above}");
+        }
+        var directory = Path.Combine(above, $"weft-test-{Guid.NewGuid():N}");
+        Directory.CreateDirectory(directory);
+        try
+        {
+            // A build for development is many files.
+            var source = File.Exists($"{WeftProgram.Path}.dll")
+                ? $"{Path.GetDirectoryName(WeftProgram.Path)}/."
+                : WeftProgram.Path;
+            Assert.Equal(0, (await RunAsync(["cp", "-r", source, directory])).ExitCode);
+            var program = Path.Combine(directory, Path.GetFileName(WeftProgram.Path));
+            var overlay = At("overlay.yaml");
+            await File.WriteAllTextAsync(overlay, Plain, TestContext.Current.CancellationToken);
+            var result = await RunAsync([
+                program,
+                "install",
+                "--in-place",
+                "--root",
+                root,
+                overlay,
+            ]);
+            Assert.Equal(ExitCode.Done, result.ExitCode);
+            Assert.Equal(
+                isHidden,
+                result.Errors.Contains(
+                    $"{program} is there: put it elsewhere",
+                    StringComparison.Ordinal
+                )
+            );
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    /// <summary>What is built into a kernel stands with its modules only: who does not see it plans otherwise than who does.</summary>
+    [Theory]
+    [InlineData("weft.service")]
+    [InlineData("weft-agent.service")]
+    public async Task Who_plans_sees_what_the_kernel_has(string unit)
+    {
+        await InstallAsync(Plain);
+        Assert.DoesNotContain(
+            "\nProtectKernelModules=yes",
+            await ReadAsync($"etc/systemd/system/{unit}"),
+            StringComparison.Ordinal
+        );
+    }
+
     [Fact]
     public async Task Services_that_go_before_those_of_the_package_are_told_of_and_are_what_the_host_runs()
     {

@@ -56,8 +56,8 @@ public sealed record HostObservation
     /// <summary>How the host's certificate stands now; null where it has none.</summary>
     public CertificateStanding? Certificate => Credentials?.Certificate?.StandingAt(Time);
 
-    /// <summary>Whether the host's kernel has Open vSwitch's datapath.</summary>
-    public required bool KernelDatapath { get; init; }
+    /// <summary>Whether the host's kernel has Open vSwitch's datapath; null where nothing tells.</summary>
+    public required bool? KernelDatapath { get; init; }
 
     /// <summary>The kernel's IPsec policies.</summary>
     public GuardObservation Guard { get; init; } = GuardObservation.Empty;
@@ -73,6 +73,14 @@ public sealed record HostObservation
 
     /// <summary>Why tunnels may send in plaintext when the host boots, and what to do; null where the switch waits for the guard, or need not.</summary>
     public string? BootProblem { get; init; }
+
+    /// <summary>
+    /// Whether a switch may have the kernel's datapath. Where nothing tells, it keeps the one that it has: who sees more of
+    /// this host than this process does made it so, and would make it so again.
+    /// </summary>
+    /// <param name="switch">The switch's name.</param>
+    public bool HasKernelDatapathFor(string @switch) =>
+        KernelDatapath ?? Switch.Bridges.GetValueOrDefault(@switch) is { IsUserspace: false };
 
     /// <summary>The host's link that has an address, however it came by it; null where none has.</summary>
     public Link? LinkWith(IPAddress address) =>

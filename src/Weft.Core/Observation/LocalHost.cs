@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
-using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 using Weft.Core.Engines;
@@ -31,6 +30,10 @@ public sealed class LocalHost : IAsyncDisposable
 
     // Asked for with the first observation. Most hosts have no strongSwan, which its absent socket says at once.
     private Task<ViciClient?> strongSwan = Task.FromResult<ViciClient?>(null);
+
+    // Why this process may not ask a strongSwan that is there.
+    private volatile string? strongSwanDenial;
+
     private SafeFileHandle? linksLock;
     private long lastTurn;
     private OvsdbLock? switchLock;
@@ -67,11 +70,11 @@ public sealed class LocalHost : IAsyncDisposable
                 isHostsOwn: remote == DefaultRemote
             );
         }
-        catch (OvsdbConnectionException exception) when (IsRefused(exception))
+        catch (OvsdbConnectionException exception) when (SocketAccess.IsDenied(exception))
         {
             // Of another kind than that of a database which is about to start, and may be waited for.
             throw new HostException(
-                "talking to Open vSwitch's database takes root's rights: use sudo",
+                SocketAccess.Missing("talking to Open vSwitch's database", remote),
                 new UnauthorizedAccessException(exception.Message, exception)
             );
         }
@@ -90,10 +93,6 @@ public sealed class LocalHost : IAsyncDisposable
             );
         }
     }
-
-    private static bool IsRefused(Exception? exception) =>
-        exception is SocketException { SocketErrorCode: SocketError.AccessDenied }
-        || exception is not null && IsRefused(exception.InnerException);
 
     /// <summary>Connects to the host's Open vSwitch as soon as it answers.</summary>
     /// <param name="remote">The database's remote, as <c>ovs-vsctl --db</c> takes it.</param>
@@ -129,6 +128,7 @@ public sealed class LocalHost : IAsyncDisposable
         var started = TimeProvider.System.GetTimestamp();
         while (
             await StrongSwanAsync(cancellationToken) is null
+            && strongSwanDenial is null
             && TimeProvider.System.GetElapsedTime(started) < patience
         )
         {
@@ -339,7 +339,8 @@ public sealed class LocalHost : IAsyncDisposable
             Guard = GuardReader.Read(),
             StrongSwan = await StrongSwanReader.ReadAsync(
                 await StrongSwanAsync(cancellationToken),
-                cancellationToken
+                cancellationToken,
+                strongSwanDenial
             ),
             MonitorProblem = MonitorReader.Problem(),
             Credentials = credentials is null ? null : CredentialsReader.Read(credentials),
@@ -374,18 +375,24 @@ public sealed class LocalHost : IAsyncDisposable
 
         async Task<ViciClient?> ConnectAsync()
         {
+            strongSwanDenial = null;
+            if (StrongSwanReader.Socket is not { } socket)
+            {
+                return null;
+            }
             try
             {
-                return StrongSwanReader.Socket is { } socket
-                    ? await ViciClient.ConnectAsync(
-                        socket,
-                        StrongSwanReader.Patience,
-                        CancellationToken.None
-                    )
-                    : null;
+                return await ViciClient.ConnectAsync(
+                    socket,
+                    StrongSwanReader.Patience,
+                    CancellationToken.None
+                );
             }
-            catch (ViciConnectionException)
+            catch (ViciConnectionException exception)
             {
+                strongSwanDenial = SocketAccess.IsDenied(exception)
+                    ? SocketAccess.Missing("asking strongSwan", socket)
+                    : null;
                 return null;
             }
         }

@@ -23,15 +23,18 @@ public static class StrongSwanReader
     /// <summary>Reads all that is loaded and negotiated.</summary>
     /// <param name="client">The daemon; null where it does not run.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="denial">Why this process may not ask a daemon that runs; null where it may, or none does.</param>
     public static async Task<StrongSwanObservation> ReadAsync(
         ViciClient? client,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        string? denial = null
     )
     {
         if (client is null)
         {
             return Silent(
-                $"strongSwan does not answer at {string.Join(" or ", Sockets)}: {HostServices.Here.RestartStrongSwan}"
+                denial
+                    ?? $"strongSwan does not answer at {string.Join(" or ", Sockets)}: {HostServices.Here.RestartStrongSwan}"
             );
         }
         try

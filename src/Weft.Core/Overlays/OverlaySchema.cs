@@ -66,7 +66,7 @@ public static class OverlaySchema
                 ("kernel", DatapathChoice.Kernel),
                 ("userspace", DatapathChoice.Userspace)
             ),
-            "Which of Open vSwitch's datapaths the switch uses: 'kernel', 'userspace' (the one inside ovs-vswitchd), or 'auto', which is the kernel's where the kernel has one."
+            "Which of Open vSwitch's datapaths the switch uses: 'kernel', 'userspace' (the one inside ovs-vswitchd), or 'auto', which is the kernel's where the kernel has one. Where nothing tells, a switch keeps the datapath that it has."
         )
         {
             Default = "auto",

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
@@ -6,6 +7,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
@@ -56,7 +58,7 @@ internal static class AgentApi
     /// <param name="lookout">What it finds out for those who want to know.</param>
     /// <param name="log">Where it tells of itself.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="HostException">Another agent listens there already, or the listener's files are wrong.</exception>
+    /// <exception cref="HostException">Another agent listens there already, the listener's files are wrong, or a place to listen at is not to be had.</exception>
     public static async Task<IAsyncDisposable> StartAsync(
         Listeners listeners,
         AgentState state,
@@ -72,6 +74,7 @@ internal static class AgentApi
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddRoutingCore();
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
+        builder.WebHost.UseSockets(options => options.CreateBoundListenSocket = Bind);
         builder.WebHost.ConfigureKestrel(options =>
         {
             options.AddServerHeader = false;
@@ -174,6 +177,26 @@ internal static class AgentApi
         File.SetUnixFileMode(socket, SocketMode);
         UnixGroup.Give(socket, Group);
         return app;
+    }
+
+    /// <summary>Takes a place to listen at.</summary>
+    /// <exception cref="HostException">It is not to be had.</exception>
+    private static Socket Bind(EndPoint place)
+    {
+        try
+        {
+            return SocketTransportOptions.CreateDefaultBoundListenSocket(place);
+        }
+        catch (SocketException exception)
+        {
+            // Of the service's own sockets none is refused; of addresses those below ip_unprivileged_port_start are (ip(7)).
+            throw new HostException(
+                exception.SocketErrorCode is SocketError.AccessDenied && place is IPEndPoint
+                    ? $"the agent may not listen at {place}: a port below 1024 takes CAP_NET_BIND_SERVICE, which its service does not have: take one from 1024 on"
+                    : $"the agent cannot listen at {place}: {exception.Message}",
+                exception
+            );
+        }
     }
 
     /// <summary>Removes the socket that an agent left which was killed.</summary>

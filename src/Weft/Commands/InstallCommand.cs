@@ -18,9 +18,18 @@ internal static partial class InstallCommand
 {
     private const string HostnameFile = "/etc/hostname";
 
+    private const string HiddenFromServices =
+        "the services may not look into home directories and have a /tmp of their own";
+
     // What the services cannot see (systemd.exec(5), ProtectHome= and PrivateTmp=).
-    private static readonly string[] Homes = ["/home/", "/root/", "/run/user/"];
-    private static readonly string[] Hidden = [.. Homes, "/tmp/", "/var/tmp/"];
+    private static readonly string[] Hidden =
+    [
+        "/home/",
+        "/root/",
+        "/run/user/",
+        "/tmp/",
+        "/var/tmp/",
+    ];
 
     /// <summary>The command.</summary>
     public static Command Create()
@@ -150,14 +159,15 @@ internal static partial class InstallCommand
                         ? null
                         : await BinaryAsync(cancellationToken);
                 var copy = $"{RootOf(Plain(parsed.GetValue(prefix)!)).TrimEnd('/')}/bin/weft";
-                var program =
-                    isPackaged ? HostFiles.PackagedProgram
-                    : binary is null ? string.Join(' ', Self.Command.Select(Plain))
-                    : copy;
-                if (binary is null && IsBelow(Homes, program))
+                IReadOnlyList<string> run =
+                    isPackaged ? [HostFiles.PackagedProgram]
+                    : binary is null ? Self.Command
+                    : [copy];
+                var program = string.Join(' ', run.Select(Plain));
+                if (run.FirstOrDefault(IsHidden) is { } unseen)
                 {
                     terminal.Notice(
-                        $"the services may not look into home directories, where {program} is: move it"
+                        $"{HiddenFromServices}, and {unseen} is there: put it elsewhere, or nothing of the overlay runs when the host boots"
                     );
                 }
                 if (!isPackaged && HostFiles.ArePackaged(placement))
@@ -166,10 +176,10 @@ internal static partial class InstallCommand
                         $"the services that are put here go before the Debian package's, and run {program}: newer packages change nothing for them. `{HostFiles.PackagedProgram} install` leaves program and services to the package again"
                     );
                 }
-                foreach (var hidden in KeysOf(overlay).Where(file => IsBelow(Hidden, file)))
+                foreach (var hidden in KeysOf(overlay).Where(IsHidden))
                 {
                     terminal.Notice(
-                        $"the services may not look into home directories and have a /tmp of their own, and {hidden} is there: move it to /etc/weft, or the host has no tunnels after it boots"
+                        $"{HiddenFromServices}, and {hidden} is there: move it to /etc/weft, or the host has no tunnels after it boots"
                     );
                 }
                 Put(
@@ -243,8 +253,8 @@ internal static partial class InstallCommand
         }
     }
 
-    private static bool IsBelow(IEnumerable<string> directories, string path) =>
-        directories.Any(directory => path.StartsWith(directory, StringComparison.Ordinal));
+    private static bool IsHidden(string path) =>
+        Hidden.Any(directory => path.StartsWith(directory, StringComparison.Ordinal));
 
     /// <summary>The files by which a host proves who it is.</summary>
     private static IEnumerable<string> KeysOf(Overlay overlay) =>

@@ -163,7 +163,11 @@ internal static class PlanCommand
                     .Select(container => container.Name),
             ]
         );
-        var intent = IntentBuilder.Build(overlay, host, observation.KernelDatapath);
+        var intent = IntentBuilder.Build(
+            overlay,
+            host,
+            observation.HasKernelDatapathFor(overlay.Switch)
+        );
         return (intent, Planner.Plan(intent, observation));
     }
 

@@ -307,7 +307,11 @@ internal sealed class TraceCommand
             {
                 var residents = Resident.AllOf(
                     overlay,
-                    IntentBuilder.Build(overlay, name, Core.Observation.Datapath.KernelHasIt())
+                    IntentBuilder.Build(
+                        overlay,
+                        name,
+                        Core.Observation.Datapath.KernelHasIt() ?? false
+                    )
                 );
                 var pair = TracePair.Find(residents, From, To);
                 return (

@@ -46,7 +46,7 @@ public sealed class DocumentationTests
         {
             var observation = HostObservation.Bare(kernelDatapath: true);
             var plan = Planner.Plan(
-                IntentBuilder.Build(overlay, host.Name, observation.KernelDatapath),
+                IntentBuilder.Build(overlay, host.Name, kernelDatapath: true),
                 observation
             );
             Assert.True(plan.IsApplicable, string.Join('\n', plan.Conflicts));
