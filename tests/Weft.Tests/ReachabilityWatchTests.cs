@@ -105,7 +105,7 @@ public sealed class ReachabilityWatchTests
         watch.Add(Report(results));
 
     private static ReachabilityReport Report(params ProbeResult[] results) =>
-        new("homelab", DateTimeOffset.UnixEpoch, [.. results]);
+        new("homelab", [.. results]);
 
     private static string[] Plain(IEnumerable<string> lines) => [.. lines.Select(Markup.Remove)];
 

@@ -416,7 +416,6 @@ public sealed class TraceTests
                     "host1",
                     "wallabag",
                     near,
-                    null,
                     [
                         ProbeResult.Of(
                             new Probe("cont", pair.Source, pair.Destination, 84),
@@ -428,7 +427,6 @@ public sealed class TraceTests
                     "host2",
                     "mastodon",
                     [.. far.Select(hop => hop with { Host = "host2" })],
-                    null,
                     []
                 ),
             ],

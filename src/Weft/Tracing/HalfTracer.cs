@@ -53,8 +53,8 @@ internal sealed class HalfTracer(
             session.Host,
             pair.From.Name,
             [.. new HalfHops(session.Overlay, intent, seen, pair, sizes.Max(), found).All()],
-            told is null ? null : TraceHop.Of(session.Host, Way.Out, told),
-            found.Answers
+            found.Answers,
+            told is null ? null : TraceHop.Of(session.Host, Way.Out, told)
         );
     }
 
