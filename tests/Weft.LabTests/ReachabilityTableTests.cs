@@ -101,16 +101,10 @@ public sealed class ReachabilityTableTests
         ];
         Assert.Contains(
             "sysctl -w net.ipv4.neigh.default.gc_thresh3=159200",
-            NeighbourTable.Shortage(
-                new ReachabilityReport("lab", [.. results])
-            ),
+            NeighbourTable.Shortage(new ReachabilityReport("lab", [.. results])),
             StringComparison.Ordinal
         );
-        Assert.Null(
-            NeighbourTable.Shortage(
-                new ReachabilityReport("lab", [.. results[..10]])
-            )
-        );
+        Assert.Null(NeighbourTable.Shortage(new ReachabilityReport("lab", [.. results[..10]])));
     }
 
     [Fact]
@@ -280,10 +274,7 @@ public sealed class ReachabilityTableTests
         console.Profile.Width = width;
         ReachabilityTable.Write(
             console,
-            new ReachabilityReport("homelab", [.. results])
-            {
-                Unasked = unasked,
-            },
+            new ReachabilityReport("homelab", [.. results]) { Unasked = unasked },
             ways
         );
         return text.ToString();
