@@ -101,16 +101,10 @@ public sealed class ReachabilityTableTests
         ];
         Assert.Contains(
             "sysctl -w net.ipv4.neigh.default.gc_thresh3=159200",
-            NeighbourTable.Shortage(
-                new ReachabilityReport("lab", DateTimeOffset.UnixEpoch, [.. results])
-            ),
+            NeighbourTable.Shortage(new ReachabilityReport("lab", [.. results])),
             StringComparison.Ordinal
         );
-        Assert.Null(
-            NeighbourTable.Shortage(
-                new ReachabilityReport("lab", DateTimeOffset.UnixEpoch, [.. results[..10]])
-            )
-        );
+        Assert.Null(NeighbourTable.Shortage(new ReachabilityReport("lab", [.. results[..10]])));
     }
 
     [Fact]
@@ -150,7 +144,6 @@ public sealed class ReachabilityTableTests
     {
         var report = new ReachabilityReport(
             "homelab",
-            DateTimeOffset.UnixEpoch,
             [
                 Reached(Wallabag, Mastodon, 84, 0.52),
                 Broken(
@@ -159,7 +152,8 @@ public sealed class ReachabilityTableTests
                     1458,
                     Outcome.TooLong
                 ),
-            ]
+            ],
+            DateTimeOffset.UnixEpoch
         );
         var json = report.ToJson();
         var read = ReachabilityReport.FromJson(json);
@@ -280,10 +274,7 @@ public sealed class ReachabilityTableTests
         console.Profile.Width = width;
         ReachabilityTable.Write(
             console,
-            new ReachabilityReport("homelab", DateTimeOffset.UnixEpoch, [.. results])
-            {
-                Unasked = unasked,
-            },
+            new ReachabilityReport("homelab", [.. results]) { Unasked = unasked },
             ways
         );
         return text.ToString();

@@ -133,6 +133,44 @@ public sealed partial class FleetSshTests : IDisposable
         }
     }
 
+    /// <summary>Hosts whose packages keep weft up to date have mixed versions of it for a while.</summary>
+    [Theory]
+    [InlineData("doctor", """[{ "what": "ports", "verdict": "Splendid", "words": "" }]""")]
+    [InlineData("doctor", """[{ "what": "ports", "verdict": "Well" }]""")]
+    [InlineData("doctor --json", """[{ "what": "ports", "verdict": "Well" }]""")]
+    [InlineData("status", "all is as intended")]
+    [InlineData("status", """{ "overlay": "fleet", "host": "host1", "healthy": true }""")]
+    [InlineData("status --json", "all is as intended")]
+    [InlineData("plan", """[{ "overlay": "fleet", "host": "host1" }]""")]
+    [InlineData("apply --yes", """[{ "overlay": "fleet", "host": "host1" }]""")]
+    [InlineData("ping", """{ "overlay": "fleet", "reachable": true }""")]
+    [InlineData("ping --json", """{ "overlay": "fleet", "results": [{ "network": "cont" }] }""")]
+    [InlineData("top --once --interval 0.1", """{ "host": "host1", "period": 5 }""")]
+    public async Task A_host_that_answers_as_another_version_is_named_with_what_to_do(
+        string command,
+        string answer
+    )
+    {
+        Write("answer", answer);
+        Program("weft", $"cat >/dev/null; cat {directory}/answer");
+        var (first, options) = command.Split(' ') switch
+        {
+            [var only] => (only, []),
+            [var word, .. var rest] => (word, rest),
+            _ => throw new UnreachableException(),
+        };
+        var asked = await RunAsync(Command(first, options));
+        var said = asked.Output + asked.Errors;
+        Assert.DoesNotContain("Unhandled", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("all well", said, StringComparison.Ordinal);
+        Assert.Contains(
+            "it answers as another version of weft does: install the same version on every host",
+            said,
+            StringComparison.Ordinal
+        );
+        Assert.Equal(1, asked.ExitCode);
+    }
+
     [Theory]
     [InlineData("ping --watch --interval 0.1")]
     [InlineData("ping --watch --interval 0.1 --json")]
@@ -547,7 +585,7 @@ public sealed partial class FleetSshTests : IDisposable
     /// <summary>Has the host say that all is reached, and that nothing is carried.</summary>
     private void AnswerPingAndTop()
     {
-        Write("ping.json", new ReachabilityReport("fleet", DateTimeOffset.UnixEpoch, []).ToJson());
+        Write("ping.json", new ReachabilityReport("fleet", []).ToJson());
         Write("top.json", new TrafficSample("host1", DateTimeOffset.UnixEpoch, 5, []).ToJson());
         Program("weft", $"cat >/dev/null; cat {directory}/$1.json");
     }

@@ -61,15 +61,15 @@ public sealed class OpenApiTests
 
     private static readonly AgentDocument Agent = new(
         "/etc/weft/overlay.yaml",
-        ["overlay.yaml:1:1: no"],
         DateTimeOffset.UnixEpoch,
         DateTimeOffset.UnixEpoch,
         1.5,
         1,
         2,
         "it is gone",
-        [new RetryDocument("wallabag-eth1", 1, DateTimeOffset.UnixEpoch, "it is gone")],
         Host,
+        ["overlay.yaml:1:1: no"],
+        [new RetryDocument("wallabag-eth1", 1, DateTimeOffset.UnixEpoch, "it is gone")],
         "0.1.0"
     );
 

@@ -86,6 +86,28 @@ public sealed class ReachabilityWatchTests
         );
     }
 
+    /// <summary>A thousand ways, asked every second by packets of two sizes, are more packets than that after two weeks.</summary>
+    [Fact]
+    public void More_packets_are_counted_than_two_thousand_million()
+    {
+        const long Fortnight = 14 * 24 * 60 * 60;
+        var watch = new ReachabilityWatch();
+        ProbeResult[] results =
+        [
+            .. Enumerable
+                .Range(0, 1000)
+                .Select(number => One with { Container = $"c{number}" })
+                .SelectMany(from => new[] { Reached(from, Other, 84, 1), Lost(from, Other, 1458) }),
+        ];
+        watch.Add(Report(results), Fortnight);
+        watch.Add(Report(results));
+        Assert.False(watch.IsWhole);
+        Assert.Equal(
+            "1209601 rounds in 1209601.0 s, 2419202000 packets, 1209601000 (50%) lost, 1.00/1.00/1.00 ms",
+            Plain(watch.Summary(TimeSpan.FromSeconds(Fortnight + 1)))[^1]
+        );
+    }
+
     [Fact]
     public void A_host_that_could_not_be_asked_is_no_success()
     {
@@ -105,7 +127,7 @@ public sealed class ReachabilityWatchTests
         watch.Add(Report(results));
 
     private static ReachabilityReport Report(params ProbeResult[] results) =>
-        new("homelab", DateTimeOffset.UnixEpoch, [.. results]);
+        new("homelab", [.. results]);
 
     private static string[] Plain(IEnumerable<string> lines) => [.. lines.Select(Markup.Remove)];
 

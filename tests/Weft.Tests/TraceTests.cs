@@ -100,7 +100,9 @@ public sealed class TraceTests
         Assert.Equal(new ExpectedPlace(null, "host"), Of("host1", "host"));
 
         static ExpectedPlace Of(string name, string network) =>
-            Residents.First(one => one.Name == name && one.Network == network).PlaceOn(Intent);
+            new HostPlaces(Intent).Expect(
+                Residents.First(one => one.Name == name && one.Network == network)
+            );
     }
 
     [Fact]
@@ -302,16 +304,16 @@ public sealed class TraceTests
     )
     {
         var mastodon = Residents.First(one => one is { Name: "mastodon", Network: "cont" });
-        var finding = Believed(
+        var finding = Judging(
                 new SwitchEntry(port == "tun-host2" ? 2 : 3, 200, mastodon.Mac, isStatic)
             )
-            .JudgeSwitch(mastodon, Overlay, Intent, Seen());
+            .JudgeSwitch(mastodon);
         Assert.Equal(verdict, finding!.Verdict);
         // In another VLAN it is another's.
-        Assert.Null(
-            Believed(new SwitchEntry(3, 100, mastodon.Mac, true))
-                .JudgeSwitch(mastodon, Overlay, Intent, Seen())
-        );
+        Assert.Null(Judging(new SwitchEntry(3, 100, mastodon.Mac, true)).JudgeSwitch(mastodon));
+
+        static WhereaboutsJudge Judging(SwitchEntry entry) =>
+            new(Believed(entry), Overlay, Intent, Seen());
     }
 
     [Theory]
@@ -416,7 +418,6 @@ public sealed class TraceTests
                     "host1",
                     "wallabag",
                     near,
-                    null,
                     [
                         ProbeResult.Of(
                             new Probe("cont", pair.Source, pair.Destination, 84),
@@ -428,7 +429,6 @@ public sealed class TraceTests
                     "host2",
                     "mastodon",
                     [.. far.Select(hop => hop with { Host = "host2" })],
-                    null,
                     []
                 ),
             ],

@@ -307,33 +307,45 @@ internal static class AgentApi
     }
 }
 
-/// <summary>How the agent and its host stand.</summary>
+/// <summary>How the agent and its host stand. An agent that runs since before an upgrade tells what it knew to tell.</summary>
 internal sealed record AgentDocument(
     string File,
-    IReadOnlyList<string> Refused,
     DateTimeOffset Started,
     DateTimeOffset LastRound,
     double LastRoundMilliseconds,
     long Rounds,
     long Changes,
-    string? Problem,
-    IReadOnlyList<RetryDocument> Retries,
-    StatusDocument? Host,
-    // An agent of before does not say it.
+    string? Problem = null,
+    StatusDocument? Host = null,
+    IReadOnlyList<string>? Refused = null,
+    IReadOnlyList<RetryDocument>? Retries = null,
     string? Version = null
 )
 {
+    /// <summary>What is wrong with the file as it is now; nothing where it is in force.</summary>
+    public IReadOnlyList<string> Refused { get; } = Refused ?? [];
+
+    /// <summary>What failed and is tried again.</summary>
+    public IReadOnlyList<RetryDocument> Retries { get; } = Retries ?? [];
+
     /// <summary>What there is to say now.</summary>
     public static AgentDocument Of(AgentState state) =>
         new(
             state.File,
-            state.Refused ?? [],
             state.Started,
             state.LastTime,
             state.Last?.Elapsed.TotalMilliseconds ?? 0,
             state.Rounds,
             state.Changes,
             state.Last?.Problem,
+            state
+                is {
+                    Last: { Observation: { } observation, Intent: { } intent },
+                    Status: { } status
+                }
+                ? StatusView.Document(intent, observation, status)
+                : null,
+            state.Refused,
             [
                 .. state.Failures.Select(pair => new RetryDocument(
                     pair.Key,
@@ -342,13 +354,6 @@ internal sealed record AgentDocument(
                     pair.Value.Reason
                 )),
             ],
-            state
-                is {
-                    Last: { Observation: { } observation, Intent: { } intent },
-                    Status: { } status
-                }
-                ? StatusView.Document(intent, observation, status)
-                : null,
             Self.Version
         );
 }
@@ -358,6 +363,8 @@ internal sealed record RetryDocument(string Item, int Times, DateTimeOffset Unti
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
     UseStringEnumConverter = true,
     Converters = [typeof(Reachability.AddressJson)]
 )]

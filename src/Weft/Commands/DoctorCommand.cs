@@ -118,6 +118,8 @@ internal static class DoctorCommand
 /// <summary>How findings are written as JSON.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
     UseStringEnumConverter = true,
     WriteIndented = true
 )]

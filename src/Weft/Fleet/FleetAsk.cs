@@ -151,12 +151,7 @@ internal static class FleetAsk
         string? afterwards
     )
     {
-        string[] left =
-        [
-            .. answers
-                .Where(answer => answer.ExitCode != ExitCode.Done)
-                .Select(answer => answer.Host),
-        ];
+        string[] left = [.. answers.Where(answer => !answer.IsDone).Select(answer => answer.Host)];
         var hosts = $"{answers.Count} {(answers.Count == 1 ? "host" : "hosts")}";
         if (left.Length == 0)
         {
@@ -198,7 +193,7 @@ internal static class FleetAsk
     )
         where T : class
     {
-        var answers = await FleetBoard.ShowAsync(
+        var told = await FleetBoard.ShowAsync(
             terminal,
             fleet.Hosts,
             lines: null,
@@ -209,27 +204,35 @@ internal static class FleetAsk
                     "asking",
                     host => [command, "-", "--as", host, "--json", .. options],
                     fleet.File,
-                    answer => (answer.ExitCode == ExitCode.Done, "answered"),
+                    answer =>
+                        Parse(answer.Output, type) is null
+                            ? (false, answer.Fault)
+                            : (answer.ExitCode == ExitCode.Done, "answered"),
                     cancellationToken
                 )
         );
+        var said = told.Select(answer => Parse(answer.Output, type)).ToList();
+        HostAnswer[] answers =
+        [
+            .. told.Zip(said, (answer, one) => answer with { IsUnread = one is null }),
+        ];
         if (json)
         {
             FleetJson.Write(Console.Out, answers);
             return CodeOf(answers);
         }
-        foreach (var answer in answers)
+        foreach (var (answer, one) in answers.Zip(said))
         {
-            if (Parse(answer.Output, type) is { } said)
+            if (one is not null)
             {
-                write(answer, said);
+                write(answer, one);
             }
             else
             {
                 terminal.Out.MarkupLine($"[red]✗[/] {answer.Why(silence).EscapeMarkup()}");
             }
         }
-        WriteRemarks(terminal, answers.Where(answer => answer.Output.Length > 0));
+        WriteRemarks(terminal, answers.Where(answer => !answer.IsUnread));
         return Conclude(terminal, answers, null);
     }
 
@@ -245,7 +248,7 @@ internal static class FleetAsk
     }
 
     private static int CodeOf(IEnumerable<HostAnswer> answers) =>
-        answers.All(answer => answer.ExitCode == ExitCode.Done) ? ExitCode.Done : ExitCode.Failed;
+        answers.All(answer => answer.IsDone) ? ExitCode.Done : ExitCode.Failed;
 
     private static T? Parse<T>(string json, JsonTypeInfo<T> type)
         where T : class

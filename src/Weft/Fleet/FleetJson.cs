@@ -42,7 +42,7 @@ internal static class FleetJson
                 answer.Host,
                 answer.ExitCode,
                 answer.Unreached,
-                answer.Remarks,
+                answer.IsUnread ? [answer.Fault] : answer.Remarks,
                 Parse(answer.Output)
             ))
         );

@@ -34,8 +34,18 @@ internal interface IHostRunner
 /// <param name="Unreached">Why it could not be run; null where it was.</param>
 internal sealed record HostAnswer(string Host, ToolResult? Result, string? Unreached)
 {
+    /// <summary>What is said of an answer that this weft cannot read.</summary>
+    public const string OfAnotherVersion =
+        "it answers as another version of weft does: install the same version on every host and here";
+
     /// <summary>What there is to say besides, of what was done around it.</summary>
     public string? Remark { get; init; }
+
+    /// <summary>Whether what weft wrote there is nothing that this weft knows to read.</summary>
+    public bool IsUnread { get; init; }
+
+    /// <summary>Whether weft did there what it was asked, and its answer was understood.</summary>
+    public bool IsDone => ExitCode == Weft.ExitCode.Done && !IsUnread;
 
     /// <summary>The exit code; that of failure where the host was not reached.</summary>
     public int ExitCode => Result?.ExitCode ?? Weft.ExitCode.Failed;
@@ -62,11 +72,19 @@ internal sealed record HostAnswer(string Host, ToolResult? Result, string? Unrea
     /// <summary>The last of it, which tells most; null where nothing was said.</summary>
     public string? LastRemark => Remarks is [.., var last] ? last : null;
 
+    /// <summary>Why there is no answer that can be read, whatever was said beside it.</summary>
+    public string Fault =>
+        Unreached
+        ?? string.Join(
+            "; ",
+            Remarks
+                .Concat(string.IsNullOrWhiteSpace(Output) ? [] : [OfAnotherVersion])
+                .DefaultIfEmpty("weft says nothing")
+        );
+
     /// <summary>What went wrong, as a sentence.</summary>
     /// <param name="what">What the host then did not do, as in "has no plan".</param>
-    public string Why(string what) =>
-        Unreached
-        ?? $"host '{Host}' {what}: {string.Join("; ", Remarks.DefaultIfEmpty("weft says nothing"))}";
+    public string Why(string what) => Unreached ?? $"host '{Host}' {what}: {Fault}";
 }
 
 /// <summary>A host that told nothing.</summary>

@@ -70,11 +70,12 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
         findings.AddRange(encryption.SelectMany(items => items).Select(item => Judge(item, down)));
         findings.AddRange(answered);
         findings.AddRange(
-            (await Whereabouts.ReadAsync(intent, observation, cancellationToken)).Judge(
+            new WhereaboutsJudge(
+                await Whereabouts.ReadAsync(intent, observation, cancellationToken),
                 session.Overlay,
                 intent,
                 observation
-            )
+            ).JudgeAll()
         );
         var bridging = BridgeFirewall.Of(firewall);
         findings.AddRange(

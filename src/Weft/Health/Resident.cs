@@ -63,39 +63,4 @@ internal sealed record Resident(
                     )
             ),
         ];
-
-    /// <summary>Where a host's bridge and switch must find it.</summary>
-    public ExpectedPlace PlaceOn(HostIntent intent)
-    {
-        var bridge = intent
-            .Links.OfType<BridgeLinkIntent>()
-            .FirstOrDefault(link => link.Network == Network);
-        var uplink = intent
-            .Links.OfType<VethIntent>()
-            .FirstOrDefault(veth => veth.Bridge == bridge?.Name);
-        var place = AttachmentOn(intent);
-        if (Host != intent.Host)
-        {
-            return new ExpectedPlace(
-                uplink?.Peer,
-                intent.Switch!.Ports.FirstOrDefault(port => port.Peer == Host)?.Name
-            );
-        }
-        return place is { Bridge: null } ? new ExpectedPlace(uplink?.Peer, place.HostEnd)
-            : bridge is null ? new ExpectedPlace(null, Network)
-            : new ExpectedPlace(place?.HostEnd ?? bridge.Name, uplink?.Name ?? bridge.Name);
-    }
-
-    /// <summary>The container's interface on a host; null if it is no container of that host.</summary>
-    public AttachmentIntent? AttachmentOn(HostIntent intent) =>
-        Host == intent.Host && Container is not null
-            ? intent.Attachments.FirstOrDefault(place =>
-                place.Container == Container && place.Network == Network
-            )
-            : null;
 }
-
-/// <summary>Where a host must find a resident.</summary>
-/// <param name="BridgePort">The port of the network's container bridge, or the bridge itself; null where there is none that learns.</param>
-/// <param name="SwitchPort">The switch's port; null where there is none.</param>
-internal sealed record ExpectedPlace(string? BridgePort, string? SwitchPort);

@@ -15,6 +15,8 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
+    private readonly HostPlaces places = new(intent);
+
     /// <summary>Asks through every tunnel at the same time.</summary>
     /// <param name="before">What the host looks like.</param>
     /// <param name="observe">Reads the host again.</param>
@@ -29,18 +31,13 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
     {
         Probe[] probes =
         [
-            .. ReachabilityPlan
-                .ProbesFrom(overlay, intent.Host, [ReachabilityPlan.SmallSize, intent.Mtu!.Bytes])
-                .Where(probe => peers.Contains(probe.To.Host) && CanAsk(probe.From, before))
-                .GroupBy(probe => probe.To.Host)
-                // Of a container nobody knows here whether it runs: a host's own address says more.
-                .SelectMany(group =>
-                    group
-                        .GroupBy(probe => (probe.From, probe.To))
-                        .OrderBy(pair => pair.Key.To.Container is not null)
-                        .ThenBy(pair => pair.Key.From.Container is not null)
-                        .First()
-                ),
+            .. ReachabilityPlan.OneToEach(
+                overlay,
+                intent.Host,
+                peers,
+                source => CanAsk(source, before),
+                [ReachabilityPlan.SmallSize, intent.Mtu!.Bytes]
+            ),
         ];
         return (await SendAsync(probes, Patience, before, observe, cancellationToken)).Findings;
     }
@@ -166,7 +163,7 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
         from.Container is null || SightingOf(from, seen) is { IsReady: true };
 
     private ContainerSighting? SightingOf(Endpoint endpoint, HostObservation seen) =>
-        intent.Attachments.FirstOrDefault(one => one.Container == endpoint.Container) is { } place
+        endpoint.Container is { } container && places.Of(container).FirstOrDefault() is { } place
             ? seen.Containers.GetValueOrDefault(place.Key)
             : null;
 

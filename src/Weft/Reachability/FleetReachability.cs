@@ -34,11 +34,11 @@ internal static class FleetReachability
         );
         return new ReachabilityReport(
             overlay,
+            [.. reports.SelectMany(report => report.Results)],
             time.GetUtcNow(),
-            [.. reports.SelectMany(report => report.Results)]
+            silent
         )
         {
-            Silent = silent,
             Unasked = reports.Sum(report => report.Unasked),
         };
     }

@@ -39,7 +39,6 @@ internal static class HostReachability
         var results = await AskAsync(probes, namespaces, timeout, isOnce, cancellationToken);
         return new(
             overlay.Name,
-            TimeProvider.System.GetUtcNow(),
             [
                 .. results.Select(result =>
                     result is { Outcome: Outcome.NotRunning, From.Container: { } name }
@@ -49,7 +48,8 @@ internal static class HostReachability
                         }
                         : result
                 ),
-            ]
+            ],
+            TimeProvider.System.GetUtcNow()
         )
         {
             Unasked = ReachabilityPlan.CountWays(known, host) - probes.Length / sizes.Count,

@@ -62,6 +62,43 @@ internal static class ReachabilityPlan
         from size in sizes
         select new Probe(network.Name, endpoints[source], endpoints[destination], size);
 
+    /// <summary>One way to each of some other hosts, between hosts themselves where they have addresses in a network.</summary>
+    /// <param name="overlay">The overlay.</param>
+    /// <param name="host">The host that asks, itself or by one of its containers.</param>
+    /// <param name="peers">The hosts that are asked, themselves or by one of their containers.</param>
+    /// <param name="canAsk">Whether an address of the host's or of a container of its is there to ask from.</param>
+    /// <param name="sizes">The sizes in bytes of the IP packets that are sent.</param>
+    public static IEnumerable<Probe> OneToEach(
+        Overlay overlay,
+        string host,
+        IReadOnlySet<string> peers,
+        Func<Endpoint, bool> canAsk,
+        IReadOnlyCollection<int> sizes
+    ) =>
+        from way in (
+            from network in overlay.Networks
+            let endpoints = EndpointsOf(overlay, network).ToArray()
+            // Of all that differ by no more than their number in the file the first is taken, before they are paired: all
+            // pairs of a large overlay are thousands of thousands.
+            from source in endpoints
+                .Where(one => one.Host == host && canAsk(one))
+                .DistinctBy(one => (Family(one), IsContainer(one)))
+            from destination in endpoints
+                .Where(one => peers.Contains(one.Host))
+                .DistinctBy(one => (one.Host, Family(one), IsContainer(one)))
+            where IsWay(source, destination)
+            select (Network: network.Name, From: source, To: destination)
+        )
+            .GroupBy(way => way.To.Host)
+            // Of a container nobody knows here whether it runs: a host's own address says more.
+            .Select(ways =>
+                ways.OrderBy(way => IsContainer(way.To))
+                    .ThenBy(way => IsContainer(way.From))
+                    .First()
+            )
+        from size in sizes
+        select new Probe(way.Network, way.From, way.To, size);
+
     /// <summary>How many ways from a host there are in all networks.</summary>
     public static long CountWays(Overlay overlay, string host)
     {
@@ -148,6 +185,8 @@ internal static class ReachabilityPlan
     }
 
     private static AddressFamily Family(Endpoint endpoint) => endpoint.Address.AddressFamily;
+
+    private static bool IsContainer(Endpoint endpoint) => endpoint.Container is not null;
 
     private static (string, string?) Owner(Endpoint endpoint) =>
         (endpoint.Host, endpoint.Container);

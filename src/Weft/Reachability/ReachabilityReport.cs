@@ -8,16 +8,18 @@ namespace Weft.Reachability;
 
 /// <summary>What reached what.</summary>
 /// <param name="Overlay">The name of the overlay.</param>
-/// <param name="Time">When the answers were there.</param>
 /// <param name="Results">Each probe and what became of it, in the order of the overlay file.</param>
+/// <param name="Time">When the answers were there; a former version's have none.</param>
+/// <param name="Silent">The hosts that could not be asked, and why: of whom they reach nothing is known.</param>
 internal sealed record ReachabilityReport(
     string Overlay,
-    DateTimeOffset Time,
-    ImmutableArray<ProbeResult> Results
+    ImmutableArray<ProbeResult> Results,
+    DateTimeOffset Time = default,
+    ImmutableArray<UnaskedHost> Silent = default
 )
 {
     /// <summary>The hosts that could not be asked, and why: of whom they reach nothing is known.</summary>
-    public ImmutableArray<UnaskedHost> Silent { get; init; } = [];
+    public ImmutableArray<UnaskedHost> Silent { get; init; } = Silent.IsDefault ? [] : Silent;
 
     /// <summary>How many ways there are beside those that were asked of.</summary>
     public long Unasked { get; init; }
@@ -48,8 +50,8 @@ internal sealed record ProbeResult(
     Endpoint To,
     int Size,
     Outcome Outcome,
-    double? Milliseconds,
-    string? Detail
+    double? Milliseconds = null,
+    string? Detail = null
 )
 {
     /// <summary>The size in bytes of the largest packet that does get through, where a smaller one does and this one does not.</summary>
@@ -71,6 +73,8 @@ internal sealed record ProbeResult(
 /// <summary>How a report is written as JSON.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UseStringEnumConverter = true,
     WriteIndented = true,

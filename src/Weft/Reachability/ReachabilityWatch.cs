@@ -14,20 +14,21 @@ internal sealed class ReachabilityWatch
     private ReachabilityReport? last;
 
     /// <summary>How many rounds there were.</summary>
-    public int Rounds { get; private set; }
+    public long Rounds { get; private set; }
 
     /// <summary>Whether every packet of every round was answered.</summary>
     public bool IsWhole => Rounds > 0 && silent.Count == 0 && Lost == 0;
 
-    private int Lost => Counts.Sum(count => count.Lost);
+    private long Lost => Counts.Sum(count => count.Lost);
 
     private IEnumerable<Count> Counts => ways.Values.SelectMany(sizes => sizes.Values);
 
     /// <summary>Takes in what a round has brought.</summary>
     /// <param name="report">What reached what, by one packet each.</param>
-    public void Add(ReachabilityReport report)
+    /// <param name="rounds">How many rounds have brought just that, one after another.</param>
+    public void Add(ReachabilityReport report, long rounds = 1)
     {
-        Rounds++;
+        Rounds += rounds;
         last = report;
         silent.UnionWith(report.Silent.Select(host => host.Why));
         foreach (var result in report.Results)
@@ -41,7 +42,7 @@ internal sealed class ReachabilityWatch
             {
                 sizes[result.Size] = count = new Count();
             }
-            count.Add(result);
+            count.Add(result, rounds);
         }
     }
 
@@ -141,7 +142,7 @@ internal sealed class ReachabilityWatch
         milliseconds.ToString("0.00", CultureInfo.InvariantCulture);
 
     // Neither is nothing said to be lost where something is, nor everything where something is not.
-    private static string Percent(int lost, int sent) =>
+    private static string Percent(long lost, long sent) =>
         (100.0 * lost / sent) switch
         {
             < 1 => "<1%",
@@ -153,9 +154,9 @@ internal sealed class ReachabilityWatch
     {
         private double sum;
 
-        public int Sent { get; private set; }
+        public long Sent { get; private set; }
 
-        public int Lost { get; private set; }
+        public long Lost { get; private set; }
 
         public double Least { get; private set; } = double.MaxValue;
 
@@ -166,18 +167,18 @@ internal sealed class ReachabilityWatch
         /// <summary>What got through when last this size did not.</summary>
         public int? Fits { get; private set; }
 
-        public void Add(ProbeResult result)
+        public void Add(ProbeResult result, long rounds)
         {
-            Sent++;
+            Sent += rounds;
             if (result.Milliseconds is { } time && result.Outcome is Outcome.Reached)
             {
-                sum += time;
+                sum += time * rounds;
                 Least = Math.Min(Least, time);
                 Most = Math.Max(Most, time);
             }
             else
             {
-                Lost++;
+                Lost += rounds;
                 Fits = result.Fits ?? Fits;
             }
         }

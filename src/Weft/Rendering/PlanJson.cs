@@ -105,6 +105,8 @@ internal sealed record ChangeDocument(
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
     WriteIndented = true
 )]
 [JsonSerializable(typeof(PlanDocument[]))]

@@ -145,7 +145,7 @@ internal sealed record StatusDocument(
     IReadOnlyList<string> Conflicts,
     IReadOnlyList<string> Notices,
     IReadOnlyList<string> Foreign,
-    BlockedDocument? Blocked
+    BlockedDocument? Blocked = null
 );
 
 internal sealed record BlockedDocument(long Out, long In);
@@ -162,6 +162,8 @@ internal sealed record DriftDocument(string Action, string What, string Name, st
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
     WriteIndented = true
 )]
 [JsonSerializable(typeof(StatusDocument))]

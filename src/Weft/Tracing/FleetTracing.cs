@@ -58,19 +58,14 @@ internal static class FleetTracing
         try
         {
             return (
-                JsonSerializer.Deserialize(answer.Output, TraceJson.Default.TraceHalfArray)!,
+                JsonSerializer.Deserialize(answer.Output, TraceJson.Default.TraceHalfArray)
+                    ?? throw new JsonException("null is no trace"),
                 null
             );
         }
         catch (JsonException)
         {
-            return (
-                [],
-                new UnaskedHost(
-                    answer.Host,
-                    answer.Unreached ?? answer.LastRemark ?? "weft says nothing"
-                )
-            );
+            return ([], new UnaskedHost(answer.Host, answer.Fault));
         }
     }
 }

@@ -62,7 +62,8 @@ internal sealed class HalfHops(
 )
 {
     private readonly Standing standing = new(seen, Planner.Plan(intent, seen));
-    private readonly AttachmentIntent? place = pair.From.AttachmentOn(intent);
+    private readonly HostPlaces places = new(intent);
+    private readonly WhereaboutsJudge judge = new(found.Whereabouts, overlay, intent, seen);
     private readonly SwitchIntent @switch = intent.Switch!;
 
     private readonly BridgeLinkIntent? bridge = intent
@@ -78,24 +79,24 @@ internal sealed class HalfHops(
             yield return Both(other);
         }
         yield return Out(Route());
-        if (found.Whereabouts.JudgeNeighbour(pair.From, pair.To, intent, seen) is { } neighbour)
+        if (judge.JudgeNeighbour(pair.From, pair.To) is { } neighbour)
         {
             yield return Out(neighbour);
         }
-        if (place is not null)
+        if (Place is not null)
         {
             yield return Both(
                 Of(
                     "veth",
-                    place.HostEnd,
-                    place.Bridge is null
+                    Place.HostEnd,
+                    Place.Bridge is null
                         ? $"up, port of {@switch.Name} with VLAN {Vlan}"
-                        : $"up, in bridge {place.Bridge}",
-                    place.HostEnd
+                        : $"up, in bridge {Place.Bridge}",
+                    Place.HostEnd
                 )
             );
         }
-        if (bridge is not null && place is not { Bridge: null })
+        if (bridge is not null && Place is not { Bridge: null })
         {
             foreach (var hop in OnBridge(bridge))
             {
@@ -117,26 +118,28 @@ internal sealed class HalfHops(
         }
     }
 
+    private AttachmentIntent? Place => places.AttachmentOf(pair.From);
+
     private int Vlan => overlay.Networks.First(network => network.Name == pair.Network).Vlan;
 
     private bool StaysOnBridge =>
         pair.IsOnOneHost
         && bridge is not null
-        && (pair.To.Container is null || pair.To.AttachmentOn(intent) is { Bridge: not null });
+        && (pair.To.Container is null || places.AttachmentOf(pair.To) is { Bridge: not null });
 
     /// <summary>Who lives here, and its interface.</summary>
     private Finding Home()
     {
         var mtu = intent.Mtu!.Bytes;
-        var why = place is null ? null : Planner.WhyNotReady(place.Key, seen);
-        var home = place is null
+        var why = Place is null ? null : Planner.WhyNotReady(Place.Key, seen);
+        var home = Place is null
             ? Of("network", pair.Network, $"{pair.From.Name} at {pair.FromAddress}", pair.Network)
             : Of(
                 "container",
-                place.Container,
-                $"{place.Interface} with {string.Join(", ", place.Addresses)}, MTU {place.Mtu}",
-                $"{place.Interface} in {place.Container}",
-                $"{place.Interface} of {place.Container}"
+                Place.Container,
+                $"{Place.Interface} with {string.Join(", ", Place.Addresses)}, MTU {Place.Mtu}",
+                $"{Place.Interface} in {Place.Container}",
+                $"{Place.Interface} of {Place.Container}"
             );
         return why is not null
                 ? home with
@@ -159,9 +162,9 @@ internal sealed class HalfHops(
     private Finding Route()
     {
         const string What = "route";
-        var link = place is null
+        var link = Place is null
             ? seen.Links.GetValueOrDefault(pair.Network)
-            : seen.Inside.GetValueOrDefault(place.Key)?.GetValueOrDefault(place.Interface);
+            : seen.Inside.GetValueOrDefault(Place.Key)?.GetValueOrDefault(Place.Interface);
         if (link is null)
         {
             return new Finding(What, Verdict.Doubtful, $"to {pair.ToAddress}: no interface");
@@ -184,8 +187,8 @@ internal sealed class HalfHops(
     {
         var ports = new[]
         {
-            place?.HostEnd,
-            StaysOnBridge ? pair.To.AttachmentOn(intent)?.HostEnd : UplinkOf(link)?.Peer,
+            Place?.HostEnd,
+            StaysOnBridge ? places.AttachmentOf(pair.To)?.HostEnd : places.UplinkOf(link)?.Peer,
         };
         var open = Whereabouts
             .JudgePorts(link, intent, seen, [.. ports.OfType<string>()])
@@ -206,11 +209,11 @@ internal sealed class HalfHops(
         {
             yield return Both(dropped);
         }
-        if (found.Whereabouts.JudgeBridge(pair.To, intent, seen) is { } towards)
+        if (judge.JudgeBridge(pair.To) is { } towards)
         {
             yield return Out(towards);
         }
-        if (found.Whereabouts.JudgeBridge(pair.From, intent, seen) is { } own)
+        if (judge.JudgeBridge(pair.From) is { } own)
         {
             yield return In(own);
         }
@@ -218,7 +221,7 @@ internal sealed class HalfHops(
 
     private Finding Uplink(BridgeLinkIntent link)
     {
-        var uplink = UplinkOf(link);
+        var uplink = places.UplinkOf(link);
         return uplink is null
             ? Of("uplink", link.Name, $"port of {@switch.Name} with VLAN {Vlan}", link.Name)
             : Of(
@@ -265,7 +268,7 @@ internal sealed class HalfHops(
         bool isExplained
     )
     {
-        var learned = found.Whereabouts.JudgeSwitch(towards, overlay, intent, seen);
+        var learned = judge.JudgeSwitch(towards);
         var judged =
             trace?.Judge(@switch.Name, tunnel, isExplained || learned?.Verdict is Verdict.Wrong)
             ?? new Finding(
@@ -355,9 +358,6 @@ internal sealed class HalfHops(
             .AllOf(intent, seen.StrongSwan)
             .Where(connection => connection.Peer.Name == pair.To.Host)
             .All(connection => !connection.Children.IsEmpty);
-
-    private VethIntent? UplinkOf(BridgeLinkIntent link) =>
-        intent.Links.OfType<VethIntent>().FirstOrDefault(veth => veth.Bridge == link.Name);
 
     private Finding Of(string kind, string name, string intended, params string[] parts) =>
         Finding.Of(standing.Of(kind, name, intended, parts));

@@ -53,8 +53,8 @@ internal sealed class HalfTracer(
             session.Host,
             pair.From.Name,
             [.. new HalfHops(session.Overlay, intent, seen, pair, sizes.Max(), found).All()],
-            told is null ? null : TraceHop.Of(session.Host, Way.Out, told),
-            found.Answers
+            found.Answers,
+            told is null ? null : TraceHop.Of(session.Host, Way.Out, told)
         );
     }
 
@@ -156,7 +156,7 @@ internal sealed class HalfTracer(
     {
         try
         {
-            return pair.From.AttachmentOn(intent) is not { } place
+            return new HostPlaces(intent).AttachmentOf(pair.From) is not { } place
                     ? RouteReader.Find(pair.ToAddress)?.Link
                 : seen.Containers.GetValueOrDefault(place.Key) is { IsReady: true } container
                     ? RouteReader.Find(pair.ToAddress, path: container.Namespace)?.Link
@@ -179,7 +179,7 @@ internal sealed class HalfTracer(
         var (entry, from, to) = isLeaving
             ? (pair.From, (pair.From.Mac, pair.FromAddress), (pair.To.Mac, pair.ToAddress))
             : (pair.To, (pair.To.Mac, pair.ToAddress), (pair.From.Mac, pair.FromAddress));
-        var name = entry.PlaceOn(intent).SwitchPort;
+        var name = new HostPlaces(intent).Expect(entry).SwitchPort;
         var isTunnel = entry.Host != intent.Host;
         return
             name is not null
@@ -199,5 +199,5 @@ internal sealed class HalfTracer(
     }
 
     private static string? LocalPort(HostIntent intent, TracePair pair) =>
-        pair.From.PlaceOn(intent).SwitchPort;
+        new HostPlaces(intent).Expect(pair.From).SwitchPort;
 }

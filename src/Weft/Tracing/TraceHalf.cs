@@ -9,19 +9,19 @@ namespace Weft.Tracing;
 /// <param name="Host">The host.</param>
 /// <param name="Name">The one of the two.</param>
 /// <param name="Hops">From that one to the wire.</param>
-/// <param name="Told">What it means what became of the packets that it sent to the other; null where none were sent.</param>
-/// <param name="Answers">What became of those packets.</param>
+/// <param name="Answers">What became of the packets that it sent to the other.</param>
+/// <param name="Told">What that means; null where none were sent.</param>
 internal sealed record TraceHalf(
     string Host,
     string Name,
     ImmutableArray<TraceHop> Hops,
-    TraceHop? Told,
-    ImmutableArray<ProbeResult> Answers
+    ImmutableArray<ProbeResult> Answers,
+    TraceHop? Told = null
 )
 {
     /// <summary>The half of a host of which nothing more can be known.</summary>
     public static TraceHalf Of(string host, string name, Finding finding) =>
-        new(host, name, [TraceHop.Of(host, Way.Both, finding)], null, []);
+        new(host, name, [TraceHop.Of(host, Way.Both, finding)], []);
 }
 
 /// <summary>Which packets pass something: those that leave from who lives on the host, or those for it.</summary>
@@ -64,6 +64,8 @@ internal sealed record TraceHop(
 /// <summary>How traces are written as JSON.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UseStringEnumConverter = true,
     WriteIndented = true,
