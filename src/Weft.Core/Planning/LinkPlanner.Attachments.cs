@@ -32,7 +32,8 @@ internal sealed partial class LinkPlanner
                 PresentHostEnds.Add(attachment.HostEnd);
                 continue;
             }
-            var (changes, conflicts) = (Changes.Count, Conflicts.Count);
+            var found = (Changes.Count, Conflicts.Count, Notices.Count);
+            CompareSubnets(attachment, inside, container);
             if (attachment.Nic is not null)
             {
                 PlanDevice(attachment, inside, Named(ends.Namespace));
@@ -43,7 +44,7 @@ internal sealed partial class LinkPlanner
                 PlanAttachment(attachment, inside, Named(ends.Namespace));
             }
             if (
-                (Changes.Count, Conflicts.Count) == (changes, conflicts)
+                (Changes.Count, Conflicts.Count, Notices.Count) == found
                 && PresentHostEnds.Contains(attachment.HostEnd)
             )
             {

@@ -70,7 +70,13 @@ public static class Planner
                     .Distinct(),
                 .. intent.Waiting is { } waiting ? [Conflict.WithRecords(waiting)] : (Conflict[])[],
             ],
-            Notices = [.. intent.Notices, .. Notices(intent, observation), .. guard.Notices],
+            Notices =
+            [
+                .. intent.Notices,
+                .. Notices(intent, observation),
+                .. links.Notices,
+                .. guard.Notices,
+            ],
             Interruptions = [.. Interruptions.Of(intent, observation, changes)],
             FormerMtu = Interruptions.FormerMtu(intent, observation),
         };
