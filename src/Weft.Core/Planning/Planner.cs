@@ -174,6 +174,11 @@ public static class Planner
         {
             yield return $"{cut.Name} has no carrier, by which underlay address {underlay} reaches the others: its cable is out, or what is at the other end is off";
         }
+        if (observation.VrfOf(carrier) is { } vrf)
+        {
+            yield return $"underlay address {underlay} is in VRF {vrf}{(vrf == carrier.Name ? "" : $", on {carrier.Name}")}, and Open vSwitch looks for the way to the others in the main table only: "
+                + $"take {(vrf == carrier.Name ? "the address" : carrier.Name)} out of the VRF, or leak the routes to the others into the main table";
+        }
         if (links.MinBy(link => link.Mtu) is { } narrow && narrow.Mtu < intent.UnderlayMtu)
         {
             yield return $"{narrow.Name} carries underlay address {underlay} with MTU {narrow.Mtu}, but the file says {intent.UnderlayMtu}: "

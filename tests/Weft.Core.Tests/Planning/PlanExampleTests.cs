@@ -375,6 +375,32 @@ public sealed class PlanExampleTests
         );
     }
 
+    /// <summary>A VRF's own address, and that of a link in it.</summary>
+    [Theory]
+    [InlineData("vrf", null, "eth0", "the address")]
+    [InlineData("dummy", "vrf0", "vrf0, on eth0", "eth0")]
+    public void An_underlay_address_in_a_VRF_is_a_notice(
+        string kind,
+        string? master,
+        string where,
+        string what
+    )
+    {
+        var host = TwoHosts.Bare();
+        Foreign.AddLink(host, "eth0");
+        Foreign.AddLink(host, "vrf0");
+        host.Put(host.Find(null, "vrf0") with { Kind = "vrf" });
+        host.Put(host.Find(null, "eth0") with { Kind = kind, Master = master });
+        host.Shell("ip addr add 192.0.2.1/24 dev eth0");
+        Assert.Equal(
+            [
+                $"underlay address 192.0.2.1 is in VRF {where}, and Open vSwitch looks for the way to the others in the main table only: "
+                    + $"take {what} out of the VRF, or leak the routes to the others into the main table",
+            ],
+            host.PlanFor(TwoHosts.Intent()).Notices
+        );
+    }
+
     [Fact]
     public void A_userspace_datapath_whose_underlay_is_in_no_userspace_bridge_is_a_notice()
     {
