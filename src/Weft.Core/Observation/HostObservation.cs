@@ -286,6 +286,13 @@ public sealed record Link
     /// <summary>The link's name.</summary>
     public required string Name { get; init; }
 
+    /// <summary>The names that it has besides, which no other link can have either (ip-link(8), <c>property</c>).</summary>
+    public ImmutableArray<string> AlternativeNames { get; init; } = [];
+
+    /// <summary>The one among some links that has a name beside its own; null where none has.</summary>
+    public static Link? AlsoCalled(string name, IReadOnlyDictionary<string, Link> links) =>
+        links.Values.FirstOrDefault(link => link.AlternativeNames.Contains(name));
+
     /// <summary>What made it: <c>bridge</c>, <c>veth</c>, <c>openvswitch</c>, <c>tun</c>, …; empty for hardware.</summary>
     public string Kind { get; init; } = "";
 

@@ -123,6 +123,14 @@ public sealed record Conflict(string Name, string Message)
                 )
         );
 
+    /// <summary>A link has a name that is needed beside its own.</summary>
+    internal static Conflict WithAlternativeName(Link link, string name) =>
+        new(
+            name,
+            $"link '{link.Name}' has the alternative name '{name}': "
+                + $"take it away with `ip link property del dev {ShellWord.Quote(link.Name)} altname {ShellWord.Quote(name)}`, or change the name in the file"
+        );
+
     /// <summary>A link has an address that this host is to have by another.</summary>
     internal static Conflict WithAddress(
         Link link,

@@ -462,6 +462,43 @@ public sealed class PlanExampleTests
         Assert.False(plan.IsApplicable);
     }
 
+    /// <summary>The kernel lets no link have a name that another has beside its own (ip-link(8), <c>property</c>).</summary>
+    [Theory]
+    [InlineData("cont-mgmnt0")]
+    [InlineData("cont-mgmnt0-sw")]
+    [InlineData("cont-mgmnt0-br")]
+    [InlineData("wallabag-eth1")]
+    [InlineData("host-mgmnt0")]
+    [InlineData("ovsbr0")]
+    public void An_alternative_name_is_as_taken_as_a_name(string name)
+    {
+        var host = TwoHosts.Bare();
+        Foreign.AddLink(host, "eth0");
+        host.Put(host.Find(null, "eth0") with { AlternativeNames = ["enp0s3", name] });
+        var plan = host.PlanFor(TwoHosts.Intent());
+        Assert.Equal(
+            [
+                $"link 'eth0' has the alternative name '{name}': take it away with `ip link property del dev eth0 altname {name}`, or change the name in the file",
+            ],
+            plan.Conflicts.Select(one => one.Message)
+        );
+        Assert.Equal([name], plan.Conflicts.Select(one => one.Name));
+    }
+
+    [Fact]
+    public void An_alternative_name_inside_a_container_is_as_taken_as_a_name()
+    {
+        var host = TwoHosts.Bare();
+        Foreign.AddLink(host, "net0", space: "wallabag");
+        host.Put(host.Find("wallabag", "net0") with { AlternativeNames = ["eth1"] });
+        var conflict = Assert.Single(host.PlanFor(TwoHosts.Intent()).Conflicts);
+        Assert.Equal(
+            "container 'wallabag' has an interface 'net0' already, whose alternative name is 'eth1': give the attachment another `interface`, or take that name away",
+            conflict.Message
+        );
+        Assert.True(conflict.StandsAlone);
+    }
+
     [Fact]
     public void A_guest_in_what_is_to_go_is_to_leave_first()
     {
