@@ -124,4 +124,44 @@ public sealed class DoctorTests
             StringComparison.Ordinal
         );
     }
+
+    [Fact]
+    public async Task A_route_to_another_host_that_leads_into_the_overlay_is_told_from_a_host_that_is_down()
+    {
+        await using var lab = await OverlayLab.UpAsync(Yaml);
+        await lab.AllReachAllAsync();
+        await lab.RunAsync("host1", "ip route add 192.0.2.2/32 via 10.8.3.2");
+        var doctor = await lab.WeftAsync("host1", "doctor");
+        Assert.Equal(1, doctor.ExitCode);
+        Assert.Contains(
+            "the route to 192.0.2.2 leads into the overlay itself, by host",
+            doctor.Output,
+            StringComparison.Ordinal
+        );
+        Assert.DoesNotContain(
+            "it is down, or something filters",
+            doctor.Output,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public async Task A_subnet_that_the_host_has_otherwise_is_named()
+    {
+        await using var lab = await OverlayLab.BareAsync(Yaml);
+        await lab.RunAsync(
+            "host1",
+            "ip link add docker0 type bridge && ip addr add 10.8.3.9/24 dev docker0 && ip link set docker0 up"
+        );
+        const string Named =
+            "network 'host' has subnet 10.8.3.0/24, which overlaps 10.8.3.9/24 of docker0";
+        var applied = await lab.WeftAsync("host1", "apply", "--yes");
+        Assert.Equal(0, applied.ExitCode);
+        Assert.Contains(Named, applied.Output + applied.Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            Named,
+            (await lab.WeftAsync("host1", "doctor")).Output,
+            StringComparison.Ordinal
+        );
+    }
 }

@@ -156,7 +156,7 @@ public sealed class LinkReaderTests : IAsyncLifetime
     private static string Line(Random random)
     {
         var (pair, bridge, other) = (random.Next(6), random.Next(2), random.Next(6));
-        return random.Next(14) switch
+        return random.Next(16) switch
         {
             0 or 1 => $"link add v{pair} type veth peer name w{pair}",
             2 => $"link add v{pair} type veth peer name eth{pair} netns c",
@@ -167,7 +167,10 @@ public sealed class LinkReaderTests : IAsyncLifetime
             9 => $"link set w{pair} name v{other}",
             10 => $"link set br{bridge} name br{2 + random.Next(2)}",
             11 => $"link set w{pair} netns c",
-            12 => $"addr add 10.0.{pair}.{1 + other}/24 dev v{pair}",
+            // The kernel tells of such names only where the link is up (netdev_state_change in net/core/dev.c).
+            12 or 13 =>
+                $"link set v{pair} up\nlink property {(other < 4 ? "add" : "del")} dev v{pair} altname other{other}",
+            14 => $"addr add 10.0.{pair}.{1 + other}/24 dev v{pair}",
             _ => $"link set v{pair} mtu {1400 + other} alias some{other} up",
         };
     }
@@ -179,7 +182,7 @@ public sealed class LinkReaderTests : IAsyncLifetime
                 .Select(link =>
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{link with { Addresses = [], Leased = [], LinkLocal = [], Routes = [] }} {string.Join(' ', link.Addresses)} {string.Join(' ', link.Leased)} {string.Join(' ', link.LinkLocal)}"
+                        $"{link with { AlternativeNames = [], Addresses = [], Leased = [], LinkLocal = [], Routes = [] }} {string.Join(' ', link.AlternativeNames)} {string.Join(' ', link.Addresses)} {string.Join(' ', link.Leased)} {string.Join(' ', link.LinkLocal)}"
                     )
                 ),
         ];

@@ -47,6 +47,12 @@ public sealed class OwnershipTests
     [InlineData("ip link add host-mgmnt0 type veth peer name x", "link 'host-mgmnt0'")]
     [InlineData("ip link add ovsbr0 type veth peer name x", "link 'ovsbr0'")]
     [InlineData("ip -n wallabag link add eth1 type veth peer name x", "container 'wallabag'")]
+    [InlineData("ip link property add dev br-phy altname cont-mgmnt0-br", "link 'br-phy'")]
+    [InlineData("ip link property add dev br-phy altname host-mgmnt0", "link 'br-phy'")]
+    [InlineData(
+        "ip -n wallabag link add net0 type veth peer name x && ip -n wallabag link property add dev net0 altname eth1",
+        "container 'wallabag'"
+    )]
     [InlineData(
         "ovs-vsctl add-port br-phy host-mgmnt0 -- set interface host-mgmnt0 type=internal",
         "port 'host-mgmnt0'"

@@ -112,7 +112,7 @@ public sealed partial record OverlayImport
             if (found.Link is null)
             {
                 found = own.FirstOrDefault(one =>
-                    ours.Exists(tunnel => Subnet(one.Address).Contains(tunnel.Remote))
+                    ours.Exists(tunnel => one.Address.Subnet.Contains(tunnel.Remote))
                 );
             }
             return (found.Link, found.Link is null ? null : found.Address.Address);

@@ -187,7 +187,7 @@ public sealed partial record OverlayImport
                                 .SelectMany(one => Read(host, one.Addresses))
                         )
                 )
-                .Select(address => (Address: address, Subnet: Subnet(address)))
+                .Select(address => (Address: address, address.Subnet))
                 .ToList();
             var chosen = said.GroupBy(one => one.Address.Address.AddressFamily)
                 .OrderBy(family => family.Key)

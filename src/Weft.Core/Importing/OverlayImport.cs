@@ -199,16 +199,6 @@ public sealed partial record OverlayImport(Overlay Overlay, ImmutableArray<strin
                         )
                 ),
             ];
-
-        private static IPNetwork Subnet(InterfaceAddress address)
-        {
-            var bytes = address.Address.GetAddressBytes();
-            for (var bit = address.PrefixLength; bit < bytes.Length * 8; bit++)
-            {
-                bytes[bit / 8] &= (byte)~(0x80 >> (bit % 8));
-            }
-            return new IPNetwork(new IPAddress(bytes), address.PrefixLength);
-        }
     }
 
     private sealed record Tunnel(

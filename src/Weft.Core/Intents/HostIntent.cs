@@ -45,6 +45,16 @@ public sealed record HostIntent
     /// <summary>The links that the switch makes by itself for its internal ports, and what they carry.</summary>
     public ImmutableArray<InternalLinkIntent> InternalLinks { get; init; } = [];
 
+    /// <summary>The host's own links into the networks, each called as its network is, and its addresses there: container bridges, and internal ports' links.</summary>
+    public IEnumerable<(
+        string Name,
+        ImmutableArray<InterfaceAddress> Addresses
+    )> LinksIntoNetworks =>
+        Links
+            .OfType<BridgeLinkIntent>()
+            .Select(bridge => (bridge.Name, bridge.Addresses))
+            .Concat(InternalLinks.Select(link => (link.Name, link.Addresses)));
+
     /// <summary>The containers' places.</summary>
     public ImmutableArray<AttachmentIntent> Attachments { get; init; } = [];
 
@@ -191,6 +201,20 @@ public sealed record InternalLinkIntent(string Name, ImmutableArray<InterfaceAdd
 /// <summary>An address and the length of its subnet's prefix.</summary>
 public readonly record struct InterfaceAddress(IPAddress Address, int PrefixLength)
 {
+    /// <summary>The subnet that the address is in.</summary>
+    public IPNetwork Subnet
+    {
+        get
+        {
+            var bytes = Address.GetAddressBytes();
+            for (var bit = PrefixLength; bit < bytes.Length * 8; bit++)
+            {
+                bytes[bit / 8] &= (byte)~(0x80 >> (bit % 8));
+            }
+            return new IPNetwork(new IPAddress(bytes), PrefixLength);
+        }
+    }
+
     /// <summary>Whether both are IPv4 addresses of one subnet with prefixes of one length.</summary>
     public bool SharesSubnetWith(InterfaceAddress other) =>
         PrefixLength == other.PrefixLength

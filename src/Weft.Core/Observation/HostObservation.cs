@@ -11,6 +11,8 @@ namespace Weft.Core.Observation;
 /// <summary>What one host looks like: the other side of the planner.</summary>
 public sealed record HostObservation
 {
+    private const string Vrf = "vrf";
+
     /// <summary>What Open vSwitch's database holds.</summary>
     public required SwitchObservation Switch { get; init; }
 
@@ -88,6 +90,12 @@ public sealed record HostObservation
             link.Addresses.Any(one => one.Address.Equals(address))
             || link.Leased.Any(one => one.Address.Equals(address))
         );
+
+    /// <summary>The VRF that the link is, or is in: it has routes of its own (ip-vrf(8)); null where it is in none.</summary>
+    public string? VrfOf(Link link) =>
+        link.Kind == Vrf ? link.Name
+        : link.Master is { } master && Links.GetValueOrDefault(master) is { Kind: Vrf } ? master
+        : null;
 
     /// <summary>A host with Open vSwitch running and nothing configured.</summary>
     /// <param name="kernelDatapath">Whether its kernel has Open vSwitch's datapath.</param>
@@ -286,6 +294,13 @@ public sealed record Link
     /// <summary>The link's name.</summary>
     public required string Name { get; init; }
 
+    /// <summary>The names that it has besides, which no other link can have either (ip-link(8), <c>property</c>).</summary>
+    public ImmutableArray<string> AlternativeNames { get; init; } = [];
+
+    /// <summary>The one among some links that has a name beside its own; null where none has.</summary>
+    public static Link? AlsoCalled(string name, IReadOnlyDictionary<string, Link> links) =>
+        links.Values.FirstOrDefault(link => link.AlternativeNames.Contains(name));
+
     /// <summary>What made it: <c>bridge</c>, <c>veth</c>, <c>openvswitch</c>, <c>tun</c>, …; empty for hardware.</summary>
     public string Kind { get; init; } = "";
 
@@ -304,7 +319,7 @@ public sealed record Link
     /// <summary>What a bridge does with the frames of this port of its; null for a link that is no bridge's port.</summary>
     public BridgePortState? PortState { get; init; }
 
-    /// <summary>The bridge that the link is a port of.</summary>
+    /// <summary>The bridge that the link is a port of, or the bond, team or VRF that it is in.</summary>
     public string? Master { get; init; }
 
     /// <summary>The free text that an owner may put on a link.</summary>

@@ -313,10 +313,22 @@ public static class LinkReader
                     20 => link with { Alias = Text(value) },
                     26 => WithFamilies(link, value),
                     37 => link with { PeerNamespace = MemoryMarshal.Read<int>(value) },
+                    52 => link with { AlternativeNames = AlternativeNames(value) },
                     _ => link,
                 }
         );
         return link;
+    }
+
+    /// <summary>Reads IFLA_PROP_LIST, and in it each IFLA_ALT_IFNAME.</summary>
+    private static ImmutableArray<string> AlternativeNames(ReadOnlySpan<byte> properties)
+    {
+        ImmutableArray<string> names = [];
+        Netlink.ForEachAttribute(
+            properties,
+            (kind, value) => names = kind == 53 ? names.Add(Text(value)) : names
+        );
+        return names;
     }
 
     /// <summary>Reads IFLA_LINKINFO: the link's kind, a bridge's settings, and what a bridge does with a port of its.</summary>

@@ -32,7 +32,8 @@ internal sealed partial class LinkPlanner
                 PresentHostEnds.Add(attachment.HostEnd);
                 continue;
             }
-            var (changes, conflicts) = (Changes.Count, Conflicts.Count);
+            var found = (Changes.Count, Conflicts.Count, Notices.Count);
+            CompareSubnets(attachment, inside, container);
             if (attachment.Nic is not null)
             {
                 PlanDevice(attachment, inside, Named(ends.Namespace));
@@ -43,7 +44,7 @@ internal sealed partial class LinkPlanner
                 PlanAttachment(attachment, inside, Named(ends.Namespace));
             }
             if (
-                (Changes.Count, Conflicts.Count) == (changes, conflicts)
+                (Changes.Count, Conflicts.Count, Notices.Count) == found
                 && PresentHostEnds.Contains(attachment.HostEnd)
             )
             {
@@ -130,14 +131,10 @@ internal sealed partial class LinkPlanner
             {
                 return;
             }
-            if (inner is not null && !IsOurs(inner, attachment))
+            if (StrangerInside(attachment, inside) is { } stranger)
             {
                 Conflicts.Add(
-                    new(
-                        $"{name} in {container}",
-                        $"container '{container}' has an interface '{name}' already, which Weft did not make: "
-                            + "give the attachment another `interface`, or remove that interface"
-                    )
+                    new($"{name} in {container}", $"container '{container}' has {stranger}")
                     {
                         StandsAlone = true,
                     }
@@ -218,6 +215,19 @@ internal sealed partial class LinkPlanner
             intact ? inner : null
         );
     }
+
+    /// <summary>What has an attachment's name inside a container and is not Weft's, and what to do about it; null where nothing has.</summary>
+    private string? StrangerInside(
+        AttachmentIntent attachment,
+        IReadOnlyDictionary<string, Link> inside
+    ) =>
+        inside.TryGetValue(attachment.Interface, out var inner)
+            ? IsOurs(inner, attachment)
+                ? null
+                : $"an interface '{inner.Name}' already, which Weft did not make: give the attachment another `interface`, or remove that interface"
+            : Link.AlsoCalled(attachment.Interface, inside) is { } other
+                ? $"an interface '{other.Name}' already, whose alternative name is '{attachment.Interface}': give the attachment another `interface`, or take that name away"
+                : null;
 
     /// <summary>
     /// Whether what has an attachment's name inside a container is Weft's: as <see cref="Ownership.Owns(Link)"/> tells it on

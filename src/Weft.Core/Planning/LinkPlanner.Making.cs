@@ -14,9 +14,9 @@ internal sealed partial class LinkPlanner
 
     private bool ConflictsWithForeign(string name)
     {
-        if (observation.Links.TryGetValue(name, out var link) && !ownership.Owns(link))
+        if (ownership.ConflictOver(name, observation.Links) is { } conflict)
         {
-            Conflicts.Add(Conflict.WithLink(link));
+            Conflicts.Add(conflict);
             return true;
         }
         return ConflictsWithPort(name);

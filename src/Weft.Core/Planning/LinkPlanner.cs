@@ -120,6 +120,7 @@ internal sealed partial class LinkPlanner(
             }
         }
         PlanAttachments();
+        CompareSubnets();
         RemoveWhatLeft();
     }
 
@@ -131,9 +132,7 @@ internal sealed partial class LinkPlanner(
             return;
         }
         var addresses = intent
-            .Links.OfType<BridgeLinkIntent>()
-            .SelectMany(link => link.Addresses)
-            .Concat(intent.InternalLinks.SelectMany(link => link.Addresses))
+            .LinksIntoNetworks.SelectMany(link => link.Addresses)
             .Concat(intent.Attachments.SelectMany(attachment => attachment.Addresses));
         foreach (var address in addresses.Where(IsIpv6).Take(1))
         {

@@ -47,6 +47,16 @@ internal sealed class Ownership(HostIntent intent, SwitchObservation seen)
                     && mac == IntentBuilder.LinkMac(intent.Overlay, intent.Host, link.Name)
             );
 
+    /// <summary>What keeps a link of that name from being made: one that is not the overlay's, or that is called so besides; null if nothing does.</summary>
+    public Conflict? ConflictOver(string name, IReadOnlyDictionary<string, Link> links) =>
+        links.TryGetValue(name, out var link)
+            ? Owns(link)
+                ? null
+                : Conflict.WithLink(link)
+            : Link.AlsoCalled(name, links) is { } other
+                ? Conflict.WithAlternativeName(other, name)
+                : null;
+
     /// <summary>Whether the switch made the link, for an internal port of the overlay's: it comes and goes with that port.</summary>
     public bool IsOfSwitch(Link link) =>
         link.Kind is "openvswitch" or "tun"

@@ -123,6 +123,27 @@ public sealed record Conflict(string Name, string Message)
                 )
         );
 
+    /// <summary>A link has a name that is needed beside its own.</summary>
+    internal static Conflict WithAlternativeName(Link link, string name) =>
+        new(
+            name,
+            $"link '{link.Name}' has the alternative name '{name}': "
+                + $"take it away with `ip link property del dev {ShellWord.Quote(link.Name)} altname {ShellWord.Quote(name)}`, or change the name in the file"
+        );
+
+    /// <summary>A link has an address that this host is to have by another.</summary>
+    internal static Conflict WithAddress(
+        Link link,
+        InterfaceAddress address,
+        string network,
+        string host
+    ) =>
+        new(
+            network,
+            $"link '{link.Name}', {Ownership.Describe(OwnershipMark.OfAlias(link.Alias))}, has {address}, and network '{network}' gives this host the same address: "
+                + $"take it from the link, or give {host} another in the network's `hosts`"
+        );
+
     /// <summary>A link has a name that is needed.</summary>
     internal static Conflict WithLink(Link link) =>
         new(

@@ -70,7 +70,13 @@ public static class Planner
                     .Distinct(),
                 .. intent.Waiting is { } waiting ? [Conflict.WithRecords(waiting)] : (Conflict[])[],
             ],
-            Notices = [.. intent.Notices, .. Notices(intent, observation), .. guard.Notices],
+            Notices =
+            [
+                .. intent.Notices,
+                .. Notices(intent, observation),
+                .. links.Notices,
+                .. guard.Notices,
+            ],
             Interruptions = [.. Interruptions.Of(intent, observation, changes)],
             FormerMtu = Interruptions.FormerMtu(intent, observation),
         };
@@ -167,6 +173,11 @@ public static class Planner
         else if (cut is not null)
         {
             yield return $"{cut.Name} has no carrier, by which underlay address {underlay} reaches the others: its cable is out, or what is at the other end is off";
+        }
+        if (observation.VrfOf(carrier) is { } vrf)
+        {
+            yield return $"underlay address {underlay} is in VRF {vrf}{(vrf == carrier.Name ? "" : $", on {carrier.Name}")}, and Open vSwitch looks for the way to the others in the main table only: "
+                + $"take {(vrf == carrier.Name ? "the address" : carrier.Name)} out of the VRF, or leak the routes to the others into the main table";
         }
         if (links.MinBy(link => link.Mtu) is { } narrow && narrow.Mtu < intent.UnderlayMtu)
         {

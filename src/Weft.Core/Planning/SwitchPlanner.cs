@@ -404,14 +404,15 @@ internal sealed class SwitchPlanner(
     {
         if (
             port.Type != "internal"
-            || !observation.Links.TryGetValue(port.Name, out var link)
-            || ownership.Owns(link)
-            || intent.Switch is { Userspace: true } && IsLeftBehind(link)
+            || intent.Switch is { Userspace: true }
+                && observation.Links.TryGetValue(port.Name, out var link)
+                && IsLeftBehind(link)
+            || ownership.ConflictOver(port.Name, observation.Links) is not { } conflict
         )
         {
             return false;
         }
-        Conflicts.Add(Conflict.WithLink(link));
+        Conflicts.Add(conflict);
         return true;
     }
 

@@ -69,20 +69,15 @@ internal static class AddressProbe
     private static IEnumerable<HeldAddress> Held(HostIntent intent, HostObservation seen)
     {
         var underlay = intent.Underlay is { } own ? seen.LinkWith(own) : null;
-        var onHost = intent
-            .InternalLinks.Select(link => (link.Name, link.Addresses))
-            .Concat(
-                intent.Links.OfType<BridgeLinkIntent>().Select(link => (link.Name, link.Addresses))
-            )
-            .SelectMany(link =>
-                link.Addresses.Select(one =>
-                    (
-                        Container: (ContainerSighting?)null,
-                        Link: seen.Links.GetValueOrDefault(link.Name),
-                        one.Address
-                    )
+        var onHost = intent.LinksIntoNetworks.SelectMany(link =>
+            link.Addresses.Select(one =>
+                (
+                    Container: (ContainerSighting?)null,
+                    Link: seen.Links.GetValueOrDefault(link.Name),
+                    one.Address
                 )
-            );
+            )
+        );
         var inContainers = intent.Attachments.SelectMany(one =>
             one.Addresses.Select(address =>
                 (

@@ -142,6 +142,7 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
     ) =>
         await new UnderlayProbe(
             intent,
+            observation,
             intent.Ipsec is { Credentials: CertificateFiles }
                 ? observation.Credentials?.Certificate
                 : null,

@@ -6,6 +6,7 @@ using System.Net.Sockets;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
+using Weft.Core.Planning;
 using Weft.Reachability;
 
 namespace Weft.Health;
@@ -13,6 +14,7 @@ namespace Weft.Health;
 /// <summary>Asks the other hosts by the underlay: whether they are there, what size of packet the path carries, and what time it is.</summary>
 internal sealed class UnderlayProbe(
     HostIntent intent,
+    HostObservation seen,
     HostCertificate? certificate,
     TimeProvider clock
 )
@@ -69,16 +71,16 @@ internal sealed class UnderlayProbe(
         {
             return
             [
-                RouteReader.Find(host.Address, own) is null
-                    ? NoRoute(host)
-                    : new Finding(
-                        $"underlay {host.Name}",
-                        Verdict.Doubtful,
-                        $"{host.Address} does not answer a ping: it is down, or something filters ICMP (then this check says nothing)"
-                    )
-                    {
-                        Beyond = true,
-                    },
+                RouteReader.Find(host.Address, own) is not { } route ? NoRoute(host)
+                : OwnLink(route) is { } link ? IntoOverlay(host, own, link)
+                : new Finding(
+                    $"underlay {host.Name}",
+                    Verdict.Doubtful,
+                    $"{host.Address} does not answer a ping: it is down, or something filters ICMP (then this check says nothing)"
+                )
+                {
+                    Beyond = true,
+                },
             ];
         }
         var large = await socket.AskAsync(host.Address, size, Patience, cancellationToken);
@@ -109,6 +111,23 @@ internal sealed class UnderlayProbe(
             $"underlay {host.Name}",
             Verdict.Wrong,
             $"there is no route to {host.Address}: `ip route get {host.Address}` says the same. Whatever configures this host's network has to give it one"
+        );
+
+    /// <summary>The overlay's own link that a way leads by; null where it leads by another.</summary>
+    private Link? OwnLink(FoundRoute route)
+    {
+        var ownership = new Ownership(intent, seen.Switch);
+        return seen.Links.Values.FirstOrDefault(link =>
+            link.Index == route.Link && ownership.Owns(link)
+        );
+    }
+
+    private Finding IntoOverlay(Host host, IPAddress own, Link link) =>
+        new(
+            $"underlay {host.Name}",
+            Verdict.Wrong,
+            $"the route to {host.Address} leads into the overlay itself, by {link.Name}: `ip route get {host.Address}` says the same. "
+                + $"Whatever configures this host's network has to give it one by {seen.LinkWith(own)?.Name ?? "the underlay"}, whatever else goes by the overlay"
         );
 
     private static Finding JudgeSize(Host host, int size, int passes) =>

@@ -30,7 +30,7 @@ internal sealed class HalfTracer(
             return TraceHalf.Of(session.Host, pair.From.Name, SwitchDaemon.NotRunning);
         }
         var doubles = AddressProbe.AskAsync(intent, seen, pair.FromAddress, cancellationToken);
-        var underlay = AskUnderlayAsync(intent, pair, cancellationToken);
+        var underlay = AskUnderlayAsync(intent, seen, pair, cancellationToken);
         var down = await NegotiateAsync(intent, pair, cancellationToken);
         var (answers, told) = await SendAsync(intent, seen, pair, cancellationToken);
         var firewall = await Firewall.ReadAsync(cancellationToken);
@@ -60,6 +60,7 @@ internal sealed class HalfTracer(
 
     private async Task<IReadOnlyList<Finding>> AskUnderlayAsync(
         HostIntent intent,
+        HostObservation seen,
         TracePair pair,
         CancellationToken cancellationToken
     ) =>
@@ -68,7 +69,7 @@ internal sealed class HalfTracer(
             :
             [
                 .. (
-                    await new UnderlayProbe(intent, certificate: null, clock).AskAsync(
+                    await new UnderlayProbe(intent, seen, certificate: null, clock).AskAsync(
                         session.Overlay.Hosts.Where(host => host.Name == pair.To.Host),
                         cancellationToken
                     )

@@ -375,6 +375,32 @@ public sealed class PlanExampleTests
         );
     }
 
+    /// <summary>A VRF's own address, and that of a link in it.</summary>
+    [Theory]
+    [InlineData("vrf", null, "eth0", "the address")]
+    [InlineData("dummy", "vrf0", "vrf0, on eth0", "eth0")]
+    public void An_underlay_address_in_a_VRF_is_a_notice(
+        string kind,
+        string? master,
+        string where,
+        string what
+    )
+    {
+        var host = TwoHosts.Bare();
+        Foreign.AddLink(host, "eth0");
+        Foreign.AddLink(host, "vrf0");
+        host.Put(host.Find(null, "vrf0") with { Kind = "vrf" });
+        host.Put(host.Find(null, "eth0") with { Kind = kind, Master = master });
+        host.Shell("ip addr add 192.0.2.1/24 dev eth0");
+        Assert.Equal(
+            [
+                $"underlay address 192.0.2.1 is in VRF {where}, and Open vSwitch looks for the way to the others in the main table only: "
+                    + $"take {what} out of the VRF, or leak the routes to the others into the main table",
+            ],
+            host.PlanFor(TwoHosts.Intent()).Notices
+        );
+    }
+
     [Fact]
     public void A_userspace_datapath_whose_underlay_is_in_no_userspace_bridge_is_a_notice()
     {
@@ -434,6 +460,43 @@ public sealed class PlanExampleTests
         var plan = host.PlanFor(TwoHosts.Intent());
         Assert.Equal([conflict], plan.Conflicts.Select(one => one.Message));
         Assert.False(plan.IsApplicable);
+    }
+
+    /// <summary>The kernel lets no link have a name that another has beside its own (ip-link(8), <c>property</c>).</summary>
+    [Theory]
+    [InlineData("cont-mgmnt0")]
+    [InlineData("cont-mgmnt0-sw")]
+    [InlineData("cont-mgmnt0-br")]
+    [InlineData("wallabag-eth1")]
+    [InlineData("host-mgmnt0")]
+    [InlineData("ovsbr0")]
+    public void An_alternative_name_is_as_taken_as_a_name(string name)
+    {
+        var host = TwoHosts.Bare();
+        Foreign.AddLink(host, "eth0");
+        host.Put(host.Find(null, "eth0") with { AlternativeNames = ["enp0s3", name] });
+        var plan = host.PlanFor(TwoHosts.Intent());
+        Assert.Equal(
+            [
+                $"link 'eth0' has the alternative name '{name}': take it away with `ip link property del dev eth0 altname {name}`, or change the name in the file",
+            ],
+            plan.Conflicts.Select(one => one.Message)
+        );
+        Assert.Equal([name], plan.Conflicts.Select(one => one.Name));
+    }
+
+    [Fact]
+    public void An_alternative_name_inside_a_container_is_as_taken_as_a_name()
+    {
+        var host = TwoHosts.Bare();
+        Foreign.AddLink(host, "net0", space: "wallabag");
+        host.Put(host.Find("wallabag", "net0") with { AlternativeNames = ["eth1"] });
+        var conflict = Assert.Single(host.PlanFor(TwoHosts.Intent()).Conflicts);
+        Assert.Equal(
+            "container 'wallabag' has an interface 'net0' already, whose alternative name is 'eth1': give the attachment another `interface`, or take that name away",
+            conflict.Message
+        );
+        Assert.True(conflict.StandsAlone);
     }
 
     [Fact]

@@ -23,6 +23,8 @@ internal sealed record ModelLink
     public int ForwardDelay { get; init; }
     public bool LeavesChecksumsUndone { get; init; } = true;
 
+    public ImmutableArray<string> AlternativeNames { get; init; } = [];
+
     /// <summary>In the kernel's order: of IPv4, first addresses of a subnet before further ones.</summary>
     public ImmutableArray<InterfaceAddress> Addresses { get; init; } = [];
 
@@ -59,6 +61,7 @@ internal sealed record ModelLink
         {
             Index = Index,
             Name = Name,
+            AlternativeNames = AlternativeNames,
             Kind = Kind,
             Mtu = Mtu,
             Mac = Mac,

@@ -1,0 +1,127 @@
+using System.Collections.Immutable;
+using Weft.Core.Addressing;
+using Weft.Core.Engines;
+using Weft.Core.Intents;
+using Weft.Core.Observation;
+
+namespace Weft.Core.Planning;
+
+// Subnets of the overlay's that a host or a container has by another link as well: the kernel goes one way there alone.
+internal sealed partial class LinkPlanner
+{
+    // The kernel's name for it in every network namespace. What is there comes and goes by no link.
+    private const string Loopback = "lo";
+
+    /// <summary>What the administrator should know.</summary>
+    public List<string> Notices { get; } = [];
+
+    private void CompareSubnets()
+    {
+        var networks = intent
+            .LinksIntoNetworks.Where(network => !network.Addresses.IsEmpty)
+            .ToList();
+        if (networks.Count == 0)
+        {
+            return;
+        }
+        foreach (
+            var other in observation
+                .Links.Values.Where(link =>
+                    HasAddresses(link) && !ownership.Owns(link) && observation.VrfOf(link) is null
+                )
+                .OrderBy(link => link.Index)
+        )
+        {
+            // What has a network's own name is in the way as a whole, or about to be taken over.
+            foreach (var (network, addresses) in networks.Where(one => one.Name != other.Name))
+            {
+                foreach (var (own, there) in Overlaps(addresses, other))
+                {
+                    // What is there already stands in the way of nothing.
+                    if (
+                        own.Address.Equals(there.Address)
+                        && observation.Links.GetValueOrDefault(network)?.Addresses.Contains(own)
+                            is not true
+                    )
+                    {
+                        Conflicts.Add(Conflict.WithAddress(other, there, network, intent.Host));
+                    }
+                    else
+                    {
+                        Notices.Add(
+                            $"{Overlap(network, own, there, other.Name)}: what this host sends "
+                                + $"{Consequence(own, there, other, ", what is for a gateway there too")}: "
+                                + $"give one of the two another subnet, or take {intent.Host} out of the network's `hosts`"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    private void CompareSubnets(
+        AttachmentIntent attachment,
+        IReadOnlyDictionary<string, Link> inside,
+        ContainerSighting container
+    )
+    {
+        foreach (
+            var other in inside
+                .Values.Where(link =>
+                    HasAddresses(link)
+                    && link.Name != attachment.Interface
+                    && link.Alias != ownership.Alias()
+                    && container.Nics.GetValueOrDefault(link.Name)?.Mark != intent.Overlay
+                )
+                .OrderBy(link => link.Index)
+        )
+        {
+            foreach (var (own, there) in Overlaps(attachment.Addresses, other))
+            {
+                var gateway = other
+                    .Routes.Select(route => route.Via)
+                    .FirstOrDefault(via => via is not null && own.Subnet.Contains(via));
+                Notices.Add(
+                    $"{Overlap(attachment.Network, own, there, $"{other.Name} in {attachment.Key}")}: what it sends "
+                        + $"{Consequence(own, there, other, gateway is null ? "" : $", what is for its gateway {gateway} too")}: "
+                        + "give one of the two another subnet, or take the container out of the network"
+                );
+            }
+        }
+    }
+
+    private static bool HasAddresses(Link link) =>
+        !(link.Addresses.IsEmpty && link.Leased.IsEmpty) && link.Name != Loopback;
+
+    /// <summary>Which of a network's addresses are in one subnet with which of another link's.</summary>
+    private static IEnumerable<(InterfaceAddress Own, InterfaceAddress There)> Overlaps(
+        ImmutableArray<InterfaceAddress> addresses,
+        Link other
+    ) =>
+        from own in addresses
+        from there in other.Addresses.AddRange(other.Leased)
+        // No subnet comes with an address that stands alone: a service's, or one that a link to one neighbour has borrowed.
+        where there.PrefixLength < IPText.Bits(there.Address)
+        let ours = own.Subnet
+        let theirs = there.Subnet
+        where ours.Contains(theirs.BaseAddress) || theirs.Contains(ours.BaseAddress)
+        select (own, there);
+
+    private static string Overlap(
+        string network,
+        InterfaceAddress own,
+        InterfaceAddress there,
+        string where
+    ) => $"network '{network}' has subnet {own.Subnet}, which overlaps {there} of {where}";
+
+    /// <summary>What becomes of packets: the longest prefix tells where they go.</summary>
+    private static string Consequence(
+        InterfaceAddress own,
+        InterfaceAddress there,
+        Link other,
+        string alsoLost
+    ) =>
+        own.PrefixLength > there.PrefixLength ? $"to {own.Subnet} goes into the overlay{alsoLost}"
+        : own.PrefixLength < there.PrefixLength ? $"to {there.Subnet} goes by {other.Name}"
+        : $"there goes by one of the two alone{alsoLost}";
+}
