@@ -53,6 +53,46 @@ public sealed class FindingTests
         Assert.StartsWith($"the kernel has no {missing}, which ", finding.Words);
     }
 
+    /// <summary>Open vSwitch sends by what the main table says, whatever link has the address that it sends from.</summary>
+    [Theory]
+    [InlineData(2, false, "the main table leads there by eth0")]
+    [InlineData(3, true, "does not lead there by VRF vrf0")]
+    [InlineData(null, true, "does not lead there by VRF vrf0")]
+    public void A_VRF_is_no_fault_where_the_main_table_leads_out_of_it_too(
+        int? link,
+        bool isWrong,
+        string words
+    )
+    {
+        Link[] links =
+        [
+            new()
+            {
+                Index = 1,
+                Name = "vrf0",
+                Kind = "vrf",
+            },
+            new()
+            {
+                Index = 2,
+                Name = "eth0",
+                Master = "vrf0",
+            },
+            new() { Index = 3, Name = "eth1" },
+        ];
+        var finding = UnderlayProbe.JudgeVrf(
+            new Host { Name = "host2", Address = IPAddress.Parse("192.0.2.2") },
+            "vrf0",
+            link is { } index ? new FoundRoute(index, null) : null,
+            HostObservation.Bare(kernelDatapath: true) with
+            {
+                Links = links.ToDictionary(one => one.Name),
+            }
+        );
+        Assert.Equal(isWrong ? Verdict.Wrong : Verdict.Doubtful, finding.Verdict);
+        Assert.Contains(words, finding.Words, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_module_that_would_be_loaded_is_missing_where_none_is_loaded_any_more()
     {

@@ -133,6 +133,16 @@ public static class Planner
         {
             yield return fault;
         }
+        if (
+            intent.Underlay is { } underlay
+            && observation.LinkWith(underlay) is { } carrier
+            && observation.VrfOf(carrier) is { } vrf
+        )
+        {
+            // Whether the main table leads to the others as well only `weft doctor` asks: no fault before.
+            yield return $"underlay address {underlay} is in VRF {vrf}{(vrf == carrier.Name ? "" : $", on {carrier.Name}")}, and Open vSwitch looks for the way to the others in the main table only: "
+                + $"take {(vrf == carrier.Name ? "the address" : carrier.Name)} out of the VRF, or leak the routes to the others into the main table";
+        }
         if (SwitchFault(intent, observation) is { } closed)
         {
             yield return closed;
@@ -173,11 +183,6 @@ public static class Planner
         else if (cut is not null)
         {
             yield return $"{cut.Name} has no carrier, by which underlay address {underlay} reaches the others: its cable is out, or what is at the other end is off";
-        }
-        if (observation.VrfOf(carrier) is { } vrf)
-        {
-            yield return $"underlay address {underlay} is in VRF {vrf}{(vrf == carrier.Name ? "" : $", on {carrier.Name}")}, and Open vSwitch looks for the way to the others in the main table only: "
-                + $"take {(vrf == carrier.Name ? "the address" : carrier.Name)} out of the VRF, or leak the routes to the others into the main table";
         }
         if (links.MinBy(link => link.Mtu) is { } narrow && narrow.Mtu < intent.UnderlayMtu)
         {

@@ -37,6 +37,14 @@ internal sealed class UnderlayProbe(
         {
             return [];
         }
+        if (seen.LinkWith(own) is { } carrier && seen.VrfOf(carrier) is { } vrf)
+        {
+            // A socket of the main table's cannot have the address, and one of the VRF's would go another way than the tunnels.
+            return
+            [
+                .. others.Select(host => JudgeVrf(host, vrf, RouteReader.Find(host.Address), seen)),
+            ];
+        }
         try
         {
             await using var socket = EchoSocket.Open(null, own, clock);
@@ -104,6 +112,31 @@ internal sealed class UnderlayProbe(
             .. JudgeClock(host.Name, apart, certificate, clock.GetUtcNow()),
         ];
     }
+
+    /// <summary>What it means that the underlay address is in a VRF.</summary>
+    /// <param name="host">The other host.</param>
+    /// <param name="vrf">The VRF.</param>
+    /// <param name="route">The way that the main table knows to the other host; null where it knows none.</param>
+    /// <param name="seen">What this host looks like.</param>
+    internal static Finding JudgeVrf(
+        Host host,
+        string vrf,
+        FoundRoute? route,
+        HostObservation seen
+    ) =>
+        seen.Links.Values.FirstOrDefault(link => link.Index == route?.Link) is { } link
+        && seen.VrfOf(link) == vrf
+            ? new Finding(
+                $"underlay {host.Name}",
+                Verdict.Doubtful,
+                $"{host.Address} cannot be asked from VRF {vrf}; the main table leads there by {link.Name}, as Open vSwitch needs it"
+            )
+            : new Finding(
+                $"underlay {host.Name}",
+                Verdict.Wrong,
+                $"the main table, in which Open vSwitch looks for the way to {host.Address}, does not lead there by VRF {vrf}, which has this host's underlay address: "
+                    + $"take the address out of the VRF, or leak the route into the main table; `ip route get {host.Address}` shows what that says"
+            );
 
     /// <summary>What it means that the kernel knows no way to a host.</summary>
     public static Finding NoRoute(Host host) =>
