@@ -137,6 +137,14 @@ public sealed class AnswerTests
         );
     }
 
+    /// <summary>Scripts find each member of a trace, though nothing is wrong.</summary>
+    [Fact]
+    public void A_trace_is_read_as_it_was_written() =>
+        AssertWhole(
+            TraceJson.Default.TraceReport,
+            new TraceReport("wallabag", "host2", null, [Hop], [], [Lost], [], null)
+        );
+
     [Theory]
     [InlineData("refused")]
     [InlineData("retries")]
