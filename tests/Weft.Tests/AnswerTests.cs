@@ -22,6 +22,11 @@ public sealed class AnswerTests
         new Answer(Outcome.Reached, 1, "slowly")
     );
 
+    private static readonly ProbeResult Lost = ProbeResult.Of(
+        new Probe("cont", One with { Container = null }, One, 84),
+        new Answer(Outcome.Lost)
+    );
+
     private static readonly StatusDocument Status = new(
         "fleet",
         "host1",
@@ -51,6 +56,14 @@ public sealed class AnswerTests
     public void An_answer_that_lacks_a_member_is_read_without_it_or_not_at_all()
     {
         AssertWhole(StatusJsonContext.Default.StatusDocument, Status);
+        AssertWhole(
+            StatusJsonContext.Default.StatusDocument,
+            Status with
+            {
+                OpenVSwitch = null,
+                Blocked = null,
+            }
+        );
         AssertWhole(
             AgentJsonContext.Default.AgentDocument,
             new AgentDocument(
@@ -87,6 +100,7 @@ public sealed class AnswerTests
                     ["three"],
                     ["four"]
                 ),
+                new PlanDocument("fleet", "host1", null, null, [], [], [], [], []),
             ]
         );
         AssertWhole(FindingJson.Default.FindingArray, [new Finding("host", Verdict.Well, "is")]);
@@ -94,7 +108,7 @@ public sealed class AnswerTests
             ReachabilityJson.Default.ReachabilityReport,
             new ReachabilityReport(
                 "fleet",
-                [Probed with { Fits = 80 }],
+                [Probed with { Fits = 80 }, Lost],
                 DateTimeOffset.UnixEpoch,
                 [new("host2", "it is silent")]
             )
@@ -106,6 +120,7 @@ public sealed class AnswerTests
                 DateTimeOffset.UnixEpoch,
                 5,
                 [
+                    new Flow(FlowKind.Tunnel, "host2", "", "tun-host2"),
                     new Flow(FlowKind.Host, "host1", "cont", "cont")
                     {
                         Counters = new TrafficCounters(1, 2, 3, 4, 5, 6),
@@ -115,9 +130,20 @@ public sealed class AnswerTests
         );
         AssertWhole(
             TraceJson.Default.TraceHalfArray,
-            [new TraceHalf("host1", "wallabag", [Hop], [Probed], Hop)]
+            [
+                new TraceHalf("host1", "wallabag", [Hop], [Probed], Hop),
+                new TraceHalf("host1", "host1", [Hop], [Lost]),
+            ]
         );
     }
+
+    /// <summary>Scripts find each member of a trace, though nothing is wrong.</summary>
+    [Fact]
+    public void A_trace_is_read_as_it_was_written() =>
+        AssertWhole(
+            TraceJson.Default.TraceReport,
+            new TraceReport("wallabag", "host2", null, [Hop], [], [Lost], [], null)
+        );
 
     [Theory]
     [InlineData("refused")]

@@ -9,6 +9,11 @@ namespace Weft.Reachability;
 /// <param name="Address">The address.</param>
 internal sealed record Endpoint(string Host, string? Container, IPAddress Address)
 {
+    /// <summary>One that was written as JSON, where a host's own has no container.</summary>
+    [JsonConstructor]
+    internal Endpoint(string host, IPAddress address, string? container = null)
+        : this(host, container, address) { }
+
     /// <summary>What a person calls it.</summary>
     [JsonIgnore]
     public string Name => Container ?? Host;

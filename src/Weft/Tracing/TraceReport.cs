@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Weft.Fleet;
 using Weft.Health;
 using Weft.Reachability;
@@ -18,12 +19,12 @@ namespace Weft.Tracing;
 internal sealed record TraceReport(
     string From,
     string To,
-    string? Network,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Network,
     ImmutableArray<TraceHop> There,
     ImmutableArray<TraceHop> Back,
     ImmutableArray<ProbeResult> Answers,
     ImmutableArray<UnaskedHost> Unasked,
-    TraceHop? Wrong
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] TraceHop? Wrong
 )
 {
     /// <summary>Two that share no network.</summary>
