@@ -18,6 +18,9 @@ internal static class EncryptionBench
     private const int Patience = 300;
     private const int Seconds = 4;
 
+    // Until every host has a shell that waits for the others.
+    private static readonly TimeSpan Start = TimeSpan.FromSeconds(6);
+
     public static async Task RunAsync()
     {
         foreach (var hosts in (int[])[2, 3, 5])
@@ -165,6 +168,12 @@ internal static class EncryptionBench
             exec {keys}< <(exec ip xfrm monitor SA)
             monitor=$!
             until grep -q " 6 *$monitor " /proc/net/netlink; do :; done
+            exec {never}<> <(:)
+            left=$((${at:-0} - ${EPOCHREALTIME/./}))
+            if [ $left -gt 0 ]; then
+              printf -v left %d.%06d $((left / 1000000)) $((left % 1000000))
+              read -r -t $left -u $never || :
+            fi
             began=$EPOCHREALTIME
             {
             {{commands}}
@@ -254,13 +263,21 @@ internal static class EncryptionBench
                 )
             );
 
-        /// <summary>Times a script that runs on all hosts at once, from where the first begins to where the last has its keys; another one undoes it each time.</summary>
+        /// <summary>
+        /// Times a script that all hosts begin at the same moment, from where the first begins to where the last has its keys;
+        /// another one undoes it each time.
+        /// </summary>
         public async Task RunAsync(Timing timing, int rounds, Func<int, string> script, string undo)
         {
             for (var round = 0; round < rounds; round++)
             {
                 // The hosts' clocks are this machine's.
-                var times = (await EverywhereAsync(script))
+                var at = (DateTimeOffset.UtcNow + Start).ToUnixTimeMilliseconds() * 1000;
+                var times = (
+                    await EverywhereAsync(host =>
+                        string.Create(CultureInfo.InvariantCulture, $"at={at}\n{script(host)}")
+                    )
+                )
                     .Select(said =>
                         said.Split(' ', StringSplitOptions.TrimEntries)
                             .Select(time => double.Parse(time, CultureInfo.InvariantCulture))
