@@ -160,12 +160,12 @@ internal static class EncryptionBench
 
     /// <summary>
     /// Runs commands and says when they began and when the kernel had been given the keys of every tunnel, both ways, in
-    /// seconds since 1970. The kernel tells of that by itself: whoever asks again and again, and in these hosts every
-    /// program takes a while to start, measures mostly himself.
+    /// seconds since 1970. The kernel's own word is written down with its time, and read when all is over: whoever asks again
+    /// and again, or reads along, measures mostly himself in hosts where every system call takes a while.
     /// </summary>
     private static string Timed(int host, int hosts, string commands) =>
         $$"""
-            exec {keys}< <(exec ip xfrm monitor SA)
+            ip -ts xfrm monitor SA >/run/keys &
             monitor=$!
             until grep -q " 6 *$monitor " /proc/net/netlink; do :; done
             exec {never}<> <(:)
@@ -179,17 +179,18 @@ internal static class EncryptionBench
             {{commands}}
             } &
             work=$!
-            declare -A given=()
-            while [ ${#given[@]} -lt {{2 * (hosts - 1)}} ]; do
-              read -r -t {{Patience}} -u $keys a b c d e _
-              case "$a $b" in
-                Updated\ src) given[$c,$e]=yes ;;
-                src\ *) given[$b,$d]=yes ;;
-              esac
-            done
-            echo $began $EPOCHREALTIME
-            kill $monitor
+            given() {
+              awk '$2 == "Updated" { way = $4 " " $6 } $2 == "src" { way = $3 " " $5 }
+                /^\[/ && way && !seen[way]++ && ++count == {{2
+                * (hosts - 1)}} { print substr($1, 2, length($1) - 2) }
+                { way = "" }' /run/keys
+            }
             wait $work
+            until [ "$(given)" ] || [ $SECONDS -gt {{Patience}} ]; do
+              sleep 0.5
+            done
+            echo $began $(date -d "$(given)" +%s.%N)
+            kill $monitor
             [ $(swanctl --list-sas | grep -c INSTALLED) -ge {{hosts - 1}} ]
             kill $(cat /tmp/pings) 2>/dev/null && rm /tmp/pings || :
             """;
