@@ -44,7 +44,7 @@ public sealed class AgentSeatTests : IDisposable
         {
             Assert.Equal(told, Assert.Single(AgentSeat.Taken(Seats)));
         }
-        Assert.Null(AgentSeat.WhyOther(Weft.Labs.Self.Version));
+        Assert.Null(AgentSeat.WhyOther(Weft.Self.Version));
         Assert.StartsWith("this host's agent is weft 1.2.3, ", AgentSeat.WhyOther("1.2.3"));
         // One of before, whose place has nothing of it.
         Assert.StartsWith("this host's agent is an earlier weft, ", AgentSeat.WhyOther(null));

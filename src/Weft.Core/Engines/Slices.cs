@@ -109,7 +109,7 @@ public sealed record Slice(
     /// where it is one address.
     /// </summary>
     public Slice? Lasting =>
-        !IsDeclared && Part is { } part && IPText.Ends(part) is var (first, last) && first != last
+        !IsDeclared && Part is { } part && part.PrefixLength < IPText.Bits(part.BaseAddress)
             ? this with
             {
                 Part = new IPNetwork(part.BaseAddress, part.PrefixLength + 1),

@@ -9,8 +9,8 @@ namespace Weft.Core.History;
 
 /// <summary>
 /// The list as the JSON of its file. Every command reads it before all else, to find out whether something is being tried: it
-/// is read member by member, since a serializer first finds out about all types, which takes longer than the rest of a
-/// command's start.
+/// is read member by member, since a serializer first finds out about all types: that was a fifth of the functions which
+/// <c>weft plan</c> ran.
 /// </summary>
 internal static class HistoryJson
 {

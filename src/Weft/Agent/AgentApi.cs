@@ -13,7 +13,6 @@ using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using Weft.Core;
 using Weft.Core.Linux;
-using Weft.Labs;
 using Weft.Ovsdb;
 using Weft.Rendering;
 

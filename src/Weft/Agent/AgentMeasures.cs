@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Weft.Core.Planning;
-using Weft.Labs;
 
 namespace Weft.Agent;
 

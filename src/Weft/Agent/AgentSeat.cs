@@ -3,7 +3,6 @@ using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 using Weft.Core;
 using Weft.Core.Linux;
-using Weft.Labs;
 
 namespace Weft.Agent;
 

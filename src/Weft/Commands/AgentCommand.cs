@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Net;
 using Weft.Agent;
 using Weft.Core.Observation;
-using Weft.Labs;
 using Weft.Trials;
 
 namespace Weft.Commands;

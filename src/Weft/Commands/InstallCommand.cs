@@ -7,7 +7,6 @@ using Weft.Core.Linux;
 using Weft.Core.Overlays;
 using Weft.Fleet;
 using Weft.Installation;
-using Weft.Labs;
 using Weft.Rendering;
 using Weft.Trials;
 

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using Spectre.Console;
-using Weft.Labs;
 using Weft.Manuals;
 
 namespace Weft.Commands;

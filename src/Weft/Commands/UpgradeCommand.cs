@@ -2,7 +2,6 @@ using System.CommandLine;
 using Spectre.Console;
 using Weft.Fleet;
 using Weft.Installation;
-using Weft.Labs;
 using Weft.Rendering;
 
 namespace Weft.Commands;

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Weft.Core;
-using Weft.Labs;
 
 namespace Weft.Fleet;
 

@@ -7,7 +7,6 @@ using Weft.Core.Ipsec;
 using Weft.Core.Linux;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
-using Weft.Labs;
 using Weft.Ovsdb;
 
 namespace Weft.Reporting;

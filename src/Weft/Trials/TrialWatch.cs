@@ -2,7 +2,6 @@ using System.Globalization;
 using Weft.Commands;
 using Weft.Core;
 using Weft.Core.History;
-using Weft.Labs;
 using Weft.Rendering;
 
 namespace Weft.Trials;

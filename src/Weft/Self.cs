@@ -1,6 +1,6 @@
 using System.Reflection;
 
-namespace Weft.Labs;
+namespace Weft;
 
 /// <summary>This very program, to be run again in a host.</summary>
 internal static class Self
