@@ -40,6 +40,38 @@ public sealed class GuestTests(TwoHosts hosts) : TwoHostsTests(hosts)
     }
 
     [Fact]
+    public async Task A_kernel_and_its_processes_take_turns_on_one_processor()
+    {
+        var lab = await LabAsync();
+        var kernel = lab.Lab["host1"].Pid;
+        string[] all =
+        [
+            .. File.ReadAllText($"/proc/{kernel}/task/{kernel}/children")
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)
+                .Select(ProcessorsOf)
+                .OfType<string>(),
+        ];
+        // It has a process of the machine's for each of its own.
+        Assert.True(all.Length > 5, $"{all.Length} processes");
+        Assert.Matches("^[0-9]+$", Assert.Single(all.Distinct()));
+
+        static string? ProcessorsOf(string pid)
+        {
+            try
+            {
+                return File.ReadLines($"/proc/{pid}/status")
+                    .Single(line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal))
+                    .Split('\t')[1];
+            }
+            catch (IOException)
+            {
+                // It has ended meanwhile.
+                return null;
+            }
+        }
+    }
+
+    [Fact]
     public async Task Megabytes_go_in_and_come_out_as_they_were()
     {
         var lab = await LabAsync();

@@ -57,6 +57,7 @@ internal sealed class UmlIsolation : IIsolation
             directory.Unpack("uml-host.sh"),
             directory.FileOf(host.Name, "console"),
             lab.Uptime.ToString(CultureInfo.InvariantCulture),
+            host.Port.ToString(CultureInfo.InvariantCulture),
             $"umid={host.Name}",
             $"uml_dir={directory.FileOf(host.Name, "uml")}",
             string.Create(CultureInfo.InvariantCulture, $"mem={MegabytesOfMemory}M"),

@@ -6,10 +6,16 @@
 //
 // clock_gettime(): Open vSwitch 3.1 that starts within ten seconds of its kernel loses packets. Rather than that a host waits
 // for them to pass, its kernel finds that WEFT_UPTIME seconds have passed when it starts its first process.
+//
+// A kernel and the processes in it take turns, each a process of the machine's: for every page that is touched for the first
+// time, and every system call, one wakes the other. Across processors that takes several times as long, and the machine's
+// scheduler moves whoever is woken to an idle one. So all of a host stay on one processor: number WEFT_PROCESSOR of those that
+// it may use, counted round.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,12 +31,32 @@ static int (*next_clock_gettime)(clockid_t, struct timespec *);
 static long uptime;
 static int has_process;
 
+static void stay_on_one_processor(int number)
+{
+    cpu_set_t allowed, one;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        return;
+    number %= CPU_COUNT(&allowed);
+    for (int processor = 0; processor < CPU_SETSIZE; processor++) {
+        if (CPU_ISSET(processor, &allowed) && number-- == 0) {
+            CPU_ZERO(&one);
+            CPU_SET(processor, &one);
+            // Where that is not allowed it is only slower.
+            sched_setaffinity(0, sizeof one, &one);
+            return;
+        }
+    }
+}
+
 __attribute__((constructor)) static void begin(void)
 {
     next_ptrace = dlsym(RTLD_NEXT, "ptrace");
     next_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
     const char *given = getenv("WEFT_UPTIME");
     uptime = given ? atol(given) : 0;
+    const char *processor = getenv("WEFT_PROCESSOR");
+    if (processor)
+        stay_on_one_processor(atoi(processor));
 }
 
 long ptrace(enum __ptrace_request request, ...)
