@@ -67,8 +67,12 @@ public sealed class AddressStore
         {
             return false;
         }
+        if (old is null && records.IsEmpty)
+        {
+            return false;
+        }
         var bytes = Format(records);
-        if (old is null ? records.IsEmpty : bytes.AsSpan().SequenceEqual(old))
+        if (old is not null && bytes.AsSpan().SequenceEqual(old))
         {
             return false;
         }

@@ -1,12 +1,10 @@
-using System.Net;
-
 namespace Weft.Core.Linux;
 
 /// <summary>What this machine is called.</summary>
 internal static class Hostname
 {
     /// <summary>What <c>hostname</c> prints, dots and all: <see cref="Environment.MachineName"/> ends at the first.</summary>
-    public static string Own => Dns.GetHostName();
+    public static string Own => File.ReadAllText("/proc/sys/kernel/hostname").TrimEnd();
 
     /// <summary>What a machine is called without its domain.</summary>
     public static string WithoutDomain(string name) => name.Split('.')[0];

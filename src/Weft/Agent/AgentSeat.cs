@@ -92,13 +92,15 @@ internal sealed record AgentSeat(string Overlay, string Socket, string File, str
     {
         try
         {
-            return
-            [
-                .. Directory
-                    .EnumerateFiles(directory, $"*{Extension}")
-                    .Select(Read)
-                    .OfType<AgentSeat>(),
-            ];
+            return Directory.Exists(directory)
+                ?
+                [
+                    .. Directory
+                        .GetFiles(directory, $"*{Extension}")
+                        .Select(Read)
+                        .OfType<AgentSeat>(),
+                ]
+                : [];
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -2,12 +2,48 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using Weft.Core.Linux;
 using Weft.Rendering;
+using Weft.Trials;
 
 namespace Weft.Commands;
 
 /// <summary>The command line as a whole.</summary>
 internal static class Cli
 {
+    /// <summary>All commands in the order of the help, each made only where it is needed.</summary>
+    internal static readonly (string Name, Func<Command> Create)[] Commands =
+    [
+        ("check", CheckCommand.Create),
+        ("plan", PlanCommand.Create),
+        ("apply", ApplyCommand.Create),
+        ("try", TryCommand.Create),
+        ("confirm", ConfirmCommand.Create),
+        ("history", HistoryCommand.Create),
+        ("rollback", RollbackCommand.Create),
+        ("agent", AgentCommand.Create),
+        ("status", StatusCommand.Create),
+        ("doctor", DoctorCommand.Create),
+        ("ping", PingCommand.Create),
+        ("trace", TraceCommand.Create),
+        ("top", TopCommand.Create),
+        ("report", ReportCommand.Create),
+        ("diagram", DiagramCommand.Create),
+        ("addresses", AddressesCommand.Create),
+        ("inventory", InventoryCommand.Create),
+        ("destroy", DestroyCommand.Create),
+        ("guard", GuardCommand.Create),
+        ("install", InstallCommand.Create),
+        ("upgrade", UpgradeCommand.Create),
+        ("uninstall", UninstallCommand.Create),
+        ("import", ImportCommand.Create),
+        ("export", ExportCommand.Create),
+        ("pki", PkiCommand.Create),
+        ("rotate", RotateCommand.Create),
+        ("lab", LabCommand.Create),
+        ("completion", CompletionCommand.Create),
+        ("man", ManCommand.Create),
+        (TrialWatch.Command, WatchTryCommand.Create),
+    ];
+
     /// <summary>Runs one command line.</summary>
     /// <returns>One of <see cref="ExitCode"/>.</returns>
     public static async Task<int> RunAsync(string[] args)
@@ -15,8 +51,15 @@ internal static class Cli
         StandardStreams.Fill();
         // What goes wrong or on is told as far as it can be, and nothing stops because it cannot: an agent whose log is full
         // keeps its host.
-        Console.SetError(new LastingWriter(Console.Error));
-        var parsed = Create().Parse(args);
+        Console.SetError(
+            new LastingWriter(() =>
+                new StreamWriter(Console.OpenStandardError(), Console.OutputEncoding)
+                {
+                    AutoFlush = true,
+                }
+            )
+        );
+        var parsed = ParseAlone(args) ?? Create().Parse(args);
         try
         {
             return await CommandRunner.RunAsync(parsed);
@@ -46,38 +89,35 @@ internal static class Cli
         )
         {
             CommonOptions.NoColor,
-            CheckCommand.Create(),
-            PlanCommand.Create(),
-            ApplyCommand.Create(),
-            TryCommand.Create(),
-            ConfirmCommand.Create(),
-            HistoryCommand.Create(),
-            RollbackCommand.Create(),
-            AgentCommand.Create(),
-            StatusCommand.Create(),
-            DoctorCommand.Create(),
-            PingCommand.Create(),
-            TraceCommand.Create(),
-            TopCommand.Create(),
-            ReportCommand.Create(),
-            DiagramCommand.Create(),
-            AddressesCommand.Create(),
-            InventoryCommand.Create(),
-            DestroyCommand.Create(),
-            GuardCommand.Create(),
-            InstallCommand.Create(),
-            UpgradeCommand.Create(),
-            UninstallCommand.Create(),
-            ImportCommand.Create(),
-            ExportCommand.Create(),
-            PkiCommand.Create(),
-            RotateCommand.Create(),
-            LabCommand.Create(),
-            CompletionCommand.Create(),
-            ManCommand.Create(),
-            WatchTryCommand.Create(),
         };
+        foreach (var (_, create) in Commands)
+        {
+            root.Add(create());
+        }
         HelpWithExamples.AddTo(root);
         return root;
+    }
+
+    /// <summary>
+    /// Parses a command line that begins with a command's name without all other commands, and without the root that the
+    /// library makes by reflection: together they are half of what a short command takes.
+    /// </summary>
+    /// <returns>Null where the answer takes more than that command: help, completion, a mistake.</returns>
+    public static ParseResult? ParseAlone(string[] args)
+    {
+        if (
+            args is not [var name, ..]
+            || Array.Find(Commands, command => command.Name == name).Create is not { } create
+        )
+        {
+            return null;
+        }
+        var help = new Option<bool>("--help", "-h", "-?", "/h", "/?")
+        {
+            Recursive = true,
+            Arity = ArgumentArity.Zero,
+        };
+        var parsed = new Command("weft") { CommonOptions.NoColor, help, create() }.Parse(args);
+        return parsed.Errors.Count == 0 && !parsed.GetValue(help) ? parsed : null;
     }
 }

@@ -15,7 +15,7 @@ internal static class CommonOptions
     public const double LongestTimeout = 3600;
 
     /// <summary>What <c>--timeout</c> takes, in words.</summary>
-    public static readonly string WhatTimeoutTakes =
+    public static string WhatTimeoutTakes =>
         $"--timeout takes seconds, more than 0 and at most {LongestTimeout}";
 
     private const string EngineVariable = "WEFT_ENGINE";
@@ -143,7 +143,7 @@ internal static class CommonOptions
         };
         // The library offers the names as .NET writes them.
         option.CompletionSources.Clear();
-        option.CompletionSources.Add(Words<T>());
+        option.CompletionSources.Add(_ => Words<T>());
         if (variable is not null)
         {
             option.DefaultValueFactory = _ => Named<T>(Of(variable));
@@ -199,11 +199,13 @@ internal static class CommonOptions
     // Enum.TryParse takes numbers too, and several names with commas between.
     private static T? Named<T>(string? word)
         where T : struct, Enum =>
-        Enum.GetValues<T>()
-            .Cast<T?>()
-            .FirstOrDefault(value =>
-                value.ToString()!.Equals(word, StringComparison.OrdinalIgnoreCase)
-            );
+        string.IsNullOrEmpty(word)
+            ? null
+            : Enum.GetValues<T>()
+                .Cast<T?>()
+                .FirstOrDefault(value =>
+                    value.ToString()!.Equals(word, StringComparison.OrdinalIgnoreCase)
+                );
 
     private static string NamesOf<T>()
         where T : struct, Enum

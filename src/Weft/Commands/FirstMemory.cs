@@ -9,9 +9,19 @@ internal static class FirstMemory
     // A plan for a host of 500 takes about as much; only what is used of it becomes resident.
     private const long Bytes = 48 << 20;
 
-    /// <summary>Lets so much be allocated before the first collection; whoever goes on for longer is collected after as before.</summary>
-    public static void Take()
+    // So few are done with before the first collection, and asking for the memory is one itself.
+    private const int Few = 16;
+
+    /// <summary>
+    /// Lets so much be allocated before the next collection; whoever goes on for longer is collected after as before.
+    /// </summary>
+    /// <param name="hosts">How many hosts the overlay has.</param>
+    public static void Take(int hosts)
     {
+        if (hosts <= Few)
+        {
+            return;
+        }
         try
         {
             GC.TryStartNoGCRegion(Bytes);

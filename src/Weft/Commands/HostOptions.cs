@@ -132,8 +132,8 @@ internal sealed class HostOptions(bool takesFile = true, bool takesInput = true)
         CancellationToken cancellationToken
     )
     {
-        FirstMemory.Take();
         var read = Read(parsed);
+        FirstMemory.Take(read.Overlay.Hosts.Length);
         var session = await HostSession.OpenAsync(
             read.Overlay,
             OverlayLoader.RequireHost(read.Overlay, parsed.GetValue(Host)),

@@ -37,7 +37,7 @@ internal static class ManCommand
         command.SetAction(
             async (parsed, terminal, cancellationToken) =>
             {
-                var root = CommandManual.Of((RootCommand)parsed.RootCommandResult.Command);
+                var root = CommandManual.Of(Cli.Create());
                 if (parsed.GetValue(markdown))
                 {
                     Console.Out.Write(CommandReference.Write(root));

@@ -11,21 +11,25 @@ internal sealed class Output
     // What a pipe or a file gets is not broken into lines: who reads it there has other means.
     private const int UnboundedWidth = 10_000;
 
+    // Most commands write to one of the two, and each looks at the terminal first.
+    private readonly Lazy<IAnsiConsole> output;
+    private readonly Lazy<IAnsiConsole> error;
+
     /// <summary>Makes one for this process.</summary>
     /// <param name="noColor">Whether colours are unwanted; the environment's NO_COLOR says so too.</param>
     public Output(bool noColor)
     {
         var plain =
             noColor || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
-        Out = Make(Console.Out, plain || Console.IsOutputRedirected, Console.IsOutputRedirected);
-        Error = Make(Console.Error, plain || Console.IsErrorRedirected, Console.IsErrorRedirected);
+        output = new(() => Make(Console.Out, plain, Console.IsOutputRedirected));
+        error = new(() => Make(Console.Error, plain, Console.IsErrorRedirected));
     }
 
     /// <summary>For results.</summary>
-    public IAnsiConsole Out { get; }
+    public IAnsiConsole Out => output.Value;
 
     /// <summary>For progress, questions, notices and errors.</summary>
-    public IAnsiConsole Error { get; }
+    public IAnsiConsole Error => error.Value;
 
     /// <summary>Whether somebody is there to answer a question.</summary>
     public static bool CanAsk => !Console.IsInputRedirected && !Console.IsErrorRedirected;
@@ -65,8 +69,11 @@ internal sealed class Output
             new AnsiConsoleSettings
             {
                 Ansi = redirected ? AnsiSupport.No : AnsiSupport.Detect,
-                ColorSystem = plain ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
+                ColorSystem =
+                    plain || redirected ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
                 Out = new AnsiConsoleOutput(writer),
+                // Whether this is one of a dozen services that build programs makes no difference to what is redirected.
+                Enrichment = new ProfileEnrichment { UseDefaultEnrichers = false },
             }
         );
         console.Pipeline.Attach(new HarmlessText());
