@@ -24,7 +24,8 @@ internal sealed class EngineSocket : IDisposable
     private static readonly TimeSpan Doubt = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LittlePatience = TimeSpan.FromSeconds(2);
 
-    private readonly HttpClient http;
+    // Most hosts have one engine of five.
+    private readonly Lazy<HttpClient> http;
     private readonly ImmutableArray<string> paths;
     private readonly TimeSpan patience;
     private readonly TimeProvider clock;
@@ -48,21 +49,23 @@ internal sealed class EngineSocket : IDisposable
         this.paths = paths;
         this.patience = patience ?? DefaultPatience;
         Name = engine.Word;
-        http = new HttpClient(
-            new SocketsHttpHandler
+        http = new(() =>
+            new HttpClient(
+                new SocketsHttpHandler
+                {
+                    ConnectCallback = async (_, token) => await ConnectAsync(token),
+                    UseProxy = false,
+                    UseCookies = false,
+                    AllowAutoRedirect = false,
+                    ActivityHeadersPropagator = null,
+                }
+            )
             {
-                ConnectCallback = async (_, token) => await ConnectAsync(token),
-                UseProxy = false,
-                UseCookies = false,
-                AllowAutoRedirect = false,
-                ActivityHeadersPropagator = null,
+                BaseAddress = new Uri("http://localhost"),
+                Timeout = Timeout.InfiniteTimeSpan,
+                MaxResponseContentBufferSize = MostBytes,
             }
-        )
-        {
-            BaseAddress = new Uri("http://localhost"),
-            Timeout = Timeout.InfiniteTimeSpan,
-            MaxResponseContentBufferSize = MostBytes,
-        };
+        );
     }
 
     /// <summary>The engine's name, as in messages.</summary>
@@ -144,7 +147,13 @@ internal sealed class EngineSocket : IDisposable
         new($"{Name}'s answer to {request} cannot be understood: {reason.Message}", reason);
 
     /// <inheritdoc/>
-    public void Dispose() => http.Dispose();
+    public void Dispose()
+    {
+        if (http.IsValueCreated)
+        {
+            http.Value.Dispose();
+        }
+    }
 
     private bool IsDoubted =>
         Volatile.Read(ref silentSince) is var since
@@ -158,7 +167,7 @@ internal sealed class EngineSocket : IDisposable
         CancellationToken cancellationToken
     )
     {
-        // Most hosts have one engine of five: an exception for each of the others would cost more than the rest of a round.
+        // An exception for each that is not there would cost more than the rest of a round.
         if (!paths.Any(File.Exists))
         {
             return null;
@@ -171,7 +180,7 @@ internal sealed class EngineSocket : IDisposable
         );
         try
         {
-            var response = await http.SendAsync(request, completion, deadline.Token);
+            var response = await http.Value.SendAsync(request, completion, deadline.Token);
             Volatile.Write(ref silentSince, 0);
             return response;
         }
