@@ -119,7 +119,11 @@ internal static class CommandRunner
                 }
                 catch (OperationCanceledException)
                 {
-                    terminal.Fail("interrupted; what is half done the next `weft apply` mends");
+                    terminal.Fail(
+                        command is WeftCommand { ChangesHost: true }
+                            ? "interrupted; what is half done the next `weft apply` mends"
+                            : "interrupted"
+                    );
                     return ExitCode.Failed;
                 }
                 catch (Exception exception)
