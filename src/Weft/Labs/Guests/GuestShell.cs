@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
 using Weft.Core.Linux;
 
 namespace Weft.Labs.Guests;
@@ -148,7 +149,14 @@ internal sealed class GuestShell : IDisposable
 
     private async Task SendInputAsync()
     {
-        await using var input = Console.OpenStandardInput();
+        // Of a terminal .NET's console would make lines, and show them; it reads anything else as it comes.
+        await using var input = Console.IsInputRedirected
+            ? Console.OpenStandardInput()
+            : new FileStream(
+                new SafeFileHandle(StandardStreams.Input, ownsHandle: false),
+                FileAccess.Read,
+                bufferSize: 0
+            );
         var buffer = new byte[BufferBytes];
         try
         {
