@@ -100,6 +100,48 @@ public sealed class GuestTests(TwoHosts hosts) : TwoHostsTests(hosts)
     }
 
     /// <summary>Without a terminal over there Ctrl-C comes as a signal, and from then on nothing but the command ends it.</summary>
+    /// <summary>Whatever was typed meanwhile, and nobody took.</summary>
+    [Fact]
+    public async Task A_host_that_is_gone_ends_what_talks_to_it()
+    {
+        var lab = await LabAsync();
+        var wire = $"control{lab.Lab.Record.Hosts[1].Port}";
+        using var shell = Tool.Start(
+            lab.Lab["host2"].Enter(null, "cat"),
+            lab.Lab["host2"].Environment
+        );
+        await TypeAsync("here");
+        Assert.Equal("here", await shell.StandardOutput.ReadLineAsync(Needs.Cancellation));
+        await OnWireAsync("0");
+        try
+        {
+            await TypeAsync("gone");
+            Assert.Contains(
+                "the host went away",
+                await shell.StandardError.ReadToEndAsync(Needs.Cancellation),
+                StringComparison.Ordinal
+            );
+        }
+        finally
+        {
+            await OnWireAsync("3");
+        }
+        await Eventually.IsAsync(async () => (await lab.TryAsync("host2", "true")).ExitCode == 0);
+
+        async Task TypeAsync(string line)
+        {
+            await shell.StandardInput.WriteLineAsync(line);
+            await shell.StandardInput.FlushAsync(Needs.Cancellation);
+        }
+
+        // Shut (bridge(8)) and not down: the host would not find its link again.
+        Task OnWireAsync(string state) =>
+            WeftProgram.InNamespaceAsync(
+                lab.Lab.Record.Segment.Init!.Value.Pid,
+                $"bridge link set dev {wire} state {state}"
+            );
+    }
+
     [Fact]
     public async Task Ctrl_C_is_the_commands()
     {

@@ -18,6 +18,7 @@ internal sealed class GuestShell : IDisposable
     private const int BufferBytes = 64 * 1024;
     private const int SilenceSeconds = 5;
     private const int Silences = 6;
+    private const int TcpUserTimeout = 18;
 
     private readonly NetworkStream stream;
     private readonly SemaphoreSlim writing = new(1);
@@ -62,6 +63,12 @@ internal sealed class GuestShell : IDisposable
                     SocketOptionLevel.Tcp,
                     SocketOptionName.TcpKeepAliveRetryCount,
                     Silences
+                );
+                // Nor does it take what is typed, which keeps the kernel from asking (tcp(7)).
+                socket.SetRawSocketOption(
+                    (int)SocketOptionLevel.Tcp,
+                    TcpUserTimeout,
+                    BitConverter.GetBytes(SilenceSeconds * Silences * 1000)
                 );
                 await socket.ConnectAsync(host, GuestAgent.Port, cancellationToken);
                 return new GuestShell(new NetworkStream(socket, ownsSocket: true));
