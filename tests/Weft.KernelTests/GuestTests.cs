@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
+using System.Text;
 using Weft.Core.Linux;
 using Weft.LabTests;
 
@@ -79,7 +80,7 @@ public sealed class GuestTests(TwoHosts hosts) : TwoHostsTests(hosts)
             RandomNumberGenerator.GetBytes(MegabytesOfInput * 1024 * 1024 / 2)
         );
         var result = await lab.Lab["host1"]
-            .RunAsync(["cat"], System.Text.Encoding.ASCII.GetBytes(text), Needs.Cancellation);
+            .RunAsync(["cat"], Encoding.ASCII.GetBytes(text), Needs.Cancellation);
         Assert.Equal(0, result.ExitCode);
         Assert.True(text == result.Output, $"{result.Output.Length} of {text.Length} came back");
     }
@@ -98,6 +99,127 @@ public sealed class GuestTests(TwoHosts hosts) : TwoHostsTests(hosts)
         Assert.Equal(("interrupted\n", 7), (said, shell.ExitCode));
     }
 
+    /// <summary>Without a terminal over there Ctrl-C comes as a signal, and from then on nothing but the command ends it.</summary>
+    /// <summary>Whatever was typed meanwhile, and nobody took.</summary>
+    [Fact]
+    public async Task A_host_that_is_gone_ends_what_talks_to_it()
+    {
+        var lab = await LabAsync();
+        var wire = $"control{lab.Lab.Record.Hosts[1].Port}";
+        using var shell = Tool.Start(
+            lab.Lab["host2"].Enter(null, "cat"),
+            lab.Lab["host2"].Environment
+        );
+        await TypeAsync("here");
+        Assert.Equal("here", await shell.StandardOutput.ReadLineAsync(Needs.Cancellation));
+        await OnWireAsync("0");
+        try
+        {
+            await TypeAsync("gone");
+            Assert.Contains(
+                "the host went away",
+                await shell.StandardError.ReadToEndAsync(Needs.Cancellation),
+                StringComparison.Ordinal
+            );
+        }
+        finally
+        {
+            await OnWireAsync("3");
+        }
+        await Eventually.IsAsync(async () => (await lab.TryAsync("host2", "true")).ExitCode == 0);
+
+        async Task TypeAsync(string line)
+        {
+            await shell.StandardInput.WriteLineAsync(line);
+            await shell.StandardInput.FlushAsync(Needs.Cancellation);
+        }
+
+        // Shut (bridge(8)) and not down: the host would not find its link again.
+        Task OnWireAsync(string state) =>
+            WeftProgram.InNamespaceAsync(
+                lab.Lab.Record.Segment.Init!.Value.Pid,
+                $"bridge link set dev {wire} state {state}"
+            );
+    }
+
+    [Fact]
+    public async Task Ctrl_C_is_the_commands()
+    {
+        var lab = await LabAsync();
+        using var shell = Tool.Start([
+            WeftProgram.Path,
+            .. Exec(lab),
+            "sh",
+            "-c",
+            "trap 'echo interrupted; exit 7' INT; echo ready; while :; do sleep 0.1; done",
+        ]);
+        Assert.Equal("ready", await shell.StandardOutput.ReadLineAsync(Needs.Cancellation));
+        ProcessIdentity.Of(shell.Id)!.Value.Send(Libc.SigInt);
+        var said = await shell.StandardOutput.ReadToEndAsync(Needs.Cancellation);
+        await shell.WaitForExitAsync(Needs.Cancellation);
+        Assert.Equal(("interrupted\n", 7), (said, shell.ExitCode));
+    }
+
+    [Fact]
+    public async Task On_a_terminal_keys_are_the_commands_and_all_end_with_it()
+    {
+        const string Typed = "echo $((40 + 2))!";
+        Assert.SkipWhen(Tool.Find("script") is null, "there is no script: apt install bsdutils");
+        var lab = await LabAsync();
+        using var terminal = Tool.Start(
+            [
+                "script",
+                "--quiet",
+                "--return",
+                "--command",
+                $"stty rows 33 cols 99; exec {WeftProgram.Path} {string.Join(' ', Exec(lab))} bash --norc",
+                "/dev/null",
+            ],
+            new Dictionary<string, string> { ["TERM"] = "xterm" }
+        );
+        var shown = new StringBuilder();
+        await SaysAsync("# ");
+        await TypeAsync($"{Typed}\r");
+        await SaysAsync("42!");
+        // The terminal over there shows what is typed, and this one does not once more.
+        Assert.Equal(2, $"{shown}".Split(Typed).Length);
+        await TypeAsync("stty size\r");
+        await SaysAsync("33 99");
+        // The key that brings back what was typed before.
+        await TypeAsync("\x1b[A\x1b[A\r");
+        await SaysAsync("42!", times: 2);
+        await TypeAsync("ping 127.0.0.1\r");
+        await SaysAsync("bytes from 127.0.0.1");
+        await TypeAsync("\x03");
+        await SaysAsync("packet loss");
+        await TypeAsync("sleep 4243\r");
+        await Eventually.IsAsync(() => RunsAsync("sleep 4243"));
+        terminal.Kill();
+        await Eventually.IsAsync(async () =>
+            !await RunsAsync("sleep 4243") && !await RunsAsync("bash --norc")
+        );
+
+        async Task TypeAsync(string keys)
+        {
+            await terminal.StandardInput.WriteAsync(keys);
+            await terminal.StandardInput.FlushAsync(Needs.Cancellation);
+        }
+
+        async Task SaysAsync(string words, int times = 1)
+        {
+            var part = new char[4096];
+            while ($"{shown}".Split(words).Length <= times)
+            {
+                var read = await terminal.StandardOutput.ReadAsync(part, Needs.Cancellation);
+                Assert.True(read > 0, $"it ended: {shown}");
+                shown.Append(part, 0, read);
+            }
+        }
+
+        async Task<bool> RunsAsync(string command) =>
+            (await lab.RunAsync("host1", "ps -eo args=")).Split('\n').Contains(command);
+    }
+
     [Fact]
     public async Task The_command_is_told_when_whoever_asked_for_it_is_gone()
     {
@@ -112,6 +234,9 @@ public sealed class GuestTests(TwoHosts hosts) : TwoHostsTests(hosts)
         );
         await lab.RunAsync("host1", "rm /run/gone");
     }
+
+    private static string[] Exec(OverlayLab lab) =>
+        ["lab", "exec", "--lab", lab.Name, "host1", "--"];
 
     /// <summary>Starts a script in host1 that says when it is ready.</summary>
     private static async Task<Process> StartAsync(OverlayLab lab, string script)

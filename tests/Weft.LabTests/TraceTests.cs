@@ -289,6 +289,30 @@ public sealed class TraceEndTests(Road road) : TraceTests(road), IClassFixture<R
         Assert.Contains("run it on host2", neither.Errors, StringComparison.Ordinal);
     }
 
+    /// <summary>From one host, a container that does not run looks as one that a firewall keeps apart.</summary>
+    [Fact]
+    public async Task A_host_alone_tells_a_container_that_does_not_run_from_a_tunnel_that_is_shut()
+    {
+        var lab = await LabAsync();
+        await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", 84);
+        await lab.RunAsync("host2", "ip netns del mastodon");
+        try
+        {
+            var trace = await lab.WeftAsync("host1", "trace", "wallabag", "mastodon");
+            Assert.Equal(1, trace.ExitCode);
+            Assert.Contains(
+                "container 'mastodon' at 10.8.2.3 does not answer, though host2 at 10.8.3.2 does, through the same tunnel: it may not run there, as `weft status` on host2 says",
+                trace.Output,
+                StringComparison.Ordinal
+            );
+        }
+        finally
+        {
+            await lab.RunAsync("host2", "ip netns add mastodon; ip -n mastodon link set lo up");
+            await lab.WeftDoneAsync("host2", "apply", "--yes");
+        }
+    }
+
     [Fact]
     public async Task Two_that_share_no_network_are_told_so()
     {

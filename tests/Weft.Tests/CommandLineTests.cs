@@ -194,6 +194,9 @@ public sealed class CommandLineTests
     [InlineData("check FILE >/dev/full 2>&1", ExitCode.Failed)]
     [InlineData("check FILE >&-", ExitCode.Failed)]
     [InlineData("check FILE >&- 2>&-", ExitCode.Failed)]
+    [InlineData("diagram FILE >/dev/full", ExitCode.Failed)]
+    [InlineData("diagram FILE >&-", ExitCode.Failed)]
+    [InlineData("plan FILE --json >&-", ExitCode.Failed)]
     [InlineData("man >/dev/full", ExitCode.Failed)]
     [InlineData("completion bash >/dev/full", ExitCode.Failed)]
     [InlineData("lab >/dev/full", ExitCode.Failed)]
@@ -222,7 +225,10 @@ public sealed class CommandLineTests
         Assert.DoesNotContain("   at ", result.Errors, StringComparison.Ordinal);
         Assert.Equal(
             exitCode == ExitCode.Failed && !line.Contains("2>", StringComparison.Ordinal),
-            result.Errors.StartsWith("weft: ", StringComparison.Ordinal)
+            result.Errors.Contains(
+                "weft: standard output cannot be written: ",
+                StringComparison.Ordinal
+            )
         );
     }
 

@@ -256,25 +256,83 @@ public sealed class FindingTests
             Result((Outcome)small, 84, null),
             Result((Outcome)large, 1424, null),
             new TunnelTraffic(TunnelTraffic.Gre, null),
-            bytesOut < 0 ? null : new EncryptedBytes(bytesOut, bytesIn, inUdp)
+            bytesOut < 0 ? null : new EncryptedBytes(bytesOut, bytesIn, inUdp),
+            others: []
         );
         Assert.Equal(verdict, finding.Verdict);
         Assert.StartsWith(words, finding.Words);
     }
 
-    [Fact]
-    public void A_container_that_does_not_answer_may_not_run() =>
-        Assert.Equal(
-            Verdict.Doubtful,
-            TunnelProbe
-                .Judge(
-                    Result(Outcome.Lost, 84, "mastodon"),
-                    Result(Outcome.Lost, 1424, "mastodon"),
-                    new TunnelTraffic(TunnelTraffic.Udp, 4789),
-                    null
-                )
-                .Verdict
+    /// <summary>A firewall that is not to blame is opened for nothing.</summary>
+    [Theory]
+    [InlineData(
+        Outcome.Reached,
+        "container 'mastodon' at 10.8.3.2 does not answer, though host2 at 10.8.3.2 does, through the same tunnel: it may not run there, as `weft status` on host2 says",
+        false
+    )]
+    [InlineData(
+        Outcome.Lost,
+        "neither container 'mastodon' at 10.8.3.2 nor host2 at 10.8.3.2 answers: encrypted packets go out, and none come in. Let IP protocol 50 (ESP) pass",
+        true
+    )]
+    [InlineData(
+        Outcome.NoAddress,
+        "container 'mastodon' at 10.8.3.2, which may not run there (`weft status` on host2 says), does not answer: encrypted packets go out",
+        true
+    )]
+    [InlineData(
+        null,
+        "container 'mastodon' at 10.8.3.2, which may not run there (`weft status` on host2 says), does not answer: encrypted packets go out",
+        true
+    )]
+    public void A_container_that_does_not_answer_may_not_run(
+        object? other,
+        string words,
+        bool namesFilters
+    )
+    {
+        var finding = TunnelProbe.Judge(
+            Result(Outcome.Lost, 84, "mastodon"),
+            Result(Outcome.Lost, 1424, "mastodon"),
+            new TunnelTraffic(TunnelTraffic.Gre, null),
+            new EncryptedBytes(200, 0, InUdp: false),
+            other is Outcome outcome ? [Result(outcome, 84, null)] : []
         );
+        Assert.Equal(Verdict.Doubtful, finding.Verdict);
+        Assert.StartsWith(words, finding.Words);
+        Assert.Equal(
+            namesFilters,
+            finding.Words.Contains("(ESP)", StringComparison.Ordinal)
+                && finding.Words.Contains("(GRE)", StringComparison.Ordinal)
+        );
+    }
+
+    /// <summary>No tunnel leads there, and none is judged.</summary>
+    [Fact]
+    public async Task Two_on_one_encrypted_host_are_no_matter_of_a_tunnel()
+    {
+        var seen = HostObservation.Bare(kernelDatapath: true);
+        var (results, findings) = await new TunnelProbe(
+            OverlayOf("ipsec: { psk: 'a key that is long enough' }"),
+            Encrypted,
+            TimeProvider.System
+        ).SendAsync(
+            [
+                new Probe(
+                    "cont",
+                    new Reachability.Endpoint("host1", null, IPAddress.Parse("10.8.2.2")),
+                    new Reachability.Endpoint("host1", null, IPAddress.Parse("10.8.2.3")),
+                    84
+                ),
+            ],
+            TimeSpan.Zero,
+            seen,
+            _ => Task.FromResult(seen),
+            TestContext.Current.CancellationToken
+        );
+        Assert.Equal(Outcome.NoAddress, Assert.Single(results).Outcome);
+        Assert.Empty(findings);
+    }
 
     private static HostCertificate Certificate =>
         new([], [], Secret.OfText("key"), "", Now.AddHours(-1), Now.AddYears(1));
@@ -293,7 +351,10 @@ public sealed class FindingTests
             null
         );
 
-    private static HostIntent Intent(string tunnels)
+    private static HostIntent Intent(string tunnels) =>
+        IntentBuilder.Build(OverlayOf(tunnels), "host1", kernelDatapath: true);
+
+    private static Overlay OverlayOf(string tunnels)
     {
         var read = OverlayFile.Parse(
             "overlay.yaml",
@@ -307,6 +368,6 @@ public sealed class FindingTests
             )
         );
         Assert.Empty(read.Mistakes);
-        return IntentBuilder.Build(read.Overlay!, "host1", kernelDatapath: true);
+        return read.Overlay!;
     }
 }

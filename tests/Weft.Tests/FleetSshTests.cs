@@ -133,6 +133,48 @@ public sealed partial class FleetSshTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData()]
+    [InlineData("--json")]
+    public async Task A_trace_that_no_host_could_be_asked_for_has_not_found_all_well(
+        params string[] json
+    )
+    {
+        Write("ssh-says", "echo no route >&2; exit 255");
+        Write(
+            "here/overlay.yaml",
+            Overlay
+                + """
+                networks: { cont: { vlan: 200, subnet: 10.8.2.0/24, bridge: true } }
+                containers:
+                  wallabag: { host: host1, engine: netns, networks: { cont: 10.8.2.2 } }
+                  mastodon: { host: host2, engine: netns, networks: { cont: 10.8.2.3 } }
+                """
+        );
+        var asked = await RunAsync([
+            WeftProgram.Path,
+            "trace",
+            "wallabag",
+            "mastodon",
+            "--all",
+            .. json,
+            "--installed",
+            At("weft"),
+            "--file",
+            At("here/overlay.yaml"),
+        ]);
+        Assert.Equal(1, asked.ExitCode);
+        Assert.DoesNotContain("nothing is wrong", asked.Output, StringComparison.Ordinal);
+        Assert.Contains("no route", asked.Output, StringComparison.Ordinal);
+        if (json is not [])
+        {
+            Assert.Equal(
+                "host1",
+                JsonNode.Parse(asked.Output)!["wrong"]!["host"]!.GetValue<string>()
+            );
+        }
+    }
+
     /// <summary>Hosts whose packages keep weft up to date have mixed versions of it for a while.</summary>
     [Theory]
     [InlineData("doctor", """[{ "what": "ports", "verdict": "Splendid", "words": "" }]""")]
@@ -189,6 +231,36 @@ public sealed partial class FleetSshTests : IDisposable
             "0\n",
             await File.ReadAllTextAsync(At("code"), TestContext.Current.CancellationToken)
         );
+    }
+
+    /// <summary>What looks at a host leaves nothing half done.</summary>
+    [Theory]
+    [InlineData("doctor", "weft: interrupted\n")]
+    [InlineData(
+        "apply",
+        "weft: interrupted; what is half done the next `weft apply` mends\n",
+        "--yes"
+    )]
+    public async Task Ctrl_C_is_told_with_what_it_has_left(
+        string command,
+        string words,
+        params string[] options
+    )
+    {
+        Write("ssh-says", $"touch {At("reached")}; exec sleep 1d");
+        using var process = Tool.Start(
+            Command(command, options),
+            new Dictionary<string, string> { ["PATH"] = $"{At("tools")}:{Tool.Path}" }
+        );
+        var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        while (!File.Exists(At("reached")))
+        {
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        }
+        ProcessIdentity.Of(process.Id)!.Value.Send(Libc.SigInt);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.EndsWith(words, await errors, StringComparison.Ordinal);
+        Assert.Equal(1, process.ExitCode);
     }
 
     [Fact]
@@ -514,6 +586,15 @@ public sealed partial class FleetSshTests : IDisposable
         Assert.Matches(@"✓ host1 +done", plain);
         // In the place of what was there: the cursor goes up (ECMA-48, CUU), or to the line's begin.
         Assert.Matches(@"applying[^✗]*(\x1b\[\d+A|\r)[^✗]*✓", shown);
+
+        // A table could not be written over.
+        var dumb = await RunAsync(OnTerminal(Command("apply", "--yes")), terminal: "dumb");
+        Assert.Contains(
+            "✓ host1  done\n",
+            dumb.Output.ReplaceLineEndings("\n"),
+            StringComparison.Ordinal
+        );
+        Assert.DoesNotContain("applying", dumb.Output, StringComparison.Ordinal);
 
         var piped = await RunAsync(Command("apply", "--yes"), terminal: "xterm");
         Assert.Contains("✓ host1  done\n", piped.Output, StringComparison.Ordinal);

@@ -56,11 +56,15 @@ public sealed class FleetTests
     }
 
     [Fact]
-    public void What_a_host_remarks_is_told_on_without_what_its_lines_begin_with()
+    public void What_a_host_remarks_is_told_on_without_what_it_was_doing_and_what_its_lines_begin_with()
     {
         var answer = new HostAnswer(
             "a",
-            new ToolResult(1, "", "! a key is in a file now\nweft: it failed\n  and why\n"),
+            new ToolResult(
+                1,
+                "",
+                "… Negotiating keys\n! a key is in a file now\nweft: it failed\n  and why\n"
+            ),
             null
         );
         Assert.Equal(["a key is in a file now", "it failed", "and why"], answer.Remarks);

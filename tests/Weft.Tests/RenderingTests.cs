@@ -86,6 +86,48 @@ public sealed class RenderingTests
         );
     }
 
+    /// <summary>Rows that are handed over in one piece are anybody's text too.</summary>
+    [Fact]
+    public void What_a_terminal_would_obey_is_not_in_aligned_rows_either()
+    {
+        var (console, written) = Make(80);
+        AlignedRows.Write(
+            console,
+            [
+                ["BY"],
+                ["a\x1b]]0;title\ab"],
+            ]
+        );
+        Assert.Equal("BY\na\uFFFD]0;title\uFFFDb\n", written.ToString());
+    }
+
+    /// <summary>A command that is copied from a terminal is one line there, however narrow that is.</summary>
+    [Theory]
+    [InlineData(AnsiSupport.No)]
+    [InlineData(AnsiSupport.Yes)]
+    public void Lines_are_left_whole_and_tables_fit_the_terminal(AnsiSupport ansi)
+    {
+        const int Width = 20;
+        string[] words = [.. Enumerable.Range(0, 30).Select(number => $"word{number}")];
+        var line = string.Join(' ', words);
+        var (console, written) = Make(Width, ansi);
+        console.MarkupLineInterpolated($"{line}");
+        console.MarkupInterpolated($"{line}\n");
+        console.WriteLine(line);
+        AlignedRows.Write(
+            console,
+            [
+                [line],
+                [line],
+            ]
+        );
+        Assert.Equal(5, written.ToString().Split('\n').Count(one => one.Contains(line)));
+
+        (console, written) = Make(Width, ansi);
+        console.Write(new Table().AddColumn(line));
+        Assert.All(written.ToString().Split('\n'), one => Assert.True(one.Length <= Width, one));
+    }
+
     [Fact]
     public void Colours_are()
     {
@@ -111,8 +153,7 @@ public sealed class RenderingTests
                 Out = new AnsiConsoleOutput(written),
             }
         );
-        console.Pipeline.Attach(new HarmlessText());
         console.Profile.Width = width;
-        return (console, written);
+        return (Output.AsShown(console), written);
     }
 }

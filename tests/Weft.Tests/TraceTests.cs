@@ -179,6 +179,43 @@ public sealed class TraceTests
         Assert.Null(report.Wrong);
     }
 
+    /// <summary>What the other end tells is no answer to what becomes of the packets of who sends.</summary>
+    [Theory]
+    [InlineData(false, true)]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    [InlineData(true, false, false)]
+    public void That_nothing_is_known_is_no_good_news(
+        bool otherTells,
+        bool asksSender,
+        bool isWrong = true
+    )
+    {
+        var pair = TracePair.Find(Residents, "wallabag", "mastodon")!;
+        var back = new Probe("cont", pair.Destination, pair.Source, 84);
+        var report = TraceReport.Of(
+            pair,
+            otherTells
+                ?
+                [
+                    new TraceHalf(
+                        "host2",
+                        "mastodon",
+                        [Hop(Way.Both, "veth")],
+                        [ProbeResult.Of(back, new Answer(Outcome.Reached, 1))]
+                    ),
+                ]
+                : [],
+            [new UnaskedHost("host1", "no route")],
+            asksSender
+        );
+        Assert.Equal(isWrong ? "host1" : null, report.Wrong?.Host);
+        if (isWrong)
+        {
+            Assert.StartsWith("nothing is known of their way to mastodon", report.Wrong!.Words);
+        }
+    }
+
     [Fact]
     public void A_host_that_does_not_answer_with_a_half_is_named_with_its_reason()
     {
@@ -432,7 +469,8 @@ public sealed class TraceTests
                     []
                 ),
             ],
-            []
+            [],
+            asksSender: true
         );
     }
 

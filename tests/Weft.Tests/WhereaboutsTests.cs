@@ -184,6 +184,50 @@ public sealed class WhereaboutsTests
         }
     }
 
+    /// <summary>A host runs, of which nobody knows whether its containers do.</summary>
+    [Fact]
+    public void Where_a_container_is_silent_its_host_is_asked_else_others_there()
+    {
+        const string Yaml = """
+            name: others
+            hosts: { host1: 192.0.2.1, host2: 192.0.2.2 }
+            networks:
+              cont: { vlan: 200, subnet: 10.8.2.0/24, bridge: true }
+              host: { vlan: 100, subnet: 10.8.3.0/24, hosts: { host1: 10.8.3.1, host2: 10.8.3.2 } }
+            containers:
+              a: { host: host1, engine: netns, networks: { cont: 10.8.2.2 } }
+              b: { host: host2, engine: netns, networks: { cont: 10.8.2.3 } }
+              c: { host: host2, engine: netns, networks: { cont: 10.8.2.4 } }
+            """;
+        Assert.Equal(["host1 → host2 at 10.8.3.2"], Asked(Yaml));
+        Assert.Equal(
+            ["a → c at 10.8.2.4"],
+            Asked(
+                Yaml.Replace(
+                    ", hosts: { host1: 10.8.3.1, host2: 10.8.3.2 }",
+                    "",
+                    StringComparison.Ordinal
+                )
+            )
+        );
+
+        static IEnumerable<string> Asked(string yaml)
+        {
+            var overlay = Parse(yaml);
+            return ReachabilityPlan
+                .ToOthersOn(
+                    overlay,
+                    "host1",
+                    ReachabilityPlan
+                        .EndpointsOf(overlay, overlay.Networks[0])
+                        .First(one => one.Container == "b"),
+                    canAsk: _ => true,
+                    84
+                )
+                .Select(probe => $"{probe.From.Name} → {probe.To.Name} at {probe.To.Address}");
+        }
+    }
+
     private static string Container(string name, string host, int third, int number) =>
         $"  {name}: {{ host: {host}, engine: netns, networks: {{ cont: 10.8.{third + number / 250}.{1 + number % 250} }} }}\n";
 

@@ -3,6 +3,9 @@ namespace Weft.Core.Linux;
 /// <summary>The three streams that every program begins with.</summary>
 internal static class StandardStreams
 {
+    /// <summary>The descriptor of standard input.</summary>
+    public const int Input = 0;
+
     private const int Output = 1;
     private const nint Errors = 2;
 

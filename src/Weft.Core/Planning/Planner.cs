@@ -170,7 +170,8 @@ public static class Planner
         }
         if (observation.LinkWith(underlay) is not { } carrier)
         {
-            yield return $"underlay address {underlay} is on no link of this host: no tunnel can come up (is this host {intent.Host}?)";
+            yield return $"underlay address {underlay} is on no link of this host: no tunnel can come up (is this host {intent.Host}?). "
+                + $"If it is translated on the way, as in most clouds, give host '{intent.Host}' the address that it has itself as `local`";
             yield break;
         }
         Link[] links = [carrier, .. LinksBelow(carrier, observation)];

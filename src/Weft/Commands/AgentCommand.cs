@@ -44,6 +44,7 @@ internal static class AgentCommand
             "Keep this host as the overlay file says, whatever containers, links and daemons do. For weft-agent.service."
         )
         {
+            ChangesHost = true,
             Examples =
             [
                 ("weft agent", "until it is ended; SIGHUP reads the file anew"),

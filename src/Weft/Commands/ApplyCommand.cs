@@ -73,7 +73,11 @@ internal static class ApplyCommand
             Description = "With --host and --all: write what came of each as JSON; needs --yes.",
         };
         var fleet = new FleetOptions();
-        var command = new WeftCommand(name, description) { Examples = examples };
+        var command = new WeftCommand(name, description)
+        {
+            ChangesHost = true,
+            Examples = examples,
+        };
         command.AddAll(
             options.With([
                 yes,
@@ -357,7 +361,7 @@ internal static class ApplyCommand
         Output terminal,
         Func<IProgress<string>?, Task<ApplyResult>> apply
     ) =>
-        terminal.Error.Profile.Out.IsTerminal
+        LiveView.IsWatched(terminal.Error)
             ? terminal.Error.Status().StartAsync("applying", context => apply(new Steps(context)))
             : apply(null);
 

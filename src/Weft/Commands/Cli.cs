@@ -49,27 +49,18 @@ internal static class Cli
     public static async Task<int> RunAsync(string[] args)
     {
         StandardStreams.Fill();
-        // What goes wrong or on is told as far as it can be, and nothing stops because it cannot: an agent whose log is full
-        // keeps its host.
-        Console.SetError(
-            new LastingWriter(() =>
-                new StreamWriter(Console.OpenStandardError(), Console.OutputEncoding)
-                {
-                    AutoFlush = true,
-                }
-            )
-        );
+        Console.InputEncoding = Console.OutputEncoding = StandardWriter.Utf8;
+        Console.SetOut(StandardWriter.ForResults());
+        Console.SetError(StandardWriter.ForWords());
         var parsed = ParseAlone(args) ?? Create().Parse(args);
         try
         {
             return await CommandRunner.RunAsync(parsed);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (ResultLostException exception)
         {
             // Commands put what they meet into words themselves; help and version are the library's.
-            new Output(parsed.GetValue(CommonOptions.NoColor)).Fail(
-                $"standard output cannot be written: {(exception.InnerException ?? exception).Message}"
-            );
+            new Output(parsed.GetValue(CommonOptions.NoColor)).Fail(exception.Message);
             return ExitCode.Failed;
         }
     }

@@ -43,6 +43,15 @@ internal static class CommandRunner
             output.Error.WriteLine($"See '{string.Join(' ', Path(parsed.CommandResult))} --help'.");
             return ExitCode.Usage;
         }
+        var configuration = new InvocationConfiguration
+        {
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+        };
+        if (parsed.CommandResult.Command is WeftCommand { HandsSignalsOn: true })
+        {
+            return await parsed.InvokeAsync(configuration, CancellationToken.None);
+        }
         // The library would listen for signals only once the command's action first waits, on another thread than
         // that goes on with: until then Ctrl-C would end the program on the spot.
         var stop = new CancellationTokenSource();
@@ -50,14 +59,7 @@ internal static class CommandRunner
         var first = 0L;
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        var running = parsed.InvokeAsync(
-            new InvocationConfiguration
-            {
-                EnableDefaultExceptionHandler = false,
-                ProcessTerminationTimeout = null,
-            },
-            stop.Token
-        );
+        var running = parsed.InvokeAsync(configuration, stop.Token);
         return await await Task.WhenAny(running, EndedAsync());
 
         void Stop(PosixSignalContext context)
@@ -119,7 +121,11 @@ internal static class CommandRunner
                 }
                 catch (OperationCanceledException)
                 {
-                    terminal.Fail("interrupted; what is half done the next `weft apply` mends");
+                    terminal.Fail(
+                        command is WeftCommand { ChangesHost: true }
+                            ? "interrupted; what is half done the next `weft apply` mends"
+                            : "interrupted"
+                    );
                     return ExitCode.Failed;
                 }
                 catch (Exception exception)

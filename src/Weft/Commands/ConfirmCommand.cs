@@ -18,6 +18,7 @@ internal static class ConfirmCommand
             "Keep what `weft try` has made of this host. It fails where that has gone back already."
         )
         {
+            ChangesHost = true,
             Examples =
             [
                 ("weft confirm", "what is tried stays, and is what a reboot restores"),

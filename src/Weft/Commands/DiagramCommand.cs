@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text;
 using Weft.Diagrams;
 
 namespace Weft.Commands;
@@ -58,11 +57,14 @@ internal static class DiagramCommand
                 {
                     SvgDiagram.Write(text, overlay);
                 }
-                await using var stream = path is null
-                    ? Console.OpenStandardOutput()
-                    : new FileStream(path, FileMode.Create, FileAccess.Write);
-                await using var writer = new StreamWriter(stream, new UTF8Encoding(false));
-                await writer.WriteAsync(text.GetStringBuilder(), cancellationToken);
+                if (path is null)
+                {
+                    Console.Out.Write($"{text}");
+                }
+                else
+                {
+                    await File.WriteAllTextAsync(path, $"{text}", cancellationToken);
+                }
                 return ExitCode.Done;
             }
         );

@@ -23,6 +23,7 @@ internal static class GuardCommand
             "Put up the guard that lets nothing cross in plaintext, before Open vSwitch is started."
         )
         {
+            ChangesHost = true,
             Examples =
             [
                 ("weft guard", "what weft-guard.service does at boot"),

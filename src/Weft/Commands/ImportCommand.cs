@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using Spectre.Console;
 using Weft.Core;
 using Weft.Core.Execution;
@@ -162,8 +163,7 @@ internal static class ImportCommand
         );
         if (into is null)
         {
-            using var output = Console.OpenStandardOutput();
-            output.Write(bytes);
+            Console.Out.Write(Encoding.UTF8.GetString(bytes));
         }
         else
         {

@@ -38,13 +38,12 @@ internal static class LabAgentCommand
         var place = new Argument<string>("NAMESPACE");
         var address = new Argument<string>("ADDRESS");
         var words = new Argument<string[]>("COMMAND") { Arity = ArgumentArity.OneOrMore };
-        var command = new Command("shell", "Run a command in a host by its lab's control wire.")
+        var command = new WeftCommand("shell", "Run a command in a host by its lab's control wire.")
         {
-            place,
-            address,
-            words,
+            HandsSignalsOn = true,
+            Hidden = true,
         };
-        command.Hidden = true;
+        command.AddAll(place, address, words);
         command.SetAction(
             async (parsed, _, cancellationToken) =>
             {
@@ -53,8 +52,7 @@ internal static class LabAgentCommand
                     IPAddress.Parse(parsed.GetValue(address)!),
                     cancellationToken
                 );
-                // A signal is for the command over there, which decides what becomes of it.
-                return await shell.RunAsync(parsed.GetValue(words)!, CancellationToken.None);
+                return await shell.RunAsync(parsed.GetValue(words)!, cancellationToken);
             }
         );
         return command;

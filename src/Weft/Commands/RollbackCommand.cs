@@ -29,6 +29,7 @@ internal static class RollbackCommand
             "Go back to an overlay file that was applied on this host before: show the plan, ask, carry it out."
         )
         {
+            ChangesHost = true,
             Examples =
             [
                 ("weft rollback", "to the file before the one in force; ends a try at once"),

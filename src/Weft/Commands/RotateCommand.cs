@@ -57,6 +57,7 @@ internal static class RotateCommand
         var fleet = new FleetOptions();
         var command = new WeftCommand(name, description)
         {
+            ChangesHost = true,
             Examples =
             [
                 ($"weft rotate {name} new.psk", "of the overlay file in its usual place"),

@@ -261,7 +261,8 @@ internal sealed class TraceCommand
                         .Select(host => new UnaskedHost(
                             host,
                             $"run `weft trace {From} {To}` there too"
-                        ))
+                        )),
+                    asksSender: false
                 );
         }
 

@@ -46,6 +46,7 @@ internal static class TryCommand
             "Make this host match the overlay file, and make it again what it was unless that is confirmed in time, or as soon as it is cut off."
         )
         {
+            ChangesHost = true,
             Examples =
             [
                 ("weft try overlay.yaml", "then Enter or y to keep it, n to go back at once"),

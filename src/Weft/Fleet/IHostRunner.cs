@@ -58,6 +58,7 @@ internal sealed record HostAnswer(string Host, ToolResult? Result, string? Unrea
         [
             .. (Result?.Errors ?? "")
                 .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                .Where(line => !Rendering.Output.IsProgress(line))
                 .Select(line =>
                     Array.Find(
                         Rendering.Output.Marks,

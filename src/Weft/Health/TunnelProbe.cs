@@ -60,31 +60,58 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
         CancellationToken cancellationToken
     )
     {
-        var results = await new Prober(
-            endpoint => SightingOf(endpoint, before)?.Namespace,
-            clock
-        ).RunAsync(probes, patience, cancellationToken);
+        var results = await RunAsync(probes, patience, before, cancellationToken);
         if (results.IsEmpty)
         {
             return ([], []);
         }
+        var pairs = results
+            .Where(result => result.To.Host != intent.Host)
+            .GroupBy(result => result.To.Host)
+            .Select(pair =>
+                (
+                    Host: pair.Key,
+                    Small: pair.MinBy(result => result.Size)!,
+                    Large: pair.MaxBy(result => result.Size)!
+                )
+            )
+            .ToList();
+        var others = (
+            await RunAsync(
+                pairs
+                    .Where(pair =>
+                        pair.Small is { To.Container: not null, Outcome: not Outcome.Reached }
+                    )
+                    .SelectMany(pair =>
+                        ReachabilityPlan.ToOthersOn(
+                            overlay,
+                            intent.Host,
+                            pair.Small.To,
+                            source => CanAsk(source, before),
+                            ReachabilityPlan.SmallSize
+                        )
+                    ),
+                patience,
+                before,
+                cancellationToken
+            )
+        ).ToLookup(result => result.To.Host, StringComparer.Ordinal);
         var after = await observe(cancellationToken);
         return (
             results,
             [
-                .. results
-                    .GroupBy(result => result.To.Host)
-                    .Select(pair =>
-                        Judge(
-                            pair.MinBy(result => result.Size)!,
-                            pair.MaxBy(result => result.Size)!,
-                            TrafficTo(pair.Key),
-                            Crossed(before, after, pair.Key)
-                        ) with
-                        {
-                            Beyond = true,
-                        }
-                    ),
+                .. pairs.Select(pair =>
+                    Judge(
+                        pair.Small,
+                        pair.Large,
+                        TrafficTo(pair.Host),
+                        Crossed(before, after, pair.Host),
+                        [.. others[pair.Host]]
+                    ) with
+                    {
+                        Beyond = true,
+                    }
+                ),
             ]
         );
     }
@@ -94,18 +121,18 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
     /// <param name="large">What became of one of the overlay's whole MTU.</param>
     /// <param name="traffic">What the tunnel's packets are.</param>
     /// <param name="crossed">What crossed encrypted meanwhile; null for a tunnel that is not encrypted.</param>
+    /// <param name="others">What became of packets to others on that host, where a container of its is silent.</param>
     internal static Finding Judge(
         ProbeResult small,
         ProbeResult large,
         TunnelTraffic traffic,
-        EncryptedBytes? crossed
+        EncryptedBytes? crossed,
+        ImmutableArray<ProbeResult> others
     )
     {
         var what = WhatOf(small.To.Host);
-        var whom = small.To.Container is { } container
-            ? $"container '{container}' at {small.To.Address}"
-            : $"{small.To.Host} at {small.To.Address}";
-        if (small.Outcome is Outcome.NoAddress or Outcome.NotRunning)
+        var whom = Called(small.To);
+        if (IsUnsent(small))
         {
             return new Finding(
                 what,
@@ -136,21 +163,33 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
             );
         }
         // Whether a container runs on another host is not known here.
-        var verdict = small.To.Container is null ? Verdict.Wrong : Verdict.Doubtful;
+        var isHost = small.To.Container is null;
+        var status = $"`weft status` on {small.To.Host}";
+        var verdict = isHost ? Verdict.Wrong : Verdict.Doubtful;
+        if (others.FirstOrDefault(other => other.Outcome is Outcome.Reached) is { } other)
+        {
+            return new Finding(
+                what,
+                verdict,
+                $"{whom} does not answer, though {Called(other.To)} does, through the same tunnel: it may not run there, as {status} says"
+            );
+        }
+        var way = crossed switch
+        {
+            null =>
+                $": the overlay is not applied there, or something on the way filters {Protocol(traffic)}",
+            { Out: > 0, In: 0 } =>
+                $": encrypted packets go out, and none come in. Let {(crossed.InUdp ? "UDP port 4500" : "IP protocol 50 (ESP)")} pass between the two, and {Protocol(traffic)} past the firewall there, which sees it decrypted; `weft doctor` there may say more",
+            { Out: 0 } => ", and nothing went out encrypted: run `weft status`",
+            _ => ", though encrypted packets go out and come in: run `weft doctor` there",
+        };
+        var silent = others.FirstOrDefault(other => !IsUnsent(other));
         return new Finding(
             what,
             verdict,
-            crossed switch
-            {
-                null =>
-                    $"{whom} does not answer: the overlay is not applied there, or something on the way filters {Protocol(traffic)}",
-                { Out: > 0, In: 0 } =>
-                    $"{whom} does not answer: encrypted packets go out, and none come in. Let {(crossed.InUdp ? "UDP port 4500" : "IP protocol 50 (ESP)")} pass between the two, and {Protocol(traffic)} past the firewall there, which sees it decrypted; `weft doctor` there may say more",
-                { Out: 0 } =>
-                    $"{whom} does not answer, and nothing went out encrypted: run `weft status`",
-                _ =>
-                    $"{whom} does not answer, though encrypted packets go out and come in: run `weft doctor` there",
-            }
+            isHost ? $"{whom} does not answer{way}"
+                : silent is not null ? $"neither {whom} nor {Called(silent.To)} answers{way}"
+                : $"{whom}, which may not run there ({status} says), does not answer{way}"
         );
     }
 
@@ -161,6 +200,18 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
     /// <summary>Whether who is to send is there.</summary>
     public bool CanAsk(Endpoint from, HostObservation seen) =>
         from.Container is null || SightingOf(from, seen) is { IsReady: true };
+
+    private Task<ImmutableArray<ProbeResult>> RunAsync(
+        IEnumerable<Probe> probes,
+        TimeSpan patience,
+        HostObservation seen,
+        CancellationToken cancellationToken
+    ) =>
+        new Prober(endpoint => SightingOf(endpoint, seen)?.Namespace, clock).RunAsync(
+            probes,
+            patience,
+            cancellationToken
+        );
 
     private ContainerSighting? SightingOf(Endpoint endpoint, HostObservation seen) =>
         endpoint.Container is { } container && places.Of(container).FirstOrDefault() is { } place
@@ -194,6 +245,14 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
                     .SelectMany(ike => ike.Children),
             ];
     }
+
+    private static bool IsUnsent(ProbeResult result) =>
+        result.Outcome is Outcome.NoAddress or Outcome.NotRunning;
+
+    private static string Called(Endpoint one) =>
+        one.Container is { } container
+            ? $"container '{container}' at {one.Address}"
+            : $"{one.Host} at {one.Address}";
 
     private static string Protocol(TunnelTraffic traffic) =>
         traffic.Port is { } port

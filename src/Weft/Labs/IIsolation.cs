@@ -6,6 +6,13 @@ namespace Weft.Labs;
 /// </summary>
 internal interface IIsolation
 {
+    /// <summary>
+    /// What begins a command that Weft becomes, with the terminal's signals ignored, or that it has started: the command has them
+    /// as in a shell.
+    /// </summary>
+    static IReadOnlyList<string> WithSignals { get; } =
+    ["env", "--default-signal=HUP,INT,QUIT,PIPE"];
+
     /// <summary>The programs that it needs, and the Debian package that each comes with.</summary>
     IReadOnlyDictionary<string, string> Programs { get; }
 

@@ -77,8 +77,7 @@ internal sealed class NamespaceIsolation : IIsolation
             "--",
             "setpriv",
             "--pdeathsig=HUP",
-            "env",
-            "--default-signal=HUP,INT,QUIT,PIPE",
+            .. IIsolation.WithSignals,
             .. host.ControlGroup is null
                 ? []
                 : (string[])["sh", "-c", LabDirectory.Script("host-join.sh"), "host-join.sh"],

@@ -111,6 +111,7 @@ internal sealed class UmlIsolation : IIsolation
         params IEnumerable<string> command
     ) =>
         [
+            .. IIsolation.WithSignals,
             .. lab.Program,
             "lab",
             "shell",

@@ -11,6 +11,9 @@ internal static class ReachabilityPlan
     /// <summary>The size in bytes of the smaller packet: what <c>ping</c> sends over IPv4 when not told otherwise.</summary>
     public const int SmallSize = 84;
 
+    // As many as are worth the neighbours that they take.
+    private const int MostOthers = 8;
+
     /// <summary>All addresses in one network, the hosts' first, in the order of the overlay file.</summary>
     public static IEnumerable<Endpoint> EndpointsOf(Overlay overlay, Network network)
     {
@@ -98,6 +101,43 @@ internal static class ReachabilityPlan
             )
         from size in sizes
         select new Probe(way.Network, way.From, way.To, size);
+
+    /// <summary>
+    /// A way to each of some others on the host of one who does not answer: to that host itself where a network gives it an
+    /// address, else to some of its other containers, of which nobody knows here whether they run.
+    /// </summary>
+    /// <param name="overlay">The overlay.</param>
+    /// <param name="host">The host that asks, itself or by one of its containers.</param>
+    /// <param name="silent">Who does not answer.</param>
+    /// <param name="canAsk">Whether an address of the host's or of a container of its is there to ask from.</param>
+    /// <param name="size">The size in bytes of the IP packets that are sent.</param>
+    public static IEnumerable<Probe> ToOthersOn(
+        Overlay overlay,
+        string host,
+        Endpoint silent,
+        Func<Endpoint, bool> canAsk,
+        int size
+    ) =>
+        (
+            from network in overlay.Networks
+            let endpoints = EndpointsOf(overlay, network).ToArray()
+            let sources = endpoints
+                .Where(one => one.Host == host && canAsk(one))
+                .DistinctBy(Family)
+                .ToArray()
+            from destination in endpoints
+                .Where(one => one.Host == silent.Host && Owner(one) != Owner(silent))
+                .OrderBy(IsContainer)
+                .Take(MostOthers)
+            from source in sources
+            where IsWay(source, destination)
+            select new Probe(network.Name, source, destination, size)
+        )
+            .GroupBy(probe => IsContainer(probe.To))
+            .OrderBy(probes => probes.Key)
+            .FirstOrDefault()
+            ?.Take(MostOthers)
+        ?? [];
 
     /// <summary>How many ways from a host there are in all networks.</summary>
     public static long CountWays(Overlay overlay, string host)

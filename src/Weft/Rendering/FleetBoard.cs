@@ -2,7 +2,7 @@ using Spectre.Console;
 
 namespace Weft.Rendering;
 
-/// <summary>Where many hosts stand while something is done on all of them: a live table on a terminal, lines elsewhere.</summary>
+/// <summary>Where many hosts stand while something is done on all of them: a live table for who watches, lines elsewhere.</summary>
 internal sealed class FleetBoard
 {
     private readonly Lock turn = new();
@@ -34,11 +34,12 @@ internal sealed class FleetBoard
     )
     {
         var board = new FleetBoard(hosts);
-        if (!terminal.Error.Profile.Out.IsTerminal || lines?.Profile.Out.IsTerminal == false)
+        var isWatched = LiveView.IsWatched(terminal.Error);
+        if (!isWatched || lines?.Profile.Out.IsTerminal == false)
         {
             board.lines = lines;
         }
-        if (!terminal.Error.Profile.Out.IsTerminal)
+        if (!isWatched)
         {
             return work(board);
         }

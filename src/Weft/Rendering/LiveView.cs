@@ -5,8 +5,9 @@ namespace Weft.Rendering;
 /// <summary>Lines of a terminal that are written anew again and again, in their place.</summary>
 internal static class LiveView
 {
-    /// <summary>Whether somebody watches.</summary>
-    public static bool IsWatched(IAnsiConsole console) => console.Profile.Out.IsTerminal;
+    /// <summary>Whether somebody watches, on a terminal whose cursor goes back to what was written.</summary>
+    public static bool IsWatched(IAnsiConsole console) =>
+        console.Profile.Out.IsTerminal && console.Profile.Capabilities.Ansi;
 
     /// <summary>Does something that shows lines of markup meanwhile; what it showed last stays.</summary>
     /// <param name="console">The terminal.</param>

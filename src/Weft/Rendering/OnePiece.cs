@@ -14,12 +14,14 @@ internal static class OnePiece
     {
         var profile = console.Profile;
         using var text = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
-        var collector = AnsiConsole.Create(
-            new AnsiConsoleSettings
-            {
-                Ansi = profile.Capabilities.Ansi ? AnsiSupport.Yes : AnsiSupport.No,
-                Out = new AnsiConsoleOutput(text),
-            }
+        var collector = Output.AsShown(
+            AnsiConsole.Create(
+                new AnsiConsoleSettings
+                {
+                    Ansi = profile.Capabilities.Ansi ? AnsiSupport.Yes : AnsiSupport.No,
+                    Out = new AnsiConsoleOutput(text),
+                }
+            )
         );
         collector.Profile.Capabilities.ColorSystem = profile.Capabilities.ColorSystem;
         collector.Profile.Width = profile.Width;

@@ -7,9 +7,7 @@ internal sealed class Output
 {
     private const string FailMark = "weft:";
     private const string NoticeMark = "!";
-
-    // What a pipe or a file gets is not broken into lines: who reads it there has other means.
-    private const int UnboundedWidth = 10_000;
+    private const string ProgressMark = "…";
 
     // Most commands write to one of the two, and each looks at the terminal first.
     private readonly Lazy<IAnsiConsole> output;
@@ -36,6 +34,13 @@ internal sealed class Output
 
     /// <summary>What lines for people begin with, which is of no use where another program tells them on.</summary>
     public static string[] Marks { get; } = [$"{FailMark} ", $"{NoticeMark} "];
+
+    /// <summary>Whether a line only says what is being done, which is of no use once it is.</summary>
+    public static bool IsProgress(string line) =>
+        line.StartsWith($"{ProgressMark} ", StringComparison.Ordinal);
+
+    /// <summary>Says what is being done.</summary>
+    public void Progress(string what) => Error.WriteLine($"{ProgressMark} {what}");
 
     /// <summary>Says what went wrong.</summary>
     public void Fail(string message) =>
@@ -76,11 +81,20 @@ internal sealed class Output
                 Enrichment = new ProfileEnrichment { UseDefaultEnrichers = false },
             }
         );
-        console.Pipeline.Attach(new HarmlessText());
         if (redirected)
         {
-            console.Profile.Width = UnboundedWidth;
+            // Who reads a table in a pipe or a file has other means.
+            console.Profile.Width = WholeLines.Width;
         }
+        return AsShown(console);
+    }
+
+    /// <summary>A console that shows text as this program does.</summary>
+    internal static IAnsiConsole AsShown(IAnsiConsole console)
+    {
+        console.Pipeline.Attach(new HarmlessText());
+        // The one that is attached last is asked first, and this one must see what it is given.
+        console.Pipeline.Attach(new WholeLines());
         return console;
     }
 }

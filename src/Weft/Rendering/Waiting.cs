@@ -6,7 +6,7 @@ namespace Weft.Rendering;
 internal static class Waiting
 {
     /// <summary>
-    /// Does something that takes a while. A terminal shows what is being done in one line that moves; everything
+    /// Does something that takes a while. Who watches sees what is being done in one line that moves; everybody
     /// else is told once, at the beginning.
     /// </summary>
     public static Task<T> WhileAsync<T>(
@@ -15,7 +15,7 @@ internal static class Waiting
         Func<Action<string>, Task<T>> work
     )
     {
-        if (output.Error.Profile.Out.IsTerminal)
+        if (LiveView.IsWatched(output.Error))
         {
             return output
                 .Error.Status()
@@ -24,7 +24,7 @@ internal static class Waiting
                     status => work(doing => status.Status = Markup.Escape($"{what}: {doing}"))
                 );
         }
-        output.Error.WriteLine(what);
+        output.Progress(what);
         return work(_ => { });
     }
 }

@@ -48,7 +48,8 @@ internal static class FleetTracing
         return TraceReport.Of(
             pair,
             [.. told.SelectMany(one => one.Halves)],
-            told.Select(one => one.Unasked).OfType<UnaskedHost>()
+            told.Select(one => one.Unasked).OfType<UnaskedHost>(),
+            asksSender: true
         );
     }
 

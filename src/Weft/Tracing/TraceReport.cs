@@ -15,7 +15,7 @@ namespace Weft.Tracing;
 /// <param name="Back">Of the way back, what is not the same.</param>
 /// <param name="Answers">What became of the packets that were sent.</param>
 /// <param name="Unasked">The hosts that told nothing, and why.</param>
-/// <param name="Wrong">The first thing that is wrong; null if nothing is.</param>
+/// <param name="Wrong">The first thing that is wrong, that nothing is known being one; null if nothing is.</param>
 internal sealed record TraceReport(
     string From,
     string To,
@@ -43,14 +43,16 @@ internal sealed record TraceReport(
     /// <param name="pair">The two.</param>
     /// <param name="halves">What the hosts of the two have told, of each at most one.</param>
     /// <param name="unasked">The hosts that told nothing, and why.</param>
+    /// <param name="asksSender">Whether the host of who sends was to be asked: without its half the answer is none.</param>
     public static TraceReport Of(
         TracePair pair,
         IReadOnlyCollection<TraceHalf> halves,
-        IEnumerable<UnaskedHost> unasked
+        IEnumerable<UnaskedHost> unasked,
+        bool asksSender
     )
     {
         var (near, far) = (HalfOf(pair.From), HalfOf(pair.To));
-        return Of(
+        var report = Of(
             pair.From.Name,
             pair.To.Name,
             pair.Network,
@@ -70,6 +72,25 @@ internal sealed record TraceReport(
             [.. (near?.Answers ?? []).Concat(far?.Answers ?? [])],
             [.. unasked]
         );
+        return report.Wrong is null && (report.Answers.IsEmpty || asksSender && near is null)
+            ? report with
+            {
+                Wrong = TraceHop.Of(
+                    pair.From.Host,
+                    Way.Out,
+                    new Finding(
+                        $"packets of {pair.From.Name}",
+                        Verdict.Wrong,
+                        $"nothing is known of their way to {pair.To.Name}: "
+                            + (
+                                near is null
+                                    ? $"{pair.From.Host} has not told its half"
+                                    : "none were sent"
+                            )
+                    )
+                ),
+            }
+            : report;
 
         TraceHalf? HalfOf(Resident one) =>
             halves.FirstOrDefault(half => half.Host == one.Host && half.Name == one.Name);

@@ -32,9 +32,7 @@ internal static class TraceView
         else
         {
             console.MarkupLine(
-                report.Answers.IsEmpty
-                    ? "[green]nothing is wrong[/]"
-                    : $"[green]✓[/] nothing is wrong: {Sizes(report)} bytes are answered, the quickest in {FormattableString.Invariant($"{times.Min():0.00}")} ms"
+                $"[green]✓[/] nothing is wrong: {Sizes(report)} bytes are answered, the quickest in {FormattableString.Invariant($"{times.Min():0.00}")} ms"
             );
         }
     }

@@ -77,7 +77,7 @@ public sealed class OverlapTests
         Assert.Equal(["host-mgmnt0"], plan.Conflicts.Select(conflict => conflict.Name));
         Assert.Equal(
             [
-                "underlay address 192.0.2.1 is on no link of this host: no tunnel can come up (is this host host1?)",
+                "underlay address 192.0.2.1 is on no link of this host: no tunnel can come up (is this host host1?). If it is translated on the way, as in most clouds, give host 'host1' the address that it has itself as `local`",
             ],
             plan.Notices
         );

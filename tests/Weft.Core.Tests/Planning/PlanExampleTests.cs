@@ -318,7 +318,7 @@ public sealed class PlanExampleTests
         var host = TwoHosts.Bare();
         Foreign.AddLink(host, "eth0");
         Assert.Contains(
-            "underlay address 192.0.2.1 is on no link of this host: no tunnel can come up (is this host host1?)",
+            "underlay address 192.0.2.1 is on no link of this host: no tunnel can come up (is this host host1?). If it is translated on the way, as in most clouds, give host 'host1' the address that it has itself as `local`",
             host.PlanFor(TwoHosts.Intent()).Notices
         );
     }

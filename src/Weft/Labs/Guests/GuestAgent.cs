@@ -94,7 +94,12 @@ internal static class GuestAgent
             }
             using (process)
             {
-                var hearing = ListenAsync(process, cancellationToken);
+                var hearing = ListenAsync(
+                    process,
+                    // script(1) blocks the other one; with it goes the terminal, which tells all who have it.
+                    hangUp: request.Terminal is null ? Libc.SigHup : Libc.SigTerm,
+                    cancellationToken
+                );
                 await Task.WhenAll(
                     CopyAsync(process.StandardOutput.BaseStream, FrameKind.Output),
                     CopyAsync(process.StandardError.BaseStream, FrameKind.Errors),
@@ -149,7 +154,11 @@ internal static class GuestAgent
             $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
         /// <summary>Hands on input and signals; tells the command when whoever asked has gone.</summary>
-        private async Task ListenAsync(Process process, CancellationToken cancellationToken)
+        private async Task ListenAsync(
+            Process process,
+            int hangUp,
+            CancellationToken cancellationToken
+        )
         {
             var identity = ProcessIdentity.Of(process.Id);
             try
@@ -178,7 +187,7 @@ internal static class GuestAgent
             }
             finally
             {
-                identity?.Send(Libc.SigHup);
+                identity?.Send(hangUp);
             }
         }
 

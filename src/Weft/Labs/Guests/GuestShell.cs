@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
 using Weft.Core.Linux;
 
 namespace Weft.Labs.Guests;
@@ -17,6 +18,7 @@ internal sealed class GuestShell : IDisposable
     private const int BufferBytes = 64 * 1024;
     private const int SilenceSeconds = 5;
     private const int Silences = 6;
+    private const int TcpUserTimeout = 18;
 
     private readonly NetworkStream stream;
     private readonly SemaphoreSlim writing = new(1);
@@ -61,6 +63,12 @@ internal sealed class GuestShell : IDisposable
                     SocketOptionLevel.Tcp,
                     SocketOptionName.TcpKeepAliveRetryCount,
                     Silences
+                );
+                // Nor does it take what is typed, which keeps the kernel from asking (tcp(7)).
+                socket.SetRawSocketOption(
+                    (int)SocketOptionLevel.Tcp,
+                    TcpUserTimeout,
+                    BitConverter.GetBytes(SilenceSeconds * Silences * 1000)
                 );
                 await socket.ConnectAsync(host, GuestAgent.Port, cancellationToken);
                 return new GuestShell(new NetworkStream(socket, ownsSocket: true));
@@ -148,7 +156,14 @@ internal sealed class GuestShell : IDisposable
 
     private async Task SendInputAsync()
     {
-        await using var input = Console.OpenStandardInput();
+        // Of a terminal .NET's console would make lines, and show them; it reads anything else as it comes.
+        await using var input = Console.IsInputRedirected
+            ? Console.OpenStandardInput()
+            : new FileStream(
+                new SafeFileHandle(StandardStreams.Input, ownsHandle: false),
+                FileAccess.Read,
+                bufferSize: 0
+            );
         var buffer = new byte[BufferBytes];
         try
         {

@@ -27,10 +27,9 @@ internal sealed class RawTerminal : IDisposable
         {
             return null;
         }
-        var terminal = new RawTerminal(
-            before,
-            new TerminalSize(Console.WindowHeight, Console.WindowWidth)
-        );
+        // .NET's console knows the size too, and from then on has a say in how the terminal is.
+        var size = (Stty("size") ?? "").Split(' ').Select(int.Parse).ToArray();
+        var terminal = new RawTerminal(before, new TerminalSize(size[0], size[1]));
         _ = Stty("raw", "-echo");
         return terminal;
     }
