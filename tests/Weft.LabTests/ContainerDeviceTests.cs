@@ -1,0 +1,55 @@
+using Weft.Labs;
+
+namespace Weft.LabTests;
+
+/// <summary>Overlays whose containers get their NICs by LXD, and whatever else their administrators do to these.</summary>
+public sealed class ContainerDeviceTests
+{
+    private const string Yaml = """
+        name: homelab
+        hosts: { host1: 192.0.2.1 }
+        networks:
+          net0: { vlan: 200, subnet: 10.8.2.0/24, bridge: true }
+          sw0: { vlan: 300, subnet: 10.8.4.0/24 }
+        containers:
+          apart: { host: host1, engine: lxd, networks: { net0: 10.8.2.2 } }
+          beside: { host: host1, engine: lxd, networks: { net0: 10.8.2.3 } }
+          wallabag: { host: host1, engine: lxd, networks: { net0: 10.8.2.4, sw0: 10.8.4.4 } }
+          neighbour: { host: host1, engine: netns, networks: { net0: 10.8.2.5, sw0: 10.8.4.5 } }
+        """;
+
+    [Fact]
+    public async Task NICs_that_LXD_refuses_are_told_of_and_keep_no_other_container_from_its_place()
+    {
+        await using var lab = await UpAsync();
+        await lab.RunAsync(
+            "host1",
+            """
+            for name in apart beside; do
+              mac=$(lxc exec $name -- cat /sys/class/net/eth1/address)
+              lxc config device remove $name eth1
+              lxc config device add $name mine nic nictype=bridged parent=net0 name=mine hwaddr=$mac
+            done
+            lxc config device remove wallabag eth2
+            lxc restart -f wallabag
+            """
+        );
+
+        var applied = await lab.WeftAsync("host1", "apply", "--yes");
+
+        Assert.Equal(1, applied.ExitCode);
+        Assert.Equal(
+            2,
+            applied.Errors.Split("already defined on another NIC", StringSplitOptions.None).Length
+                - 1
+        );
+        await lab.ReachesAsync("host1", "neighbour", "10.8.2.4", 84);
+        await lab.ReachesAsync("host1", "neighbour", "10.8.4.4", 84);
+    }
+
+    private static Task<OverlayLab> UpAsync()
+    {
+        Needs.Engines(OverlayLab.Parse(Yaml));
+        return OverlayLab.UpAsync(Yaml, new LabOptions { Engines = true });
+    }
+}
