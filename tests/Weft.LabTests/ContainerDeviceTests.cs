@@ -1,3 +1,4 @@
+using Weft.Core.Overlays;
 using Weft.Labs;
 
 namespace Weft.LabTests;
@@ -45,6 +46,63 @@ public sealed class ContainerDeviceTests
         );
         await lab.ReachesAsync("host1", "neighbour", "10.8.2.4", 84);
         await lab.ReachesAsync("host1", "neighbour", "10.8.4.4", 84);
+    }
+
+    [Fact]
+    public async Task A_try_goes_back_though_a_container_has_meanwhile_got_a_device_that_is_in_the_way()
+    {
+        await using var lab = await UpAsync();
+        await lab.RunAsync(
+            "host1",
+            "mkdir -p /etc/weft; sed 's/10.8.2.4,/10.8.2.9,/' /etc/weft/overlay.yaml >/run/new.yaml; ! cmp -s /etc/weft/overlay.yaml /run/new.yaml"
+        );
+        await lab.WeftDoneAsync(
+            "host1",
+            "try",
+            "--yes",
+            "--within",
+            "1h",
+            "--until-deadline",
+            "/run/new.yaml"
+        );
+        await lab.RunAsync(
+            "host1",
+            "lxc config device remove apart eth1; lxc config device add apart eth1 none"
+        );
+
+        await lab.WeftDoneAsync("host1", "rollback", "--yes");
+
+        await lab.ReachesAsync("host1", "neighbour", "10.8.2.4", 84);
+    }
+
+    [Fact]
+    public async Task What_containers_have_by_the_overlay_goes_with_it_after_they_were_started_anew()
+    {
+        await using var lab = await UpAsync();
+        // The port that LXD makes then has no mark of Weft's.
+        await lab.RunAsync("host1", "lxc restart -f wallabag");
+
+        await lab.WeftDoneAsync("host1", "destroy", "--yes");
+
+        Assert.Equal("", (await lab.RunAsync("host1", "lxc config device list wallabag")).Trim());
+        await lab.RunAsync("host1", "lxc restart -f wallabag");
+    }
+
+    [Fact]
+    public async Task An_overlay_stays_while_LXD_cannot_be_told_that_its_containers_are_to_lose_it()
+    {
+        await using var lab = await UpAsync();
+        await lab.RunAsync("host1", EngineLab.EndDaemonOf(Engine.Lxd, 30));
+
+        var refused = await lab.WeftAsync("host1", "destroy", "--yes");
+
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("lxd does not run on this host", refused.Errors, StringComparison.Ordinal);
+        await lab.RunAsync("host1", "ip link show net0");
+
+        await lab.RunAsync("host1", EngineLab.StartDaemonOf(Engine.Lxd) + " lxd waitready");
+        await lab.WeftDoneAsync("host1", "destroy", "--yes");
+        await lab.RunAsync("host1", "lxc restart -f wallabag");
     }
 
     private static Task<OverlayLab> UpAsync()

@@ -296,6 +296,7 @@ public sealed class LxdEngine : IContainerEngine
             Labels = one.Labels,
             Nics = one.Nics,
             ProfileInterfaces = one.ProfileInterfaces,
+            OtherDevices = one.OtherDevices,
         };
     }
 

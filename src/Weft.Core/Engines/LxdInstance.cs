@@ -82,6 +82,11 @@ internal sealed record LxdInstance : LxdChange
             .Select(device => LxdDevice.Read(device.Key, device.Value!, Config ?? []).Interface)
             .ToImmutableSortedSet(StringComparer.Ordinal);
 
+    /// <summary>The names of all devices but its own of type <c>nic</c>.</summary>
+    [JsonIgnore]
+    public ImmutableSortedSet<string> OtherDevices =>
+        (ExpandedDevices ?? []).Keys.Except(Nics.Keys).ToImmutableSortedSet(StringComparer.Ordinal);
+
     // A patch without a description takes away the one that is there: LXD, and Incus before 6.17.
     /// <summary>A patch that sets one device.</summary>
     public LxdChange With(string device, NicDevice nic) =>
