@@ -89,6 +89,75 @@ public sealed class ContainerDeviceTests
     }
 
     [Fact]
+    public async Task What_the_administrator_set_on_a_NIC_stays_whatever_becomes_of_it()
+    {
+        await using var lab = await UpAsync();
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        await lab.RunAsync(
+            "host1",
+            """
+            lxc config device set wallabag eth1 security.mac_filtering=true
+            lxc config device set wallabag eth1 security.port_isolation=true
+            lxc config device set beside eth1 boot.priority=7 mtu=1400
+            """
+        );
+        await lab.ReachesAsync("host1", "neighbour", "10.8.2.4", 84);
+        await lab.RunAsync("host1", "lxc exec wallabag -- ip link del eth1");
+
+        await lab.ReachesAsync("host1", "neighbour", "10.8.2.4", 84);
+        await lab.ReachesAsync("host1", "neighbour", "10.8.2.3", 84);
+        await agent.HasMendedAsync();
+
+        var wallabag = await lab.RunAsync("host1", "lxc config show wallabag");
+        Assert.Contains("security.mac_filtering: \"true\"", wallabag, StringComparison.Ordinal);
+        Assert.Contains("security.port_isolation: \"true\"", wallabag, StringComparison.Ordinal);
+        var beside = await lab.RunAsync("host1", "lxc config show beside");
+        Assert.Contains("boot.priority: \"7\"", beside, StringComparison.Ordinal);
+        Assert.DoesNotContain("mtu: \"1400\"", beside, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_container_starts_while_copies_of_it_lie_about()
+    {
+        await using var lab = await UpAsync();
+        await lab.RunAsync(
+            "host1",
+            """
+            lxc project create other -c features.profiles=false -c features.images=false
+            lxc copy wallabag wallabag --target-project other
+            lxc copy wallabag copied
+            lxc restart -f wallabag
+            """
+        );
+        await lab.WeftDoneAsync("host1", "apply", "--yes");
+        await lab.ReachesAsync("host1", "neighbour", "10.8.2.4", 84);
+    }
+
+    [Fact]
+    public async Task A_NIC_with_its_address_in_the_device_as_earlier_versions_gave_it_stays_as_it_is()
+    {
+        await using var lab = await UpAsync();
+        await lab.RunAsync(
+            "host1",
+            """
+            mac=$(lxc exec wallabag -- cat /sys/class/net/eth1/address)
+            lxc config device set wallabag eth1 hwaddr=$mac
+            """
+        );
+        await lab.WeftDoneAsync("host1", "apply", "--yes");
+        var before = await lab.RunAsync("host1", "lxc exec wallabag -- ip -o link show eth1");
+
+        await lab.WeftDoneAsync("host1", "apply", "--yes");
+
+        await lab.WeftDoneAsync("host1", "plan", "--exit-code");
+        Assert.Equal(
+            before,
+            await lab.RunAsync("host1", "lxc exec wallabag -- ip -o link show eth1")
+        );
+        await lab.ReachesAsync("host1", "neighbour", "10.8.2.4", 84);
+    }
+
+    [Fact]
     public async Task An_overlay_stays_while_LXD_cannot_be_told_that_its_containers_are_to_lose_it()
     {
         await using var lab = await UpAsync();

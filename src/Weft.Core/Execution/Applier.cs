@@ -296,14 +296,14 @@ public sealed class Applier(
         {
             progress?.Report("devices of containers");
             var engine = host.Engines.Of(change.Container.Engine);
-            var (container, device) = (change.Container.Name, change.Device);
             try
             {
-                if (change.Replugs)
-                {
-                    await engine.SetNicAsync(container, device, null, cancellationToken);
-                }
-                await engine.SetNicAsync(container, device, change.Nic, cancellationToken);
+                await engine.SetNicAsync(
+                    change.Container.Name,
+                    change.Device,
+                    change.Nic,
+                    cancellationToken
+                );
             }
             catch (HostException exception)
             {

@@ -31,8 +31,9 @@ public sealed class NicPlanTests
         Assert.Equal("eth1 of wallabag", change.Name);
         Assert.Equal(
             [
+                "lxc config set wallabag volatile.eth1.hwaddr 02:18:e2:09:67:a1",
                 "lxc config device add wallabag eth1 nic nictype=bridged parent=cont-mgmnt0 name=eth1 "
-                    + "host_name=wallabag-eth1 hwaddr=02:18:e2:09:67:a1 mtu=1458 user.weft=homelab",
+                    + "host_name=wallabag-eth1 mtu=1458 user.weft=homelab",
             ],
             change.Commands
         );
@@ -58,7 +59,7 @@ public sealed class NicPlanTests
 
         Assert.Equal(
             "incus config device add wallabag eth1 nic nictype=bridged parent=ovsbr0 name=eth1 "
-                + "host_name=wallabag-eth1 hwaddr=02:18:e2:09:67:a1 mtu=1458 vlan=200 user.weft=homelab",
+                + "host_name=wallabag-eth1 mtu=1458 vlan=200 user.weft=homelab",
             change.Commands.Last()
         );
     }
@@ -90,7 +91,7 @@ public sealed class NicPlanTests
         Assert.Equal("parent lxdbr0 → cont-mgmnt0, MTU 1500 → 1458", change.Detail);
         Assert.Equal(
             "lxc config device set wallabag eth1 parent=cont-mgmnt0 name=eth1 host_name=wallabag-eth1 "
-                + "hwaddr=02:18:e2:09:67:a1 mtu=1458 user.weft=homelab",
+                + "mtu=1458 user.weft=homelab",
             change.Commands.Last()
         );
     }
@@ -154,7 +155,7 @@ public sealed class NicPlanTests
 
         Assert.Equal(
             "lxc config device set wallabag eth1 parent=cont-mgmnt0 name=eth1 host_name=wallabag-eth1 "
-                + "hwaddr=02:18:e2:09:67:a1 mtu=1458 user.weft=homelab",
+                + "mtu=1458 user.weft=homelab",
             change.Commands.Last()
         );
         Assert.True(change.CanWait);
@@ -255,6 +256,7 @@ public sealed class NicPlanTests
         Assert.Equal(
             [
                 "lxc config device remove wallabag eth1",
+                "lxc config set wallabag volatile.eth1.hwaddr 02:18:e2:09:67:a1",
                 "lxc config device add wallabag eth1 nic",
             ],
             change.Commands.Select(command =>
