@@ -110,6 +110,52 @@ public sealed class EngineNicTests
     }
 
     [Theory, MemberData(nameof(Engines))]
+    public async Task What_else_is_set_on_a_NIC_stays_when_it_is_changed_or_plugged_in_again(
+        Engine engine
+    )
+    {
+        const string Isolation = "$c config device get web weft-a security.port_isolation";
+        await using var lab = await EngineLab.UpAsync(engine);
+        await lab.RunAsync("ip link add br0 type bridge; ip link set br0 up");
+        var door = lab.Door();
+        var nic = Nic("br0");
+        await door.SetNicAsync("web", Device, nic, Needs.Cancellation);
+        await lab.RunAsync("$c config device set web weft-a security.port_isolation=true");
+
+        await door.SetNicAsync("web", Device, nic with { Mtu = 1380 }, Needs.Cancellation);
+        Assert.Equal("true", await lab.RunAsync(Isolation));
+
+        await lab.RunAsync("$c exec web -- ip link del eth1");
+        await door.SetNicAsync("web", Device, nic with { Mtu = 1380 }, Needs.Cancellation);
+        Assert.Equal("true", await lab.RunAsync(Isolation));
+        Assert.Equal("1380 02:ee:00:00:00:05", await InsideAsync(lab, "eth1"));
+
+        var other = nic with { Mtu = 1380, Mac = Other.Mac };
+        await door.SetNicAsync("web", Device, other, Needs.Cancellation);
+        Assert.Equal(other, await ReadAsync(door, "web"));
+        Assert.Equal("1380 02:ee:00:00:00:06", await InsideAsync(lab, "eth1"));
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task A_copy_has_another_MAC_address_and_keeps_nobody_from_starting(Engine engine)
+    {
+        await using var lab = await EngineLab.UpAsync(engine);
+        await lab.RunAsync("ip link add br0 type bridge; ip link set br0 up");
+        var door = lab.Door();
+        // As earlier versions wrote it.
+        await lab.RunAsync(
+            "$c config device add web weft-a nic nictype=bridged parent=br0 name=eth1 host_name=wfabc hwaddr=02:ee:00:00:00:05 mtu=1400 user.weft=prod"
+        );
+        Assert.Equal(Nic("br0"), await ReadAsync(door, "web"));
+        await door.SetNicAsync("web", Device, Nic("br0") with { Mtu = 1380 }, Needs.Cancellation);
+
+        await lab.RunAsync("$c copy web copied; $c restart -f web");
+
+        Assert.Equal("1380 02:ee:00:00:00:05", await InsideAsync(lab, "eth1"));
+        Assert.NotEqual(Nic("br0").Mac, (await ReadAsync(door, "copied"))!.Mac);
+    }
+
+    [Theory, MemberData(nameof(Engines))]
     public async Task Changes_at_the_same_time_lose_nothing(Engine engine)
     {
         await using var lab = await EngineLab.UpAsync(engine);

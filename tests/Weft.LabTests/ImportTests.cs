@@ -133,8 +133,12 @@ public sealed class ImportTests
         );
     }
 
-    [Fact]
-    public async Task A_NIC_that_LXD_gave_by_hand_is_taken_over_without_a_lost_ping_and_is_Wefts_after_the_next_start()
+    [Theory]
+    [InlineData("eth1")]
+    [InlineData("mgmt")]
+    public async Task A_NIC_that_LXD_gave_by_hand_is_taken_over_without_a_lost_ping_and_is_Wefts_after_the_next_start(
+        string device
+    )
     {
         const string Yaml = """
             name: homelab
@@ -152,10 +156,10 @@ public sealed class ImportTests
         );
         await lab.RunAsync(
             "host1",
-            """
+            $$"""
             ip link add cont-mgmnt0 type bridge
             ip link set cont-mgmnt0 up
-            lxc config device add wallabag eth1 nic nictype=bridged parent=cont-mgmnt0 name=eth1
+            lxc config device add wallabag {{device}} nic nictype=bridged parent=cont-mgmnt0 name=eth1
             lxc exec wallabag -- ip addr add 10.8.2.2/24 dev eth1
             lxc exec wallabag -- ip link set eth1 up
             ip link add veth0 type veth peer name eth1 netns neighbour

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Time.Testing;
 using Weft.Agent;
+using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
@@ -40,6 +41,23 @@ public sealed class RestraintTests
         Assert.Empty(Now());
         Assert.Null(restraint.Due);
         Assert.Empty(Now(Stale));
+    }
+
+    [Fact]
+    public void What_a_container_seems_to_have_lost_is_plugged_in_again_only_once_a_second_look_says_so()
+    {
+        var change = new NicChange(
+            ChangeAction.Set,
+            new ContainerKey(Engine.Lxd, "web"),
+            "eth1",
+            null,
+            Replugs: true,
+            ""
+        );
+        Assert.Empty(Now(change));
+        clock.Advance(Restraint.SecondLook);
+        Assert.Equal([change], Now(change));
+        Assert.Equal([change with { Replugs = false }], Now(change with { Replugs = false }));
     }
 
     [Fact]

@@ -57,6 +57,25 @@ public sealed record ContainerSighting
     /// <summary>What the interfaces are called that profiles give the container; only LXD and Incus have profiles.</summary>
     public ImmutableSortedSet<string> ProfileInterfaces { get; init; } = [];
 
+    /// <summary>
+    /// The names of all other devices, by profiles or of other types: no device can be given one of these. Only LXD and Incus
+    /// have devices.
+    /// </summary>
+    public ImmutableSortedSet<string> OtherDevices { get; init; } = [];
+
+    /// <summary>
+    /// The container's own device that gives it an interface, whatever the device is called; where none does, the one that is
+    /// called so; null where there is neither.
+    /// </summary>
+    /// <param name="interface">The interface's name inside.</param>
+    /// <param name="overlay">Whose device it is rather than another's.</param>
+    public (string Name, NicDevice Nic)? DeviceOf(string @interface, string overlay) =>
+        Nics.Where(device => device.Value.Interface == @interface || device.Key == @interface)
+            .OrderByDescending(device => device.Value.Interface == @interface)
+            .ThenByDescending(device => device.Value.Mark == overlay)
+            .Select((string, NicDevice)? (device) => (device.Key, device.Value))
+            .FirstOrDefault();
+
     /// <summary>The file of a network namespace as iproute2 names it: by a name, or by a path.</summary>
     public static string PathOf(string name) =>
         name.Contains('/') ? name : $"{NamespaceDirectory}/{name}";

@@ -27,7 +27,7 @@ public interface IContainerEngine : IAsyncDisposable
     /// <summary>Gives a container a NIC, or changes the one of that name; does nothing for engines without <see cref="ContainerSighting.Nics"/>.</summary>
     /// <param name="name">The container.</param>
     /// <param name="device">The device's name.</param>
-    /// <param name="nic">The NIC; null takes it away. One that is adopted is left as it is, and marked.</param>
+    /// <param name="nic">The NIC; null takes it away. One that is adopted is left as it is, and marked. One that is there as it is to be is taken away and given again.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="HostException">The engine refused; the message has its words.</exception>
     Task SetNicAsync(

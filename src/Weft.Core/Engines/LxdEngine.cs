@@ -140,6 +140,7 @@ public sealed class LxdEngine : IContainerEngine
         CancellationToken cancellationToken
     )
     {
+        Dictionary<string, string?>? former = null;
         for (var tries = 1; ; tries++)
         {
             var answer = await GetAsync(PathOf(name), cancellationToken) ?? throw socket.NotThere();
@@ -154,18 +155,26 @@ public sealed class LxdEngine : IContainerEngine
                 return;
             }
             RefuseForeign(one, device, nic?.Mark, adopts: nic is { IsAdopted: true });
+            // Whoever asks for what is there already wants it plugged in again.
+            var replugs = former is null && nic is { IsAdopted: false } && one.Has(device, nic);
             var request =
-                nic is { IsAdopted: true, Mark: { } overlay }
+                nic is null || replugs
+                    ? Request(HttpMethod.Put, name, one.Without(device), answer.Tag)
+                : nic is { IsAdopted: true, Mark: { } overlay }
                     ? Request(HttpMethod.Patch, name, one.Adopting(device, overlay), answer.Tag)
-                : nic is null ? Request(HttpMethod.Put, name, one.Without(device), answer.Tag)
-                : Request(HttpMethod.Patch, name, one.With(device, nic), answer.Tag);
+                : Request(HttpMethod.Patch, name, one.With(device, nic, former), answer.Tag);
             var changed =
                 await socket.AskAsync(request, cancellationToken) ?? throw socket.NotThere();
             if (await RefusalAsync(changed, cancellationToken) is not { } refusal)
             {
-                return;
+                if (!replugs)
+                {
+                    return;
+                }
+                former = one.Devices![device];
+                continue;
             }
-            if (tries == MostTries || !IsInTheWay(one, changed, refusal))
+            if (tries >= MostTries || !IsInTheWay(one, changed, refusal))
             {
                 throw changed.Refused(refusal);
             }
@@ -267,15 +276,30 @@ public sealed class LxdEngine : IContainerEngine
         [
             .. all.Where(one => one.IsContainer).OrderBy(one => one.Name, StringComparer.Ordinal),
         ];
-        if (known.All(one => one.Member is null))
+        if (known.Length > 0 && known.All(one => one.Member is null))
         {
             return known;
         }
         // Asked each time: members are renamed, and their containers with them.
-        var member = Read(
+        var (member, isClustered) = Read(
             await GetAsync("/1.0", cancellationToken) ?? throw socket.NotThere(),
             EngineJson.Default.LxdServerAnswer
-        ).Environment.Name;
+        ).Environment;
+        if (
+            isClustered
+            && !known.Any(one => one.Member == member)
+            // After `lxc cluster rename` it calls itself by the former name, and tells of no container, until it is started anew.
+            && await GetAsync(
+                $"/1.0/cluster/members/{Uri.EscapeDataString(member)}",
+                cancellationToken
+            )
+                is { Status: HttpStatusCode.NotFound }
+        )
+        {
+            throw new HostException(
+                $"{socket.Name} calls itself '{member}', and its cluster has no member of that name: it was renamed, and knows so only once it is started anew: restart {socket.Name}"
+            );
+        }
         return [.. known.Where(one => one.Member is null || one.Member == member)];
     }
 
@@ -296,6 +320,7 @@ public sealed class LxdEngine : IContainerEngine
             Labels = one.Labels,
             Nics = one.Nics,
             ProfileInterfaces = one.ProfileInterfaces,
+            OtherDevices = one.OtherDevices,
         };
     }
 

@@ -82,13 +82,35 @@ internal sealed record LxdInstance : LxdChange
             .Select(device => LxdDevice.Read(device.Key, device.Value!, Config ?? []).Interface)
             .ToImmutableSortedSet(StringComparer.Ordinal);
 
+    /// <summary>The names of all devices but its own of type <c>nic</c>.</summary>
+    [JsonIgnore]
+    public ImmutableSortedSet<string> OtherDevices =>
+        (ExpandedDevices ?? []).Keys.Except(Nics.Keys).ToImmutableSortedSet(StringComparer.Ordinal);
+
+    /// <summary>Whether a device is word for word as a NIC is written: told so once more, the engine would do nothing.</summary>
+    public bool Has(string device, NicDevice nic)
+    {
+        var there = Devices?.GetValueOrDefault(device);
+        var written = LxdDevice.Write(nic, there);
+        return there is not null
+            && there.Count == written.Count
+            && there.All(one => written.GetValueOrDefault(one.Key) == one.Value);
+    }
+
     // A patch without a description takes away the one that is there: LXD, and Incus before 6.17.
     /// <summary>A patch that sets one device.</summary>
-    public LxdChange With(string device, NicDevice nic) =>
+    /// <param name="device">Its name.</param>
+    /// <param name="nic">What it is to be.</param>
+    /// <param name="former">What the device was that has just been taken away; null where none was.</param>
+    public LxdChange With(string device, NicDevice nic, Dictionary<string, string?>? former) =>
         new()
         {
+            Config = new() { [LxdDevice.MacKey(device)] = nic.Mac.ToString() },
             Description = Description,
-            Devices = new() { [device] = LxdDevice.Write(nic) },
+            Devices = new()
+            {
+                [device] = LxdDevice.Write(nic, Devices?.GetValueOrDefault(device) ?? former),
+            },
         };
 
     /// <summary>A patch that takes a device over as it is.</summary>
@@ -123,7 +145,10 @@ internal sealed record LxdServer(
 );
 
 /// <summary>What an engine says of itself.</summary>
-internal sealed record LxdEnvironment([property: JsonPropertyName("server_name")] string Name);
+internal sealed record LxdEnvironment(
+    [property: JsonPropertyName("server_name")] string Name,
+    [property: JsonPropertyName("server_clustered")] bool IsClustered
+);
 
 /// <summary>How an instance is; its first process has the number 0 while there is none.</summary>
 internal sealed record LxdState([property: JsonPropertyName("pid")] int Pid);
@@ -184,6 +209,12 @@ internal static class LxdDevice
     /// <summary>The key of a container's configuration that says which overlay took a device over.</summary>
     public static string AdoptedKey(string device) => $"user.weft-adopted.{device}";
 
+    /// <summary>
+    /// The key of a container's configuration that has the Ethernet address of a device which does not say one. A copy of the
+    /// container gets one of its own there, where one in the device itself is copied, and keeps the two from running at once.
+    /// </summary>
+    public static string MacKey(string device) => $"volatile.{device}.hwaddr";
+
     /// <summary>Whose device it is; null where it is not Weft's.</summary>
     public static string? Mark(
         string name,
@@ -213,19 +244,25 @@ internal static class LxdDevice
         };
     }
 
-    /// <summary>Writes it.</summary>
-    public static Dictionary<string, string?> Write(NicDevice nic)
+    /// <summary>Writes it, but for its Ethernet address (<see cref="MacKey"/>).</summary>
+    /// <param name="nic">What it is to be.</param>
+    /// <param name="there">What it was: what else somebody has set of it stays. Null where there was none.</param>
+    public static Dictionary<string, string?> Write(
+        NicDevice nic,
+        Dictionary<string, string?>? there
+    )
     {
-        var device = new Dictionary<string, string?>
+        var device = new Dictionary<string, string?>(there ?? [])
         {
             ["type"] = "nic",
             ["nictype"] = "bridged",
             ["parent"] = nic.Parent,
             ["name"] = nic.Interface,
             ["host_name"] = nic.HostEnd,
-            ["hwaddr"] = nic.Mac.ToString(),
             ["mtu"] = $"{nic.Mtu}",
         };
+        device.Remove("hwaddr");
+        device.Remove("vlan");
         if (nic.Vlan is { } vlan)
         {
             device["vlan"] = $"{vlan}";

@@ -98,14 +98,19 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
         {
             return null;
         }
-        // Only LXD and Incus tell of interfaces that a container has by itself.
+        // Only LXD and Incus tell of interfaces that a container has by itself. What a device gives may be called otherwise.
         var own = sighting
             .Nics.Values.Where(nic => nic.Mark != overlay.Name)
             .Select(nic => nic.Interface)
             .Concat(sighting.ProfileInterfaces)
             .ToHashSet(StringComparer.Ordinal);
+        var devices = sighting
+            .Nics.Where(nic => nic.Value.Mark != overlay.Name || nic.Key != nic.Value.Interface)
+            .Select(nic => nic.Key)
+            .Concat(sighting.OtherDevices)
+            .ToHashSet(StringComparer.Ordinal);
         using var free = InterfaceNames
-            .Free([.. own, .. places.Select(place => place.Interface).OfType<string>()])
+            .Free([.. own, .. devices, .. places.Select(place => place.Interface).OfType<string>()])
             .GetEnumerator();
         var routes = new HashSet<System.Net.IPNetwork>(
             places.SelectMany(place => NetworkOf(place.Network).Subnets)
@@ -119,10 +124,13 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
                 free.MoveNext();
                 @interface = free.Current;
             }
-            if (own.Contains(@interface))
+            var isDevice =
+                devices.Contains(@interface)
+                && sighting.DeviceOf(@interface, overlay.Name)?.Nic.Mark != overlay.Name;
+            if (own.Contains(@interface) || isDevice)
             {
                 notices.Add(
-                    $"{key} has an interface {@interface} of its own and does not attach to network {place.Network}: give the selection another 'interface'"
+                    $"{key} has {(own.Contains(@interface) ? "an interface" : "a device")} {@interface} of its own and does not attach to network {place.Network}: give the selection another 'interface'"
                 );
                 continue;
             }

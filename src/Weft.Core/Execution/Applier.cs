@@ -48,17 +48,33 @@ public sealed class Applier(
     {
         var started = clock.GetTimestamp();
         var counts = new Counts();
+        var refusals = new Dictionary<string, string>(StringComparer.Ordinal);
         var current = plan(observation);
         for (
             var round = 0;
-            round < MaxRounds && current is { IsEmpty: false, HasClearWay: true };
+            round < MaxRounds
+                && Without(refusals, current) is { IsEmpty: false, HasClearWay: true } possible;
             round++
         )
         {
-            await CarryOutAsync(current, observation.Switch, counts, progress, cancellationToken);
+            await CarryOutAsync(
+                possible,
+                observation.Switch,
+                counts,
+                refusals,
+                progress,
+                cancellationToken
+            );
             progress?.Report("reading the host back");
             observation = await observe(cancellationToken);
             current = plan(observation);
+        }
+        if (refusals.Count > 0)
+        {
+            throw new HostException(string.Join("; ", refusals.Values))
+            {
+                Items = [.. refusals.Keys],
+            };
         }
         var errors = PortErrors(current, observation.Switch).ToImmutableArray();
         if (!errors.IsEmpty)
@@ -91,6 +107,7 @@ public sealed class Applier(
         Plan current,
         SwitchObservation seen,
         Counts counts,
+        Dictionary<string, string> refusals,
         IProgress<string>? progress,
         CancellationToken cancellationToken
     )
@@ -127,10 +144,11 @@ public sealed class Applier(
                 };
             }
         }
-        await RunNicsAsync(current, Stage.AfterSwitch, progress, cancellationToken);
+        await RunNicsAsync(current, Stage.AfterSwitch, refusals, progress, cancellationToken);
         await RunLinksAsync(current, Stage.AfterSwitch, counts, progress, cancellationToken);
         await RunIpsecAsync(current, Stage.Last, progress, cancellationToken);
-        await RunNicsAsync(current, Stage.Last, progress, cancellationToken);
+        await RunNicsAsync(current, Stage.Last, refusals, progress, cancellationToken);
+        current = Without(refusals, current);
         if (current.Changes.Any(change => change is GuardChange { Action: ChangeAction.Remove }))
         {
             await ForgetFlowsAsync(cancellationToken);
@@ -242,9 +260,34 @@ public sealed class Applier(
         }
     }
 
+    /// <summary>
+    /// What can be carried out of a plan beside what engines refused. No bridge goes meanwhile: a container does not start
+    /// with a device that has it for its parent.
+    /// </summary>
+    private static Plan Without(Dictionary<string, string> refusals, Plan whole) =>
+        refusals.Count == 0
+            ? whole
+            : whole with
+            {
+                Changes =
+                [
+                    .. whole.Changes.Where(change =>
+                        change switch
+                        {
+                            NicChange => !refusals.ContainsKey(change.Name),
+                            LinkChange => change
+                                is not { Action: ChangeAction.Remove, What: "bridge" },
+                            _ => true,
+                        }
+                    ),
+                ],
+            };
+
+    /// <summary>Has engines change devices. What one refuses, which may be for one container alone, keeps nothing else waiting.</summary>
     private async Task RunNicsAsync(
         Plan current,
         Stage stage,
+        Dictionary<string, string> refusals,
         IProgress<string>? progress,
         CancellationToken cancellationToken
     )
@@ -253,18 +296,18 @@ public sealed class Applier(
         {
             progress?.Report("devices of containers");
             var engine = host.Engines.Of(change.Container.Engine);
-            var (container, device) = (change.Container.Name, change.Device);
             try
             {
-                if (change.Replugs)
-                {
-                    await engine.SetNicAsync(container, device, null, cancellationToken);
-                }
-                await engine.SetNicAsync(container, device, change.Nic, cancellationToken);
+                await engine.SetNicAsync(
+                    change.Container.Name,
+                    change.Device,
+                    change.Nic,
+                    cancellationToken
+                );
             }
             catch (HostException exception)
             {
-                throw new HostException(exception.Message, exception) { Items = [change.Name] };
+                refusals[change.Name] = exception.Message;
             }
         }
     }

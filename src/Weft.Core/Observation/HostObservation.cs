@@ -23,6 +23,14 @@ public sealed record HostObservation
     public IReadOnlyDictionary<ContainerKey, ContainerSighting> Containers { get; init; } =
         ImmutableDictionary<ContainerKey, ContainerSighting>.Empty;
 
+    /// <summary>The host's ends that engines made for devices of an overlay's.</summary>
+    public IEnumerable<string> DeviceEndsOf(string overlay) =>
+        Containers
+            .Values.Where(container => !container.Nics.IsEmpty)
+            .SelectMany(container => container.Nics.Values)
+            .Where(nic => nic.Mark == overlay)
+            .Select(nic => nic.HostEnd);
+
     /// <summary>The engines that the overlay has to do with and that did not answer, with the reason where there is one.</summary>
     public ImmutableSortedDictionary<Engine, string> SilentEngines { get; init; } =
         ImmutableSortedDictionary<Engine, string>.Empty;

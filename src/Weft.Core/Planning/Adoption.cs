@@ -213,7 +213,7 @@ public static class Adoption
         {
             if (
                 !observation.Containers.TryGetValue(attachment.Key, out var container)
-                || !container.Nics.TryGetValue(attachment.Interface, out var there)
+                || container.DeviceOf(attachment.Interface, intent.Overlay) is not var (_, there)
                 || there.Interface != nic.Interface
                 || there.Parent != nic.Parent
                 || there.Vlan != nic.Vlan

@@ -71,7 +71,7 @@ internal sealed partial class LinkPlanner
                     HasAddresses(link)
                     && link.Name != attachment.Interface
                     && link.Alias != ownership.Alias()
-                    && container.Nics.GetValueOrDefault(link.Name)?.Mark != intent.Overlay
+                    && container.DeviceOf(link.Name, intent.Overlay)?.Nic.Mark != intent.Overlay
                 )
                 .OrderBy(link => link.Index)
         )

@@ -34,15 +34,8 @@ internal sealed partial class LinkPlanner(
             .Select(port => port.Name),
     ];
 
-    // The host's ends that engines made for devices of the overlay's: they go with those.
-    private readonly HashSet<string> devices =
-    [
-        .. observation
-            .Containers.Values.Where(container => !container.Nics.IsEmpty)
-            .SelectMany(container => container.Nics.Values)
-            .Where(nic => nic.Mark == intent.Overlay)
-            .Select(nic => nic.HostEnd),
-    ];
+    // They go with the devices that engines made them for.
+    private readonly HashSet<string> devices = [.. observation.DeviceEndsOf(intent.Overlay)];
 
     /// <summary>
     /// A link-local address of the kernel's would let containers reach the host past all addresses of the file. A link whose

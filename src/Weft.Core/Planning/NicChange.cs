@@ -33,19 +33,21 @@ public sealed record NicChange(
             .. Action is ChangeAction.Remove || Replugs ? [Removal] : (string[])[],
             .. Nic is null ? []
             : Nic.IsAdopted
-                ? [$"{Program} config set {Container.Name} user.weft-adopted.{Device} {Nic.Mark}"]
-            : (string[])
-                [
-                    Action is ChangeAction.Set && !Replugs
-                        ? $"{Program} config device set {Container.Name} {Device} {Settings(Nic)}"
-                        : $"{Program} config device add {Container.Name} {Device} nic nictype=bridged {Settings(Nic)}",
-                ],
+                ? (string[])
+                    [$"{Program} config set {Container.Name} user.weft-adopted.{Device} {Nic.Mark}"]
+            :
+            [
+                $"{Program} config set {Container.Name} volatile.{Device}.hwaddr {Nic.Mac}",
+                Action is ChangeAction.Set && !Replugs
+                    ? $"{Program} config device set {Container.Name} {Device} {Settings(Nic)}"
+                    : $"{Program} config device add {Container.Name} {Device} nic nictype=bridged {Settings(Nic)}",
+            ],
         ];
 
     private static string Settings(NicDevice nic) =>
         string.Create(
             CultureInfo.InvariantCulture,
-            $"parent={nic.Parent} name={nic.Interface} host_name={nic.HostEnd} hwaddr={nic.Mac} mtu={nic.Mtu}"
+            $"parent={nic.Parent} name={nic.Interface} host_name={nic.HostEnd} mtu={nic.Mtu}"
         )
         + (nic.Vlan is { } vlan ? string.Create(CultureInfo.InvariantCulture, $" vlan={vlan}") : "")
         + $" user.weft={nic.Mark}";

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
+using Weft.Core.Overlays;
 
 namespace Weft.Core.Planning;
 
@@ -14,6 +15,7 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
 
     public void Plan()
     {
+        RefuseToLeaveAny();
         var wanted = new HashSet<(ContainerKey, string)>();
         foreach (var attachment in intent.Attachments)
         {
@@ -23,8 +25,7 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
                 && observation.Containers.TryGetValue(attachment.Key, out var container)
             )
             {
-                wanted.Add((container.Key, attachment.Interface));
-                PlanNic(container, attachment, nic);
+                wanted.Add((container.Key, PlanNic(container, attachment, nic)));
             }
         }
         Removals.AddRange(
@@ -53,10 +54,41 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
     private bool Answers(ContainerKey container) =>
         !observation.SilentEngines.ContainsKey(container.Engine);
 
-    private void PlanNic(ContainerSighting container, AttachmentIntent attachment, NicDevice nic)
+    /// <summary>
+    /// Of an overlay that is to go no device is left behind, which an engine that does not answer would keep: its container
+    /// starts no more once the bridge is gone.
+    /// </summary>
+    private void RefuseToLeaveAny()
     {
-        var device = attachment.Interface;
-        if (!container.Nics.TryGetValue(device, out var there))
+        if (intent.Switch is not null)
+        {
+            return;
+        }
+        Conflicts.AddRange(
+            from engine in ContainerReader.Keepers
+            where observation.SilentEngines.ContainsKey(engine)
+            select new Conflict(
+                engine.Word,
+                $"{observation.SilentEngines[engine]}, and keeps devices of the overlay's, with which its containers could not start any more: "
+                    + "start it first, or take its containers out of the file where it is gone for good"
+            )
+        );
+    }
+
+    /// <summary>Plans one device, and returns what it is called.</summary>
+    private string PlanNic(ContainerSighting container, AttachmentIntent attachment, NicDevice nic)
+    {
+        var found = container.DeviceOf(attachment.Interface, intent.Overlay);
+        var (device, there) = (found?.Name ?? attachment.Interface, found?.Nic);
+        if (there is null && container.OtherDevices.Contains(device))
+        {
+            Refuse("a device", ", by a profile or of another type");
+        }
+        else if (there is null && container.ProfileInterfaces.Contains(device))
+        {
+            Refuse("an interface", ", by a profile");
+        }
+        else if (there is null)
         {
             Add(ChangeAction.Add, replugs: false, $"{nic.Interface} in {nic.Parent}");
         }
@@ -66,16 +98,11 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
         }
         else if (there.Mark != intent.Overlay)
         {
-            Conflicts.Add(
-                new(
-                    $"{device} of {container.Key.Name}",
-                    $"{container.Key} has a device '{device}' already, {Ownership.Describe(there.Mark)}: "
-                        + "give the attachment another `interface`, or remove that device"
-                )
-                {
-                    StandsAlone = true,
-                }
-            );
+            Refuse("a device", $"{Giving(there)}, {Ownership.Describe(there.Mark)}");
+        }
+        else if (IsOfAnother(there))
+        {
+            Refuse("a device", Giving(there));
         }
         else if (there != nic)
         {
@@ -85,6 +112,28 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
         {
             Add(ChangeAction.Set, replugs: true, "the container has lost it");
         }
+        return device;
+
+        string Giving(NicDevice other) =>
+            other.Interface == device ? "" : $", which gives {other.Interface}";
+
+        bool IsOfAnother(NicDevice other) =>
+            other.Interface != attachment.Interface
+            && intent.Attachments.Any(one =>
+                one.Key == attachment.Key && one.Interface == other.Interface
+            );
+
+        void Refuse(string what, string whose) =>
+            Conflicts.Add(
+                new(
+                    $"{attachment.Interface} of {container.Key.Name}",
+                    $"{container.Key} has {what} '{device}' already{whose}: "
+                        + "give the attachment another `interface`, or take away what is there"
+                )
+                {
+                    StandsAlone = true,
+                }
+            );
 
         void Add(ChangeAction action, bool replugs, string detail) =>
             Additions.Add(

@@ -360,6 +360,8 @@ internal sealed class SwitchPlanner(
         var foreign = foreignPorts
             .Where(port => port.Bridge == bridge.Name)
             .Select(port => port.Name)
+            // An engine makes these anew with each start, without a mark; they go with their devices.
+            .Except(observation.DeviceEndsOf(intent.Overlay))
             .ToList();
         if (foreign.Count == 0)
         {

@@ -93,6 +93,7 @@ internal sealed class Reconciler(
                 is HostException { Items: { IsEmpty: false } named }
                 ? named
                 : [.. (underWay?.Changes ?? []).Select(change => change.Name)];
+            done.RemoveAll(change => items.Contains(change.Name));
             restraint.Failed(items, exception.Message);
             mirror.Everything();
             return new Round(

@@ -3,7 +3,8 @@ using Weft.Core.Planning;
 namespace Weft.Agent;
 
 /// <summary>
-/// What of a plan is carried out now: what is stale goes only once two observations say so, a container that does not run is
+/// What of a plan is carried out now: what is stale goes only once two observations say so, and what a container has lost is
+/// plugged in again only then (its engine may be at it), a container that does not run is
 /// left to whoever is making it, and what failed is tried again after a while, later each time, without keeping the rest
 /// waiting, but for this: no tunnel comes before its guard, and no guard goes before its tunnel.
 /// </summary>
@@ -115,6 +116,7 @@ internal sealed class Restraint(TimeProvider clock)
 
         TimeSpan PatienceWith(Change change) =>
             change is NicChange { CanWait: true } ? HandsOff
+            : change is NicChange { Replugs: true } ? SecondLook
             : change.Action is ChangeAction.Remove && !isNewFile && !added.Contains(change.Name)
                 ? SecondLook
             : TimeSpan.Zero;

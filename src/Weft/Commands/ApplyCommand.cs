@@ -196,7 +196,7 @@ internal static class ApplyCommand
                         terminal.Notice(unheld);
                     }
                 }
-                var (code, _) = await CarryOutAsync(
+                var (code, _, _) = await CarryOutAsync(
                     terminal,
                     session,
                     intentOf,
@@ -314,8 +314,14 @@ internal static class ApplyCommand
     /// <param name="patience">How long ovs-vswitchd may take for it.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <param name="done">Called once the host matches, before peers are waited for: whoever stops that has changed the host.</param>
-    /// <returns>The exit code, and the peers that agreed to nothing.</returns>
-    internal static async Task<(int Code, ImmutableArray<FailedPeer> Down)> CarryOutAsync(
+    /// <returns>
+    /// The exit code, whether the host matches (<see cref="ApplyResult.Matches"/>), and the peers that agreed to nothing.
+    /// </returns>
+    internal static async Task<(
+        int Code,
+        bool Matches,
+        ImmutableArray<FailedPeer> Down
+    )> CarryOutAsync(
         Output terminal,
         HostSession session,
         Func<HostObservation, HostIntent> intentOf,
@@ -341,7 +347,7 @@ internal static class ApplyCommand
         var code = Report(terminal, plan, result);
         if (!result.Matches)
         {
-            return (code, []);
+            return (code, false, []);
         }
         done?.Invoke();
         var intent = intentOf(observation);
@@ -353,7 +359,7 @@ internal static class ApplyCommand
             terminal.Notice(mended);
             await session.WaitUntilStartedAsync(patience, cancellationToken);
         }
-        return (code, await EstablishAsync(terminal, session, intent, cancellationToken));
+        return (code, true, await EstablishAsync(terminal, session, intent, cancellationToken));
     }
 
     /// <summary>Runs with a spinner that names the step, on a terminal; the steps are too short for lines elsewhere.</summary>

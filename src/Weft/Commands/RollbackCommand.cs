@@ -103,7 +103,7 @@ internal static class RollbackCommand
                         $"{HostFiles.Overlay} is the file of entry {entry.Number} now"
                     );
                 }
-                var (code, _) = await ApplyCommand.CarryOutAsync(
+                var (code, _, _) = await ApplyCommand.CarryOutAsync(
                     terminal,
                     session,
                     session.Intend,

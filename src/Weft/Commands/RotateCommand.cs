@@ -123,7 +123,7 @@ internal static class RotateCommand
                 var plan = Planner.Plan(session.Intend(observation), observation);
                 PlanView.Write(terminal.Out, session.Intend(observation), plan);
                 PlanView.WriteRemarks(terminal, plan);
-                var (code, down) = await ApplyCommand.CarryOutAsync(
+                var (code, _, down) = await ApplyCommand.CarryOutAsync(
                     terminal,
                     session,
                     session.Intend,

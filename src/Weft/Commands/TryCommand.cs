@@ -188,7 +188,7 @@ internal static class TryCommand
                     try
                     {
                         await TrialWatch.StartAsync(session, store, number, cancellationToken);
-                        var (code, _) = await ApplyCommand.CarryOutAsync(
+                        var (code, _, _) = await ApplyCommand.CarryOutAsync(
                             terminal,
                             session,
                             session.Intend,

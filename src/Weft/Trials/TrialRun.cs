@@ -246,8 +246,9 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
         var plan = Planner.Plan(intentOf(observation), observation);
         PlanView.Write(terminal.Out, intentOf(observation), plan);
         PlanView.WriteRemarks(terminal, plan);
+        // What stands in the way of single containers only keeps nothing else from going back: nobody is there to take it away.
         var isDone =
-            plan.Conflicts.IsEmpty
+            plan.HasClearWay
             && (
                 await ApplyCommand.CarryOutAsync(
                     terminal,
@@ -258,7 +259,7 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
                     Patience,
                     cancellationToken
                 )
-            ).Code == ExitCode.Done;
+            ).Matches;
         if (!isDone)
         {
             throw new HostException("the host is not yet as it was before the try");

@@ -389,6 +389,26 @@ public sealed class EngineAnswerTests
         Assert.Single((await door.ListAsync(Cancellation))!.Value);
     }
 
+    [Fact]
+    public async Task A_member_of_a_cluster_that_does_not_know_its_own_name_yet_says_so()
+    {
+        await using var fake = FakeEngine.Of(
+            Engine.Lxd,
+            request =>
+                request.Split(' ')[1] switch
+                {
+                    "/1.0" => Answer.Json(
+                        """{"metadata":{"environment":{"server_name":"before","server_clustered":true}}}"""
+                    ),
+                    "/1.0/cluster/members/before" => Answer.Json("""{"error":"not found"}""", 404),
+                    _ => Answer.Json("""{"metadata":[]}"""),
+                }
+        );
+        await using var door = ContainerEngines.Of(Engine.Lxd, fake.Root);
+
+        await RefusedAsync(() => door.ListAsync(Cancellation), "no member of that name");
+    }
+
     [Theory]
     [InlineData("no json\n", "cannot be understood")]
     [InlineData("[]\n", "cannot be understood")]
@@ -511,7 +531,10 @@ public sealed class EngineAnswerTests
     }
 
     [Theory]
-    [InlineData(false, """{"description":"d","devices":{"weft-a":{"type":"nic",""")]
+    [InlineData(
+        false,
+        """{"config":{"volatile.weft-a.hwaddr":"00:00:00:00:00:00"},"description":"d","devices":{"weft-a":{"type":"nic","""
+    )]
     [InlineData(true, """{"config":{"user.weft-adopted.weft-a":"prod"},"description":"d"}""")]
     public async Task A_NIC_that_is_given_or_taken_over_leaves_the_description(
         bool adopts,

@@ -517,11 +517,19 @@ public sealed class RosterTests
                 .Add("b", Nic("eth2", "home"))
                 .Add("c", Nic("lan0", "away")),
             ProfileInterfaces = ["eth0", "eth2"],
+            // What a profile's device of that name gives is eth0.
+            OtherDevices = ["eth3", "root"],
         };
         var roster = Roster(Labels, [lxd]);
-        Assert.Contains("db eth3 mgmt 10.8.2.2", Places(roster));
+        Assert.Contains("db eth4 mgmt 10.8.2.2", Places(roster));
         Assert.Equal(
             "lxd container db has an interface lan0 of its own and does not attach to network both: give the selection another 'interface'",
+            Assert.Single(roster.Notices)
+        );
+
+        roster = Roster(Labels, [lxd with { Nics = lxd.Nics.Clear(), OtherDevices = ["lan0"] }]);
+        Assert.Equal(
+            "lxd container db has a device lan0 of its own and does not attach to network both: give the selection another 'interface'",
             Assert.Single(roster.Notices)
         );
     }

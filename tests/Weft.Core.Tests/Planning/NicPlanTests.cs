@@ -31,8 +31,9 @@ public sealed class NicPlanTests
         Assert.Equal("eth1 of wallabag", change.Name);
         Assert.Equal(
             [
+                "lxc config set wallabag volatile.eth1.hwaddr 02:18:e2:09:67:a1",
                 "lxc config device add wallabag eth1 nic nictype=bridged parent=cont-mgmnt0 name=eth1 "
-                    + "host_name=wallabag-eth1 hwaddr=02:18:e2:09:67:a1 mtu=1458 user.weft=homelab",
+                    + "host_name=wallabag-eth1 mtu=1458 user.weft=homelab",
             ],
             change.Commands
         );
@@ -58,8 +59,8 @@ public sealed class NicPlanTests
 
         Assert.Equal(
             "incus config device add wallabag eth1 nic nictype=bridged parent=ovsbr0 name=eth1 "
-                + "host_name=wallabag-eth1 hwaddr=02:18:e2:09:67:a1 mtu=1458 vlan=200 user.weft=homelab",
-            Assert.Single(change.Commands)
+                + "host_name=wallabag-eth1 mtu=1458 vlan=200 user.weft=homelab",
+            change.Commands.Last()
         );
     }
 
@@ -90,8 +91,8 @@ public sealed class NicPlanTests
         Assert.Equal("parent lxdbr0 → cont-mgmnt0, MTU 1500 → 1458", change.Detail);
         Assert.Equal(
             "lxc config device set wallabag eth1 parent=cont-mgmnt0 name=eth1 host_name=wallabag-eth1 "
-                + "hwaddr=02:18:e2:09:67:a1 mtu=1458 user.weft=homelab",
-            Assert.Single(change.Commands)
+                + "mtu=1458 user.weft=homelab",
+            change.Commands.Last()
         );
     }
 
@@ -154,10 +155,74 @@ public sealed class NicPlanTests
 
         Assert.Equal(
             "lxc config device set wallabag eth1 parent=cont-mgmnt0 name=eth1 host_name=wallabag-eth1 "
-                + "hwaddr=02:18:e2:09:67:a1 mtu=1458 user.weft=homelab",
-            Assert.Single(change.Commands)
+                + "mtu=1458 user.weft=homelab",
+            change.Commands.Last()
         );
         Assert.True(change.CanWait);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_device_is_known_by_the_interface_that_it_gives_and_keeps_its_name(bool isRunning)
+    {
+        var nic = Attachment.Nic! with { Mark = null, HostEnd = "veth1234", Mtu = 0 };
+        var seen = ByHand(nic);
+        seen = WithDevices(seen, isRunning, ("mgmt", nic));
+
+        var change = Assert.Single(NicsOf(Adoption.Fit(AtBridge, seen, adopt: true), seen));
+        Assert.Equal(["lxc config set wallabag user.weft-adopted.mgmt homelab"], change.Commands);
+
+        // What was taken over, and what has become Weft's own.
+        var own = Attachment.Nic! with
+        {
+            Mtu = 1500,
+        };
+        change = Assert.Single(NicsOf(AtBridge, WithDevices(seen, isRunning, ("mgmt", own))));
+        Assert.Equal((ChangeAction.Set, "mgmt"), (change.Action, change.Device));
+        Assert.Contains("config device set wallabag mgmt", change.Commands.Last());
+    }
+
+    [Fact]
+    public void Beside_a_device_of_the_overlays_another_that_gives_its_interface_stands_in_the_way()
+    {
+        var foreign = Attachment.Nic! with { Mark = null, Parent = "lxdbr0" };
+        var plan = Planner.Plan(AtBridge, WithDevices(With(Running), true, ("mgmt", foreign)));
+
+        Assert.Empty(plan.Changes.OfType<NicChange>());
+        var conflict = Assert.Single(plan.Conflicts);
+        Assert.True(conflict.StandsAlone);
+        Assert.StartsWith("lxd container wallabag has a device 'mgmt' already", conflict.Message);
+        // One that has the name, but gives another interface, too.
+        plan = Planner.Plan(
+            AtBridge,
+            WithDevices(With(Running), true, ("eth1", foreign with { Interface = "eth0" }))
+        );
+        Assert.Empty(plan.Changes.OfType<NicChange>());
+        Assert.StartsWith(
+            "lxd container wallabag has a device 'eth1' already",
+            Assert.Single(plan.Conflicts).Message
+        );
+    }
+
+    [Theory]
+    [InlineData("eth1", "eth0", "a device 'eth1' already, by a profile")]
+    [InlineData("lan", "eth1", "an interface 'eth1' already, by a profile")]
+    public void What_a_profile_gives_stands_in_the_way_of_nothing_but_that_interface(
+        string device,
+        string name,
+        string words
+    )
+    {
+        var container = Running with { OtherDevices = [device], ProfileInterfaces = [name] };
+
+        var plan = Planner.Plan(AtBridge, With(container));
+
+        Assert.Empty(plan.Changes.OfType<NicChange>());
+        Assert.NotEmpty(plan.Changes);
+        var conflict = Assert.Single(plan.Conflicts);
+        Assert.True(conflict.StandsAlone);
+        Assert.Contains(words, conflict.Message);
     }
 
     [Theory]
@@ -189,7 +254,11 @@ public sealed class NicPlanTests
 
         Assert.Equal((ChangeAction.Set, true), (change.Action, change.Replugs));
         Assert.Equal(
-            ["lxc config device remove wallabag eth1", "lxc config device add wallabag eth1 nic"],
+            [
+                "lxc config device remove wallabag eth1",
+                "lxc config set wallabag volatile.eth1.hwaddr 02:18:e2:09:67:a1",
+                "lxc config device add wallabag eth1 nic",
+            ],
             change.Commands.Select(command =>
                 string.Join(' ', command.Split(' ').Take(6 + (command.Contains(" add ") ? 1 : 0)))
             )
@@ -319,6 +388,44 @@ public sealed class NicPlanTests
         }
     }
 
+    [Fact]
+    public void The_ports_of_devices_that_go_with_the_switch_keep_it_from_nothing()
+    {
+        var seen = Plugged(With(Holding(AtSwitch.Attachments[0].Nic!)));
+        seen = seen with
+        {
+            Switch = seen.Switch with
+            {
+                Bridges = seen.Switch.Bridges.Add("ovsbr0", Bridge("ovsbr0", "homelab")),
+                Ports = Ports(Port("wallabag-eth1", "ovsbr0", mark: null)),
+            },
+        };
+
+        var plan = Planner.Plan(HostIntent.Nothing("homelab", "host1"), seen);
+
+        Assert.Empty(plan.Conflicts);
+        Assert.Single(plan.Changes.OfType<RemoveBridge>());
+        Assert.Single(plan.Changes.OfType<NicChange>());
+    }
+
+    [Fact]
+    public void Nothing_goes_while_an_engine_that_keeps_devices_cannot_be_told_so()
+    {
+        var seen = Plugged(With(Holding(Attachment.Nic!)));
+        seen = seen with
+        {
+            SilentEngines = seen.SilentEngines.Add(Engine.Lxd, "lxd does not run on this host"),
+        };
+
+        var conflict = Assert.Single(
+            Planner.Plan(HostIntent.Nothing("homelab", "host1"), seen).Conflicts
+        );
+
+        Assert.False(conflict.StandsAlone);
+        Assert.StartsWith("lxd does not run on this host", conflict.Message);
+        Assert.Empty(Planner.Plan(AtBridge, seen).Conflicts);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -395,6 +502,24 @@ public sealed class NicPlanTests
         Running with
         {
             Nics = ImmutableSortedDictionary<string, NicDevice>.Empty.Add("eth1", nic),
+        };
+
+    /// <summary>With these devices of the container's instead of those that it had.</summary>
+    private static HostObservation WithDevices(
+        HostObservation seen,
+        bool isRunning,
+        params (string Name, NicDevice Nic)[] devices
+    ) =>
+        seen with
+        {
+            Containers = new Dictionary<ContainerKey, ContainerSighting>
+            {
+                [Wallabag] = Running with
+                {
+                    Namespace = isRunning ? Running.Namespace : null,
+                    Nics = devices.ToImmutableSortedDictionary(one => one.Name, one => one.Nic),
+                },
+            },
         };
 
     private static HostIntent Intent(string engine, string network = "cont-mgmnt0: 10.8.2.2") =>
