@@ -9,16 +9,16 @@ internal static class FirstMemory
     // A plan for a host of 500 takes about as much; only what is used of it becomes resident.
     private const long Bytes = 48 << 20;
 
-    // So few are done with before the first collection, and asking for the memory is one itself.
-    private const int Few = 16;
+    // With so little there is nothing to collect before the end, and asking for the memory is a collection itself.
+    private const int Little = 4096;
 
     /// <summary>
     /// Lets so much be allocated before the next collection; whoever goes on for longer is collected after as before.
     /// </summary>
-    /// <param name="hosts">How many hosts the overlay has.</param>
-    public static void Take(int hosts)
+    /// <param name="bytes">How long the overlay file is.</param>
+    public static void Take(int bytes)
     {
-        if (hosts <= Few)
+        if (bytes <= Little)
         {
             return;
         }

@@ -133,7 +133,7 @@ internal sealed class HostOptions(bool takesFile = true, bool takesInput = true)
     )
     {
         var read = Read(parsed);
-        FirstMemory.Take(read.Overlay.Hosts.Length);
+        FirstMemory.Take(read.Bytes.Length);
         var session = await HostSession.OpenAsync(
             read.Overlay,
             OverlayLoader.RequireHost(read.Overlay, parsed.GetValue(Host)),
