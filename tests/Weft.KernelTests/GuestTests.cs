@@ -10,6 +10,8 @@ namespace Weft.KernelTests;
 public sealed class GuestTests(TwoHosts hosts) : TwoHostsTests(hosts)
 {
     private const int MegabytesOfInput = 5;
+    private const string UntilInterrupted =
+        "trap 'echo interrupted; exit 7' INT; echo ready; while :; do sleep 0.1; done";
 
     [Theory]
     [InlineData("true", 0)]
@@ -89,17 +91,10 @@ public sealed class GuestTests(TwoHosts hosts) : TwoHostsTests(hosts)
     public async Task A_signal_reaches_the_command()
     {
         var lab = await LabAsync();
-        using var shell = await StartAsync(
-            lab,
-            "trap 'echo interrupted; exit 7' INT; echo ready; while :; do sleep 0.1; done"
-        );
-        ProcessIdentity.Of(shell.Id)!.Value.Send(Libc.SigInt);
-        var said = await shell.StandardOutput.ReadToEndAsync(Needs.Cancellation);
-        await shell.WaitForExitAsync(Needs.Cancellation);
-        Assert.Equal(("interrupted\n", 7), (said, shell.ExitCode));
+        using var shell = await StartAsync(lab, UntilInterrupted);
+        await EndsByInterruptAsync(shell);
     }
 
-    /// <summary>Without a terminal over there Ctrl-C comes as a signal, and from then on nothing but the command ends it.</summary>
     /// <summary>Whatever was typed meanwhile, and nobody took.</summary>
     [Fact]
     public async Task A_host_that_is_gone_ends_what_talks_to_it()
@@ -142,6 +137,7 @@ public sealed class GuestTests(TwoHosts hosts) : TwoHostsTests(hosts)
             );
     }
 
+    /// <summary>Without a terminal over there Ctrl-C comes as a signal, and from then on nothing but the command ends it.</summary>
     [Fact]
     public async Task Ctrl_C_is_the_commands()
     {
@@ -151,9 +147,14 @@ public sealed class GuestTests(TwoHosts hosts) : TwoHostsTests(hosts)
             .. Exec(lab),
             "sh",
             "-c",
-            "trap 'echo interrupted; exit 7' INT; echo ready; while :; do sleep 0.1; done",
+            UntilInterrupted,
         ]);
         Assert.Equal("ready", await shell.StandardOutput.ReadLineAsync(Needs.Cancellation));
+        await EndsByInterruptAsync(shell);
+    }
+
+    private static async Task EndsByInterruptAsync(Process shell)
+    {
         ProcessIdentity.Of(shell.Id)!.Value.Send(Libc.SigInt);
         var said = await shell.StandardOutput.ReadToEndAsync(Needs.Cancellation);
         await shell.WaitForExitAsync(Needs.Cancellation);
