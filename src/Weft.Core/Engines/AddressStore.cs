@@ -72,12 +72,12 @@ public sealed class AddressStore
             return false;
         }
         var bytes = Format(records);
-        if (old is not null && bytes.AsSpan().SequenceEqual(old))
-        {
-            return false;
-        }
         if (old is not null)
         {
+            if (bytes.AsSpan().SequenceEqual(old))
+            {
+                return false;
+            }
             Parse(old);
         }
         try
