@@ -63,6 +63,19 @@ public sealed class RenderingTests
     }
 
     [Fact]
+    public void A_line_where_nothing_is_styled_is_its_text_alone()
+    {
+        var (console, written) = Make(10);
+        var said = "[b]:warning:[/] a\x1b]0;b\a {0}";
+        console.LineInterpolated($"[red]✗[/] [[1]] {said} is longer than {10} columns");
+        console.Line("[bold]c[/] [[2]] :key:");
+        Assert.Equal(
+            "✗ [1] [b]:warning:[/] a\uFFFD]0;b\uFFFD {0} is longer than 10 columns\nc [2] :key:\n",
+            written.ToString()
+        );
+    }
+
+    [Fact]
     public void What_another_host_says_is_neither_obeyed_by_a_terminal_nor_a_command_of_its_own()
     {
         var written = new StringWriter { NewLine = "\n" };

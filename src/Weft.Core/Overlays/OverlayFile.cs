@@ -6,7 +6,7 @@ public static class OverlayFile
     /// <summary>The largest file in bytes that is read; 1,000 hosts of 50 containers each need a quarter to half of it.</summary>
     public const int MaxBytes = 16 * 1024 * 1024;
 
-    private const int UsualBytes = 64 * 1024;
+    private const int UsualBytes = 4 * 1024;
 
     /// <summary>Reads the file at <paramref name="path"/>; that it cannot be read is a mistake too.</summary>
     public static OverlayReadResult Read(string path) => Read(path, out _);

@@ -87,14 +87,12 @@ internal static class AddressesCommand
                 );
                 foreach (var fault in faults)
                 {
-                    terminal.Out.MarkupLineInterpolated($"[red]{fault.Kind}[/]  {fault.Message}");
+                    terminal.Out.LineInterpolated($"[red]{fault.Kind}[/]  {fault.Message}");
                 }
                 Tell(terminal, seen);
                 if (faults.IsEmpty)
                 {
-                    terminal.Out.MarkupLine(
-                        "[green]✓[/] no address is leaked, there twice, or unknown"
-                    );
+                    terminal.Out.Line("[green]✓[/] no address is leaked, there twice, or unknown");
                 }
                 return faults.IsEmpty ? ExitCode.Done : ExitCode.Failed;
             }
@@ -161,7 +159,7 @@ internal static class AddressesCommand
                 store.Write(records.RemoveRange(released));
                 foreach (var record in released)
                 {
-                    terminal.Out.MarkupLineInterpolated(
+                    terminal.Out.LineInterpolated(
                         $"[red]-[/] {record.Container}: {string.Join(", ", record.Addresses)} of network {record.Network}"
                     );
                 }

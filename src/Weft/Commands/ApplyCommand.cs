@@ -396,9 +396,7 @@ internal static class ApplyCommand
         ];
         if (up.Length > 0)
         {
-            terminal.Out.MarkupLine(
-                $"[green]✓[/] encrypted: {string.Join(", ", up).EscapeMarkup()}"
-            );
+            terminal.Out.Line($"[green]✓[/] encrypted: {string.Join(", ", up).EscapeMarkup()}");
         }
         foreach (var peer in down)
         {
@@ -414,7 +412,7 @@ internal static class ApplyCommand
             var isAll = result.Remaining.Conflicts.IsEmpty;
             if (!plan.IsEmpty)
             {
-                terminal.Out.MarkupLine(
+                terminal.Out.Line(
                     string.Create(
                         CultureInfo.InvariantCulture,
                         $"[green]✓[/] done in {result.Elapsed.TotalMilliseconds:0} ms ({result.LinkCommands} link commands, {result.Operations} OVSDB operations), read back: as intended{(isAll ? "" : ", but for what waits")}"

@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Spectre.Console;
 using Weft.Core.Overlays;
+using Weft.Rendering;
 
 namespace Weft.Commands;
 
@@ -23,10 +23,10 @@ internal static class CheckCommand
             (parsed, terminal, _) =>
             {
                 var overlay = OverlayLoader.Load(parsed.GetValue(file), null, null);
-                terminal.Out.MarkupLineInterpolated(
+                terminal.Out.LineInterpolated(
                     $"[green]✓[/] overlay [bold]{overlay.Name}[/]: {Count(overlay.Hosts.Length, "host")}, {Count(overlay.Networks.Length, "network")}, {Count(overlay.Containers.Length, "container")}"
                 );
-                terminal.Out.MarkupLineInterpolated($"  MTU {OverlayMtu.Of(overlay).Explain()}");
+                terminal.Out.LineInterpolated($"  MTU {OverlayMtu.Of(overlay).Explain()}");
                 return Task.FromResult(ExitCode.Done);
             }
         );

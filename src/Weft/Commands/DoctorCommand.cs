@@ -98,7 +98,7 @@ internal static class DoctorCommand
                 Verdict.Doubtful => ("!", "yellow"),
                 _ => ("✗", "red"),
             };
-            terminal.Out.MarkupLine(
+            terminal.Out.Line(
                 $"[{color}]{sign}[/] {finding.What.PadRight(width).EscapeMarkup()}  {finding.Words.EscapeMarkup()}"
             );
         }
@@ -109,9 +109,7 @@ internal static class DoctorCommand
         WriteLines(terminal, findings);
         var wrong = findings.Count(finding => finding.Verdict is Verdict.Wrong);
         terminal.Out.WriteLine();
-        terminal.Out.MarkupLine(
-            wrong == 0 ? "[green]nothing is wrong[/]" : $"[red]{wrong} wrong[/]"
-        );
+        terminal.Out.Line(wrong == 0 ? "[green]nothing is wrong[/]" : $"[red]{wrong} wrong[/]");
     }
 }
 

@@ -72,7 +72,7 @@ internal static class GuardCommand
                 {
                     return ExitCode.Failed;
                 }
-                terminal.Out.MarkupLine(
+                terminal.Out.Line(
                     string.Create(
                         CultureInfo.InvariantCulture,
                         $"[green]✓[/] the guard of {peers.Count} {(peers.Count == 1 ? "host" : "hosts")} {(done.TrueForAll(plan => plan.IsEmpty) ? "stood already" : "stands")}"

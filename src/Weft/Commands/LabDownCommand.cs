@@ -68,7 +68,7 @@ internal static class LabDownCommand
                 $"Removing lab '{one}'",
                 progress => Lab.DownAsync(one, progress, cancellationToken)
             );
-            terminal.Out.MarkupLine($"[green]✓[/] lab '{Markup.Escape(one)}' is removed");
+            terminal.Out.Line($"[green]✓[/] lab '{Markup.Escape(one)}' is removed");
         }
         return ExitCode.Done;
     }

@@ -42,7 +42,7 @@ internal static class LabRebootCommand
                     $"Rebooting host '{name}'",
                     _ => there.RebootAsync(name, parsed.GetValue(cut), cancellationToken)
                 );
-                terminal.Out.MarkupLine($"[green]✓[/] host '{Markup.Escape(name)}' is up again");
+                terminal.Out.Line($"[green]✓[/] host '{Markup.Escape(name)}' is up again");
                 return ExitCode.Done;
             }
         );

@@ -44,7 +44,7 @@ internal static class LabStatusCommand
     {
         Machine.RequireRoot();
         var lab = Lab.Open(name);
-        terminal.Out.MarkupLine(
+        terminal.Out.Line(
             $"[bold]{Markup.Escape(lab.Name)}[/]  {LabListCommand.State(lab)}  [dim]overlay '{Markup.Escape(lab.Record.Overlay)}', {(lab.Record.Datapath is Datapath.Kernel ? "kernel" : "userspace")} datapath, since {lab.Record.Created.LocalDateTime:yyyy-MM-dd HH:mm}[/]"
         );
         var states = await lab.StatesAsync(cancellationToken);
@@ -67,7 +67,7 @@ internal static class LabStatusCommand
         );
         if (!lab.IsUp)
         {
-            terminal.Out.MarkupLine($"It can only be removed: weft lab down {lab.Name}");
+            terminal.Out.Line($"It can only be removed: weft lab down {lab.Name}");
         }
         return states.All(state => state.IsWell) ? ExitCode.Done : ExitCode.Failed;
     }

@@ -160,7 +160,7 @@ internal static class LabUpCommand
                         cancellationToken
                     )
             );
-            terminal.Out.MarkupLine(
+            terminal.Out.Line(
                 $"[green]✓[/] {Counted(lab.Hosts.Count, "host")} with Open vSwitch's {Word(lab.Record.Datapath)} datapath [dim]{Since(started)}[/]"
             );
             SayWhatStandsIn(terminal, overlay, options.Engines);
@@ -244,7 +244,7 @@ internal static class LabUpCommand
             );
             return false;
         }
-        terminal.Out.MarkupLine($"[green]✓[/] overlay applied in each [dim]{Since(started)}[/]");
+        terminal.Out.Line($"[green]✓[/] overlay applied in each [dim]{Since(started)}[/]");
         return true;
     }
 
@@ -290,7 +290,7 @@ internal static class LabUpCommand
         if (plain == 0 && counts.Encrypted > 0)
         {
             var icmp = counts[WireKind.Icmp];
-            terminal.Out.MarkupLine(
+            terminal.Out.Line(
                 $"[green]✓[/] {counts.BetweenHosts} packets between hosts: all ESP or IKE"
                     + (icmp == 0 ? "" : $", but for {icmp} of ICMP about the underlay itself")
             );
@@ -338,7 +338,7 @@ internal static class LabUpCommand
         ];
         if (engines.Length > 0)
         {
-            terminal.Out.MarkupLine(
+            terminal.Out.Line(
                 areReal
                     ? $"[dim]  containers of {string.Join(" and ", engines)} are made by their own engines[/]"
                     : $"[dim]  containers of {string.Join(" and ", engines)} are stood in for by network namespaces[/]"

@@ -129,7 +129,7 @@ internal sealed class PingWatch(
         var (sign, color) = watch.IsWhole ? ("✓", "green") : ("✗", "red");
         foreach (var line in watch.Summary(elapsed))
         {
-            terminal.Out.MarkupLine($"[{color}]{sign}[/] {line}");
+            terminal.Out.Line($"[{color}]{sign}[/] {line}");
         }
     }
 }

@@ -105,13 +105,13 @@ internal static class PkiInitCommand
     private static void Report(Output terminal, PkiDirectory pki, bool isNext)
     {
         var made = pki.ReadAuthorities()[0];
-        terminal.Out.MarkupLineInterpolated(
+        terminal.Out.LineInterpolated(
             $"[green]✓[/] authority [bold]{made.CommonName}[/] ({CertificateView.Word(made.Kind)}), valid until {made.NotAfter:yyyy-MM-dd}"
         );
-        terminal.Out.MarkupLineInterpolated(
+        terminal.Out.LineInterpolated(
             $"  {pki.CertificateFile(PkiDirectory.Authority)}  its certificate{(isNext ? ", and before it the older ones': all are trusted" : "")}; every host gets it"
         );
-        terminal.Out.MarkupLineInterpolated(
+        terminal.Out.LineInterpolated(
             $"  {pki.KeyFile(PkiDirectory.Authority)}  its key: it stays here and goes to no host; keep a copy in a safe place"
         );
         terminal.Out.WriteLine(
@@ -130,10 +130,10 @@ internal static class PkiInitCommand
             terminal.Out.WriteLine("There is one authority only: nothing to retire.");
             return;
         }
-        terminal.Out.MarkupLineInterpolated(
+        terminal.Out.LineInterpolated(
             $"[green]✓[/] no longer trusted: {string.Join(", ", retired)}"
         );
-        terminal.Out.MarkupLineInterpolated(
+        terminal.Out.LineInterpolated(
             $"Next: copy {pki.CertificateFile(PkiDirectory.Authority)} to every host and apply there"
         );
     }

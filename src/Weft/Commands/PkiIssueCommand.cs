@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Spectre.Console;
 using Weft.Core.Pki;
 using Weft.Rendering;
 
@@ -72,7 +71,7 @@ internal static class PkiIssueCommand
         var now = TimeProvider.System.GetUtcNow();
         if (status.WhyRenew(names, now) is not { } why)
         {
-            terminal.Out.MarkupLineInterpolated(
+            terminal.Out.LineInterpolated(
                 $"[dim]=[/] {names.Host}: valid until {status.NotAfter:yyyy-MM-dd}, left alone{(status.Key is KeyState.Absent ? "; its key is not here, weft pki renew makes both anew" : "")}"
             );
             return true;

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Spectre.Console;
 using Weft.Core.Pki;
 using Weft.Rendering;
 
@@ -52,14 +51,14 @@ internal static class PkiRenewCommand
                     var why = status.WhyRenew(names, TimeProvider.System.GetUtcNow());
                     if (why is null && !regardless)
                     {
-                        terminal.Out.MarkupLineInterpolated(
+                        terminal.Out.LineInterpolated(
                             $"[dim]=[/] {names.Host}: valid until {status.NotAfter:yyyy-MM-dd}, left alone"
                         );
                         continue;
                     }
                     if (why is not null)
                     {
-                        terminal.Out.MarkupLineInterpolated(
+                        terminal.Out.LineInterpolated(
                             $"[dim]  {names.Host}: the old certificate {why}[/]"
                         );
                     }

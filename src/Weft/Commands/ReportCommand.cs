@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Spectre.Console;
 using Weft.Core.Overlays;
 using Weft.Rendering;
 using Weft.Reporting;
@@ -94,10 +93,10 @@ internal static class ReportCommand
         {
             terminal.Notice($"{part.Name} is not in it: {part.Problem}");
         }
-        terminal.Out.MarkupLineInterpolated(
+        terminal.Out.LineInterpolated(
             $"[green]✓[/] {path}: {parts.Count - missing.Length} files, {ReportArchive.Contents} lists them"
         );
-        terminal.Out.MarkupLine(
+        terminal.Out.Line(
             "  [dim]Keys and passwords were taken out; names and addresses are in it. Look before you give it away.[/]"
         );
     }

@@ -52,9 +52,7 @@ internal static class RollbackCommand
                         terminal,
                         cancellationToken
                     );
-                    terminal.Out.MarkupLineInterpolated(
-                        $"[green]✓[/] try {ended.Number} has gone back"
-                    );
+                    terminal.Out.LineInterpolated($"[green]✓[/] try {ended.Number} has gone back");
                     return ExitCode.Done;
                 }
                 var entry = wanted is { } one

@@ -201,7 +201,7 @@ internal static class TopCommand
                 }
                 foreach (var line in TrafficTable.Lines(report.Flows, terminal.Out.Profile.Width))
                 {
-                    terminal.Out.MarkupLine(line);
+                    terminal.Out.Line(line);
                 }
             }
             return code;

@@ -222,7 +222,7 @@ internal static class TryCommand
         switch (entry)
         {
             case { State: EntryState.Confirmed }:
-                terminal.Out.MarkupLineInterpolated(
+                terminal.Out.LineInterpolated(
                     $"[green]✓[/] try {entry.Number} is confirmed{(entry.Trial?.Kept is { } own ? $": {own} is the tried file now" : "")}"
                 );
                 return ExitCode.Done;
@@ -369,7 +369,7 @@ internal static class TryCommand
         ];
         if (names.Length > 0)
         {
-            terminal.Out.MarkupLineInterpolated(
+            terminal.Out.LineInterpolated(
                 $"[grey]must stay in reach: {string.Join("; ", names)}[/]"
             );
         }

@@ -87,7 +87,7 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
             var left = isAll
                 ? ""
                 : $"; the same command again mends the rest: {Left(planned, answers)}";
-            terminal.Out.MarkupLine(
+            terminal.Out.Line(
                 string.Create(
                     CultureInfo.InvariantCulture,
                     $"{(isAll ? "[green]✓[/]" : "[red]✗[/]")} {done} of {planned.Count} {(planned.Count == 1 ? "host" : "hosts")} as intended, in {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s{left.EscapeMarkup()}"

@@ -97,20 +97,20 @@ internal static class FleetAsk
                 var agent = JsonNode.Parse(answer.Output)!["agent"] is null
                     ? "no agent"
                     : "agent runs";
-                terminal.Out.MarkupLine(
+                terminal.Out.Line(
                     $"{sign} [bold]{answer.Host.PadRight(width).EscapeMarkup()}[/]  {verdict}  [grey]MTU {host.Mtu}, {host.Datapath} datapath{encryption}, {agent}[/]"
                 );
                 foreach (
                     var item in host.Items.Where(item => item.State is not ("ok" or "waiting"))
                 )
                 {
-                    terminal.Out.MarkupLine(
+                    terminal.Out.Line(
                         $"    [yellow]~[/] {item.Kind.EscapeMarkup()} [bold]{item.Name.EscapeMarkup()}[/]  {(item.Detail ?? item.Intended).EscapeMarkup()}"
                     );
                 }
                 foreach (var conflict in host.Conflicts)
                 {
-                    terminal.Out.MarkupLine($"    [red]✗[/] {conflict.EscapeMarkup()}");
+                    terminal.Out.Line($"    [red]✗[/] {conflict.EscapeMarkup()}");
                 }
             },
             cancellationToken
@@ -136,7 +136,7 @@ internal static class FleetAsk
             (answer, findings) =>
             {
                 Finding[] ill = [.. findings.Where(finding => finding.Verdict is not Verdict.Well)];
-                terminal.Out.MarkupLine(
+                terminal.Out.Line(
                     $"[bold]{answer.Host.EscapeMarkup()}[/]: {findings.Length - ill.Length} of {findings.Length} well"
                 );
                 DoctorCommand.WriteLines(terminal, ill);
@@ -155,7 +155,7 @@ internal static class FleetAsk
         var hosts = $"{answers.Count} {(answers.Count == 1 ? "host" : "hosts")}";
         if (left.Length == 0)
         {
-            terminal.Out.MarkupLine($"[green]✓[/] {hosts}: all well");
+            terminal.Out.Line($"[green]✓[/] {hosts}: all well");
             if (afterwards is not null)
             {
                 terminal.Out.WriteLine(afterwards);
@@ -163,7 +163,7 @@ internal static class FleetAsk
         }
         else
         {
-            terminal.Out.MarkupLine(
+            terminal.Out.Line(
                 $"[red]✗[/] {answers.Count - left.Length} of {hosts} well; not {string.Join(", ", left).EscapeMarkup()}"
             );
         }
@@ -229,7 +229,7 @@ internal static class FleetAsk
             }
             else
             {
-                terminal.Out.MarkupLine($"[red]✗[/] {answer.Why(silence).EscapeMarkup()}");
+                terminal.Out.Line($"[red]✗[/] {answer.Why(silence).EscapeMarkup()}");
             }
         }
         WriteRemarks(terminal, answers.Where(answer => !answer.IsUnread));

@@ -21,7 +21,7 @@ internal static class ReachabilityTable
     {
         foreach (var line in Matrix(report, console.Profile.Width, Cell))
         {
-            console.MarkupLine(line);
+            console.Line(line);
         }
         WriteVerdict(console, report, ways);
     }
@@ -75,13 +75,13 @@ internal static class ReachabilityTable
         var closed = asked.Where(way => way.Any(IsBroken)).ToArray();
         foreach (var way in closed.Take(MostSentences))
         {
-            console.MarkupLine($"[red]✗[/] {Markup.Escape(Sentence([.. way]))}");
+            console.Line($"[red]✗[/] {Markup.Escape(Sentence([.. way]))}");
         }
         if (closed.Length > MostSentences)
         {
-            console.MarkupLine($"[dim]  and {closed.Length - MostSentences} more[/]");
+            console.Line($"[dim]  and {closed.Length - MostSentences} more[/]");
         }
-        console.MarkupLine(
+        console.Line(
             (asked.Length, closed.Length) switch
             {
                 (0, _) =>
@@ -95,7 +95,7 @@ internal static class ReachabilityTable
             var why = ways is { } most
                 ? $"--ways {most} leaves them out"
                 : "the kernel keeps no more neighbours: `weft ping --ways NUMBER` asks of more";
-            console.MarkupLine($"[dim]  {report.Unasked} more were not asked of, as {why}[/]");
+            console.Line($"[dim]  {report.Unasked} more were not asked of, as {why}[/]");
         }
     }
 

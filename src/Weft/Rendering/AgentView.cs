@@ -11,7 +11,7 @@ internal static class AgentView
     /// <summary>Writes for people.</summary>
     public static void Write(Output terminal, AgentDocument agent)
     {
-        terminal.Out.MarkupLineInterpolated(
+        terminal.Out.LineInterpolated(
             $"  [grey]agent: runs since {Time(agent.Started)}; {Round(agent)}[/]"
         );
         if (AgentSeat.WhyOther(agent.Version) is { } other)

@@ -15,7 +15,7 @@ internal static class AlignedRows
             {
                 foreach (var line in Lines(rows))
                 {
-                    text.MarkupLine(line);
+                    text.Line(line);
                 }
             }
         );

@@ -45,7 +45,7 @@ internal static class CertificateView
     /// <summary>Says that a certificate was made.</summary>
     public static void WriteMade(Output terminal, CertificateStatus status, int days)
     {
-        terminal.Out.MarkupLineInterpolated(
+        terminal.Out.LineInterpolated(
             $"[green]+[/] {status.Name}: {Word(status.Kind)}, for {string.Join(", ", [.. status.DnsNames, .. status.Addresses])}, valid until {status.NotAfter:yyyy-MM-dd}"
         );
         if (status.DaysLeftAt(TimeProvider.System.GetUtcNow()) < days - 1)

@@ -71,9 +71,7 @@ internal sealed class FleetBoard
         Show(host, sign, words, isWell ? "default" : "red");
         lock (turn)
         {
-            lines?.MarkupLine(
-                $"{sign} {host.PadRight(width).EscapeMarkup()}  {words.EscapeMarkup()}"
-            );
+            lines?.Line($"{sign} {host.PadRight(width).EscapeMarkup()}  {words.EscapeMarkup()}");
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
@@ -8,12 +7,13 @@ namespace Weft.Rendering;
 /// Takes control characters out of what is shown: names of links and containers, and what other hosts say, are anybody's
 /// text, and a terminal obeys some of it.
 /// </summary>
-internal sealed partial class HarmlessText : IRenderHook
+internal sealed class HarmlessText : IRenderHook
 {
-    private const string Instead = "\uFFFD";
+    private const char Instead = '\uFFFD';
 
     /// <summary>The text without what a terminal would obey; lines and tabs stay.</summary>
-    public static string Of(string text) => Controls().Replace(text, Instead);
+    public static string Of(string text) =>
+        IsHarmless(text) ? text : string.Concat(text.Select(one => IsObeyed(one) ? Instead : one));
 
     /// <inheritdoc/>
     public IEnumerable<IRenderable> Process(
@@ -21,8 +21,20 @@ internal sealed partial class HarmlessText : IRenderHook
         IEnumerable<IRenderable> renderables
     ) => renderables.Select(one => new Shown(one));
 
-    [GeneratedRegex(@"[\p{Cc}-[\n\t]]", RegexOptions.CultureInvariant, 1000)]
-    private static partial Regex Controls();
+    private static bool IsHarmless(string text)
+    {
+        foreach (var character in text)
+        {
+            if (IsObeyed(character))
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static bool IsObeyed(char character) =>
+        char.IsControl(character) && character is not ('\n' or '\t');
 
     private sealed class Shown(IRenderable inner) : IRenderable
     {
@@ -33,9 +45,7 @@ internal sealed partial class HarmlessText : IRenderHook
             inner
                 .Render(options, maxWidth)
                 .Select(segment =>
-                    segment.IsControlCode
-                    || segment.IsLineBreak
-                    || !Controls().IsMatch(segment.Text)
+                    segment.IsControlCode || segment.IsLineBreak || IsHarmless(segment.Text)
                         ? segment
                         : new Segment(Of(segment.Text), segment.Style)
                 );

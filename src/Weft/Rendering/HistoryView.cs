@@ -39,10 +39,10 @@ internal static class HistoryView
         HistoryEntry entry
     )
     {
-        terminal.Out.MarkupLine(string.Join("  ", Row(book, entry).Where(cell => cell.Length > 0)));
+        terminal.Out.Line(string.Join("  ", Row(book, entry).Where(cell => cell.Length > 0)));
         foreach (var line in Diff(store, book, entry).TrimEnd().Split('\n'))
         {
-            terminal.Out.MarkupLine(
+            terminal.Out.Line(
                 line switch
                 {
                     ['+', ..] => $"[green]{line.EscapeMarkup()}[/]",

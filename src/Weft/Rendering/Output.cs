@@ -40,15 +40,14 @@ internal sealed class Output
         line.StartsWith($"{ProgressMark} ", StringComparison.Ordinal);
 
     /// <summary>Says what is being done.</summary>
-    public void Progress(string what) => Error.WriteLine($"{ProgressMark} {what}");
+    public void Progress(string what) => Error.LineInterpolated($"{ProgressMark} {what}");
 
     /// <summary>Says what went wrong.</summary>
-    public void Fail(string message) =>
-        Error.MarkupLineInterpolated($"[red]{FailMark}[/] {message}");
+    public void Fail(string message) => Error.LineInterpolated($"[red]{FailMark}[/] {message}");
 
     /// <summary>Says what deserves attention though nothing went wrong.</summary>
     public void Notice(string message) =>
-        Error.MarkupLineInterpolated($"[yellow]{NoticeMark}[/] {message}");
+        Error.LineInterpolated($"[yellow]{NoticeMark}[/] {message}");
 
     /// <summary>Asks a question that Enter, like Ctrl-C, answers with no.</summary>
     public async Task<bool> ConfirmAsync(string question, CancellationToken cancellationToken)

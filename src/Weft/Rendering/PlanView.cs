@@ -14,7 +14,7 @@ internal static class PlanView
 
     /// <summary>Writes how much a plan changes.</summary>
     public static void WriteHeading(IAnsiConsole console, PlanDocument plan) =>
-        console.MarkupLineInterpolated(
+        console.LineInterpolated(
             $"[bold]{plan.Host}[/] in overlay [bold]{plan.Overlay}[/]: {Summary(plan)}"
         );
 
@@ -87,15 +87,15 @@ internal static class PlanView
         WriteHeading(console, plan);
         if (plan.Mtu is { } mtu)
         {
-            console.MarkupLineInterpolated($"  [grey]MTU {mtu.Words}[/]");
+            console.LineInterpolated($"  [grey]MTU {mtu.Words}[/]");
         }
         if (plan.Datapath is { } datapath)
         {
-            console.MarkupLineInterpolated($"  [grey]{datapath} datapath[/]");
+            console.LineInterpolated($"  [grey]{datapath} datapath[/]");
         }
         if (plan.Changes.Count > 0)
         {
-            console.WriteLine();
+            console.Line("");
         }
         var whatWidth = plan.Changes.Select(change => change.What.Length).DefaultIfEmpty().Max();
         var nameWidth = plan.Changes.Select(change => change.Name.Length).DefaultIfEmpty().Max();
@@ -110,13 +110,7 @@ internal static class PlanView
             var name = change.Detail.Length == 0 ? change.Name : change.Name.PadRight(nameWidth);
             var what = change.What.PadRight(whatWidth);
             var detail = change.Detail.Length == 0 ? "" : $"  {change.Detail}";
-            if (!console.Profile.Capabilities.Ansi)
-            {
-                // Where nothing is styled, laying hundreds of lines out would take as long as making the plan.
-                console.Profile.Out.Writer.WriteLine($"  {sign} {what}  {name}{detail}");
-                continue;
-            }
-            console.MarkupLine(
+            console.Line(
                 $"  [{color}]{sign}[/] {what}  [bold]{name.EscapeMarkup()}[/]{detail.EscapeMarkup()}"
             );
         }

@@ -18,10 +18,10 @@ internal static class StatusView
     public static void Write(Output terminal, StatusDocument host, string mtu, AgentDocument? agent)
     {
         var verdict = host.Healthy ? "[green]as intended[/]" : "[red]not as intended[/]";
-        terminal.Out.MarkupLine(
+        terminal.Out.Line(
             $"[bold]{host.Host.EscapeMarkup()}[/] in overlay [bold]{host.Overlay.EscapeMarkup()}[/]: {verdict}"
         );
-        terminal.Out.MarkupLineInterpolated(
+        terminal.Out.LineInterpolated(
             $"  [grey]{(host.OpenVSwitch is { } version ? $"Open vSwitch {version}, " : "")}MTU {mtu}[/]"
         );
         if (agent is not null)
@@ -31,13 +31,13 @@ internal static class StatusView
         WriteItems(terminal.Out, host.Items);
         if (host.Blocked is { } blocked)
         {
-            terminal.Out.MarkupLineInterpolated(
+            terminal.Out.LineInterpolated(
                 $"  [grey]kept from crossing in plaintext since the host was started, packets of all tunnels: {new BlockedPackets(blocked.Out, blocked.In).ToString()}[/]"
             );
         }
         if (host.Foreign.Count > 0)
         {
-            terminal.Out.MarkupLineInterpolated(
+            terminal.Out.LineInterpolated(
                 $"  [grey]not Weft's, left alone: {string.Join(", ", host.Foreign)}[/]"
             );
         }
@@ -62,7 +62,7 @@ internal static class StatusView
     {
         foreach (var line in AlignedRows.WithoutHeading([.. items.Select(Row)]))
         {
-            console.MarkupLine(line);
+            console.Line(line);
         }
     }
 

@@ -1,5 +1,6 @@
 using Spectre.Console;
 using Weft.Health;
+using Weft.Rendering;
 
 namespace Weft.Tracing;
 
@@ -9,7 +10,7 @@ internal static class TraceView
     /// <summary>Writes it.</summary>
     public static void Write(IAnsiConsole console, TraceReport report)
     {
-        console.MarkupLine(
+        console.Line(
             $"[bold]{report.From.EscapeMarkup()} → {report.To.EscapeMarkup()}[/]"
                 + (report.Network is { } network ? $" in network {network.EscapeMarkup()}" : "")
         );
@@ -18,20 +19,20 @@ internal static class TraceView
         console.WriteLine();
         foreach (var unasked in report.Unasked)
         {
-            console.MarkupLineInterpolated(
+            console.LineInterpolated(
                 $"[yellow]![/] {unasked.Host} was not asked, and its half of the way is not here: {unasked.Why}"
             );
         }
         var times = report.Answers.Select(answer => answer.Milliseconds).OfType<double>().ToList();
         if (report.Wrong is { } wrong)
         {
-            console.MarkupLineInterpolated(
+            console.LineInterpolated(
                 $"[red]✗[/] first wrong, on {wrong.Host}: {wrong.What}: {wrong.Words}"
             );
         }
         else
         {
-            console.MarkupLine(
+            console.Line(
                 $"[green]✓[/] nothing is wrong: {Sizes(report)} bytes are answered, the quickest in {FormattableString.Invariant($"{times.Min():0.00}")} ms"
             );
         }
@@ -46,7 +47,7 @@ internal static class TraceView
             if (hop.Host != host)
             {
                 host = hop.Host;
-                console.MarkupLineInterpolated($"[dim]{way}on {host}[/]");
+                console.LineInterpolated($"[dim]{way}on {host}[/]");
             }
             var (sign, color) = hop.Verdict switch
             {
@@ -54,7 +55,7 @@ internal static class TraceView
                 Verdict.Doubtful => ("!", "yellow"),
                 _ => ("✗", "red"),
             };
-            console.MarkupLine(
+            console.Line(
                 $"  [{color}]{sign}[/] {hop.What.PadRight(width).EscapeMarkup()}  {hop.Words.EscapeMarkup()}"
             );
         }
