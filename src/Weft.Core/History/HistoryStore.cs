@@ -1,4 +1,5 @@
 using System.IO.Hashing;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Weft.Core.Engines;
@@ -71,6 +72,19 @@ internal sealed class HistoryStore
     public static string NameOf(ReadOnlySpan<byte> file) =>
         Convert.ToHexStringLower(XxHash128.Hash(file));
 
+    /// <summary>Whether a file is what was stored under a name.</summary>
+    /// <param name="name">The name, which may be one that an earlier Weft gave it.</param>
+    /// <param name="file">The file.</param>
+    public static bool IsNameOf(string name, ReadOnlySpan<byte> file) =>
+        name
+        == (
+            // Earlier ones were by SHA-256.
+            name.Length
+            == 2 * SHA256.HashSizeInBytes
+                ? Convert.ToHexStringLower(SHA256.HashData(file))
+                : NameOf(file)
+        );
+
     /// <summary>Makes the directory where it is not there.</summary>
     /// <exception cref="HostException">It cannot be made.</exception>
     public void Make() => PrivateDirectory.Make(directory);
@@ -85,7 +99,7 @@ internal sealed class HistoryStore
         var bytes =
             DurableFile.Read(PathOf(name))
             ?? throw new HostException($"{PathOf(name)} is gone: somebody has removed it");
-        return NameOf(bytes) == name
+        return IsNameOf(name, bytes)
             ? bytes
             : throw new HostException($"{PathOf(name)} is not what was applied any more");
     }

@@ -42,13 +42,13 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
                 )
                 : (own?.Bytes, false);
         }
-        if (own is not null && !isOwn && HistoryStore.NameOf(own.Bytes.Span) != settled.File)
+        if (own is not null && !isOwn && !HistoryStore.IsNameOf(settled.File, own.Bytes.Span))
         {
             throw new UsageException(
                 $"{own.Path} is not what was applied last (`weft history`), and a reboot would apply it: apply it first, or `weft rollback {settled.Number}`"
             );
         }
-        if (HistoryStore.NameOf(tried.Bytes.Span) == settled.File)
+        if (HistoryStore.IsNameOf(settled.File, tried.Bytes.Span))
         {
             throw new UsageException(
                 $"{tried.Path} is what is in force already, and there is nothing else to go back to: `weft apply` mends what drifted"

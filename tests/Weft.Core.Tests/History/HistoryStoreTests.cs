@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Weft.Core.History;
 
 namespace Weft.Core.Tests.History;
@@ -82,6 +83,20 @@ public sealed class HistoryStoreTests : IDisposable
             Assert.Throws<HostException>(() => store.FileOf(name)).Message,
             StringComparison.Ordinal
         );
+    }
+
+    [Fact]
+    public void What_an_earlier_weft_stored_by_another_hash_is_what_was_applied()
+    {
+        var store = new HistoryStore("home", directory);
+        var name = Convert.ToHexStringLower(SHA256.HashData(File1));
+        store.Write(HistoryBook.Empty.Add(HistoryBookTests.Entry(name)));
+        File.WriteAllBytes(store.PathOf(name), File1);
+        Assert.Equal(File1, store.FileOf(name));
+        Assert.True(HistoryStore.IsNameOf(name, File1));
+        Assert.False(HistoryStore.IsNameOf(name, File2));
+        File.WriteAllBytes(store.PathOf(name), File2);
+        Assert.Throws<HostException>(() => store.FileOf(name));
     }
 
     [Fact]
