@@ -59,7 +59,7 @@ internal sealed class AddressGiver
         get
         {
             var forgotten = holdings
-                .Where(IsRested)
+                .Where(holding => HasRested(holding, Roster.Rest))
                 .OrderByDescending(holding => holding.Record.GoneSince)
                 .Skip(MostGone)
                 .ToHashSet();
@@ -281,7 +281,11 @@ internal sealed class AddressGiver
     private IPAddress? Take(Slice slice, Need need)
     {
         // What the next host of the file takes is given last: however many come and go, it should find nobody there.
-        if (((slice.Lasting is { } lasting ? Free(lasting) : null) ?? Free(slice)) is { } free)
+        var free =
+            (slice.Lasting is { } lasting ? Free(lasting) : null)
+            ?? Free(slice)
+            ?? Reuse(slice, Roster.ShortRest);
+        if (free is not null)
         {
             taken.Add(free);
             return free;
@@ -294,13 +298,16 @@ internal sealed class AddressGiver
         return null;
     }
 
-    private IPAddress? Free(Slice slice) => slice.FirstFree(taken.Contains) ?? Reuse(slice);
+    private IPAddress? Free(Slice slice) =>
+        slice.FirstFree(taken.Contains) ?? Reuse(slice, Roster.Rest);
 
     /// <summary>An address of a container that is gone for long enough, the longest gone first, whose record ends with that.</summary>
-    private IPAddress? Reuse(Slice slice)
+    private IPAddress? Reuse(Slice slice, TimeSpan rest)
     {
         var longest = holdings
-            .Where(holding => IsRested(holding) && holding.Record.Addresses.Any(slice.Contains))
+            .Where(holding =>
+                HasRested(holding, rest) && holding.Record.Addresses.Any(slice.Contains)
+            )
             .MinBy(holding => holding.Record.GoneSince);
         if (longest is null)
         {
@@ -312,7 +319,8 @@ internal sealed class AddressGiver
         return longest.Record.Addresses.First(slice.Contains);
     }
 
-    private bool IsRested(Holding holding) => holding.Record.GoneSince <= now - Roster.Rest;
+    private bool HasRested(Holding holding, TimeSpan rest) =>
+        holding.Record.GoneSince <= now - rest;
 
     private void CheckSlice(Need need, Slice slice, IPAddress address)
     {

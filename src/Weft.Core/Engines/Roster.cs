@@ -12,8 +12,11 @@ public sealed record Roster
 {
     private const int MostNamed = 5;
 
-    /// <summary>For how long at least nobody else gets the address of a container that is gone: it may come back, and neighbours remember.</summary>
+    /// <summary>For how long nobody else gets the address of a container that is gone as long as another is free: it may come back.</summary>
     public static readonly TimeSpan Rest = TimeSpan.FromHours(24);
+
+    /// <summary>For how long nobody gets it even where no other is free: neighbours remember who had it.</summary>
+    public static readonly TimeSpan ShortRest = TimeSpan.FromMinutes(1);
 
     /// <summary>
     /// The containers, those of the file first. An attachment without addresses is one of a container that its engine has

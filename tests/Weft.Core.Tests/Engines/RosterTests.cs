@@ -236,7 +236,7 @@ public sealed class RosterTests
     }
 
     [Fact]
-    public void The_addresses_of_those_that_are_gone_rest_and_then_the_longest_gone_is_used_first()
+    public void Of_those_that_are_gone_the_longest_gone_is_used_where_nothing_else_is_free()
     {
         var small = Labels.Replace("10.8.2.0/24", "10.8.2.0/29", StringComparison.Ordinal);
         // 10.8.2.1 is declared, so that two are left of .0 to .3.
@@ -246,18 +246,24 @@ public sealed class RosterTests
         );
         var left = Roster(small, [Docker("b", "weft.network=mgmt")], full.Records, hours: 1);
         var both = Roster(small, [], left.Records, hours: 2);
-        var early = Roster(small, [Docker("c", "weft.network=mgmt")], both.Records, hours: 24);
+        ContainerSighting[] next =
+        [
+            Docker("c", "weft.network=mgmt"),
+            Docker("d", "weft.network=mgmt"),
+        ];
+        var early = Roster(small, next, both.Records, hours: 2 + 59.0 / 3600);
+        Assert.Contains("c eth1 mgmt 10.8.2.2", Places(early));
         Assert.DoesNotContain(
             Places(early),
-            place => place.StartsWith("c ", StringComparison.Ordinal)
+            place => place.StartsWith("d ", StringComparison.Ordinal)
         );
         Assert.StartsWith(
-            "docker container c gets no address of 10.8.2.0/29 in network mgmt: all of 10.8.2.0/30 that this host gives out are taken",
+            "docker container d gets no address of 10.8.2.0/29 in network mgmt: all of 10.8.2.0/30 that this host gives out are taken",
             Assert.Single(early.Notices)
         );
-        var late = Roster(small, [Docker("c", "weft.network=mgmt")], both.Records, hours: 27);
-        Assert.Contains("c eth1 mgmt 10.8.2.2", Places(late));
-        Assert.Equal(["b", "c"], late.Records.Select(record => record.Container.Name).Order());
+        var late = Roster(small, next, early.Records, hours: 2 + 61.0 / 3600);
+        Assert.Contains("d eth1 mgmt 10.8.2.3", Places(late));
+        Assert.Equal(["c", "d"], late.Records.Select(record => record.Container.Name).Order());
     }
 
     [Fact]
@@ -612,7 +618,7 @@ public sealed class RosterTests
         ContainerSighting[] sightings,
         ImmutableArray<AddressRecord>? records = null,
         string host = "host1",
-        int hours = 0
+        double hours = 0
     ) =>
         Weft.Core.Engines.Roster.Of(
             Read(yaml),
