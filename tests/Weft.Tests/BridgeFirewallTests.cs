@@ -129,6 +129,55 @@ public sealed class BridgeFirewallTests
         );
     }
 
+    /// <summary>Rules for bridges see each frame, with br_netfilter or without.</summary>
+    [Theory]
+    [InlineData("bridge f fw drop", true)]
+    [InlineData("bridge f fw accept", false)]
+    [InlineData(
+        "bridge f fw drop; {\"match\":{\"op\":\"==\",\"left\":{\"payload\":{\"protocol\":\"ether\",\"field\":\"type\"}},\"right\":\"arp\"}},{\"accept\":null}",
+        true
+    )]
+    [InlineData(
+        "bridge f fw drop; {\"match\":{\"op\":\"==\",\"left\":{\"payload\":{\"protocol\":\"ether\",\"field\":\"type\"}},\"right\":\"ip\"}},{\"accept\":null}",
+        false
+    )]
+    [InlineData(
+        "bridge f fw drop; {\"match\":{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"ibrname\"}},\"right\":\"cont\"}},{\"accept\":null}",
+        false
+    )]
+    [InlineData(
+        "bridge f fw accept; {\"match\":{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"obrname\"}},\"right\":\"cont\"}},{\"drop\":null}",
+        true
+    )]
+    [InlineData(
+        "bridge f fw accept; {\"match\":{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"obrname\"}},\"right\":\"other\"}},{\"drop\":null}",
+        false
+    )]
+    // As LXD does: one of the bridge's ports, whichever.
+    [InlineData(
+        "bridge f fw accept; {\"match\":{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"iifname\"}},\"right\":\"veth1\"}},{\"drop\":null}",
+        false
+    )]
+    public void What_drops_frames_as_such_is_named(string chains, bool drops)
+    {
+        var found = new BridgeFirewall(new Firewall(Ruleset(chains)), [])
+            .Judge(Bridge, Overlay)
+            .Where(one => one.Words.Contains("IPv4", StringComparison.Ordinal))
+            .Select(one => (one.Verdict, one.Words));
+        Assert.Equal(
+            drops
+                ?
+                [
+                    (
+                        Verdict.Wrong,
+                        "chain fw of table bridge f drops IPv4 packets that pass bridge cont: let them pass by `nft insert rule bridge f fw meta ibrname cont meta obrname cont accept`"
+                    ),
+                ]
+                : [],
+            found
+        );
+    }
+
     [Fact]
     public void A_connection_that_was_let_pass_before_is_no_frame_of_any_kind() =>
         Assert.Single(Judge($"ip filter FORWARD drop; {Conntrack}", AddressFamily.InterNetwork));

@@ -5,9 +5,10 @@ using Weft.Core.Overlays;
 namespace Weft.Health;
 
 /// <summary>
-/// Whether a host's firewall drops what passes its container bridges. Once br_netfilter is loaded (Docker, Kubernetes and some
-/// rules of iptables do that), the kernel shows frames that a bridge forwards to the firewall as if the host routed them, and
-/// Docker and firewalld have the host route nothing that they do not know.
+/// Whether a host's firewall drops what passes its container bridges: by rules for bridges (family <c>bridge</c> of nft, and
+/// ebtables), which see each frame; and, once br_netfilter is loaded (Docker, Kubernetes and some rules of iptables do that), by
+/// rules for packets, to which the kernel shows frames as if the host routed them. Docker and firewalld have the host route
+/// nothing that they do not know.
 /// </summary>
 /// <param name="firewall">The host's firewall.</param>
 /// <param name="filtered">The IP versions of which the firewall is shown what passes a bridge.</param>
@@ -27,45 +28,82 @@ internal sealed class BridgeFirewall(Firewall firewall, IReadOnlyList<AddressFam
     /// <summary>What is wrong of it for one bridge; nothing where frames pass.</summary>
     public IEnumerable<Finding> Judge(BridgeLinkIntent bridge, Overlay overlay)
     {
-        var network = overlay.Networks.First(one => one.Name == bridge.Network);
+        var families = overlay
+            .Networks.First(one => one.Name == bridge.Network)
+            .Subnets.Select(subnet => subnet.BaseAddress.AddressFamily)
+            .Distinct()
+            .ToList();
+        return families
+            .SelectMany(family => JudgeFrames(bridge, family))
+            .Concat(filtered.Where(families.Contains).SelectMany(family => Judge(bridge, family)));
+    }
+
+    private IEnumerable<Finding> JudgeFrames(BridgeLinkIntent bridge, AddressFamily family)
+    {
+        var comes = $"meta ibrname {bridge.Name}";
+        var leaves = $"meta obrname {bridge.Name}";
         foreach (
-            var family in filtered.Where(family =>
-                network.Subnets.Any(subnet => subnet.BaseAddress.AddressFamily == family)
-            )
+            var (hook, isIn, isOut, which) in ((string, bool, bool, string)[])
+                [
+                    ("prerouting", true, false, comes),
+                    ("forward", true, true, $"{comes} {leaves}"),
+                    ("postrouting", false, true, leaves),
+                ]
         )
         {
-            var what =
-                $"{(family is AddressFamily.InterNetwork ? "IPv4" : "IPv6")} packets that pass bridge {bridge.Name} pass this host's firewall too ({SwitchOf(family)} is 1)";
-            // To the firewall, what a bridge forwards comes by the bridge and leaves by it; a rule that asks for more is not for all of it.
             var frame = new FirewallPacket(family)
             {
-                In = bridge.Name,
-                Out = bridge.Name,
-                IsBridged = true,
-                Otherwise = false,
+                In = isIn ? bridge.Name : null,
+                Out = isOut ? bridge.Name : null,
+                IsFrame = true,
             };
-            var (dropping, whyUnknown) = firewall.Judge("forward", frame);
-            if (whyUnknown is not null)
+            if (firewall.Judge(hook, frame).Dropping is { } chain)
             {
-                yield return new Finding(
-                    "firewall",
-                    Verdict.Doubtful,
-                    $"{what}, and whether it drops them is not known: {whyUnknown}"
-                );
-            }
-            else if (dropping is { } chain)
-            {
-                var cure = chain is { Family: not "inet", Table: "filter", Name: "FORWARD" }
-                    ? $"{(chain.Family is "ip" ? "iptables" : "ip6tables")} -I FORWARD -i {bridge.Name} -o {bridge.Name} -j ACCEPT"
-                    : $"nft insert rule {chain.Family} {chain.Table} {chain.Name} iifname {bridge.Name} oifname {bridge.Name} accept";
                 yield return new Finding(
                     "firewall",
                     Verdict.Wrong,
-                    $"{what}, and {chain} drops them: let them pass by `{cure}`, or have none filtered by `sysctl -w {SwitchOf(family)}=0`"
+                    $"{chain} drops {NameOf(family)} packets that pass bridge {bridge.Name}: let them pass by `nft insert rule {chain.Family} {chain.Table} {chain.Name} {which} accept`"
                 );
             }
         }
     }
+
+    private IEnumerable<Finding> Judge(BridgeLinkIntent bridge, AddressFamily family)
+    {
+        var what =
+            $"{NameOf(family)} packets that pass bridge {bridge.Name} pass this host's firewall too ({SwitchOf(family)} is 1)";
+        // To the firewall, what a bridge forwards comes by the bridge and leaves by it; a rule that asks for more is not for all of it.
+        var frame = new FirewallPacket(family)
+        {
+            In = bridge.Name,
+            Out = bridge.Name,
+            IsBridged = true,
+            Otherwise = false,
+        };
+        var (dropping, whyUnknown) = firewall.Judge("forward", frame);
+        if (whyUnknown is not null)
+        {
+            yield return new Finding(
+                "firewall",
+                Verdict.Doubtful,
+                $"{what}, and whether it drops them is not known: {whyUnknown}"
+            );
+        }
+        else if (dropping is { } chain)
+        {
+            var cure = chain is { Family: not "inet", Table: "filter", Name: "FORWARD" }
+                ? $"{(chain.Family is "ip" ? "iptables" : "ip6tables")} -I FORWARD -i {bridge.Name} -o {bridge.Name} -j ACCEPT"
+                : $"nft insert rule {chain.Family} {chain.Table} {chain.Name} iifname {bridge.Name} oifname {bridge.Name} accept";
+            yield return new Finding(
+                "firewall",
+                Verdict.Wrong,
+                $"{what}, and {chain} drops them: let them pass by `{cure}`, or have none filtered by `sysctl -w {SwitchOf(family)}=0`"
+            );
+        }
+    }
+
+    private static string NameOf(AddressFamily family) =>
+        family is AddressFamily.InterNetwork ? "IPv4" : "IPv6";
 
     private static string SwitchOf(AddressFamily family) =>
         family is AddressFamily.InterNetwork

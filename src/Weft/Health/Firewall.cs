@@ -27,6 +27,12 @@ internal sealed record FirewallPacket(AddressFamily Family)
     /// <summary>Whether it only passes a bridge.</summary>
     public bool IsBridged { get; init; }
 
+    /// <summary>
+    /// Whether it is judged as a frame, by the chains that see what passes a bridge at all times (nft(8), family <c>bridge</c>). What
+    /// it comes by and leaves by are bridges then; which ports of theirs nobody knows.
+    /// </summary>
+    public bool IsFrame { get; init; }
+
     /// <summary>Whether it was decrypted here; null where nobody knows.</summary>
     public bool? IsDecrypted { get; init; }
 
@@ -146,7 +152,7 @@ internal sealed class Firewall
     }
 
     /// <summary>What becomes of a packet, as far as the rules tell.</summary>
-    /// <param name="hook">Where in the kernel it is judged: <c>input</c>, <c>forward</c>.</param>
+    /// <param name="hook">Where in the kernel it is judged: <c>input</c>, <c>forward</c>; a frame also at <c>prerouting</c> and <c>postrouting</c>.</param>
     /// <param name="packet">The packet.</param>
     /// <returns>
     /// The chain that drops it, whatever is not known of it, or why nobody can tell whether one does; both null where none does.
@@ -158,11 +164,11 @@ internal sealed class Firewall
             return (null, WhyUnknown);
         }
         var isIPv4 = packet.Family is AddressFamily.InterNetwork;
-        var own = isIPv4 ? "ip" : "ip6";
+        string[] families = packet.IsFrame ? ["bridge"] : [isIPv4 ? "ip" : "ip6", "inet"];
         string? untold = null;
         foreach (
             var (key, chain) in chains.Where(one =>
-                one.Value.Hook == hook && (one.Key.Family == own || one.Key.Family == "inet")
+                one.Value.Hook == hook && families.Contains(one.Key.Family)
             )
         )
         {
@@ -437,6 +443,13 @@ internal sealed class Firewall
             TextOf(kind.Value, "key") ?? TextOf(kind.Value, "field")
         ) switch
         {
+            ("meta", _, "iifname" or "iif" or "oifname" or "oif") when packet.IsFrame => null,
+            ("meta", _, "ibrname") when packet.IsFrame => packet.In,
+            ("meta", _, "obrname") when packet.IsFrame => packet.Out,
+            ("payload", "ether", "type") or ("meta", _, "protocol") => packet.Family
+            is AddressFamily.InterNetwork
+                ? "ip"
+                : "ip6",
             ("meta", _, "iifname" or "iif") => packet.In ?? (object)Absent.Value,
             ("meta", _, "oifname" or "oif") => packet.Out ?? (object)Absent.Value,
             ("meta", _, "l4proto") => packet.Protocol,
