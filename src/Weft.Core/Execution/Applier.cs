@@ -452,6 +452,6 @@ public sealed record ApplyResult(
     TimeSpan Elapsed
 )
 {
-    /// <summary>Whether the host is as intended, if without places of single containers that something stands in the way of.</summary>
+    /// <summary>Whether the host is as intended, if without what something stands in the way of that nothing else depends on.</summary>
     public bool Matches => Remaining is { IsEmpty: true, HasClearWay: true } && Errors.IsEmpty;
 }

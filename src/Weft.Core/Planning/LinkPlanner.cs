@@ -437,6 +437,9 @@ internal sealed partial class LinkPlanner(
                 $"bridge '{bridge.Name}' is to go, but {string.Join(", ", foreign)} in it "
                     + $"{(foreign.Count == 1 ? "is" : "are")} not Weft's: detach {(foreign.Count == 1 ? "it" : "them")} from the bridge first"
             )
+            {
+                StandsAlone = true,
+            }
         );
         return true;
     }

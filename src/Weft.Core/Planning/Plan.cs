@@ -35,7 +35,7 @@ public sealed record Plan
     /// <summary>Whether there is something to do and nothing in the way.</summary>
     public bool IsApplicable => !IsEmpty && Conflicts.IsEmpty;
 
-    /// <summary>Whether what stands in the way, if anything does, keeps nothing but single containers' interfaces from their places.</summary>
+    /// <summary>Whether all else can be carried out, if anything stands in the way.</summary>
     public bool HasClearWay => Conflicts.All(conflict => conflict.StandsAlone);
 
     /// <summary>Whether it comes to the same as another, to those who read them.</summary>
@@ -101,7 +101,7 @@ public sealed record Plan
 /// <param name="Message">What it is and what to do about it.</param>
 public sealed record Conflict(string Name, string Message)
 {
-    /// <summary>Whether it keeps nothing but single containers' interfaces from their places.</summary>
+    /// <summary>Whether all else can be carried out: it is in the way of a single container's interface, of one tunnel, or of a bridge that is to go.</summary>
     public bool StandsAlone { get; init; }
 
     /// <summary>Containers wait for addresses that cannot be recorded.</summary>

@@ -441,6 +441,9 @@ internal sealed class SwitchPlanner(
                     + $"{Ownership.Describe(same.Mark)}: remove it with `ovs-vsctl del-port {same.Name}`, "
                     + "or give this overlay a `key` of its own under `tunnels`"
             )
+            {
+                StandsAlone = true,
+            }
         );
         return true;
     }

@@ -244,8 +244,8 @@ internal static class ApplyCommand
     /// <param name="cancellationToken">Stops it.</param>
     /// <param name="whatIsInTheWay">Called where something is, after that was said.</param>
     /// <param name="takesTheRest">
-    /// Whether what stands in the way of single containers only is said, and keeps nothing else from being done: where nobody is
-    /// there to take it out of the way.
+    /// Whether what nothing else depends on (<see cref="Conflict.StandsAlone"/>) is said, and keeps nothing else from being done:
+    /// where nobody is there to take out of the way what is in it.
     /// </param>
     /// <returns>What the host looks like and what to do; null if that must or shall not be done.</returns>
     /// <exception cref="UsageException">There is nobody to ask.</exception>

@@ -246,7 +246,7 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
         var plan = Planner.Plan(intentOf(observation), observation);
         PlanView.Write(terminal.Out, intentOf(observation), plan);
         PlanView.WriteRemarks(terminal, plan);
-        // What stands in the way of single containers only keeps nothing else from going back: nobody is there to take it away.
+        // What stands in the way of a single container, tunnel or bridge keeps nothing else from going back: nobody is there to take it away.
         var isDone =
             plan.HasClearWay
             && (
