@@ -410,9 +410,14 @@ internal sealed partial class LinkPlanner(
         }
     }
 
-    /// <summary>Whether a link may be of a container that is there, and whose engine does not say so just now.</summary>
+    /// <summary>
+    /// Whether a link may be of a container that is there, and whose engine does not say so just now. With the overlay it goes
+    /// whatever the engine says.
+    /// </summary>
     private bool MayBeOfSilentEngine(Link link) =>
-        !observation.SilentEngines.IsEmpty && link.PeerIndex is not null;
+        intent.Switch is not null
+        && !observation.SilentEngines.IsEmpty
+        && link.PeerIndex is not null;
 
     /// <summary>Whether a bridge that is to go has ports that are not Weft's, which stands in the way.</summary>
     private bool HasForeignPorts(Link bridge)

@@ -80,7 +80,8 @@ internal sealed class SwitchPlanner(
 
     /// <summary>Whether a port may be of a container that is there, and whose engine does not say so just now.</summary>
     private bool MayBeOfSilentEngine(PortRow port) =>
-        !observation.SilentEngines.IsEmpty
+        intent.Switch is not null
+        && !observation.SilentEngines.IsEmpty
         && observation.Links.TryGetValue(port.Name, out var link)
         && link.PeerIndex is not null;
 

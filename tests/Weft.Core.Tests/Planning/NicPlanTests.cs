@@ -488,6 +488,14 @@ public sealed class NicPlanTests
             SilentEngines = seen.SilentEngines.Add(Engine.Docker, "it does not run"),
         };
         Assert.Empty(Planner.Plan(intent, silent).Changes);
+
+        // With the overlay it goes.
+        Assert.Contains(
+            "wallabag-eth1",
+            Planner
+                .Plan(HostIntent.Nothing("homelab", "host1"), silent)
+                .Changes.Select(change => change.Name)
+        );
     }
 
     private static ContainerSighting Running =>
