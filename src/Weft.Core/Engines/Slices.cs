@@ -26,6 +26,7 @@ public sealed class Slices
             .. overlay
                 .Networks.SelectMany(network => network.Hosts)
                 .SelectMany(host => host.Addresses),
+            .. overlay.Networks.SelectMany(network => network.Floating),
             .. overlay
                 .Containers.SelectMany(container => container.Attachments)
                 .SelectMany(place =>
@@ -37,7 +38,7 @@ public sealed class Slices
         ]);
     }
 
-    /// <summary>The addresses that the file gives to somebody, on any host, or names as a neighbour's: they are given to nobody else.</summary>
+    /// <summary>The addresses that the file gives to somebody, on any host, names as a neighbour's or has float: they are given to nobody else.</summary>
     public IReadOnlySet<IPAddress> Declared { get; }
 
     /// <summary>What one host gives out of one subnet of a network.</summary>

@@ -58,6 +58,9 @@ public sealed record HostIntent
     /// <summary>The containers' places.</summary>
     public ImmutableArray<AttachmentIntent> Attachments { get; init; } = [];
 
+    /// <summary>The addresses that something else puts on links, and that are no matter of Weft's wherever they are.</summary>
+    public ImmutableHashSet<IPAddress> Floating { get; init; } = [];
+
     /// <summary>What the administrator should know of the containers, each with what to do.</summary>
     public ImmutableArray<string> Notices { get; init; } = [];
 

@@ -76,6 +76,7 @@ public static class IntentBuilder
             Links = draft.Links.ToImmutable(),
             InternalLinks = draft.InternalLinks.ToImmutable(),
             Attachments = draft.Attachments.ToImmutable(),
+            Floating = [.. overlay.Networks.SelectMany(network => network.Floating)],
         };
     }
 

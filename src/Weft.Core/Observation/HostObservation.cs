@@ -48,6 +48,36 @@ public sealed record HostObservation
     > Inside { get; init; } =
         ImmutableDictionary<ContainerKey, IReadOnlyDictionary<string, Link>>.Empty;
 
+    /// <summary>What is seen without some addresses, whichever links have them.</summary>
+    internal HostObservation Without(IReadOnlySet<IPAddress> addresses)
+    {
+        return addresses.Count == 0
+            ? this
+            : this with
+            {
+                Links = Of(Links),
+                Inside = Inside.ToDictionary(inside => inside.Key, inside => Of(inside.Value)),
+            };
+
+        // What has none of them is the same as before, also to whoever compares no more than that.
+        IReadOnlyDictionary<string, Link> Of(IReadOnlyDictionary<string, Link> links) =>
+            links.Values.Any(link => link.Addresses.Any(Goes))
+                ? links.ToDictionary(
+                    link => link.Key,
+                    link =>
+                        link.Value.Addresses.Any(Goes)
+                            ? link.Value with
+                            {
+                                Addresses = link.Value.Addresses.RemoveAll(one => Goes(one)),
+                            }
+                            : link.Value,
+                    StringComparer.Ordinal
+                )
+                : links;
+
+        bool Goes(InterfaceAddress one) => addresses.Contains(one.Address);
+    }
+
     /// <summary>What strongSwan has loaded and negotiated.</summary>
     public StrongSwanObservation StrongSwan { get; init; } = new();
 

@@ -4,15 +4,14 @@ using System.Text.Json;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>One value, or a list of at most one for IPv4 and one for IPv6.</summary>
+/// <summary>One value, or a list of them.</summary>
 /// <param name="item">What one value looks like.</param>
-/// <param name="noun">What one value is, in one word.</param>
-/// <param name="family">Whether a value is for IPv4 or for IPv6.</param>
-internal sealed class FamilyShape<T>(Shape<T> item, string noun, Func<T, AddressFamily> family)
-    : Shape<ImmutableArray<Marked<T>?>>
+internal class ListShape<T>(Shape<T> item) : Shape<ImmutableArray<Marked<T>?>>
 {
-    public override string Expected =>
-        $"{item.Expected}, or a list of one for IPv4 and one for IPv6";
+    public override string Expected => $"{item.Expected}, or a list of such";
+
+    /// <summary>How many values a list may have; null for any number.</summary>
+    protected virtual int? Most => null;
 
     /// <summary>The values in the file's order, with null for each that is wrong.</summary>
     public override Marked<ImmutableArray<Marked<T>?>>? Read(
@@ -34,13 +33,9 @@ internal sealed class FamilyShape<T>(Shape<T> item, string noun, Func<T, Address
         foreach (var entry in list.Items)
         {
             var value = item.Read(entry, place with { At = entry.At }, mistakes);
-            if (value is { } later && FirstOf(family(later.Value), values) is { } first)
+            if (value is { } read && Excess(read.Value, values) is { } excess)
             {
-                var version = family(later.Value) is AddressFamily.InterNetwork ? "IPv4" : "IPv6";
-                mistakes.Add(
-                    later.At,
-                    $"{place} has a second {version} {noun}, {later.Value} after {first}: keep one of them"
-                );
+                mistakes.Add(read.At, $"{place} {excess}");
                 value = null;
             }
             values.Add(value);
@@ -60,21 +55,44 @@ internal sealed class FamilyShape<T>(Shape<T> item, string noun, Func<T, Address
         item.WriteSchema(json);
         json.WriteEndObject();
         json.WriteNumber("minItems", 1);
-        json.WriteNumber("maxItems", 2);
+        if (Most is { } most)
+        {
+            json.WriteNumber("maxItems", most);
+        }
         json.WriteEndObject();
         json.WriteEndArray();
     }
 
-    private string? FirstOf(AddressFamily wanted, IEnumerable<Marked<T>?> values)
+    /// <summary>Why a value cannot be in the list after others, to follow what the list belongs to; null where it can.</summary>
+    protected virtual string? Excess(T value, IEnumerable<Marked<T>?> before) => null;
+}
+
+/// <summary>One value, or a list of at most one for IPv4 and one for IPv6.</summary>
+/// <param name="item">What one value looks like.</param>
+/// <param name="noun">What one value is, in one word.</param>
+/// <param name="family">Whether a value is for IPv4 or for IPv6.</param>
+internal sealed class FamilyShape<T>(Shape<T> item, string noun, Func<T, AddressFamily> family)
+    : ListShape<T>(item)
+{
+    private readonly Shape<T> item = item;
+
+    public override string Expected =>
+        $"{item.Expected}, or a list of one for IPv4 and one for IPv6";
+
+    protected override int? Most => 2;
+
+    protected override string? Excess(T value, IEnumerable<Marked<T>?> before)
     {
-        foreach (var value in values)
-        {
-            if (value is { } earlier && family(earlier.Value) == wanted)
-            {
-                return earlier.Value!.ToString();
-            }
-        }
-        return null;
+        var wanted = family(value);
+        var first = before
+            .OfType<Marked<T>>()
+            .Where(earlier => family(earlier.Value) == wanted)
+            .Select(earlier => earlier.Value!.ToString())
+            .FirstOrDefault();
+        var version = wanted is AddressFamily.InterNetwork ? "IPv4" : "IPv6";
+        return first is null
+            ? null
+            : $"has a second {version} {noun}, {value} after {first}: keep one of them";
     }
 }
 

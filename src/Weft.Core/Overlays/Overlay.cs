@@ -104,6 +104,9 @@ public sealed record Network
     /// </summary>
     public ImmutableArray<HostSlices> Slices { get; init; } = [];
 
+    /// <summary>The addresses that something else puts on hosts or containers, and moves between them.</summary>
+    public ImmutableArray<IPAddress> Floating { get; init; } = [];
+
     /// <summary>The subnet that holds the address.</summary>
     /// <exception cref="ArgumentException">No subnet of this network holds it.</exception>
     public IPNetwork SubnetOf(IPAddress address)

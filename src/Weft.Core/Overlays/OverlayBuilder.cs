@@ -156,6 +156,12 @@ internal sealed partial class OverlayBuilder(Fields file, Mistakes mistakes)
                 ),
             ],
             Slices = BuildSlices(network, book),
+            Floating = Claim(
+                network.Get(Schema.Network.Floating),
+                $"'{Schema.Network.Floating.Name}'",
+                $"'{Schema.Network.Floating.Name}'",
+                book
+            ),
         };
     }
 

@@ -398,13 +398,20 @@ public static class OverlaySchema
             "The part of the subnet that a host gives addresses out of, by host: one, or a list of an IPv4 one and an IPv6 one. A host that is not here has a part that is worked out from the order of 'hosts'."
         );
 
+        public static readonly Key<ImmutableArray<Marked<IPAddress>?>> Floating = new(
+            "floating",
+            new ListShape<IPAddress>(Texts.Address),
+            "Addresses that something else puts on hosts or containers and moves between them, as keepalived does: one, or a list. Weft gives them to nobody and takes them from nobody."
+        );
+
         public static readonly ObjectShape Shape = new(
             "{ vlan: 200, subnet: 10.8.2.0/24 }",
             Vlan,
             Subnet,
             Bridge,
             Hosts,
-            Slices
+            Slices,
+            Floating
         );
     }
 

@@ -14,6 +14,7 @@ public static class Planner
     /// <param name="settled">What was found right before, which need not be compared again; the plan is the same without.</param>
     public static Plan Plan(HostIntent intent, HostObservation observation, Settled? settled = null)
     {
+        observation = observation.Without(intent.Floating);
         var ownership = new Ownership(intent, observation.Switch);
         var guard = new GuardPlanner(intent, observation, ownership);
         guard.Plan();

@@ -134,6 +134,10 @@ internal static class OverlayYaml
                 text.Append($"      {slice.Host}: {List(slice.Slices)}\n");
             }
         }
+        if (!network.Floating.IsEmpty)
+        {
+            text.Append($"    floating: {List(network.Floating)}\n");
+        }
     }
 
     private static void WriteContainer(StringBuilder text, Container container)

@@ -192,6 +192,12 @@ internal static class OverlayGen
                         .Select((host, number) => new HostSlices(host, Slices(network, number)))
                         .Take(random.Next(hostNames.Length + 1)),
                 ],
+                Floating =
+                [
+                    .. network
+                        .Subnets.SelectMany(subnet => new[] { At(subnet, 250), At(subnet, 251) })
+                        .Take(random.Next(4)),
+                ],
             };
             return network.Bridge is { Uplink: Uplink.Direct }
                 ? network

@@ -143,6 +143,7 @@ internal sealed class OverlayText(Overlay overlay, TextStyle style)
                     .Slices.Select(slice => (Key(slice.Host), (object?)OneOrMore(slice.Slices)))
                     .ToList()
             ),
+            ("floating", network.Floating.IsEmpty ? null : OneOrMore(network.Floating)),
         };
 
     private object? Bridge(ContainerBridge? bridge) =>

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Net;
+using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Overlays;
 using Weft.Core.Planning;
@@ -497,6 +499,23 @@ public sealed class PlanExampleTests
             conflict.Message
         );
         Assert.True(conflict.StandsAlone);
+    }
+
+    [Fact]
+    public void An_address_that_floats_is_left_wherever_it_is()
+    {
+        var host = TwoHosts.Applied();
+        host.Shell("ip addr add 10.8.3.9/32 dev host-mgmnt0");
+        host.Shell("ip -n wallabag addr add 10.8.2.9/24 dev eth1");
+        Assert.Equal(2, host.PlanFor(TwoHosts.Intent()).Changes.Length);
+        var floating = TwoHosts.Read(
+            TwoHosts
+                .File.Replace("10.8.2.0/24,", "10.8.2.0/24, floating: [10.8.2.8, 10.8.2.9],")
+                .Replace("10.8.3.0/24,", "10.8.3.0/24, floating: 10.8.3.9,")
+        );
+        var plan = host.PlanFor(TwoHosts.Intent(floating));
+        Assert.Empty(plan.Changes);
+        Assert.Contains(IPAddress.Parse("10.8.2.8"), new Slices(floating).Declared);
     }
 
     [Fact]
