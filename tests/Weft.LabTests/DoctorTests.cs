@@ -146,6 +146,25 @@ public sealed class DoctorTests
     }
 
     [Fact]
+    public async Task A_port_of_others_that_lets_larger_packets_into_a_bridge_is_named()
+    {
+        await using var lab = await OverlayLab.UpAsync(Yaml);
+        await lab.RunAsync(
+            "host1",
+            "ip link add wide type veth peer name narrow && ip link set wide master cont && ip link set narrow mtu 1400 master cont"
+        );
+        var doctor = await lab.WeftAsync("host1", "doctor");
+        Assert.Equal(0, doctor.ExitCode);
+        Assert.Contains(
+            "it is in bridge cont with MTU 1500, and is not Weft's",
+            doctor.Output,
+            StringComparison.Ordinal
+        );
+        Assert.Contains("`ip link set wide mtu 14", doctor.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("port narrow", doctor.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_subnet_that_the_host_has_otherwise_is_named()
     {
         await using var lab = await OverlayLab.BareAsync(Yaml);

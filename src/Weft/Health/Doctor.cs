@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Weft.Commands;
 using Weft.Core.Intents;
 using Weft.Core.Ipsec;
@@ -27,6 +28,7 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
         );
         findings.AddRange(Standing(intent, observation));
         findings.AddRange(StrangersInError(intent, observation));
+        findings.AddRange(StrangersTooWide(intent, observation));
         var asked = Task.WhenAll(
             AddressProbe.AskAsync(intent, observation, only: null, cancellationToken),
             AskUnderlayAsync(intent, observation, cancellationToken)
@@ -105,6 +107,28 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
             $"port {row.Name}",
             Verdict.Doubtful,
             $"{row.Problem}. It is not Weft's: whoever made it can mend it, or `ovs-vsctl del-port {port.Name}`"
+        );
+
+    /// <summary>Ports in the overlay's container bridges that are not its own, and whose larger packets come no further than this host.</summary>
+    private static IEnumerable<Finding> StrangersTooWide(
+        HostIntent intent,
+        HostObservation observation
+    ) =>
+        from bridge in intent.Links.OfType<BridgeLinkIntent>()
+        from port in observation.Links.Values
+        where
+            port.Master == bridge.Name
+            && port.Mtu > bridge.Mtu
+            && OwnershipMark.OfAlias(port.Alias) != intent.Overlay
+        orderby port.Name
+        select new Finding(
+            $"port {port.Name}",
+            Verdict.Doubtful,
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"it is in bridge {bridge.Name} with MTU {port.Mtu}, and is not Weft's: what comes by it in packets of more than {bridge.Mtu} bytes reaches no other host. "
+                    + $"`ip link set {port.Name} mtu {bridge.Mtu}`, and the same for what is behind it (for a network of Docker's `-o com.docker.network.driver.mtu={bridge.Mtu}`)"
+            )
         );
 
     private static IEnumerable<Finding> Standing(HostIntent intent, HostObservation observation)
