@@ -36,7 +36,14 @@ public sealed partial record OverlayImport(Overlay Overlay, ImmutableArray<strin
                 $"two readings are of a host '{twice.Key}': give each host once, by a name of its own"
             );
         }
-        return new Draft(readings, switchName ?? SwitchOf(readings)).Make(name);
+        var @switch = switchName ?? SwitchOf(readings);
+        if (IsRuled(PortsOf(readings, @switch)))
+        {
+            throw new HostException(
+                $"bridge '{@switch}' has no VLAN in it, and tunnels of which its flows choose the key or the other end, as OVN's has: whoever makes these rules it, and an overlay goes into a switch of its own"
+            );
+        }
+        return new Draft(readings, @switch).Make(name);
     }
 
     /// <summary>The bridge that the most tunnels are in, or tagged ports where no host has a tunnel.</summary>
@@ -46,7 +53,8 @@ public sealed partial record OverlayImport(Overlay Overlay, ImmutableArray<strin
             .GroupBy(one => one.Name, StringComparer.Ordinal)
             .Select(same => (same.Key, Ports: same.SelectMany(one => one.Ports).ToList()))
             .Where(one => one.Ports.Exists(port => IsTunnel(port) || port.Tag is not null))
-            .OrderByDescending(one => one.Ports.Count(IsTunnel))
+            .OrderBy(one => IsRuled(one.Ports))
+            .ThenByDescending(one => one.Ports.Count(IsTunnel))
             .ThenByDescending(one => one.Ports.Count(port => port.Tag is not null))
             .ThenBy(one => one.Key, StringComparer.Ordinal)
             .Select(one => one.Key)
@@ -54,6 +62,22 @@ public sealed partial record OverlayImport(Overlay Overlay, ImmutableArray<strin
         ?? throw new HostException(
             $"{Words.List(readings.Select(reading => reading.Name))}: Open vSwitch has no bridge with a tunnel or a VLAN in it, so there is nothing to import"
         );
+
+    private static List<PortReading> PortsOf(
+        ImmutableArray<HostReading> readings,
+        string @switch
+    ) =>
+        [
+            .. readings
+                .SelectMany(reading => reading.Switches)
+                .Where(one => one.Name == @switch)
+                .SelectMany(one => one.Ports),
+        ];
+
+    /// <summary>Whether a bridge forwards by its flows alone (ovs-vswitchd.conf.db(5), <c>options</c> of tunnels).</summary>
+    private static bool IsRuled(List<PortReading> ports) =>
+        ports.TrueForAll(port => port.Tag is null)
+        && ports.Exists(port => IsTunnel(port) && port.Options.ContainsValue("flow"));
 
     private static bool IsTunnel(PortReading port) => TypeOf(port) is not null;
 

@@ -271,6 +271,26 @@ public sealed class OverlayImportTests
     }
 
     [Fact]
+    public void A_switch_that_others_rule_by_flows_is_left_to_them()
+    {
+        const string Ruled =
+            "ovs-vsctl add-br br-int -- add-port br-int ovn0 -- set interface ovn0 type=geneve options:remote_ip=192.0.2.2 options:key=flow";
+        var alone = new ModelHost(kernelDatapath: true);
+        alone.Shell(Ruled);
+        Assert.StartsWith(
+            "bridge 'br-int' has no VLAN in it, and tunnels of which its flows choose the key or the other end",
+            Assert.Throws<HostException>(() => Import(Read("host1", alone))).Message,
+            StringComparison.Ordinal
+        );
+        var beside = ByHand.Host1();
+        beside.Shell(Ruled);
+        beside.Shell(
+            "ovs-vsctl add-port br-int ovn1 -- set interface ovn1 type=geneve options:remote_ip=192.0.2.3 options:key=flow"
+        );
+        Assert.Equal("ovsbr0", Import(Read("host1", beside)).Overlay.Switch);
+    }
+
+    [Fact]
     public void An_address_that_is_none_is_refused_by_name()
     {
         var host = Read("host1", ByHand.Host1());
