@@ -71,6 +71,7 @@ public static class AddressAudit
                 );
             }
         }
+        var floating = overlay.Networks.SelectMany(network => network.Floating).ToHashSet();
         var users = new Dictionary<IPAddress, ContainerKey>();
         foreach (
             var (container, addresses) in inside.OrderBy(
@@ -79,7 +80,7 @@ public static class AddressAudit
             )
         )
         {
-            foreach (var address in addresses)
+            foreach (var address in addresses.Where(address => !floating.Contains(address)))
             {
                 if (NetworkOf(overlay, address) is not { } network)
                 {

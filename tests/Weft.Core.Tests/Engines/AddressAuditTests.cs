@@ -28,10 +28,33 @@ public sealed class AddressAuditTests
         Assert.Empty(Find([Record("web", "10.8.2.1")], ["new"]));
     }
 
-    private static IEnumerable<string> Find(AddressRecord[] records, string[] names) =>
+    [Fact]
+    public void An_address_that_floats_is_no_unknown_one()
+    {
+        var floating = Yaml.Replace(
+            "10.8.2.0/24",
+            "10.8.2.0/24, floating: [10.8.2.8, 10.8.2.9]",
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            ["unknown 10.8.2.7", "unknown 10.8.2.9"],
+            Find([Record("web", "10.8.2.1")], ["web"], Yaml, "10.8.2.1", "10.8.2.7", "10.8.2.9")
+        );
+        Assert.Equal(
+            ["unknown 10.8.2.7"],
+            Find([Record("web", "10.8.2.1")], ["web"], floating, "10.8.2.1", "10.8.2.7", "10.8.2.9")
+        );
+    }
+
+    private static IEnumerable<string> Find(
+        AddressRecord[] records,
+        string[] names,
+        string yaml = Yaml,
+        params string[] inside
+    ) =>
         AddressAudit
             .Find(
-                RosterTests.Read(Yaml),
+                RosterTests.Read(yaml),
                 "host1",
                 [.. records],
                 [
@@ -43,7 +66,10 @@ public sealed class AddressAuditTests
                     ),
                 ],
                 new HashSet<Engine> { Engine.Lxd },
-                ImmutableDictionary<ContainerKey, ImmutableArray<IPAddress>>.Empty
+                new Dictionary<ContainerKey, ImmutableArray<IPAddress>>
+                {
+                    [new ContainerKey(Engine.Lxd, names[0])] = [.. inside.Select(IPAddress.Parse)],
+                }
             )
             .Select(fault => $"{fault.Kind} {fault.Address}");
 
