@@ -40,6 +40,12 @@ public sealed record ContainerSighting
     /// </summary>
     public string? NamespaceId { get; init; }
 
+    /// <summary>
+    /// Why the engine does not say more of the container just now, though it answers, as the end of a sentence: whether it
+    /// runs nobody knows then. Null where it does.
+    /// </summary>
+    public string? Silence { get; init; }
+
     /// <summary>Whether the container lives in the host's own network namespace, where it can be given nothing.</summary>
     public bool SharesHostNetwork { get; init; }
 

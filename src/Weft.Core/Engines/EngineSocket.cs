@@ -26,6 +26,7 @@ internal sealed class EngineSocket : IDisposable
 
     // Most hosts have one engine of five.
     private readonly Lazy<HttpClient> http;
+    private readonly Engine engine;
     private readonly ImmutableArray<string> paths;
     private readonly TimeSpan patience;
     private readonly TimeProvider clock;
@@ -46,9 +47,9 @@ internal sealed class EngineSocket : IDisposable
     )
     {
         this.clock = clock ?? TimeProvider.System;
+        this.engine = engine;
         this.paths = paths;
         this.patience = patience ?? DefaultPatience;
-        Name = engine.Word;
         http = new(() =>
             new HttpClient(
                 new SocketsHttpHandler
@@ -69,7 +70,7 @@ internal sealed class EngineSocket : IDisposable
     }
 
     /// <summary>The engine's name, as in messages.</summary>
-    public string Name { get; }
+    public string Name => engine.Word;
 
     /// <summary>Asks, and waits for the whole answer; null where nobody listens.</summary>
     /// <param name="request">What to ask; it is disposed of.</param>
@@ -138,9 +139,14 @@ internal sealed class EngineSocket : IDisposable
         }
     }
 
+    /// <summary>That nobody listens, and what to do. Podman may run containers all the same: nothing of it does but they.</summary>
+    public string Absence =>
+        engine is Engine.Podman
+            ? $"{Name} cannot be asked on this host: nobody listens at {string.Join(" or ", paths)}; `systemctl enable --now podman.socket` has it listen"
+            : $"{Name} does not run on this host: nobody listens at {string.Join(" or ", paths)}";
+
     /// <summary>That nobody listens, where somebody has to.</summary>
-    public HostException NotThere() =>
-        new($"{Name} does not run: nobody listens at {string.Join(" or ", paths)}");
+    public HostException NotThere() => new(Absence);
 
     /// <summary>That an answer is not what its engine's documentation says.</summary>
     public HostException NotUnderstood(string request, Exception reason) =>

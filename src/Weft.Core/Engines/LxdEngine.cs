@@ -67,6 +67,9 @@ public sealed class LxdEngine : IContainerEngine
     public Engine Engine { get; }
 
     /// <inheritdoc/>
+    public string Absence => socket.Absence;
+
+    /// <inheritdoc/>
     public async Task<ImmutableArray<ContainerSighting>?> ListAsync(
         CancellationToken cancellationToken
     )
@@ -94,9 +97,9 @@ public sealed class LxdEngine : IContainerEngine
         CancellationToken cancellationToken
     )
     {
-        var answer = await GetAsync(PathOf(name), cancellationToken);
+        var answer = await GetAsync(PathOf(name), cancellationToken) ?? throw socket.NotThere();
         // What cannot be a name is a bad request.
-        if (answer is null or { Status: HttpStatusCode.NotFound or HttpStatusCode.BadRequest })
+        if (answer.Status is HttpStatusCode.NotFound or HttpStatusCode.BadRequest)
         {
             return null;
         }

@@ -19,6 +19,9 @@ public sealed class NetnsEngine(string root = "") : IContainerEngine
     public Engine Engine => Engine.Netns;
 
     /// <inheritdoc/>
+    public string Absence => $"{Engine.Word} does not run on this host: there is no {directory}";
+
+    /// <inheritdoc/>
     public Task<ImmutableArray<ContainerSighting>?> ListAsync(CancellationToken cancellationToken)
     {
         try

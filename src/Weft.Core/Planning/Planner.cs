@@ -114,6 +114,7 @@ public static class Planner
             ? $"cannot be looked at: {silence}"
         : !observation.Containers.TryGetValue(container, out var sighting)
             ? "is not there: it gets its place once it is"
+        : sighting.Silence is { } unknown ? $"cannot be looked at: {unknown}"
         : sighting.SharesHostNetwork ? "has the host's own network: it can be given nothing there"
         : sighting.Namespace is null ? "does not run: it gets its place once it does"
         : null;

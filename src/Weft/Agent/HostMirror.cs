@@ -36,6 +36,7 @@ internal sealed class HostMirror(LocalHost host)
     private IReadOnlyDictionary<string, Link> links = new Dictionary<string, Link>();
     private ImmutableArray<AttachmentIntent> known = [];
     private Dictionary<string, ContainerKey> places = [];
+    private ImmutableArray<ContainerKey> unknown = [];
 
     /// <summary>Anything may have changed.</summary>
     public void Everything()
@@ -88,6 +89,18 @@ internal sealed class HostMirror(LocalHost host)
             {
                 staleContainers.Add(new ContainerKey(engine, name));
             }
+        }
+    }
+
+    /// <summary>Whether there are containers that matter and of which their engine does not say more, though it answers.</summary>
+    public bool HasUnknown => !unknown.IsEmpty;
+
+    /// <summary>These are to be looked at again: what keeps their engine from it ends without a word, perhaps.</summary>
+    public void AskAgain()
+    {
+        lock (gate)
+        {
+            staleContainers.UnionWith(unknown);
         }
     }
 
@@ -169,6 +182,15 @@ internal sealed class HostMirror(LocalHost host)
             await RefreshContainersAsync(stale, cancellationToken);
             RefreshLinks(stale);
             RefreshInsides(stale, on.Interest);
+            if (stale.HasCopied)
+            {
+                unknown =
+                [
+                    .. sightings
+                        .Values.Where(one => one.Silence is not null && on.Interest.Includes(one))
+                        .Select(one => one.Key),
+                ];
+            }
         }
         catch
         {

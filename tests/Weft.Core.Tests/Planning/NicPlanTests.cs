@@ -490,6 +490,42 @@ public sealed class NicPlanTests
         Assert.Empty(Planner.Plan(intent, silent).Changes);
     }
 
+    [Fact]
+    public void Of_a_container_that_its_engine_does_not_tell_of_everything_stays()
+    {
+        var host = TwoHosts.Bare();
+        var intent = TwoHosts.Intent(
+            TwoHosts.Read(
+                TwoHosts.File.Replace(
+                    "networks: { cont-mgmnt0: 10.8.2.2 }",
+                    "networks: { cont-mgmnt0: { address: 10.8.2.2, attach: switch } }"
+                )
+            )
+        );
+        host.Apply(intent);
+        var seen = host.Observe();
+        var (key, sighting) = seen.Containers.First(one => one.Key.Name == "wallabag");
+        var stopped = Seen(sighting with { Namespace = null });
+        Assert.Contains(
+            "wallabag-eth1",
+            Planner.Plan(intent, stopped).Changes.Select(change => change.Name)
+        );
+
+        var plan = Planner.Plan(
+            intent,
+            Seen(sighting with { Namespace = null, Silence = "it hangs" })
+        );
+        Assert.Empty(plan.Changes);
+        Assert.Equal([$"{key} cannot be looked at: it hangs"], plan.Notices);
+
+        HostObservation Seen(ContainerSighting one) =>
+            seen with
+            {
+                Containers = seen.Containers.ToImmutableDictionary().SetItem(key, one),
+                Inside = seen.Inside.ToImmutableDictionary().Remove(key),
+            };
+    }
+
     private static ContainerSighting Running =>
         new()
         {
