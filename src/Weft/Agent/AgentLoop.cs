@@ -46,7 +46,7 @@ internal sealed class AgentLoop(
     private const int ResyncShare = 3000;
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan UnknownPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan KeptPause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan StrongSwanPause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan NegotiationPause = TimeSpan.FromSeconds(15);
@@ -68,7 +68,7 @@ internal sealed class AgentLoop(
     private long collected;
     private DateTimeOffset nextLook;
     private DateTimeOffset nextResync;
-    private DateTimeOffset nextUnknown;
+    private DateTimeOffset nextKept;
     private TimeSpan? resyncedAt;
     private ImmutableArray<string> notNegotiated = [];
     private string? lastProblem;
@@ -135,10 +135,10 @@ internal sealed class AgentLoop(
                 nextResync = steady.GetUtcNow() + Resync;
                 resyncedAt = Environment.CpuUsage.TotalTime;
             }
-            if (mirror.HasUnknown && nextUnknown <= steady.GetUtcNow())
+            if (mirror.IsKept && nextKept <= steady.GetUtcNow())
             {
                 mirror.AskAgain();
-                nextUnknown = steady.GetUtcNow() + UnknownPause;
+                nextKept = steady.GetUtcNow() + KeptPause;
             }
             if (watches.Find(watch => watch.IsFaulted) is { } failed)
             {
@@ -222,7 +222,7 @@ internal sealed class AgentLoop(
         {
             nextLook,
             restraint.Due,
-            mirror.HasUnknown ? nextUnknown : null,
+            mirror.IsKept ? nextKept : null,
             inForce.Until is { } until ? steady.Reckoned(until) : null,
             isNegotiationDue ? nextNegotiation : null,
         }

@@ -37,6 +37,7 @@ internal sealed class HostMirror(LocalHost host)
     private ImmutableArray<AttachmentIntent> known = [];
     private Dictionary<string, ContainerKey> places = [];
     private ImmutableArray<ContainerKey> unknown = [];
+    private ImmutableArray<ContainerKey> blocked = [];
 
     /// <summary>Anything may have changed.</summary>
     public void Everything()
@@ -92,15 +93,19 @@ internal sealed class HostMirror(LocalHost host)
         }
     }
 
-    /// <summary>Whether there are containers that matter and of which their engine does not say more, though it answers.</summary>
-    public bool HasUnknown => !unknown.IsEmpty;
+    /// <summary>
+    /// Whether there are containers that something stands in the way of, which may go without a word: of which their engine
+    /// does not say more, though it answers, or in which another interface has the name of a place.
+    /// </summary>
+    public bool IsKept => !unknown.IsEmpty || !blocked.IsEmpty;
 
-    /// <summary>These are to be looked at again: what keeps their engine from it ends without a word, perhaps.</summary>
+    /// <summary>These are to be looked at again.</summary>
     public void AskAgain()
     {
         lock (gate)
         {
             staleContainers.UnionWith(unknown);
+            staleInsides.UnionWith(blocked);
         }
     }
 
@@ -153,9 +158,25 @@ internal sealed class HostMirror(LocalHost host)
         }
     }
 
-    /// <summary>Which host's end belongs to which container, by which events of links are understood.</summary>
-    public void Know(HostIntent intent)
+    /// <summary>Which host's end belongs to which container, by which events of links are understood, and which cannot have its place.</summary>
+    public void Know(HostIntent intent, Plan plan)
     {
+        var inTheWay = plan
+            .Conflicts.Where(conflict => conflict.StandsAlone)
+            .Select(conflict => conflict.Name)
+            .ToHashSet(StringComparer.Ordinal);
+        blocked =
+            inTheWay.Count == 0
+                ? []
+                :
+                [
+                    .. intent
+                        .Attachments.Where(place =>
+                            inTheWay.Contains($"{place.Interface} in {place.Container}")
+                        )
+                        .Select(place => place.Key)
+                        .Distinct(),
+                ];
         if (intent.Attachments != known)
         {
             known = intent.Attachments;
