@@ -120,6 +120,8 @@ public sealed class EngineWatchTests : IAsyncDisposable
 
         public string Absence => "docker does not run";
 
+        public Task KnockAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
         public IReadOnlyList<string>? Tell { get; set; }
 
         public Action Meanwhile { get; set; } = () => { };

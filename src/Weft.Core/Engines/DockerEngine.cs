@@ -46,6 +46,7 @@ public sealed class DockerEngine : IContainerEngine
         "rename",
     ];
 
+    private readonly string place;
     private readonly EngineSocket socket;
     private readonly ContainerProcesses processes;
     private readonly TimeProvider clock;
@@ -61,17 +62,13 @@ public sealed class DockerEngine : IContainerEngine
     {
         Engine = engine;
         this.clock = clock ?? TimeProvider.System;
-        socket = new EngineSocket(
-            engine,
-            [
-                engine switch
-                {
-                    Engine.Docker => $"{root}/run/docker.sock",
-                    Engine.Podman => $"{root}/run/podman/podman.sock",
-                    _ => throw new ArgumentOutOfRangeException(nameof(engine), engine, null),
-                },
-            ]
-        );
+        place = engine switch
+        {
+            Engine.Docker => $"{root}/run/docker.sock",
+            Engine.Podman => $"{root}/run/podman/podman.sock",
+            _ => throw new ArgumentOutOfRangeException(nameof(engine), engine, null),
+        };
+        socket = new EngineSocket(engine, [place], isOthers: IsPodmans);
         processes = new ContainerProcesses(root);
     }
 
@@ -79,7 +76,14 @@ public sealed class DockerEngine : IContainerEngine
     public Engine Engine { get; }
 
     /// <inheritdoc/>
-    public string Absence => socket.Absence;
+    public string Absence =>
+        IsPodmans(place)
+            ? $"{socket.Name} does not run on this host: {place} leads to Podman, whose containers have `engine: podman`"
+            : socket.Absence;
+
+    /// <inheritdoc/>
+    public Task KnockAsync(CancellationToken cancellationToken) =>
+        socket.KnockAsync("/_ping", cancellationToken);
 
     /// <inheritdoc/>
     public async Task<ImmutableArray<ContainerSighting>?> ListAsync(
@@ -193,6 +197,15 @@ public sealed class DockerEngine : IContainerEngine
         socket.Dispose();
         return ValueTask.CompletedTask;
     }
+
+    /// <summary>
+    /// Whether Docker's socket is the link to Podman's that Podman's package for who types <c>docker</c> makes
+    /// (podman-docker): by it every container of Podman's would be there twice.
+    /// </summary>
+    private bool IsPodmans(string at) =>
+        Engine is Engine.Docker
+        && new FileInfo(at).LinkTarget is { } target
+        && Path.GetFileName(target) == "podman.sock";
 
     /// <summary>What the engine lists, which it does whatever it is about with single ones; null where nobody listens.</summary>
     private async Task<IEnumerable<DockerListed>?> ListedAsync(

@@ -17,8 +17,11 @@ internal sealed class EngineSocket : IDisposable
     /// <summary>The most that an answer may have: room for some ten thousand containers.</summary>
     public const int MostBytes = 64 * 1024 * 1024;
 
-    /// <summary>How long an answer is waited for.</summary>
-    public static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(30);
+    /// <summary>How long an answer is waited for: whoever asks has others wait, and looks again before long.</summary>
+    public static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(10);
+
+    /// <summary>What an engine may take, besides, for a change of what runs.</summary>
+    public static readonly TimeSpan ForChange = TimeSpan.FromSeconds(20);
 
     // For how long it is asked with less patience, and with how much.
     private static readonly TimeSpan Doubt = TimeSpan.FromMinutes(5);
@@ -28,6 +31,7 @@ internal sealed class EngineSocket : IDisposable
     private readonly Lazy<HttpClient> http;
     private readonly Engine engine;
     private readonly ImmutableArray<string> paths;
+    private readonly Func<string, bool> isOthers;
     private readonly TimeSpan patience;
     private readonly TimeProvider clock;
 
@@ -39,16 +43,19 @@ internal sealed class EngineSocket : IDisposable
     /// <param name="paths">Where it may listen: the first socket at which somebody does is the one.</param>
     /// <param name="patience">How long an answer is waited for; null for <see cref="DefaultPatience"/>.</param>
     /// <param name="clock">The clock by which one that was silent is waited for again; null for the system's.</param>
+    /// <param name="isOthers">Whether what is at a path is another engine's; null where nothing is.</param>
     public EngineSocket(
         Engine engine,
         ImmutableArray<string> paths,
         TimeSpan? patience = null,
-        TimeProvider? clock = null
+        TimeProvider? clock = null,
+        Func<string, bool>? isOthers = null
     )
     {
         this.clock = clock ?? TimeProvider.System;
         this.engine = engine;
         this.paths = paths;
+        this.isOthers = isOthers ?? (_ => false);
         this.patience = patience ?? DefaultPatience;
         http = new(() =>
             new HttpClient(
@@ -104,6 +111,21 @@ internal sealed class EngineSocket : IDisposable
                         ? tag.ToString()
                         : null
                 );
+        }
+    }
+
+    /// <summary>Finds out whether it answers at all: one that does not is not waited for as long for a while.</summary>
+    /// <param name="path">What it always has an answer to.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task KnockAsync(string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await AskAsync(new HttpRequestMessage(HttpMethod.Get, path), cancellationToken);
+        }
+        catch (HostException)
+        {
+            // Whoever asks it for something is told.
         }
     }
 
@@ -174,7 +196,7 @@ internal sealed class EngineSocket : IDisposable
     )
     {
         // An exception for each that is not there would cost more than the rest of a round.
-        if (!paths.Any(File.Exists))
+        if (!paths.Any(path => File.Exists(path) && !isOthers(path)))
         {
             return null;
         }

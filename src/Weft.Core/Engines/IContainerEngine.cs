@@ -12,6 +12,12 @@ public interface IContainerEngine : IAsyncDisposable
     /// <summary>What to say where the engine is not there or does not run, with what to do where there is something.</summary>
     string Absence { get; }
 
+    /// <summary>
+    /// Finds out whether the engine answers, and waits for that: one that does not is not waited for as long for a while, by
+    /// who asks it for something while others wait.
+    /// </summary>
+    Task KnockAsync(CancellationToken cancellationToken);
+
     /// <summary>All containers, those that do not run too; null where the engine is not there or does not run.</summary>
     /// <exception cref="HostException">The engine is there and cannot be asked; the message says why and what to do.</exception>
     Task<ImmutableArray<ContainerSighting>?> ListAsync(CancellationToken cancellationToken);

@@ -70,6 +70,10 @@ public sealed class LxdEngine : IContainerEngine
     public string Absence => socket.Absence;
 
     /// <inheritdoc/>
+    public Task KnockAsync(CancellationToken cancellationToken) =>
+        socket.KnockAsync("/1.0", cancellationToken);
+
+    /// <inheritdoc/>
     public async Task<ImmutableArray<ContainerSighting>?> ListAsync(
         CancellationToken cancellationToken
     )
@@ -167,7 +171,8 @@ public sealed class LxdEngine : IContainerEngine
                     ? Request(HttpMethod.Patch, name, one.Adopting(device, overlay), answer.Tag)
                 : Request(HttpMethod.Patch, name, one.With(device, nic, former), answer.Tag);
             var changed =
-                await socket.AskAsync(request, cancellationToken) ?? throw socket.NotThere();
+                await socket.AskAsync(request, cancellationToken, EngineSocket.ForChange)
+                ?? throw socket.NotThere();
             if (await RefusalAsync(changed, cancellationToken) is not { } refusal)
             {
                 if (!replugs)

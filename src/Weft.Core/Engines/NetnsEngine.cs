@@ -22,6 +22,9 @@ public sealed class NetnsEngine(string root = "") : IContainerEngine
     public string Absence => $"{Engine.Word} does not run on this host: there is no {directory}";
 
     /// <inheritdoc/>
+    public Task KnockAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
     public Task<ImmutableArray<ContainerSighting>?> ListAsync(CancellationToken cancellationToken)
     {
         try

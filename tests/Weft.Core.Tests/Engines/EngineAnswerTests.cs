@@ -44,6 +44,56 @@ public sealed class EngineAnswerTests
         await Assert.ThrowsAsync<HostException>(() => WatchAsync(door));
     }
 
+    /// <summary>The package podman-docker makes such a link.</summary>
+    [Theory]
+    [InlineData("/run/podman/podman.sock")]
+    [InlineData("podman/podman.sock")]
+    public async Task A_link_to_Podmans_socket_is_no_Docker(string target)
+    {
+        await using var fake = FakeEngine.Of(
+            Engine.Podman,
+            _ => Answer.Json("""[{"Id":"1","Names":["/web"],"State":"exited"}]""")
+        );
+        File.CreateSymbolicLink(FakeEngine.PathOf(fake.Root, Engine.Docker), target);
+        await using var podman = ContainerEngines.Of(Engine.Podman, fake.Root);
+        await using var docker = ContainerEngines.Of(Engine.Docker, fake.Root);
+        Assert.Single((await podman.ListAsync(Cancellation))!.Value);
+        Assert.Null(await docker.ListAsync(Cancellation));
+        Assert.EndsWith("leads to Podman, whose containers have `engine: podman`", docker.Absence);
+    }
+
+    /// <summary>Whoever keeps others waiting asks afterwards, and does not wait as long.</summary>
+    [Fact]
+    public async Task One_that_was_knocked_at_in_vain_is_not_waited_for_as_long()
+    {
+        var clock = new FakeTimeProvider();
+        await using var fake = FakeEngine.Of(Engine.Docker, _ => Answer.Nothing);
+        using var socket = new EngineSocket(
+            Engine.Docker,
+            [FakeEngine.PathOf(fake.Root, Engine.Docker)],
+            clock: clock
+        );
+        await PassAsync(socket.KnockAsync("/_ping", Cancellation));
+        var asked = socket.AskAsync(new HttpRequestMessage(HttpMethod.Get, "/x"), Cancellation);
+        await RefusedAsync(
+            async () =>
+            {
+                await PassAsync(asked);
+                return await asked;
+            },
+            "within 2 s"
+        );
+
+        async Task PassAsync(Task task)
+        {
+            while (!task.IsCompleted)
+            {
+                clock.Advance(TimeSpan.FromSeconds(0.5));
+                await Task.Delay(1, Cancellation);
+            }
+        }
+    }
+
     /// <summary>Docker holds back what it knows of a container while its start hangs, and nothing else.</summary>
     [Fact]
     public async Task A_container_that_hangs_keeps_no_other_from_being_seen()
@@ -203,15 +253,15 @@ public sealed class EngineAnswerTests
             clock: clock
         );
 
-        await SilentForAsync("within 30 s");
+        await SilentForAsync("within 10 s");
         await SilentForAsync("within 2 s");
         clock.Advance(TimeSpan.FromMinutes(5));
-        await SilentForAsync("within 30 s");
+        await SilentForAsync("within 10 s");
         await SilentForAsync("within 2 s");
         answer = Answer.Json("{}");
         Assert.NotNull(await AskAsync());
         answer = Answer.Nothing;
-        await SilentForAsync("within 30 s");
+        await SilentForAsync("within 10 s");
 
         Task<EngineAnswer?> AskAsync() =>
             socket.AskAsync(new HttpRequestMessage(HttpMethod.Get, "/x"), Cancellation);
