@@ -104,17 +104,26 @@ public sealed class DockerEngine : IContainerEngine
             },
             async (one, token) =>
             {
-                // Only the whole of it says which process a container is, and what its network is.
-                var seen = one.MayRun
-                    ? await SeeAsync(one.Id, _ => Task.FromResult(Sighting(one)), token)
-                    : Sighting(one);
+                // Only the whole of it says which process a container is, and what its network is; of Podman's also of one
+                // that does not run.
+                var seen =
+                    one.MayRun || Engine is Engine.Podman
+                        ? await SeeAsync(one.Id, _ => Task.FromResult(Sighting(one)), token)
+                        : Sighting(one);
                 if (seen is not null)
                 {
                     found.Add(seen);
                 }
             }
         );
-        return [.. found.OrderBy(one => one.Key.Name, StringComparer.Ordinal)];
+        return
+        [
+            .. ContainerSighting
+                .Shared(found)
+                .Concat(found)
+                .DistinctBy(one => one.Key)
+                .OrderBy(one => one.Key.Name, StringComparer.Ordinal),
+        ];
     }
 
     /// <inheritdoc/>
@@ -274,6 +283,7 @@ public sealed class DockerEngine : IContainerEngine
             NamespaceId = network?.Id,
             SharesHostNetwork =
                 one.HostConfig?.NetworkMode == "host" || network is { IsHostsOwn: true },
+            SharesNetworkOf = one.HostConfig?.Partner,
             Labels = one.Config?.Labels.Sorted() ?? Labels.None,
         };
     }
@@ -290,6 +300,7 @@ public sealed class DockerEngine : IContainerEngine
                 Key = new ContainerKey(Engine, name),
                 Id = one.Id,
                 SharesHostNetwork = one.HostConfig?.NetworkMode == "host",
+                SharesNetworkOf = one.HostConfig?.Partner,
                 Labels = one.Labels.Sorted(),
             }
             : null;
@@ -440,7 +451,17 @@ internal sealed record DockerState(int Pid);
 internal sealed record DockerConfig(Dictionary<string, string?>? Labels);
 
 /// <summary>What a container was made with, as far as the host is concerned.</summary>
-internal sealed record DockerHostConfig(string? NetworkMode);
+internal sealed record DockerHostConfig(string? NetworkMode)
+{
+    private const string Sharing = "container:";
+
+    /// <summary>The id of the container whose network it shares; null where it has one of its own.</summary>
+    [JsonIgnore]
+    public string? Partner =>
+        NetworkMode is { } mode && mode.StartsWith(Sharing, StringComparison.Ordinal)
+            ? mode[Sharing.Length..]
+            : null;
+}
 
 /// <summary>One line of the answer to <c>GET /events</c>.</summary>
 internal sealed record DockerEvent(string? Action, DockerActor? Actor);

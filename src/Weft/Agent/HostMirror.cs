@@ -201,6 +201,7 @@ internal sealed class HostMirror(LocalHost host)
         {
             await RefreshEnginesAsync(stale, on.Interest, cancellationToken);
             await RefreshContainersAsync(stale, cancellationToken);
+            ShareNetworks(stale);
             RefreshLinks(stale);
             RefreshInsides(stale, on.Interest);
             if (stale.HasCopied)
@@ -338,6 +339,19 @@ internal sealed class HostMirror(LocalHost host)
                 }
             }
         );
+
+    /// <summary>Who of those that share one network runs says whether it lives for the others too.</summary>
+    private void ShareNetworks(Stale stale)
+    {
+        if (!stale.HasCopied)
+        {
+            return;
+        }
+        foreach (var container in ContainerSighting.Shared(sightings.Values))
+        {
+            See(container, stale);
+        }
+    }
 
     private void See(ContainerSighting container, Stale stale)
     {

@@ -52,7 +52,12 @@ public sealed class EngineAnswerTests
     {
         await using var fake = FakeEngine.Of(
             Engine.Podman,
-            _ => Answer.Json("""[{"Id":"1","Names":["/web"],"State":"exited"}]""")
+            request =>
+                Answer.Json(
+                    request.Contains("/json?all=1", StringComparison.Ordinal)
+                        ? """[{"Id":"1","Names":["/web"],"State":"exited"}]"""
+                        : """{"Id":"1","Name":"/web","State":{"Pid":0}}"""
+                )
         );
         File.CreateSymbolicLink(FakeEngine.PathOf(fake.Root, Engine.Docker), target);
         await using var podman = ContainerEngines.Of(Engine.Podman, fake.Root);
