@@ -31,6 +31,23 @@ public sealed class FailureTests
     }
 
     [Fact]
+    public async Task A_container_that_ends_while_it_is_given_its_place_is_no_failure()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        const string Coming =
+            "for n in $(seq 60); do ip netns add wallabag; sleep 0.0$((n % 9)); ip netns del wallabag; sleep 0.1; done";
+        await lab.RunAsync("host1", "ip netns del wallabag");
+        var coming = lab.RunAsync("host1", Coming);
+
+        while (!coming.IsCompleted)
+        {
+            await lab.WeftDoneAsync("host1", "apply", "--yes");
+        }
+
+        await coming;
+    }
+
+    [Fact]
     public async Task Without_ovs_vswitchd_apply_gives_up_after_its_timeout_and_says_what_to_look_at()
     {
         await using var lab = await OverlayLab.BareAsync(OverlayLab.TwoHosts);

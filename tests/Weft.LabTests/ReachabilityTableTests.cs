@@ -67,6 +67,19 @@ public sealed class ReachabilityTableTests
     }
 
     [Fact]
+    public void Of_one_whose_engine_does_not_answer_nobody_says_that_it_does_not_run()
+    {
+        var silent = Broken(Wallabag, Mastodon, 84, Outcome.NotRunning) with
+        {
+            Detail = "docker did not answer",
+        };
+        var shown = Shown(120, silent, Broken(Mastodon, Wallabag, 84, Outcome.NotRunning));
+        Assert.Contains("✗ not asked", shown, StringComparison.Ordinal);
+        Assert.Contains("✗ not running", shown, StringComparison.Ordinal);
+        Assert.Contains("84 bytes: docker did not answer", shown, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_table_that_does_not_fit_has_one_sign_for_each_pair()
     {
         var overlay = SampleOverlay.Of(12);

@@ -62,8 +62,19 @@ public sealed class EngineWatchTests : IAsyncDisposable
             await PausesAsync(pause);
         }
         // One that was there for a while is looked for soon.
-        await PausesAsync(Long, () => door.Meanwhile = () => clock.Advance(Long));
+        await PausesAsync(Long, () => door.Meanwhile = () => clock.Advance(Short));
         await PausesAsync(Short);
+    }
+
+    [Fact]
+    public async Task An_engine_that_is_started_anew_again_and_again_is_found_soon_each_time()
+    {
+        await PausesAsync(Short, () => door.Tell = ["watching", "start"]);
+        door.Meanwhile = () => clock.Advance(TimeSpan.FromSeconds(5));
+        for (var times = 0; times < 6; times++)
+        {
+            await PausesAsync(Short);
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -106,6 +117,10 @@ public sealed class EngineWatchTests : IAsyncDisposable
     private sealed class Door : IContainerEngine
     {
         public Engine Engine => Engine.Docker;
+
+        public string Absence => "docker does not run";
+
+        public Task KnockAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
         public IReadOnlyList<string>? Tell { get; set; }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using Weft.Core.Addressing;
+using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Ipsec;
 using Weft.Core.Linux;
@@ -31,6 +32,46 @@ public sealed class FindingTests
         );
         Assert.Equal(Verdict.Well, finding.Verdict);
         Assert.Equal("openvswitch, ip_gre, bridge, veth, xfrm_user, esp4", finding.Words);
+    }
+
+    /// <summary>Its package does not enable its socket, and without that nobody tells of what it runs.</summary>
+    [Fact]
+    public void What_Podman_runs_and_nobody_tells_of_is_told()
+    {
+        var root = Directory.CreateTempSubdirectory("weft-podman-").FullName;
+        try
+        {
+            var bare = HostObservation.Bare(kernelDatapath: true);
+            var interest = ContainerInterest.Everything;
+            Assert.Empty(PodmanSocket.Judge(interest, bare, root));
+            var container = $"{root}/run/containers/storage/overlay-containers/1/userdata";
+            Directory.CreateDirectory(container);
+            Assert.Empty(PodmanSocket.Judge(interest, bare, root));
+            File.WriteAllText($"{container}/pidfile", "7");
+
+            var finding = Assert.Single(PodmanSocket.Judge(interest, bare, root));
+
+            Assert.Equal(Verdict.Doubtful, finding.Verdict);
+            Assert.Contains("systemctl enable --now podman.socket", finding.Words);
+            var key = new ContainerKey(Engine.Podman, "web");
+            Assert.Empty(
+                PodmanSocket.Judge(
+                    interest,
+                    bare with
+                    {
+                        Containers = new Dictionary<ContainerKey, ContainerSighting>
+                        {
+                            [key] = new() { Key = key, Id = "1" },
+                        },
+                    },
+                    root
+                )
+            );
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
+        }
     }
 
     [Theory]

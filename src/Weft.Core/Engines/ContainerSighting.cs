@@ -40,6 +40,60 @@ public sealed record ContainerSighting
     /// </summary>
     public string? NamespaceId { get; init; }
 
+    /// <summary>
+    /// Whose network the container was started in, by the <see cref="Id"/> of that one, as those of a pod are
+    /// (<c>--network container:NAME</c>); null for one with a network of its own.
+    /// </summary>
+    public string? SharesNetworkOf { get; init; }
+
+    /// <summary>Whether the container does not run, and its network does all the same: <see cref="Namespace"/> is by another that shares it.</summary>
+    public bool IsKeptByOthers { get; init; }
+
+    /// <summary>What all that share one network have in common, whether they run or not.</summary>
+    internal (Engine, string) Group => (Key.Engine, SharesNetworkOf ?? Id);
+
+    /// <summary>
+    /// Gives those that do not run the network that they share with others, where one of these runs: it lives, with what it
+    /// was given, whoever of them comes and goes.
+    /// </summary>
+    /// <returns>Those that are otherwise now.</returns>
+    public static IReadOnlyList<ContainerSighting> Shared(
+        IReadOnlyCollection<ContainerSighting> sightings
+    )
+    {
+        var groups = sightings
+            .Where(one => one.SharesNetworkOf is not null)
+            .Select(one => one.Group)
+            .ToHashSet();
+        if (groups.Count == 0 && !sightings.Any(one => one.IsKeptByOthers))
+        {
+            return [];
+        }
+        var running = sightings
+            .Where(one => one is { IsReady: true, IsKeptByOthers: false })
+            .OrderBy(one => one.Key.Name, StringComparer.Ordinal)
+            .ToLookup(one => one.Group);
+        return
+        [
+            .. from one in sightings
+            where one.IsKeptByOthers || one.Namespace is null && groups.Contains(one.Group)
+            let other = one.Silence is null ? running[one.Group].FirstOrDefault() : null
+            where (other?.Namespace, other?.NamespaceId) != (one.Namespace, one.NamespaceId)
+            select one with
+            {
+                Namespace = other?.Namespace,
+                NamespaceId = other?.NamespaceId,
+                IsKeptByOthers = other is not null,
+            },
+        ];
+    }
+
+    /// <summary>
+    /// Why the engine does not say more of the container just now, though it answers, as the end of a sentence: whether it
+    /// runs nobody knows then. Null where it does.
+    /// </summary>
+    public string? Silence { get; init; }
+
     /// <summary>Whether the container lives in the host's own network namespace, where it can be given nothing.</summary>
     public bool SharesHostNetwork { get; init; }
 

@@ -20,6 +20,11 @@ public sealed class DockerEngine : IContainerEngine
 {
     private static readonly Version Known = new(1, 41);
     private const int AtOnce = 4;
+
+    // The answer about one container waits for whatever the engine does with it, such as a start that a file system or a
+    // runtime holds up: others are not to wait along, and less so again for one that is known to hang.
+    private static readonly TimeSpan OnesPatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(250);
     private const int MostEventBytes = 1024 * 1024;
     private static readonly TimeSpan Look = TimeSpan.FromMinutes(1);
 
@@ -41,9 +46,11 @@ public sealed class DockerEngine : IContainerEngine
         "rename",
     ];
 
+    private readonly string place;
     private readonly EngineSocket socket;
     private readonly ContainerProcesses processes;
     private readonly TimeProvider clock;
+    private readonly ConcurrentDictionary<string, bool> hanging = new(StringComparer.Ordinal);
     private volatile Version spoken = Known;
 
     /// <summary>The door to Docker or Podman; nothing is asked yet.</summary>
@@ -55,17 +62,13 @@ public sealed class DockerEngine : IContainerEngine
     {
         Engine = engine;
         this.clock = clock ?? TimeProvider.System;
-        socket = new EngineSocket(
-            engine,
-            [
-                engine switch
-                {
-                    Engine.Docker => $"{root}/run/docker.sock",
-                    Engine.Podman => $"{root}/run/podman/podman.sock",
-                    _ => throw new ArgumentOutOfRangeException(nameof(engine), engine, null),
-                },
-            ]
-        );
+        place = engine switch
+        {
+            Engine.Docker => $"{root}/run/docker.sock",
+            Engine.Podman => $"{root}/run/podman/podman.sock",
+            _ => throw new ArgumentOutOfRangeException(nameof(engine), engine, null),
+        };
+        socket = new EngineSocket(engine, [place], isOthers: IsPodmans);
         processes = new ContainerProcesses(root);
     }
 
@@ -73,18 +76,27 @@ public sealed class DockerEngine : IContainerEngine
     public Engine Engine { get; }
 
     /// <inheritdoc/>
+    public string Absence =>
+        IsPodmans(place)
+            ? $"{socket.Name} does not run on this host: {place} leads to Podman, whose containers have `engine: podman`"
+            : socket.Absence;
+
+    /// <inheritdoc/>
+    public Task KnockAsync(CancellationToken cancellationToken) =>
+        socket.KnockAsync("/_ping", cancellationToken);
+
+    /// <inheritdoc/>
     public async Task<ImmutableArray<ContainerSighting>?> ListAsync(
         CancellationToken cancellationToken
     )
     {
-        if (await GetAsync("/containers/json?all=1", cancellationToken) is not { } answer)
+        if (await ListedAsync(cancellationToken) is not { } listed)
         {
             return null;
         }
-        var listed = Good(answer).Read(EngineJson.Default.DockerListedArray);
         var found = new ConcurrentBag<ContainerSighting>();
         await Parallel.ForEachAsync(
-            listed.OfType<DockerListed>(),
+            listed,
             new ParallelOptions
             {
                 MaxDegreeOfParallelism = AtOnce,
@@ -92,15 +104,26 @@ public sealed class DockerEngine : IContainerEngine
             },
             async (one, token) =>
             {
-                // Only the whole of it says which process a container is, and what its network is.
-                var seen = one.MayRun ? await SeeAsync(one.Id, token) : Sighting(one);
+                // Only the whole of it says which process a container is, and what its network is; of Podman's also of one
+                // that does not run.
+                var seen =
+                    one.MayRun || Engine is Engine.Podman
+                        ? await SeeAsync(one.Id, _ => Task.FromResult(Sighting(one)), token)
+                        : Sighting(one);
                 if (seen is not null)
                 {
                     found.Add(seen);
                 }
             }
         );
-        return [.. found.OrderBy(one => one.Key.Name, StringComparer.Ordinal)];
+        return
+        [
+            .. ContainerSighting
+                .Shared(found)
+                .Concat(found)
+                .DistinctBy(one => one.Key)
+                .OrderBy(one => one.Key.Name, StringComparer.Ordinal),
+        ];
     }
 
     /// <inheritdoc/>
@@ -110,8 +133,13 @@ public sealed class DockerEngine : IContainerEngine
     )
     {
         // The engine would take the beginning of an id for a name too.
-        var seen = await SeeAsync(name, cancellationToken);
+        var seen = await SeeAsync(name, ListedAsWellAsync, cancellationToken);
         return seen?.Key.Name == name ? seen : null;
+
+        async Task<ContainerSighting?> ListedAsWellAsync(CancellationToken token) =>
+            (await ListedAsync(token) ?? throw socket.NotThere())
+                .Select(Sighting)
+                .FirstOrDefault(one => one?.Key.Name == name);
     }
 
     /// <inheritdoc/>
@@ -179,7 +207,56 @@ public sealed class DockerEngine : IContainerEngine
         return ValueTask.CompletedTask;
     }
 
+    /// <summary>
+    /// Whether Docker's socket is the link to Podman's that Podman's package for who types <c>docker</c> makes
+    /// (podman-docker): by it every container of Podman's would be there twice.
+    /// </summary>
+    private bool IsPodmans(string at) =>
+        Engine is Engine.Docker
+        && new FileInfo(at).LinkTarget is { } target
+        && Path.GetFileName(target) == "podman.sock";
+
+    /// <summary>What the engine lists, which it does whatever it is about with single ones; null where nobody listens.</summary>
+    private async Task<IEnumerable<DockerListed>?> ListedAsync(
+        CancellationToken cancellationToken
+    ) =>
+        await GetAsync("/containers/json?all=1", cancellationToken) is { } answer
+            ? Good(answer).Read(EngineJson.Default.DockerListedArray).OfType<DockerListed>()
+            : null;
+
+    /// <summary>A container; as far as the list tells of it where the engine does not say more in time.</summary>
     private async Task<ContainerSighting?> SeeAsync(
+        string nameOrId,
+        Func<CancellationToken, Task<ContainerSighting?>> listed,
+        CancellationToken cancellationToken
+    )
+    {
+        var patience = hanging.ContainsKey(nameOrId) ? Glance : OnesPatience;
+        using var timer = new CancellationTokenSource(patience, clock);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(
+            cancellationToken,
+            timer.Token
+        );
+        try
+        {
+            var seen = await InspectAsync(nameOrId, deadline.Token);
+            hanging.TryRemove(nameOrId, out _);
+            return seen;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            hanging[nameOrId] = true;
+            return await listed(cancellationToken) is { } one
+                ? one with
+                {
+                    Silence =
+                        $"{socket.Name} tells of others, and of this one not within {patience.TotalSeconds:0.##} s: its start hangs, perhaps, or what it mounts; see the log of its daemon",
+                }
+                : null;
+        }
+    }
+
+    private async Task<ContainerSighting?> InspectAsync(
         string nameOrId,
         CancellationToken cancellationToken
     )
@@ -189,11 +266,10 @@ public sealed class DockerEngine : IContainerEngine
         {
             return null;
         }
-        var answer = await GetAsync(
-            $"/containers/{Uri.EscapeDataString(nameOrId)}/json",
-            cancellationToken
-        );
-        if (answer is null or { Status: HttpStatusCode.NotFound })
+        var answer =
+            await GetAsync($"/containers/{Uri.EscapeDataString(nameOrId)}/json", cancellationToken)
+            ?? throw socket.NotThere();
+        if (answer.Status is HttpStatusCode.NotFound)
         {
             return null;
         }
@@ -207,6 +283,7 @@ public sealed class DockerEngine : IContainerEngine
             NamespaceId = network?.Id,
             SharesHostNetwork =
                 one.HostConfig?.NetworkMode == "host" || network is { IsHostsOwn: true },
+            SharesNetworkOf = one.HostConfig?.Partner,
             Labels = one.Config?.Labels.Sorted() ?? Labels.None,
         };
     }
@@ -223,6 +300,7 @@ public sealed class DockerEngine : IContainerEngine
                 Key = new ContainerKey(Engine, name),
                 Id = one.Id,
                 SharesHostNetwork = one.HostConfig?.NetworkMode == "host",
+                SharesNetworkOf = one.HostConfig?.Partner,
                 Labels = one.Labels.Sorted(),
             }
             : null;
@@ -373,7 +451,17 @@ internal sealed record DockerState(int Pid);
 internal sealed record DockerConfig(Dictionary<string, string?>? Labels);
 
 /// <summary>What a container was made with, as far as the host is concerned.</summary>
-internal sealed record DockerHostConfig(string? NetworkMode);
+internal sealed record DockerHostConfig(string? NetworkMode)
+{
+    private const string Sharing = "container:";
+
+    /// <summary>The id of the container whose network it shares; null where it has one of its own.</summary>
+    [JsonIgnore]
+    public string? Partner =>
+        NetworkMode is { } mode && mode.StartsWith(Sharing, StringComparison.Ordinal)
+            ? mode[Sharing.Length..]
+            : null;
+}
 
 /// <summary>One line of the answer to <c>GET /events</c>.</summary>
 internal sealed record DockerEvent(string? Action, DockerActor? Actor);

@@ -17,8 +17,11 @@ internal sealed class EngineSocket : IDisposable
     /// <summary>The most that an answer may have: room for some ten thousand containers.</summary>
     public const int MostBytes = 64 * 1024 * 1024;
 
-    /// <summary>How long an answer is waited for.</summary>
-    public static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(30);
+    /// <summary>How long an answer is waited for: whoever asks has others wait, and looks again before long.</summary>
+    public static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(10);
+
+    /// <summary>What an engine may take, besides, for a change of what runs.</summary>
+    public static readonly TimeSpan ForChange = TimeSpan.FromSeconds(20);
 
     // For how long it is asked with less patience, and with how much.
     private static readonly TimeSpan Doubt = TimeSpan.FromMinutes(5);
@@ -26,7 +29,9 @@ internal sealed class EngineSocket : IDisposable
 
     // Most hosts have one engine of five.
     private readonly Lazy<HttpClient> http;
+    private readonly Engine engine;
     private readonly ImmutableArray<string> paths;
+    private readonly Func<string, bool> isOthers;
     private readonly TimeSpan patience;
     private readonly TimeProvider clock;
 
@@ -38,17 +43,20 @@ internal sealed class EngineSocket : IDisposable
     /// <param name="paths">Where it may listen: the first socket at which somebody does is the one.</param>
     /// <param name="patience">How long an answer is waited for; null for <see cref="DefaultPatience"/>.</param>
     /// <param name="clock">The clock by which one that was silent is waited for again; null for the system's.</param>
+    /// <param name="isOthers">Whether what is at a path is another engine's; null where nothing is.</param>
     public EngineSocket(
         Engine engine,
         ImmutableArray<string> paths,
         TimeSpan? patience = null,
-        TimeProvider? clock = null
+        TimeProvider? clock = null,
+        Func<string, bool>? isOthers = null
     )
     {
         this.clock = clock ?? TimeProvider.System;
+        this.engine = engine;
         this.paths = paths;
+        this.isOthers = isOthers ?? (_ => false);
         this.patience = patience ?? DefaultPatience;
-        Name = engine.Word;
         http = new(() =>
             new HttpClient(
                 new SocketsHttpHandler
@@ -69,7 +77,7 @@ internal sealed class EngineSocket : IDisposable
     }
 
     /// <summary>The engine's name, as in messages.</summary>
-    public string Name { get; }
+    public string Name => engine.Word;
 
     /// <summary>Asks, and waits for the whole answer; null where nobody listens.</summary>
     /// <param name="request">What to ask; it is disposed of.</param>
@@ -106,6 +114,21 @@ internal sealed class EngineSocket : IDisposable
         }
     }
 
+    /// <summary>Finds out whether it answers at all: one that does not is not waited for as long for a while.</summary>
+    /// <param name="path">What it always has an answer to.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task KnockAsync(string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await AskAsync(new HttpRequestMessage(HttpMethod.Get, path), cancellationToken);
+        }
+        catch (HostException)
+        {
+            // Whoever asks it for something is told.
+        }
+    }
+
     /// <summary>Asks for an answer that goes on and on, and waits for its beginning.</summary>
     /// <param name="request">What to ask; it is disposed of.</param>
     /// <param name="expected">The status of an answer that does.</param>
@@ -138,9 +161,14 @@ internal sealed class EngineSocket : IDisposable
         }
     }
 
+    /// <summary>That nobody listens, and what to do. Podman may run containers all the same: nothing of it does but they.</summary>
+    public string Absence =>
+        engine is Engine.Podman
+            ? $"{Name} cannot be asked on this host: nobody listens at {string.Join(" or ", paths)}; `systemctl enable --now podman.socket` has it listen"
+            : $"{Name} does not run on this host: nobody listens at {string.Join(" or ", paths)}";
+
     /// <summary>That nobody listens, where somebody has to.</summary>
-    public HostException NotThere() =>
-        new($"{Name} does not run: nobody listens at {string.Join(" or ", paths)}");
+    public HostException NotThere() => new(Absence);
 
     /// <summary>That an answer is not what its engine's documentation says.</summary>
     public HostException NotUnderstood(string request, Exception reason) =>
@@ -168,7 +196,7 @@ internal sealed class EngineSocket : IDisposable
     )
     {
         // An exception for each that is not there would cost more than the rest of a round.
-        if (!paths.Any(File.Exists))
+        if (!paths.Any(path => File.Exists(path) && !isOthers(path)))
         {
             return null;
         }

@@ -9,12 +9,21 @@ public interface IContainerEngine : IAsyncDisposable
     /// <summary>Which engine.</summary>
     Engine Engine { get; }
 
+    /// <summary>What to say where the engine is not there or does not run, with what to do where there is something.</summary>
+    string Absence { get; }
+
+    /// <summary>
+    /// Finds out whether the engine answers, and waits for that: one that does not is not waited for as long for a while, by
+    /// who asks it for something while others wait.
+    /// </summary>
+    Task KnockAsync(CancellationToken cancellationToken);
+
     /// <summary>All containers, those that do not run too; null where the engine is not there or does not run.</summary>
     /// <exception cref="HostException">The engine is there and cannot be asked; the message says why and what to do.</exception>
     Task<ImmutableArray<ContainerSighting>?> ListAsync(CancellationToken cancellationToken);
 
-    /// <summary>One container; null where the engine has none of that name, or does not run.</summary>
-    /// <exception cref="HostException">The engine is there and cannot be asked.</exception>
+    /// <summary>One container; null where the engine has none of that name, which one that does not run never says.</summary>
+    /// <exception cref="HostException">The engine is not there, or cannot be asked.</exception>
     Task<ContainerSighting?> FindAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>

@@ -67,6 +67,13 @@ public sealed class LxdEngine : IContainerEngine
     public Engine Engine { get; }
 
     /// <inheritdoc/>
+    public string Absence => socket.Absence;
+
+    /// <inheritdoc/>
+    public Task KnockAsync(CancellationToken cancellationToken) =>
+        socket.KnockAsync("/1.0", cancellationToken);
+
+    /// <inheritdoc/>
     public async Task<ImmutableArray<ContainerSighting>?> ListAsync(
         CancellationToken cancellationToken
     )
@@ -94,9 +101,9 @@ public sealed class LxdEngine : IContainerEngine
         CancellationToken cancellationToken
     )
     {
-        var answer = await GetAsync(PathOf(name), cancellationToken);
+        var answer = await GetAsync(PathOf(name), cancellationToken) ?? throw socket.NotThere();
         // What cannot be a name is a bad request.
-        if (answer is null or { Status: HttpStatusCode.NotFound or HttpStatusCode.BadRequest })
+        if (answer.Status is HttpStatusCode.NotFound or HttpStatusCode.BadRequest)
         {
             return null;
         }
@@ -164,7 +171,8 @@ public sealed class LxdEngine : IContainerEngine
                     ? Request(HttpMethod.Patch, name, one.Adopting(device, overlay), answer.Tag)
                 : Request(HttpMethod.Patch, name, one.With(device, nic, former), answer.Tag);
             var changed =
-                await socket.AskAsync(request, cancellationToken) ?? throw socket.NotThere();
+                await socket.AskAsync(request, cancellationToken, EngineSocket.ForChange)
+                ?? throw socket.NotThere();
             if (await RefusalAsync(changed, cancellationToken) is not { } refusal)
             {
                 if (!replugs)

@@ -19,6 +19,12 @@ public sealed class NetnsEngine(string root = "") : IContainerEngine
     public Engine Engine => Engine.Netns;
 
     /// <inheritdoc/>
+    public string Absence => $"{Engine.Word} does not run on this host: there is no {directory}";
+
+    /// <inheritdoc/>
+    public Task KnockAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
     public Task<ImmutableArray<ContainerSighting>?> ListAsync(CancellationToken cancellationToken)
     {
         try

@@ -10,8 +10,9 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
     // Whose each link of this host is, in words.
     private readonly Dictionary<string, string> links = new(StringComparer.Ordinal);
 
-    // Whose places the containers that live in a network namespace have.
+    // Whose places the containers have that live in a network namespace, or would if they ran.
     private readonly Dictionary<string, ContainerKey> networks = new(StringComparer.Ordinal);
+    private readonly Dictionary<(Engine, string), ContainerSighting> groups = [];
 
     /// <summary>The containers, with addresses only where the file gives them.</summary>
     /// <param name="sightings">What the engines have.</param>
@@ -200,14 +201,29 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
     /// <summary>Of containers that live in one network, as those of a pod do, the first has its places, and so all of them do.</summary>
     private bool TakeNetwork(ContainerSighting sighting)
     {
-        if (sighting.NamespaceId is not { } network || networks.TryAdd(network, sighting.Key))
+        // Who takes over the network of one that is started anew lives in another until it is itself.
+        if (
+            groups.TryGetValue(sighting.Group, out var first)
+            && (sighting.SharesNetworkOf ?? first.SharesNetworkOf) is not null
+            && (first.NamespaceId, sighting.NamespaceId) is (null, _) or (_, null)
+        )
         {
-            return true;
+            return Refuse(first.Key);
         }
-        notices.Add(
-            $"{sighting.Key} lives in the network of {networks[network]}, whose places in the overlay are its own too: start it with a network of its own, or take one of them out of the overlay"
-        );
-        return false;
+        if (sighting.NamespaceId is { } network && !networks.TryAdd(network, sighting.Key))
+        {
+            return Refuse(networks[network]);
+        }
+        groups.TryAdd(sighting.Group, sighting);
+        return true;
+
+        bool Refuse(ContainerKey other)
+        {
+            notices.Add(
+                $"{sighting.Key} lives in the network of {other}, whose places in the overlay are its own too: start it with a network of its own, or take one of them out of the overlay"
+            );
+            return false;
+        }
     }
 
     private bool TakePort(ContainerKey key, string @interface, string network)

@@ -30,6 +30,9 @@ public sealed class Applier(
 {
     // One round does it, unless something else moved meanwhile or the switch took a setting back.
     private const int MaxRounds = 3;
+
+    // Where one after the other starts and ends within moments, the next may have ended too.
+    private const int MostEnded = 5;
     private const int NamespacesAtOnce = 4;
     private static readonly TimeSpan NoticePatience = TimeSpan.FromSeconds(2);
 
@@ -50,21 +53,30 @@ public sealed class Applier(
         var counts = new Counts();
         var refusals = new Dictionary<string, string>(StringComparer.Ordinal);
         var current = plan(observation);
+        var ended = 0;
         for (
             var round = 0;
-            round < MaxRounds
+            round < MaxRounds + ended
                 && Without(refusals, current) is { IsEmpty: false, HasClearWay: true } possible;
             round++
         )
         {
-            await CarryOutAsync(
-                possible,
-                observation.Switch,
-                counts,
-                refusals,
-                progress,
-                cancellationToken
-            );
+            try
+            {
+                await CarryOutAsync(
+                    possible,
+                    observation.Switch,
+                    counts,
+                    refusals,
+                    progress,
+                    cancellationToken
+                );
+            }
+            catch (HostException) when (ended < MostEnded && IsOfContainerThatEnded(possible))
+            {
+                // It wants nothing any more. What was behind it is still to be done.
+                ended++;
+            }
             progress?.Report("reading the host back");
             observation = await observe(cancellationToken);
             current = plan(observation);
@@ -102,6 +114,17 @@ public sealed class Applier(
             clock.GetElapsedTime(started)
         );
     }
+
+    /// <summary>Whether a container has ended since the plan was made that something was to be set up in.</summary>
+    private static bool IsOfContainerThatEnded(Plan plan) =>
+        plan
+            .Changes.OfType<BatchChange>()
+            .SelectMany(change => change.Lines)
+            .Select(line => line.Namespace)
+            .Concat(plan.Changes.OfType<ChecksumChange>().Select(change => change.Namespace))
+            .OfType<string>()
+            .Distinct()
+            .Any(space => !NetworkNamespace.IsAt(ContainerSighting.PathOf(space)));
 
     private async Task CarryOutAsync(
         Plan current,

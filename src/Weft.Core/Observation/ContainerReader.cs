@@ -72,9 +72,7 @@ public static class ContainerReader
                 return new EngineAnswer(
                     engine.Engine,
                     containers,
-                    containers is null && interest.Misses(engine.Engine)
-                        ? $"{engine.Engine.Word} does not run on this host"
-                        : null
+                    containers is null && interest.Misses(engine.Engine) ? engine.Absence : null
                 );
             }
             catch (HostException exception)

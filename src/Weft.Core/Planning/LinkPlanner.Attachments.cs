@@ -13,6 +13,16 @@ internal sealed partial class LinkPlanner
         foreach (var attachment in intent.Attachments)
         {
             if (
+                observation.Containers.GetValueOrDefault(attachment.Key) is { Silence: not null }
+                && observation.Links.ContainsKey(attachment.HostEnd)
+            )
+            {
+                // It may run, and be reached by what is there.
+                wanted.Add(attachment.HostEnd);
+                PresentHostEnds.Add(attachment.HostEnd);
+                continue;
+            }
+            if (
                 !observation.Inside.TryGetValue(attachment.Key, out var inside)
                 || !observation.Containers.TryGetValue(attachment.Key, out var container)
                 || !container.IsReady

@@ -2,12 +2,15 @@ using System.Collections.Immutable;
 using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
+using Weft.Core.Overlays;
 
 namespace Weft.Core.Planning;
 
 /// <summary>Intent + observation → plan. Pure: the same input, the same plan.</summary>
 public static class Planner
 {
+    private const int MostNamed = 5;
+
     /// <summary>Works out what has to change on a host.</summary>
     /// <param name="intent">What it must look like.</param>
     /// <param name="observation">What it looks like.</param>
@@ -115,14 +118,33 @@ public static class Planner
             ? $"cannot be looked at: {silence}"
         : !observation.Containers.TryGetValue(container, out var sighting)
             ? "is not there: it gets its place once it is"
+        : sighting.Silence is { } unknown ? $"cannot be looked at: {unknown}"
         : sighting.SharesHostNetwork ? "has the host's own network: it can be given nothing there"
         : sighting.Namespace is null ? "does not run: it gets its place once it does"
         : null;
 
+    /// <summary>Which engines do not answer that have containers here, each said once for all of these.</summary>
+    public static IEnumerable<string> Silences(HostIntent intent, HostObservation observation) =>
+        from container in intent.Attachments.Select(attachment => attachment.Key).Distinct()
+        where observation.SilentEngines.ContainsKey(container.Engine)
+        group container by container.Engine into silent
+        let names = silent.Select(container => container.Name).Take(MostNamed)
+        let whose = silent.Count() is 1
+            ? $"{silent.First()}"
+            : $"{silent.Count()} containers of {silent.Key.Word} ({string.Join(", ", names)}{(silent.Count() > MostNamed ? ", …" : "")})"
+        select $"{whose} cannot be looked at: {observation.SilentEngines[silent.Key]}";
+
     private static IEnumerable<string> Notices(HostIntent intent, HostObservation observation)
     {
+        foreach (var silence in Silences(intent, observation))
+        {
+            yield return silence;
+        }
         foreach (
-            var container in intent.Attachments.Select(attachment => attachment.Key).Distinct()
+            var container in intent
+                .Attachments.Select(attachment => attachment.Key)
+                .Distinct()
+                .Where(container => !observation.SilentEngines.ContainsKey(container.Engine))
         )
         {
             if (WhyNotReady(container, observation) is { } why)

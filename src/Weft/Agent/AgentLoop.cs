@@ -46,6 +46,7 @@ internal sealed class AgentLoop(
     private const int ResyncShare = 3000;
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan KeptPause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan StrongSwanPause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan NegotiationPause = TimeSpan.FromSeconds(15);
@@ -67,6 +68,7 @@ internal sealed class AgentLoop(
     private long collected;
     private DateTimeOffset nextLook;
     private DateTimeOffset nextResync;
+    private DateTimeOffset nextKept;
     private TimeSpan? resyncedAt;
     private ImmutableArray<string> notNegotiated = [];
     private string? lastProblem;
@@ -132,6 +134,11 @@ internal sealed class AgentLoop(
                 mirror.Everything();
                 nextResync = steady.GetUtcNow() + Resync;
                 resyncedAt = Environment.CpuUsage.TotalTime;
+            }
+            if (mirror.IsKept && nextKept <= steady.GetUtcNow())
+            {
+                mirror.AskAgain();
+                nextKept = steady.GetUtcNow() + KeptPause;
             }
             if (watches.Find(watch => watch.IsFaulted) is { } failed)
             {
@@ -215,6 +222,7 @@ internal sealed class AgentLoop(
         {
             nextLook,
             restraint.Due,
+            mirror.IsKept ? nextKept : null,
             inForce.Until is { } until ? steady.Reckoned(until) : null,
             isNegotiationDue ? nextNegotiation : null,
         }

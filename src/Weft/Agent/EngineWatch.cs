@@ -19,6 +19,9 @@ internal sealed class EngineWatch(
     private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
+    // One that is started anew was there for longer, however often that is done.
+    private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(2);
+
     /// <summary>Runs until it is told to end.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -32,7 +35,11 @@ internal sealed class EngineWatch(
             {
                 await foreach (var happened in engine.WatchAsync(cancellationToken))
                 {
-                    isThere = true;
+                    if (!isThere)
+                    {
+                        isThere = true;
+                        begun = clock.GetTimestamp();
+                    }
                     changed(happened.Name);
                     wake($"{name}: {happened.What} {happened.Name}".TrimEnd());
                 }
@@ -46,8 +53,8 @@ internal sealed class EngineWatch(
                 return;
             }
             // One that begins to tell and ends at once, again and again, would leave the agent no rest.
-            var pause =
-                isThere && clock.GetElapsedTime(begun) < LongestPause ? next : ShortestPause;
+            var endedAtOnce = isThere && clock.GetElapsedTime(begun) < AtOnce;
+            var pause = endedAtOnce ? next : ShortestPause;
             // Whatever happens to its containers until it tells again is seen by the rounds that there are anyway.
             changed(null);
             if (isThere)
@@ -63,8 +70,8 @@ internal sealed class EngineWatch(
                 return;
             }
             next =
-                isThere && pause * 2 < LongestPause ? pause * 2
-                : isThere ? LongestPause
+                endedAtOnce && pause * 2 < LongestPause ? pause * 2
+                : endedAtOnce ? LongestPause
                 : ShortestPause;
         }
     }

@@ -36,6 +36,8 @@ internal sealed class HostMirror(LocalHost host)
     private IReadOnlyDictionary<string, Link> links = new Dictionary<string, Link>();
     private ImmutableArray<AttachmentIntent> known = [];
     private Dictionary<string, ContainerKey> places = [];
+    private ImmutableArray<ContainerKey> unknown = [];
+    private ImmutableArray<ContainerKey> blocked = [];
 
     /// <summary>Anything may have changed.</summary>
     public void Everything()
@@ -91,6 +93,22 @@ internal sealed class HostMirror(LocalHost host)
         }
     }
 
+    /// <summary>
+    /// Whether there are containers that something stands in the way of, which may go without a word: of which their engine
+    /// does not say more, though it answers, or in which another interface has the name of a place.
+    /// </summary>
+    public bool IsKept => !unknown.IsEmpty || !blocked.IsEmpty;
+
+    /// <summary>These are to be looked at again.</summary>
+    public void AskAgain()
+    {
+        lock (gate)
+        {
+            staleContainers.UnionWith(unknown);
+            staleInsides.UnionWith(blocked);
+        }
+    }
+
     /// <summary>A plan is about to be carried out: what it is about will not be as it was.</summary>
     public void Touch(Plan plan)
     {
@@ -140,9 +158,25 @@ internal sealed class HostMirror(LocalHost host)
         }
     }
 
-    /// <summary>Which host's end belongs to which container, by which events of links are understood.</summary>
-    public void Know(HostIntent intent)
+    /// <summary>Which host's end belongs to which container, by which events of links are understood, and which cannot have its place.</summary>
+    public void Know(HostIntent intent, Plan plan)
     {
+        var inTheWay = plan
+            .Conflicts.Where(conflict => conflict.StandsAlone)
+            .Select(conflict => conflict.Name)
+            .ToHashSet(StringComparer.Ordinal);
+        blocked =
+            inTheWay.Count == 0
+                ? []
+                :
+                [
+                    .. intent
+                        .Attachments.Where(place =>
+                            inTheWay.Contains($"{place.Interface} in {place.Container}")
+                        )
+                        .Select(place => place.Key)
+                        .Distinct(),
+                ];
         if (intent.Attachments != known)
         {
             known = intent.Attachments;
@@ -167,8 +201,18 @@ internal sealed class HostMirror(LocalHost host)
         {
             await RefreshEnginesAsync(stale, on.Interest, cancellationToken);
             await RefreshContainersAsync(stale, cancellationToken);
+            ShareNetworks(stale);
             RefreshLinks(stale);
             RefreshInsides(stale, on.Interest);
+            if (stale.HasCopied)
+            {
+                unknown =
+                [
+                    .. sightings
+                        .Values.Where(one => one.Silence is not null && on.Interest.Includes(one))
+                        .Select(one => one.Key),
+                ];
+            }
         }
         catch
         {
@@ -295,6 +339,19 @@ internal sealed class HostMirror(LocalHost host)
                 }
             }
         );
+
+    /// <summary>Who of those that share one network runs says whether it lives for the others too.</summary>
+    private void ShareNetworks(Stale stale)
+    {
+        if (!stale.HasCopied)
+        {
+            return;
+        }
+        foreach (var container in ContainerSighting.Shared(sightings.Values))
+        {
+            See(container, stale);
+        }
+    }
 
     private void See(ContainerSighting container, Stale stale)
     {

@@ -113,7 +113,7 @@ internal sealed class Reconciler(
             // Whoever asks for the next plan has carried the last one out.
             done.AddRange(underWay?.Changes ?? []);
             var (intent, whole) = Planned(seen);
-            mirror.Know(intent);
+            mirror.Know(intent, whole);
             var plan = restraint.Apply(whole, isNewFile);
             mirror.Touch(plan);
             underWay = plan;

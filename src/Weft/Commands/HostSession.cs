@@ -14,6 +14,8 @@ namespace Weft.Commands;
 /// <summary>One of an overlay's hosts, with the doors to it open: what every command on a host begins with.</summary>
 internal sealed class HostSession : IAsyncDisposable
 {
+    private static readonly TimeSpan KnockPause = TimeSpan.FromSeconds(2);
+
     private readonly LocalHost doors;
     private readonly HostOverlay on;
 
@@ -29,6 +31,9 @@ internal sealed class HostSession : IAsyncDisposable
 
     /// <summary>The host's name.</summary>
     public string Host => on.Host;
+
+    /// <summary>Which of the host's containers matter.</summary>
+    public ContainerInterest Interest => on.Interest;
 
     /// <summary>What the overlay was read from; null where that is not to be written down.</summary>
     public ReadOnlyMemory<byte>? Source { get; set; }
@@ -87,11 +92,32 @@ internal sealed class HostSession : IAsyncDisposable
         bool isPartOfTrial = false
     )
     {
+        await KnockAsync(progress, cancellationToken);
         await doors.LockAsync(patience, progress, cancellationToken);
         if (!isPartOfTrial)
         {
             TrialGate.Pass(History, progress, keepsTrial, TimeProvider.System);
         }
+    }
+
+    /// <summary>Waits for engines that hang before all others are made to wait, and not with these.</summary>
+    private async Task KnockAsync(IProgress<string>? progress, CancellationToken cancellationToken)
+    {
+        var knocks = on
+            .Interest.Engines.Union(ContainerReader.Keepers)
+            .ToDictionary(
+                engine => engine,
+                engine => doors.Engines.Of(engine).KnockAsync(cancellationToken)
+            );
+        var all = Task.WhenAll(knocks.Values);
+        if (await Task.WhenAny(all, Task.Delay(KnockPause, cancellationToken)) != all)
+        {
+            var slow = knocks
+                .Where(knock => !knock.Value.IsCompleted)
+                .Select(knock => knock.Key.Word);
+            progress?.Report($"{string.Join(" and ", slow)} does not answer yet: waiting for it");
+        }
+        await all;
     }
 
     /// <summary>Lets others change this host again: somebody is asked, who may take all day.</summary>

@@ -5,6 +5,7 @@ using Weft.Core.Intents;
 using Weft.Core.Ipsec;
 using Weft.Core.Linux;
 using Weft.Core.Observation;
+using Weft.Core.Overlays;
 using Weft.Core.Planning;
 
 namespace Weft.Health;
@@ -27,6 +28,7 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
             NeededModules.Judge(intent, KernelModules.StateOf, KernelModules.AreFixed)
         );
         findings.AddRange(Standing(intent, observation));
+        findings.AddRange(PodmanSocket.Judge(session.Interest, observation));
         findings.AddRange(StrangersInError(intent, observation));
         findings.AddRange(StrangersTooWide(intent, observation));
         var asked = Task.WhenAll(
@@ -148,7 +150,15 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
             faults.Add(closed);
             yield return new Finding($"switch {intent.Switch!.Name}", Verdict.Wrong, closed);
         }
-        foreach (var notice in status.Notices.Except(faults))
+        foreach (var (engine, silence) in observation.SilentEngines)
+        {
+            yield return new Finding(engine.Word, Verdict.Wrong, silence);
+        }
+        foreach (
+            var notice in status
+                .Notices.Except(faults)
+                .Except(Planner.Silences(intent, observation))
+        )
         {
             yield return new Finding("host", Verdict.Doubtful, notice);
         }

@@ -29,13 +29,19 @@ internal static class HostReachability
         CancellationToken cancellationToken
     )
     {
-        var (known, namespaces, silent) = await ResolveAsync(overlay, host, cancellationToken);
+        var (known, namespaces, containers, silent) = await ResolveAsync(
+            overlay,
+            host,
+            cancellationToken
+        );
         Probe[] probes = [.. ReachabilityPlan.ProbesFrom(known, host, sizes, mostWays)];
-        var silences = known
-            .Containers.Where(container =>
-                container.Host == host && silent.ContainsKey(container.Engine)
-            )
-            .ToLookup(container => container.Name, container => silent[container.Engine]);
+        var silences = (
+            from container in known.Containers
+            where container.Host == host
+            let silence = SilenceAbout(new ContainerKey(container.Engine, container.Name))
+            where silence is not null
+            select (container.Name, silence)
+        ).ToLookup(one => one.Name, one => one.silence);
         var results = await AskAsync(probes, namespaces, timeout, isOnce, cancellationToken);
         return new(
             overlay.Name,
@@ -54,6 +60,10 @@ internal static class HostReachability
         {
             Unasked = ReachabilityPlan.CountWays(known, host) - probes.Length / sizes.Count,
         };
+
+        string? SilenceAbout(ContainerKey container) =>
+            silent.GetValueOrDefault(container.Engine)
+            ?? containers.GetValueOrDefault(container)?.Silence;
     }
 
     /// <summary>Asks from this machine and from the namespaces of its containers.</summary>
@@ -107,6 +117,7 @@ internal static class HostReachability
     private static async Task<(
         Overlay Known,
         IReadOnlyDictionary<string, string> Namespaces,
+        IReadOnlyDictionary<ContainerKey, ContainerSighting> Containers,
         ImmutableSortedDictionary<Engine, string> Silent
     )> ResolveAsync(Overlay overlay, string host, CancellationToken cancellationToken)
     {
@@ -133,6 +144,6 @@ internal static class HostReachability
                 }
             )
         );
-        return (known, NamespacesOf(known, host, containers), silent);
+        return (known, NamespacesOf(known, host, containers), containers, silent);
     }
 }

@@ -153,7 +153,7 @@ internal static class ReachabilityTable
                 results.Length == 0 ? ""
                 : broken is null
                     ? $" {results.Min(result => result.Milliseconds ?? 0).ToString("0.00", CultureInfo.InvariantCulture)}"
-                : Array.TrueForAll(results, IsBroken) ? $" [red]{Word(broken.Outcome)}[/]"
+                : Array.TrueForAll(results, IsBroken) ? $" [red]{Word(broken)}[/]"
                 : " [yellow]in part[/]"
             );
     }
@@ -192,12 +192,14 @@ internal static class ReachabilityTable
             _ => result.Detail ?? "nobody answers for that address",
         };
 
-    private static string Word(Outcome outcome) =>
-        outcome switch
+    private static string Word(ProbeResult result) =>
+        result.Outcome switch
         {
             Outcome.Lost => "lost",
             Outcome.TooLong => "too long",
             Outcome.NoAddress => "no address",
+            // Whether it runs nobody says.
+            Outcome.NotRunning when result.Detail is not null => "not asked",
             Outcome.NotRunning => "not running",
             _ => "unreachable",
         };

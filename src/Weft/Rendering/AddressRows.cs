@@ -92,6 +92,7 @@ internal static class AddressRows
     private static string State(ContainerKey container, ContainersSeen seen) =>
         seen.Silent.ContainsKey(container.Engine) ? "unknown"
         : !seen.Sightings.TryGetValue(container, out var sighting) ? "absent"
+        : sighting.Silence is not null ? "unknown"
         : sighting.IsReady ? "running"
         : "stopped";
 }

@@ -39,8 +39,114 @@ public sealed class EngineAnswerTests
     {
         await using var door = ContainerEngines.Of(engine, "/nowhere");
         Assert.Null(await door.ListAsync(Cancellation));
-        Assert.Null(await door.FindAsync("web", Cancellation));
+        // That it has none of that name nobody can say.
+        await RefusedAsync(() => door.FindAsync("web", Cancellation), "nobody listens at /nowhere");
         await Assert.ThrowsAsync<HostException>(() => WatchAsync(door));
+    }
+
+    /// <summary>The package podman-docker makes such a link.</summary>
+    [Theory]
+    [InlineData("/run/podman/podman.sock")]
+    [InlineData("podman/podman.sock")]
+    public async Task A_link_to_Podmans_socket_is_no_Docker(string target)
+    {
+        await using var fake = FakeEngine.Of(
+            Engine.Podman,
+            request =>
+                Answer.Json(
+                    request.Contains("/json?all=1", StringComparison.Ordinal)
+                        ? """[{"Id":"1","Names":["/web"],"State":"exited"}]"""
+                        : """{"Id":"1","Name":"/web","State":{"Pid":0}}"""
+                )
+        );
+        File.CreateSymbolicLink(FakeEngine.PathOf(fake.Root, Engine.Docker), target);
+        await using var podman = ContainerEngines.Of(Engine.Podman, fake.Root);
+        await using var docker = ContainerEngines.Of(Engine.Docker, fake.Root);
+        Assert.Single((await podman.ListAsync(Cancellation))!.Value);
+        Assert.Null(await docker.ListAsync(Cancellation));
+        Assert.EndsWith("leads to Podman, whose containers have `engine: podman`", docker.Absence);
+    }
+
+    /// <summary>Whoever keeps others waiting asks afterwards, and does not wait as long.</summary>
+    [Fact]
+    public async Task One_that_was_knocked_at_in_vain_is_not_waited_for_as_long()
+    {
+        var clock = new FakeTimeProvider();
+        await using var fake = FakeEngine.Of(Engine.Docker, _ => Answer.Nothing);
+        using var socket = new EngineSocket(
+            Engine.Docker,
+            [FakeEngine.PathOf(fake.Root, Engine.Docker)],
+            clock: clock
+        );
+        await PassAsync(socket.KnockAsync("/_ping", Cancellation));
+        var asked = socket.AskAsync(new HttpRequestMessage(HttpMethod.Get, "/x"), Cancellation);
+        await RefusedAsync(
+            async () =>
+            {
+                await PassAsync(asked);
+                return await asked;
+            },
+            "within 2 s"
+        );
+
+        async Task PassAsync(Task task)
+        {
+            while (!task.IsCompleted)
+            {
+                clock.Advance(TimeSpan.FromSeconds(0.5));
+                await Task.Delay(1, Cancellation);
+            }
+        }
+    }
+
+    /// <summary>Docker holds back what it knows of a container while its start hangs, and nothing else.</summary>
+    [Fact]
+    public async Task A_container_that_hangs_keeps_no_other_from_being_seen()
+    {
+        var hangs = true;
+        await using var fake = FakeEngine.Of(
+            Engine.Docker,
+            request =>
+                request.Split(' ')[1] switch
+                {
+                    "/v1.41/containers/json?all=1" => Answer.Json(
+                        """
+                        [{"Id":"1","Names":["/slow"],"State":"running","Labels":{"a":"b"}},
+                         {"Id":"2","Names":["/web"],"State":"running"}]
+                        """
+                    ),
+                    "/v1.41/containers/2/json" => Answer.Json(
+                        """{"Id":"2","Name":"/web","State":{"Pid":0}}"""
+                    ),
+                    _ when hangs => Answer.Nothing,
+                    _ => Answer.Json(
+                        """{"Id":"1","Name":"/slow","State":{"Pid":0},"Config":{"Labels":{"a":"b"}}}"""
+                    ),
+                }
+        );
+        var clock = new FakeTimeProvider();
+        await using var door = new DockerEngine(Engine.Docker, fake.Root, clock);
+
+        var listed = (await PassAsync(door.ListAsync(Cancellation)))!.Value;
+        Assert.Equal(["slow", "web"], listed.Select(one => one.Key.Name));
+        Assert.Contains("not within 2 s", listed[0].Silence, StringComparison.Ordinal);
+        Assert.Equal(("b", null), (listed[0].Labels["a"], listed[1].Silence));
+        Assert.Equal("1", (await PassAsync(door.FindAsync("slow", Cancellation)))!.Id);
+        // One that is known to hang is not waited for as long.
+        var again = await PassAsync(door.FindAsync("slow", Cancellation));
+        Assert.Contains("not within 0.25 s", again!.Silence, StringComparison.Ordinal);
+        hangs = false;
+        Assert.Null((await door.FindAsync("slow", Cancellation))!.Silence);
+
+        async Task<T> PassAsync<T>(Task<T> asked)
+        {
+            while (!asked.IsCompleted)
+            {
+                clock.Advance(TimeSpan.FromSeconds(0.05));
+                await Task.Delay(1, Cancellation);
+            }
+            return await asked;
+        }
     }
 
     [Theory, MemberData(nameof(Engines))]
@@ -152,15 +258,15 @@ public sealed class EngineAnswerTests
             clock: clock
         );
 
-        await SilentForAsync("within 30 s");
+        await SilentForAsync("within 10 s");
         await SilentForAsync("within 2 s");
         clock.Advance(TimeSpan.FromMinutes(5));
-        await SilentForAsync("within 30 s");
+        await SilentForAsync("within 10 s");
         await SilentForAsync("within 2 s");
         answer = Answer.Json("{}");
         Assert.NotNull(await AskAsync());
         answer = Answer.Nothing;
-        await SilentForAsync("within 30 s");
+        await SilentForAsync("within 10 s");
 
         Task<EngineAnswer?> AskAsync() =>
             socket.AskAsync(new HttpRequestMessage(HttpMethod.Get, "/x"), Cancellation);

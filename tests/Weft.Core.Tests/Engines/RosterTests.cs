@@ -80,6 +80,75 @@ public sealed class RosterTests
         );
     }
 
+    /// <summary>All of a pod have its labels, and one of them has its places, however they come and go.</summary>
+    [Fact]
+    public void The_place_of_those_that_share_a_network_stays_whoever_of_them_runs()
+    {
+        var (pod, web, db) = (
+            Podman("pod") with
+            {
+                Namespace = "/proc/1/ns/net",
+                NamespaceId = "net:[1]",
+            },
+            Member("web"),
+            Member("db")
+        );
+        var first = Roster(Labels, [.. Seen(pod, web, db)]);
+        Assert.Equal(["web eth1 mgmt ", "db eth1 mgmt 10.8.2.2"], Mgmt(first));
+        foreach (var running in new[] { db, web })
+        {
+            var stopped = running with { Namespace = null, NamespaceId = null };
+            var seen = Seen(pod, running == db ? web : db, stopped);
+            var next = Roster(Labels, [.. seen], first.Records);
+            Assert.Equal(["web eth1 mgmt ", "db eth1 mgmt 10.8.2.2"], Mgmt(next));
+            Assert.Single(next.Notices);
+            // It can be given what it lacks.
+            Assert.All(seen, one => Assert.Equal("/proc/1/ns/net", one.Namespace));
+            // And is no more once nobody runs.
+            ContainerSighting[] nobody =
+            [
+                .. seen.Select(one =>
+                    one.IsKeptByOthers ? one : one with { Namespace = null, NamespaceId = null }
+                ),
+            ];
+            Assert.Null(Assert.Single(ContainerSighting.Shared(nobody)).Namespace);
+        }
+
+        ContainerSighting Member(string name) =>
+            Podman(name, "weft.network=mgmt") with
+            {
+                SharesNetworkOf = "id-pod",
+                Namespace = "/proc/1/ns/net",
+                NamespaceId = "net:[1]",
+            };
+
+        static ContainerSighting[] Seen(params ContainerSighting[] all) =>
+            [.. ContainerSighting.Shared(all).Concat(all).DistinctBy(one => one.Key)];
+
+        static IEnumerable<string> Mgmt(Roster roster) =>
+            Places(roster).Where(place => place.Contains("mgmt", StringComparison.Ordinal));
+    }
+
+    /// <summary>Who was started in the network of one that is started anew stays in the former, which nobody else has.</summary>
+    [Fact]
+    public void Whoever_was_left_in_a_former_network_has_a_place_of_its_own()
+    {
+        var web = Docker("one", "weft.network=mgmt") with
+        {
+            Namespace = "/proc/2/ns/net",
+            NamespaceId = "net:[2]",
+        };
+        var left = Docker("two", "weft.network=mgmt") with
+        {
+            SharesNetworkOf = web.Id,
+            Namespace = "/proc/1/ns/net",
+            NamespaceId = "net:[1]",
+        };
+        var roster = Roster(Labels, [web, left]);
+        Assert.Contains("one eth1 mgmt 10.8.2.2", Places(roster));
+        Assert.Contains("two eth1 mgmt 10.8.2.3", Places(roster));
+    }
+
     [Fact]
     public void A_selection_of_another_engine_or_host_takes_nobody()
     {

@@ -498,6 +498,74 @@ public sealed class NicPlanTests
         );
     }
 
+    [Fact]
+    public void That_an_engine_does_not_answer_is_said_once()
+    {
+        var one = AtBridge.Attachments[0];
+        var seen = TwoHosts.Bare().Observe();
+        var plan = Planner.Plan(
+            AtBridge with
+            {
+                Attachments =
+                [
+                    .. Enumerable
+                        .Range(1, 7)
+                        .Select(number =>
+                            one with
+                            {
+                                Container = $"web{number}",
+                                HostEnd = $"web{number}-eth1",
+                            }
+                        ),
+                ],
+            },
+            seen with
+            {
+                SilentEngines = seen.SilentEngines.Add(Engine.Lxd, "it hangs"),
+            }
+        );
+        Assert.Equal(
+            ["7 containers of lxd (web1, web2, web3, web4, web5, …) cannot be looked at: it hangs"],
+            plan.Notices.Where(notice => notice.Contains("lxd", StringComparison.Ordinal))
+        );
+    }
+
+    [Fact]
+    public void Of_a_container_that_its_engine_does_not_tell_of_everything_stays()
+    {
+        var host = TwoHosts.Bare();
+        var intent = TwoHosts.Intent(
+            TwoHosts.Read(
+                TwoHosts.File.Replace(
+                    "networks: { cont-mgmnt0: 10.8.2.2 }",
+                    "networks: { cont-mgmnt0: { address: 10.8.2.2, attach: switch } }"
+                )
+            )
+        );
+        host.Apply(intent);
+        var seen = host.Observe();
+        var (key, sighting) = seen.Containers.First(one => one.Key.Name == "wallabag");
+        var stopped = Seen(sighting with { Namespace = null });
+        Assert.Contains(
+            "wallabag-eth1",
+            Planner.Plan(intent, stopped).Changes.Select(change => change.Name)
+        );
+
+        var plan = Planner.Plan(
+            intent,
+            Seen(sighting with { Namespace = null, Silence = "it hangs" })
+        );
+        Assert.Empty(plan.Changes);
+        Assert.Contains($"{key} cannot be looked at: it hangs", plan.Notices);
+
+        HostObservation Seen(ContainerSighting one) =>
+            seen with
+            {
+                Containers = seen.Containers.ToImmutableDictionary().SetItem(key, one),
+                Inside = seen.Inside.ToImmutableDictionary().Remove(key),
+            };
+    }
+
     private static ContainerSighting Running =>
         new()
         {

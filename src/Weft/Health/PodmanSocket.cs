@@ -1,0 +1,54 @@
+using Weft.Core.Observation;
+using Weft.Core.Overlays;
+
+namespace Weft.Health;
+
+/// <summary>
+/// Whether Podman runs containers that nobody tells Weft of: it has no daemon, and its socket, which its package does not
+/// enable, has to be there for what it runs to be known. Who selects containers by their labels is told of none that is missed.
+/// </summary>
+internal static class PodmanSocket
+{
+    private const string Path = "/run/podman/podman.sock";
+
+    // Where Podman, of the system and not of a user, keeps what it runs, by the kind of its storage (containers-storage.conf(5)).
+    private const string Running = "/run/containers/storage";
+
+    /// <summary>Judges by what lies on the host; Podman is not run.</summary>
+    /// <param name="interest">Which containers matter.</param>
+    /// <param name="observation">What the host looks like.</param>
+    /// <param name="root">The host's root directory; none for this one.</param>
+    public static IEnumerable<Finding> Judge(
+        ContainerInterest interest,
+        HostObservation observation,
+        string root = ""
+    ) =>
+        interest.Engines.Contains(Engine.Podman)
+        && !observation.SilentEngines.ContainsKey(Engine.Podman)
+        && observation.Containers.Keys.All(container => container.Engine is not Engine.Podman)
+        && HasRunning($"{root}{Running}")
+            ?
+            [
+                new Finding(
+                    "podman",
+                    Verdict.Doubtful,
+                    $"containers run here that cannot be seen, and get no place by their labels: nobody listens at {Path}; `systemctl enable --now podman.socket` has Podman listen"
+                ),
+            ]
+            : [];
+
+    private static bool HasRunning(string storage)
+    {
+        try
+        {
+            return Directory
+                .EnumerateDirectories(storage, "*-containers")
+                .SelectMany(Directory.EnumerateDirectories)
+                .Any(container => File.Exists($"{container}/userdata/pidfile"));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+}
