@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
@@ -84,6 +85,7 @@ internal sealed partial class LinkPlanner
             hostEnd,
             [
                 Master(hostEnd, attachment.Bridge, outer),
+                BlockRoot(attachment, outer),
                 Mtu(hostEnd, attachment.Mtu, outer, null),
                 Up(hostEnd, outer, null),
             ]
@@ -167,6 +169,9 @@ internal sealed partial class LinkPlanner
                         null,
                         $"link set dev {hostEnd} alias {ownership.Alias()} {Silently(attachment.Mtu)}{master}up"
                     ),
+                    .. attachment.BlocksRoot
+                        ? (ImmutableArray<LinkCommand>)[BlockRoot(masterStage, hostEnd)]
+                        : [],
                     .. Ipv6In(attachment, space),
                     .. AddAddresses(name, attachment.Addresses, space),
                     After($"link set dev {name} alias {ownership.Alias()} up", space),
@@ -187,6 +192,7 @@ internal sealed partial class LinkPlanner
                 hostEnd,
                 [
                     Master(hostEnd, attachment.Bridge, outer!),
+                    BlockRoot(attachment, outer!),
                     .. OnHost(
                         hostEnd,
                         attachment.HostEndMac,
