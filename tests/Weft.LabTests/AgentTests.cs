@@ -365,6 +365,50 @@ public sealed class AgentTests
         Assert.Contains("ovs-vswitchd does not run", status.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>Of Weft's own commands one is lost, as where another program takes it back at once.</summary>
+    [Fact]
+    public async Task What_does_not_hold_is_tried_less_and_less_often()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await lab.RunAsync(
+            "host1",
+            """
+            mkdir /run/lossy
+            printf '#!/bin/sh\nsed "/dev wallabag-eth1 mtu /d" | exec /sbin/ip "$@"\n' >/run/lossy/ip
+            chmod +x /run/lossy/ip
+            """
+        );
+        await using var agent = await RunningAgent.StartAsync(
+            lab,
+            "host1",
+            environment: "PATH=/run/lossy:/usr/sbin:/usr/bin:/sbin:/bin"
+        );
+        await agent.HasMendedAsync();
+        await lab.RunAsync("host1", "ip link set wallabag-eth1 mtu 1400");
+        await Eventually.IsAsync(
+            async () =>
+                (await agent.LogAsync()).Contains(
+                    "still not as intended: veth wallabag-eth1: MTU 1400 → 1458",
+                    StringComparison.Ordinal
+                ),
+            () => agent.LogAsync().Result
+        );
+        var before = await RoundsAsync();
+        await Eventually.IsAsync(async () => await RoundsAsync() >= before + 2);
+        Assert.DoesNotContain(
+            "set veth wallabag-eth1: MTU",
+            await agent.LogAsync(),
+            StringComparison.Ordinal
+        );
+        await lab.RunAsync("host1", "printf '#!/bin/sh\nexec /sbin/ip \"$@\"\n' >/run/lossy/ip");
+        await Eventually.IsAsync(async () =>
+            (await lab.RunAsync("host1", "cat /sys/class/net/wallabag-eth1/mtu")) == "1458\n"
+        );
+
+        async Task<int> RoundsAsync() =>
+            (await agent.StatusAsync()).GetProperty("rounds").GetInt32();
+    }
+
     /// <summary>
     /// The kernel tells of no setting of IPv6. Nobody waits five minutes here: the agent's clock is ahead by as much from the
     /// moment that it is told to be, and what has nothing to do with the bridge wakes the agent before and after.

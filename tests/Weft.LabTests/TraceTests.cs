@@ -405,6 +405,15 @@ public sealed class TraceSwitchTests(Road road) : TraceTests(road), IClassFixtur
             Mend = $"ovs-ofctl del-flows ovsbr0 dl_dst={Mastodon}",
             IsDoubtful = true,
         },
+        new(
+            "no rule",
+            "host1",
+            "ovs-ofctl del-flows ovsbr0",
+            "has no rule for it, and sends nothing"
+        )
+        {
+            Mend = "ovs-ofctl add-flow ovsbr0 priority=0,actions=NORMAL",
+        },
         new("tunnel port missing", "host1", "ovs-vsctl del-port tun-host2", "no port tun-host2"),
         new(
             "tunnel to somebody else",

@@ -79,6 +79,7 @@ public sealed class ExportTests
                 [Bridge]
                 STP=no
                 ForwardDelaySec=2
+                MulticastSnooping=no
 
                 """,
                 await ReadAsync("10-weft-both.netdev")

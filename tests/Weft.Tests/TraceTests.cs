@@ -308,8 +308,8 @@ public sealed class TraceTests
         );
         Assert.Equal(
             [
-                new SwitchEntry(2, 200, Mac("02:91:fe:d6:93:53"), false),
-                new SwitchEntry(null, 0, Mac("36:e0:1f:92:ab:4e"), false),
+                new SwitchEntry(2, 200, Mac("02:91:fe:d6:93:53"), false) { Age = 1 },
+                new SwitchEntry(null, 0, Mac("36:e0:1f:92:ab:4e"), false) { Age = 0 },
                 new SwitchEntry(1, 200, Mac("02:1b:79:9d:3d:64"), true),
             ],
             entries.AsEnumerable()
@@ -326,9 +326,93 @@ public sealed class TraceTests
                     duration=0s, n_packets=0, n_bytes=0, priority=10,dl_dst=02:91:fe:d6:93:53,actions=drop
                     duration=1396s, n_packets=1194, n_bytes=297328, priority=0,actions=NORMAL
                     table_id=254, duration=1396s, n_packets=0, n_bytes=0, priority=2,recirc_id=0,actions=drop
+                    duration=9s, n_packets=0, n_bytes=0, priority=180008,tcp,nw_src=127.0.0.1,tp_src=6699,actions=NORMAL
                     """
                 )
         );
+
+    [Theory]
+    [InlineData("", true)]
+    [InlineData(
+        "duration=1396s, n_packets=1194, n_bytes=297328, priority=0,actions=NORMAL\ntable_id=254, duration=1396s, n_packets=0, n_bytes=0, priority=2,recirc_id=0,actions=drop\n",
+        true
+    )]
+    [InlineData(
+        "table_id=254, duration=1396s, n_packets=0, n_bytes=0, priority=2,recirc_id=0,actions=drop\n",
+        false
+    )]
+    public void A_switch_without_the_rule_that_it_begins_with_is_given_it(string flows, bool has)
+    {
+        var finding = (Believed() with { HasWayOn = Whereabouts.HasWayOnIn(flows) }).JudgeWayOn(
+            "ovsbr0"
+        );
+        Assert.Equal(
+            has
+                ? null
+                : "has lost the rule that it forwards by, and nothing crosses: `ovs-ofctl add-flow ovsbr0 priority=0,actions=NORMAL`",
+            finding?.Words
+        );
+        Assert.Equal(has ? null : Verdict.Wrong, finding?.Verdict);
+    }
+
+    [Fact]
+    public void A_packet_that_meets_no_rule_is_told_with_what_gives_it_one()
+    {
+        var finding = PacketTrace
+            .Parse(
+                """
+                Flow: icmp,in_port=2,vlan_tci=0x0000
+
+                bridge("ovsbr0")
+                ----------------
+                 0. No match.
+                    drop
+
+                Final flow: unchanged
+                Megaflow: recirc_id=0,eth,icmp,in_port=2
+                Datapath actions: drop
+                """
+            )
+            .Judge("ovsbr0", tunnel: null, isExplained: false);
+        Assert.Equal(Verdict.Wrong, finding.Verdict);
+        Assert.StartsWith(
+            "has no rule for it, and sends nothing: `ovs-ofctl add-flow ovsbr0 priority=0,actions=NORMAL` gives it the one back that a switch begins with",
+            finding.Words,
+            StringComparison.Ordinal
+        );
+    }
+
+    /// <summary>Two at once, and heard now: of one, or of some time ago, it would be one that moved.</summary>
+    [Theory]
+    [InlineData(0, 1, true)]
+    [InlineData(0, 30, false)]
+    public void Who_is_heard_at_the_wrong_port_while_others_are_goes_round(
+        int age,
+        int otherAge,
+        bool isLoop
+    )
+    {
+        var (one, other) = (Of("wallabag"), Of("mastodon"));
+        var findings = new WhereaboutsJudge(
+            Believed(
+                new SwitchEntry(2, 200, one.Mac, false) { Age = age },
+                new SwitchEntry(3, 200, other.Mac, false) { Age = otherAge }
+            ),
+            Overlay,
+            Intent,
+            Seen()
+        ).JudgeAll();
+        Assert.Equal(
+            isLoop,
+            findings.Any(finding =>
+                finding.Verdict is Verdict.Wrong
+                && finding.Words.Contains("go round in a loop", StringComparison.Ordinal)
+            )
+        );
+
+        static Resident Of(string name) =>
+            Residents.First(one => one.Name == name && one.Network == "cont");
+    }
 
     [Theory]
     [InlineData("tun-host2", false, Verdict.Well)]

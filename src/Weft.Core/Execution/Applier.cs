@@ -477,4 +477,9 @@ public sealed record ApplyResult(
 {
     /// <summary>Whether the host is as intended, if without what something stands in the way of that nothing else depends on.</summary>
     public bool Matches => Remaining is { IsEmpty: true, HasClearWay: true } && Errors.IsEmpty;
+
+    /// <summary>Says of something that still differs what it is and why that may be.</summary>
+    /// <param name="change">What still differs.</param>
+    public static string StillDiffers(Change change) =>
+        $"still not as intended: {change.What} {change.Name}: {change.Detail}: something else may be changing it back";
 }

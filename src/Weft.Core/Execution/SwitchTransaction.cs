@@ -90,6 +90,7 @@ public static class SwitchTransaction
                             ["name"] = bridge.Name,
                             ["datapath_type"] = bridge.Switch.DatapathType,
                             ["ports"] = Datum.Set(In(added, bridge.Name)),
+                            ["other_config"] = bridge.Switch.Settings,
                             ["external_ids"] = Mark(bridge.Overlay),
                         }
                     )

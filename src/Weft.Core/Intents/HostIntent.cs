@@ -55,6 +55,12 @@ public sealed record HostIntent
             .Select(bridge => (bridge.Name, bridge.Addresses))
             .Concat(InternalLinks.Select(link => (link.Name, link.Addresses)));
 
+    /// <summary>Whether the file has this host forward what comes in from a network.</summary>
+    /// <param name="network">The network's name.</param>
+    public bool IsRouterOf(string network) =>
+        Links.OfType<BridgeLinkIntent>().Any(bridge => bridge.Name == network && bridge.Forwards)
+        || InternalLinks.Any(link => link.Name == network && link.Forwards);
+
     /// <summary>The containers' places.</summary>
     public ImmutableArray<AttachmentIntent> Attachments { get; init; } = [];
 
@@ -82,6 +88,21 @@ public sealed record SwitchIntent(string Name, bool Userspace, ImmutableArray<Po
     /// What <see cref="MonitorOptions.CertificateSettings"/> must be, none of them where this is empty; null where it is no matter.
     /// </summary>
     public ImmutableSortedDictionary<string, string>? CertificateSettings { get; init; }
+
+    /// <summary>
+    /// Whether it passes the frames on by which container bridges find loops that lead from host to host
+    /// (<see cref="PassSpanningTree"/>).
+    /// </summary>
+    public bool PassesSpanningTree { get; init; }
+
+    /// <summary>The key of <c>other_config</c> by which Open vSwitch passes on what it else drops (ovs-vswitchd.conf.db(5), table Bridge).</summary>
+    public const string PassSpanningTree = "forward-bpdu";
+
+    /// <summary>What <c>other_config</c> of the bridge must have.</summary>
+    public ImmutableSortedDictionary<string, string> Settings =>
+        PassesSpanningTree
+            ? ImmutableSortedDictionary<string, string>.Empty.Add(PassSpanningTree, "true")
+            : ImmutableSortedDictionary<string, string>.Empty;
 
     /// <summary>Whether the bridge was there and is taken over.</summary>
     public bool IsAdopted { get; init; }
@@ -169,6 +190,9 @@ public sealed record BridgeLinkIntent : LinkIntent
     /// <summary>Seconds in each of the states before forwarding.</summary>
     public required int ForwardDelay { get; init; }
 
+    /// <summary>Whether the host forwards what comes in by the bridge, by IPv4.</summary>
+    public bool Forwards { get; init; }
+
     /// <summary>The host's own addresses on the bridge.</summary>
     public ImmutableArray<InterfaceAddress> Addresses { get; init; } = [];
 
@@ -199,7 +223,11 @@ public sealed record VethIntent : LinkIntent
 /// <summary>What an internal port's link carries, once the switch has made it.</summary>
 /// <param name="Name">The link's name.</param>
 /// <param name="Addresses">The host's addresses on it.</param>
-public sealed record InternalLinkIntent(string Name, ImmutableArray<InterfaceAddress> Addresses);
+public sealed record InternalLinkIntent(string Name, ImmutableArray<InterfaceAddress> Addresses)
+{
+    /// <summary>Whether the host forwards what comes in by the link, by IPv4.</summary>
+    public bool Forwards { get; init; }
+}
 
 /// <summary>An address and the length of its subnet's prefix.</summary>
 public readonly record struct InterfaceAddress(IPAddress Address, int PrefixLength)
@@ -281,6 +309,12 @@ public sealed record AttachmentIntent
 
     /// <summary>The container bridge that the host's end goes into; null if it is a port of the switch itself.</summary>
     public string? Bridge { get; init; }
+
+    /// <summary>
+    /// Whether the container bridge takes no root of its spanning tree from the container, which would give all others its
+    /// timers, and lead their frames its way.
+    /// </summary>
+    public bool BlocksRoot { get; init; }
 
     /// <summary>Whether the veth pair was there and is taken over: the host's end keeps its name and Ethernet address.</summary>
     public bool IsAdopted { get; init; }

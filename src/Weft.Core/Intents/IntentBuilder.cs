@@ -67,6 +67,9 @@ public static class IntentBuilder
             Mtu = mtu,
             Switch = new SwitchIntent(overlay.Switch, userspace, draft.Ports.ToImmutable())
             {
+                PassesSpanningTree = overlay.Networks.Any(network =>
+                    network.Bridge is { Stp: true }
+                ),
                 CertificateSettings =
                     ipsec is not { Manager: IpsecManager.OpenVSwitch } ? null
                     : ipsec.Credentials is CertificateFiles files ? MonitorOptions.Settings(files)
@@ -162,8 +165,33 @@ public static class IntentBuilder
                         Mac = LinkMac(network.Name),
                     }
                 );
-                InternalLinks.Add(new InternalLinkIntent(network.Name, addresses));
+                InternalLinks.Add(
+                    new InternalLinkIntent(network.Name, addresses) { Forwards = Forwards(network) }
+                );
             }
+        }
+
+        /// <summary>Whether this host is a router of the network's: the file says so, or a container has a route by it.</summary>
+        private bool Forwards(Network network)
+        {
+            var own = network
+                .Hosts.Where(entry => entry.Host == host.Name)
+                .SelectMany(entry => entry.Addresses)
+                .ToList();
+            return network.Forward
+                || own.Count > 0
+                    && overlay
+                        .Containers.SelectMany(container => container.Attachments)
+                        .Select(place => (place.Network, place.Routes))
+                        .Concat(
+                            overlay
+                                .Selections.SelectMany(selection => selection.Attachments)
+                                .Select(place => (place.Network, place.Routes))
+                        )
+                        .Any(place =>
+                            place.Network == network.Name
+                            && place.Routes.Any(route => own.Contains(route.Via))
+                        );
         }
 
         private void AddBridge(
@@ -182,6 +210,7 @@ public static class IntentBuilder
                     Mtu = mtu,
                     Stp = bridge.Stp,
                     ForwardDelay = bridge.ForwardDelay,
+                    Forwards = Forwards(network),
                     Addresses = addresses,
                 }
             );
@@ -239,6 +268,7 @@ public static class IntentBuilder
                         HostEnd = hostEnd,
                         HostEndMac = LinkMac(hostEnd),
                         Bridge = isPort ? null : network.Name,
+                        BlocksRoot = !isPort && network.Bridge is { Stp: true },
                         Nic = hasDevice
                             ? new NicDevice
                             {

@@ -224,6 +224,13 @@ public sealed record BridgeRow
     /// <summary>Whether it closes ports by which frames would come back another way, by STP or by RSTP.</summary>
     public bool SpansTree { get; init; }
 
+    /// <summary>The bridge's further settings.</summary>
+    public ImmutableSortedDictionary<string, string> OtherConfig { get; init; } =
+        ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>The controllers that rule the bridge, rows of table Controller.</summary>
+    public ImmutableArray<Guid> Controllers { get; init; } = [];
+
     /// <summary>The ports that the bridge holds.</summary>
     public ImmutableArray<Guid> Ports { get; init; } = [];
 }
@@ -390,8 +397,20 @@ public sealed record Link
     /// <summary>Whether a bridge speaks the spanning tree protocol.</summary>
     public bool Stp { get; init; }
 
-    /// <summary>A bridge's forward delay in hundredths of a second.</summary>
+    /// <summary>The forward delay in force on a bridge, in hundredths of a second: that of the tree's root (IEEE 802.1D).</summary>
     public int ForwardDelay { get; init; }
+
+    /// <summary>Whether a bridge is the root of its spanning tree.</summary>
+    public bool IsRoot { get; init; } = true;
+
+    /// <summary>
+    /// Whether a bridge sends multicast only where it has heard of listeners (<c>mcast_snooping</c>, RFC 4541); false where the kernel
+    /// cannot, and for what is no bridge.
+    /// </summary>
+    public bool SnoopsMulticast { get; init; }
+
+    /// <summary>Whether the bridge that the link is a port of takes no root of its spanning tree behind it (ip-link(8), <c>root_block</c>).</summary>
+    public bool BlocksRoot { get; init; }
 
     /// <summary>Whether the link takes routers' advertisements (RFC 4861), if only while the host is no router; null where it has no IPv6.</summary>
     public bool? TakesAdvertisements { get; init; }
@@ -404,6 +423,9 @@ public sealed record Link
     /// all, 1 strictly, 2 loosely; null where the link has no IPv4.
     /// </summary>
     public int? ReversePathFilter { get; init; }
+
+    /// <summary>Whether the host forwards what comes in by the link by IPv4 (<c>forwarding</c>); null where the link has no IPv4.</summary>
+    public bool? Forwards { get; init; }
 
     /// <summary>Whether what leaves by this link may still lack its checksums; null where nobody asked.</summary>
     public bool? LeavesChecksumsUndone { get; init; }

@@ -351,7 +351,7 @@ public static class LinkReader
                         isBridgePort = Text(value) == "bridge";
                         break;
                     case 5 when isBridgePort:
-                        link = link with { PortState = PortState(value) };
+                        link = WithBridgePort(link, value);
                         break;
                 }
             }
@@ -365,6 +365,7 @@ public static class LinkReader
     /// </summary>
     private static Link WithFamilies(Link link, ReadOnlySpan<byte> families)
     {
+        const int Forwarding = 1 - 1;
         const int ReversePathFilter = 8 - 1;
         const int AcceptAdvertisements = 3;
         const int DisableIpv6 = 26;
@@ -379,6 +380,9 @@ public static class LinkReader
                         {
                             (Inet, 1) => link with
                             {
+                                Forwards = Number(value, Forwarding) is { } forwards
+                                    ? forwards > 0
+                                    : null,
                                 ReversePathFilter = Number(value, ReversePathFilter),
                             },
                             (Inet6, 2) => link with
@@ -399,27 +403,49 @@ public static class LinkReader
                 : null;
     }
 
-    private static BridgePortState? PortState(ReadOnlySpan<byte> settings)
-    {
-        BridgePortState? state = null;
-        Netlink.ForEachAttribute(
-            settings,
-            (kind, value) => state = kind == 1 ? (BridgePortState)value[0] : state
-        );
-        return state;
-    }
-
-    private static Link WithBridge(Link link, ReadOnlySpan<byte> settings)
+    /// <summary>Reads the IFLA_BRPORT_… of linux/if_link.h.</summary>
+    private static Link WithBridgePort(Link link, ReadOnlySpan<byte> settings)
     {
         Netlink.ForEachAttribute(
             settings,
             (kind, value) =>
                 link = kind switch
                 {
-                    1 => link with { ForwardDelay = MemoryMarshal.Read<int>(value) },
-                    5 => link with { Stp = MemoryMarshal.Read<uint>(value) != 0 },
+                    1 => link with { PortState = (BridgePortState)value[0] },
+                    6 => link with { BlocksRoot = value[0] != 0 },
                     _ => link,
                 }
+        );
+        return link;
+    }
+
+    /// <summary>Reads the IFLA_BR_… of linux/if_link.h.</summary>
+    private static Link WithBridge(Link link, ReadOnlySpan<byte> settings)
+    {
+        ulong root = 0;
+        Netlink.ForEachAttribute(
+            settings,
+            (kind, value) =>
+            {
+                switch (kind)
+                {
+                    case 1:
+                        link = link with { ForwardDelay = MemoryMarshal.Read<int>(value) };
+                        break;
+                    case 5:
+                        link = link with { Stp = MemoryMarshal.Read<uint>(value) != 0 };
+                        break;
+                    case 10:
+                        root = MemoryMarshal.Read<ulong>(value);
+                        break;
+                    case 11:
+                        link = link with { IsRoot = MemoryMarshal.Read<ulong>(value) == root };
+                        break;
+                    case 23:
+                        link = link with { SnoopsMulticast = value[0] != 0 };
+                        break;
+                }
+            }
         );
         return link;
     }

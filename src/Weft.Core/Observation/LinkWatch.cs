@@ -20,12 +20,17 @@ public sealed class LinkWatch
 {
     // linux/rtnetlink.h.
     private const uint LinksAddressesRoutes = 0x1 | 0x10 | 0x100 | 0x40 | 0x400;
+    private const uint Ipv4Settings = 1u << 23;
+    private const ushort NewSettings = 80;
     private const ushort NewRoute = 24;
     private const ushort RouteGone = 25;
     private const byte BridgeFamily = 7;
 
     // Of a struct ifinfomsg as of a struct ifaddrmsg.
     private const int IndexAt = 4;
+
+    // Behind a struct netconfmsg the first attribute is the link's number, or a negative one that stands for all (linux/netconf.h).
+    private const int IndexOfSettingsAt = 8;
 
     private readonly NetlinkEvents events;
 
@@ -42,7 +47,7 @@ public sealed class LinkWatch
                 NetlinkEvents.Listen(
                     "links",
                     Netlink.RouteProtocol,
-                    LinksAddressesRoutes,
+                    LinksAddressesRoutes | Ipv4Settings,
                     everywhere: true,
                     Take
                 )
@@ -62,6 +67,15 @@ public sealed class LinkWatch
             foreach (var message in messages)
             {
                 isEmpty = false;
+                if (message.Kind == NewSettings)
+                {
+                    var settings = MemoryMarshal.Read<int>(message.Body[IndexOfSettingsAt..]);
+                    if (space is null && settings > 0)
+                    {
+                        changed(new LinkEvent(space, settings, IsOverrun: false));
+                    }
+                    continue;
+                }
                 // What a bridge tells of its ports' states is no change of a link, and the host's own routes are not Weft's business.
                 if (
                     message.Kind is NewRoute or RouteGone

@@ -30,7 +30,9 @@ public static class SwitchReader
                 "fail_mode",
                 "stp_enable",
                 "rstp_enable",
+                "controller",
                 "ports",
+                "other_config",
                 "external_ids"
             ),
             TableMonitor.Of(
@@ -72,6 +74,8 @@ public static class SwitchReader
                 DatapathType = row["datapath_type"].AsString(),
                 FailMode = row["fail_mode"].AsOptionalString(),
                 SpansTree = row["stp_enable"].AsBoolean() || row["rstp_enable"].AsBoolean(),
+                OtherConfig = row["other_config"].StringMap,
+                Controllers = row["controller"].Uuids,
                 Ports = row["ports"].Uuids,
                 ExternalIds = row["external_ids"].StringMap,
             };

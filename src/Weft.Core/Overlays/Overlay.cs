@@ -95,6 +95,12 @@ public sealed record Network
     /// <summary>The Linux bridge that the network has on each host, for engines that attach to bridges.</summary>
     public ContainerBridge? Bridge { get; init; }
 
+    /// <summary>
+    /// Whether hosts forward what comes in from this network, as routers between it and others; else only a host does that some
+    /// container has a route by.
+    /// </summary>
+    public bool Forward { get; init; }
+
     /// <summary>The hosts' own addresses in this network.</summary>
     public ImmutableArray<HostAddresses> Hosts { get; init; } = [];
 

@@ -149,6 +149,7 @@ internal sealed partial class OverlayBuilder(Fields file, Mistakes mistakes)
             Vlan = (int)(vlan?.Value ?? 0),
             Subnets = book.Subnets,
             Bridge = bridge,
+            Forward = network.Get(Schema.Network.Forward)?.Value ?? false,
             Hosts =
             [
                 .. (network.Get(Schema.Network.Hosts)?.Value ?? []).Select(host =>

@@ -368,6 +368,15 @@ public static class OverlaySchema
             Default = "false",
         };
 
+        public static readonly Key<bool> Forward = new(
+            "forward",
+            new BooleanShape(),
+            "Whether hosts forward what comes in from the network, by IPv4, as routers do. A host does in any case whose address in the network is what a container's 'routes' lead by; others are kept from it, whatever else they route."
+        )
+        {
+            Default = "false",
+        };
+
         public static readonly Key<
             ImmutableArray<Entry<ImmutableArray<Marked<IPAddress>?>>>
         > Hosts = new(
@@ -409,6 +418,7 @@ public static class OverlaySchema
             Vlan,
             Subnet,
             Bridge,
+            Forward,
             Hosts,
             Slices,
             Floating

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
@@ -94,6 +95,7 @@ internal sealed partial class LinkPlanner
             hostEnd,
             [
                 Master(hostEnd, attachment.Bridge, outer),
+                BlockRoot(attachment, outer),
                 Mtu(hostEnd, attachment.Mtu, outer, null),
                 Up(hostEnd, outer, null),
             ]
@@ -177,6 +179,9 @@ internal sealed partial class LinkPlanner
                         null,
                         $"link set dev {hostEnd} alias {ownership.Alias()} {Silently(attachment.Mtu)}{master}up"
                     ),
+                    .. attachment.BlocksRoot
+                        ? (ImmutableArray<LinkCommand>)[BlockRoot(masterStage, hostEnd)]
+                        : [],
                     .. Ipv6In(attachment, space),
                     .. AddAddresses(name, attachment.Addresses, space),
                     After($"link set dev {name} alias {ownership.Alias()} up", space),
@@ -197,6 +202,7 @@ internal sealed partial class LinkPlanner
                 hostEnd,
                 [
                     Master(hostEnd, attachment.Bridge, outer!),
+                    BlockRoot(attachment, outer!),
                     .. OnHost(
                         hostEnd,
                         attachment.HostEndMac,

@@ -17,7 +17,8 @@ internal sealed partial class LinkPlanner
         int mtu,
         ImmutableArray<InterfaceAddress> addresses,
         Link actual,
-        bool isAdopted
+        bool isAdopted,
+        bool forwards = false
     ) =>
         [
             .. Common(name, mac, mtu, actual, null, isAdopted),
@@ -29,7 +30,7 @@ internal sealed partial class LinkPlanner
                     "no link-local address of the kernel's",
                     After($"link set dev {name} addrgenmode none")
                 ),
-            .. Unswayed(name, mtu, addresses, actual, Stage.BeforeSwitch, isAdopted),
+            .. Unswayed(name, mtu, addresses, actual, Stage.BeforeSwitch, isAdopted, forwards),
             .. Addresses(name, addresses, actual.Addresses.AddRange(actual.LinkLocal), null, mtu),
             Up(name, actual, null, Silently(mtu)),
         ];
@@ -102,6 +103,25 @@ internal sealed partial class LinkPlanner
         );
     }
 
+    /// <summary>A port that gets another bridge gets the kernel's own settings with it.</summary>
+    private Step? BlockRoot(AttachmentIntent attachment, Link actual) =>
+        attachment.Bridge is not { } bridge
+        || attachment.BlocksRoot == (actual.BlocksRoot && actual.Master == bridge)
+            ? null
+            : new Step(
+                attachment.BlocksRoot
+                    ? "no root of the spanning tree behind it"
+                    : "any root of the spanning tree behind it",
+                BlockRoot(StageToEnslave(actual.Name, bridge), actual.Name, attachment.BlocksRoot)
+            );
+
+    private static LinkCommand BlockRoot(Stage stage, string name, bool isOn = true) =>
+        Line(
+            stage,
+            null,
+            $"link set dev {name} type bridge_slave root_block {(isOn ? "on" : "off")}"
+        );
+
     /// <summary>What comes by a link that was taken over may be answered by another: whoever made it knows, and decides.</summary>
     private Steps Unswayed(
         string name,
@@ -109,7 +129,8 @@ internal sealed partial class LinkPlanner
         ImmutableArray<InterfaceAddress> addresses,
         Link actual,
         Stage stage,
-        bool isAdopted
+        bool isAdopted,
+        bool forwards
     ) =>
         [
             // Where systemd or the administrator has links checked loosely, that comes a moment after a link was made.
@@ -117,6 +138,12 @@ internal sealed partial class LinkPlanner
                 is 0
             && !isAdopted
                 ? new Step("only senders that it leads to", FilterSenders(stage, name))
+                : null,
+            actual.Forwards is { } forwarding && forwarding != forwards && !isAdopted
+                ? new Step(
+                    forwards ? "what comes in forwarded" : "nothing forwarded",
+                    Forward(stage, name, forwards)
+                )
                 : null,
             actual.TakesAdvertisements is true && SpeaksIpv6(mtu)
                 ? new Step("no router advertisements", TakeNoAdvertisements(stage, name))

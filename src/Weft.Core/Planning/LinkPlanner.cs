@@ -19,6 +19,9 @@ internal sealed partial class LinkPlanner(
     // What `rp_filter` may be besides: not at all (0), and loosely (2).
     private const int Strict = 1;
 
+    // Whatever else is plugged into a network knows better who is to be the root of its spanning tree (IEEE 802.1D).
+    private const int LeastPriority = 61440;
+
     private readonly HashSet<string> wanted = new(
         intent.Attachments.Length,
         StringComparer.Ordinal
@@ -49,16 +52,20 @@ internal sealed partial class LinkPlanner(
     /// So IPv4 comes in only where the sender is answered (RFC 3704 section 2.2), and IPv6, of which the kernel checks no such thing,
     /// only where the overlay has it. A router advertisement from a container would give the host an address and a way out by it (RFC
     /// 4861 section 6.3.4). All this holds for a port of a switch that forwards in userspace: what it takes from a link the
-    /// kernel gets as well.
+    /// kernel gets as well. And a host that routes for others, as one with Docker or LXD does for their containers, would lead from
+    /// one network into the next, and out of the overlay: what comes in by these links is forwarded only where the file says so. Of
+    /// IPv6 the kernel forwards by all links or by none (ip-sysctl, <c>conf/all/forwarding</c>).
     /// </summary>
     private ImmutableArray<LinkCommand> Unswayed(
         Stage stage,
         string name,
         int mtu,
-        ImmutableArray<InterfaceAddress> addresses
+        ImmutableArray<InterfaceAddress> addresses,
+        bool forwards = false
     ) =>
         [
             FilterSenders(stage, name),
+            Forward(stage, name, forwards),
             .. SpeaksIpv6(mtu)
                 ? (ImmutableArray<LinkCommand>)
                     [
@@ -70,6 +77,9 @@ internal sealed partial class LinkPlanner(
 
     private static LinkCommand FilterSenders(Stage stage, string name) =>
         LinkCommand.SetIpv4(stage, null, name, "rp_filter", Strict);
+
+    private static LinkCommand Forward(Stage stage, string name, bool isOn) =>
+        LinkCommand.SetIpv4(stage, null, name, "forwarding", isOn ? 1 : 0);
 
     private static LinkCommand TakeNoAdvertisements(Stage stage, string name) =>
         LinkCommand.SetIpv6(stage, null, name, "accept_ra", 0);
@@ -177,7 +187,8 @@ internal sealed partial class LinkPlanner(
                             carried.Addresses,
                             actual!,
                             Stage.AfterSwitch,
-                            port.IsAdopted
+                            port.IsAdopted,
+                            carried.Forwards
                         ),
                     .. carried is null
                         ? (Steps)[]
@@ -212,7 +223,8 @@ internal sealed partial class LinkPlanner(
                         Stage.AfterSwitch,
                         name,
                         port.MtuRequest ?? int.MaxValue,
-                        carried.Addresses
+                        carried.Addresses,
+                        carried.Forwards
                     ),
                     .. carried.Addresses.Select(address => SetAddress(verb, address, name, null)),
                     After($"link set dev {name} up"),
@@ -253,9 +265,9 @@ internal sealed partial class LinkPlanner(
                         stage,
                         null,
                         $"link add name {name} address {bridge.Mac} type bridge "
-                            + $"stp_state {(bridge.Stp ? 1 : 0)} forward_delay {bridge.ForwardDelay * 100}"
+                            + $"stp_state {(bridge.Stp ? $"1 priority {LeastPriority}" : "0")} forward_delay {bridge.ForwardDelay * 100} mcast_snooping 0"
                     ),
-                    .. Unswayed(stage, name, bridge.Mtu, addresses),
+                    .. Unswayed(stage, name, bridge.Mtu, addresses, bridge.Forwards),
                     Line(
                         stage,
                         null,
@@ -274,12 +286,20 @@ internal sealed partial class LinkPlanner(
             attributes.Add($"stp_state {(bridge.Stp ? 1 : 0)}");
             words.Add($"spanning tree {(bridge.Stp ? "on" : "off")}");
         }
-        if (actual.ForwardDelay != bridge.ForwardDelay * 100)
+        // Where another is the root its delay is in force, whatever this one is set to.
+        if (actual.IsRoot && actual.ForwardDelay != bridge.ForwardDelay * 100)
         {
             attributes.Add($"forward_delay {bridge.ForwardDelay * 100}");
             words.Add(
                 $"forward delay {actual.ForwardDelay / 100.0:0.##} → {bridge.ForwardDelay} s"
             );
+        }
+        // Reports of listeners that were lost, as those are that came before the spanning tree opened a port or an uplink was made,
+        // would leave a container without neighbour solicitations (RFC 4861) until somebody queries again.
+        if (actual.SnoopsMulticast)
+        {
+            attributes.Add("mcast_snooping 0");
+            words.Add("no multicast snooping");
         }
         SetIfNeeded(
             "bridge",
@@ -291,7 +311,15 @@ internal sealed partial class LinkPlanner(
                         string.Join(", ", words),
                         Before($"link set dev {name} type bridge {string.Join(' ', attributes)}")
                     ),
-                .. OnHost(name, bridge.Mac, bridge.Mtu, addresses, actual, bridge.IsAdopted),
+                .. OnHost(
+                    name,
+                    bridge.Mac,
+                    bridge.Mtu,
+                    addresses,
+                    actual,
+                    bridge.IsAdopted,
+                    bridge.Forwards
+                ),
             ]
         );
     }

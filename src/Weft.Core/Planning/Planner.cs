@@ -166,23 +166,57 @@ public static class Planner
             yield return $"underlay address {underlay} is in VRF {vrf}{(vrf == carrier.Name ? "" : $", on {carrier.Name}")}, and Open vSwitch looks for the way to the others in the main table only: "
                 + $"take {(vrf == carrier.Name ? "the address" : carrier.Name)} out of the VRF, or leak the routes to the others into the main table";
         }
-        if (SwitchFault(intent, observation) is { } closed)
+        foreach (var fault in SwitchFaults(intent, observation))
         {
-            yield return closed;
+            yield return fault;
         }
     }
 
-    /// <summary>What of the switch keeps hosts from one another though all of its ports are right; null if nothing does.</summary>
-    public static string? SwitchFault(HostIntent intent, HostObservation observation) =>
-        intent.Switch is not { } wanted ? null
-        : observation.SwitchProblem is { } problem ? problem
-        : wanted.Ports.Count(port => port.Protected) > 1
-        && observation.Switch.Bridges.GetValueOrDefault(wanted.Name)
-            is { SpansTree: true, Mark: var mark }
-        && mark == intent.Overlay
-            ? $"switch {wanted.Name} speaks the spanning tree protocol, which closes tunnels that are no loop (they are `protected`), and hosts miss one another: "
-                + $"once all hosts are the overlay's, `ovs-vsctl set bridge {wanted.Name} stp_enable=false rstp_enable=false` on each"
-        : null;
+    /// <summary>What of the switch keeps hosts from one another, or has frames go round, though all of its ports are right.</summary>
+    public static IEnumerable<string> SwitchFaults(HostIntent intent, HostObservation observation)
+    {
+        if (intent.Switch is not { } wanted)
+        {
+            yield break;
+        }
+        if (observation.SwitchProblem is { } problem)
+        {
+            yield return problem;
+            yield break;
+        }
+        if (observation.Switch.OtherConfig.GetValueOrDefault("flow-restore-wait") == "true")
+        {
+            yield return "Open vSwitch forwards nothing as long as it has `flow-restore-wait`, which a restart of it sets for a moment, and leaves behind where it is interrupted: "
+                + "unless that is going on, `ovs-vsctl remove open_vswitch . other_config flow-restore-wait`";
+        }
+        if (
+            observation.Switch.Bridges.GetValueOrDefault(wanted.Name) is not { } bridge
+            || bridge.Mark != intent.Overlay
+        )
+        {
+            yield break;
+        }
+        if (bridge.SpansTree && wanted.Ports.Count(port => port.Protected) > 1)
+        {
+            yield return $"switch {wanted.Name} speaks the spanning tree protocol, which closes tunnels that are no loop (they are `protected`), and hosts miss one another: "
+                + $"once all hosts are the overlay's, `ovs-vsctl set bridge {wanted.Name} stp_enable=false rstp_enable=false` on each";
+        }
+        if (!bridge.Controllers.IsEmpty)
+        {
+            yield return $"a controller rules switch {wanted.Name}, which then forwards as that has it, and nothing while it is away: `ovs-vsctl del-controller {wanted.Name}`";
+        }
+        if (wanted.IsAdopted)
+        {
+            // There they stand in the way.
+            yield break;
+        }
+        foreach (
+            var loop in Loops.Of(intent, observation, new Ownership(intent, observation.Switch))
+        )
+        {
+            yield return loop.WhereOwn;
+        }
+    }
 
     /// <summary>What of the host's own link to the others keeps tunnels from coming up, or packets from crossing whole.</summary>
     public static IEnumerable<string> UnderlayFaults(HostIntent intent, HostObservation observation)

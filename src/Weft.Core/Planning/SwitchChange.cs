@@ -54,8 +54,11 @@ public sealed record AddBridge(SwitchIntent Switch, string Overlay)
         {
             var mark = $"external_ids:{OwnershipMark.Key}={Overlay}";
             var datapath = Switch.Userspace ? $"datapath_type={Switch.DatapathType} " : "";
+            var settings = string.Concat(
+                Switch.Settings.Select(pair => $"other_config:{pair.Key}={pair.Value} ")
+            );
             var name = ShellWord.Quote(Name);
-            return $"ovs-vsctl add-br {name} -- set bridge {name} {datapath}{mark} -- set port {name} {mark}"
+            return $"ovs-vsctl add-br {name} -- set bridge {name} {datapath}{settings}{mark} -- set port {name} {mark}"
                 + $" -- set interface {name} {Vsctl.Columns(Switch.Ports[0])}{mark}";
         }
     }

@@ -198,59 +198,29 @@ internal sealed class SwitchPlanner(
                 "fail mode secure → standalone, without its OpenFlow rules"
             );
         }
+        columns.Compare(
+            "other_config",
+            bridge.OtherConfig,
+            wanted.PassesSpanningTree
+            || bridge.OtherConfig.GetValueOrDefault(SwitchIntent.PassSpanningTree) != "true"
+                ? bridge.OtherConfig.SetItems(wanted.Settings)
+                : bridge.OtherConfig.Remove(SwitchIntent.PassSpanningTree),
+            wanted.PassesSpanningTree
+                ? "pass spanning tree frames on"
+                : "pass no spanning tree frames on"
+        );
         columns.CompareMark(bridge.ExternalIds, intent.Overlay, isAdopted: false);
         Set("switch", bridge.Name, columns);
         PlanPort(wanted.Name, wanted.Ports[0]);
         if (wanted.IsAdopted)
         {
-            FindLoops(wanted);
-        }
-    }
-
-    /// <summary>
-    /// A switch that is taken over may have ports by which frames would come back another way: the tunnels that Weft makes
-    /// are kept apart from each other, and from no others.
-    /// </summary>
-    private void FindLoops(SwitchIntent wanted)
-    {
-        foreach (var port in wanted.Ports.Where(port => port.Peer is not null))
-        {
             Conflicts.AddRange(
-                foreignPorts
-                    .Where(other =>
-                        other.Bridge == wanted.Name
-                        && other.Interfaces.Any(row =>
-                            TunnelIdentity.RemoteOf(row.Options)
-                                == TunnelIdentity.RemoteOf(port.Options)
-                            && !IsTunnel(row, port)
-                        )
-                    )
-                    .Select(other => new Conflict(
-                        other.Name,
-                        $"port '{other.Name}' in bridge '{other.Bridge}' is a tunnel to {port.Peer} too, of another kind or key than the overlay's: "
-                            + $"two ways to one host are a loop; put its `type`, `key` and `port` under `tunnels`, or remove it with `ovs-vsctl del-port {other.Name}`"
-                    ))
-            );
-        }
-        foreach (var bridge in intent.Links.OfType<BridgeLinkIntent>())
-        {
-            Conflicts.AddRange(
-                foreignPorts
-                    .Where(other => other.Bridge == wanted.Name && Ties(other, bridge))
-                    .Select(other => new Conflict(
-                        other.Name,
-                        $"port '{other.Name}' ties bridge '{bridge.Name}' to '{other.Bridge}' otherwise than the file says, and two ways are a loop: "
-                            + $"make its `vlan` {other.Tag?.ToString() ?? "none"} and its `uplink` {(other.Name == bridge.Name ? "direct" : "veth")}, or remove it with `ovs-vsctl del-port {other.Name}`"
-                    ))
+                Loops
+                    .Of(intent, observation, ownership)
+                    .Select(loop => new Conflict(loop.Port, loop.WhereTakenOver))
             );
         }
     }
-
-    private bool Ties(PortRow port, BridgeLinkIntent bridge) =>
-        port.Name == bridge.Name
-        || observation.Links.TryGetValue(port.Name, out var link)
-            && link.Peer is { } peer
-            && observation.Links[peer].Master == bridge.Name;
 
     private void PlanPort(string bridge, PortIntent port)
     {

@@ -71,13 +71,14 @@ internal sealed class Reconciler(
                         observation = await mirror.ObserveAsync(on, cancellationToken);
                     }
                     underWay = null;
-                    await new Applier(
+                    var result = await new Applier(
                         host,
                         async token => observation = await mirror.ObserveAsync(on, token),
                         seen => PlanNow(observation = on.Record(seen)),
                         Patience,
                         clock
                     ).ApplyAsync(observation, null, cancellationToken);
+                    ThrowIfUndone(result.Remaining);
                 }
                 finally
                 {
@@ -106,6 +107,26 @@ internal sealed class Reconciler(
             {
                 Failed = items is [] ? ["host"] : items,
             };
+        }
+
+        // What came up meanwhile is for the next round; what was carried out and is to be carried out again does not hold.
+        void ThrowIfUndone(Plan remaining)
+        {
+            var undone = remaining
+                .Changes.Where(change =>
+                    done.Exists(former =>
+                        (former.Action, former.What, former.Name, former.Detail)
+                        == (change.Action, change.What, change.Name, change.Detail)
+                    )
+                )
+                .ToList();
+            if (undone.Count > 0)
+            {
+                throw new HostException(string.Join("; ", undone.Select(ApplyResult.StillDiffers)))
+                {
+                    Items = [.. undone.Select(change => change.Name)],
+                };
+            }
         }
 
         Plan PlanNow(HostObservation seen)

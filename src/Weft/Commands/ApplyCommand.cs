@@ -430,9 +430,7 @@ internal static class ApplyCommand
         }
         foreach (var change in result.Remaining.Changes)
         {
-            terminal.Fail(
-                $"still not as intended: {change.What} {change.Name}: {change.Detail}: something else may be changing it back"
-            );
+            terminal.Fail(ApplyResult.StillDiffers(change));
         }
         foreach (var conflict in result.Remaining.Conflicts)
         {

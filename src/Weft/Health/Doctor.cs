@@ -87,6 +87,7 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
                 .Links.OfType<BridgeLinkIntent>()
                 .SelectMany(bridge => bridging.Judge(bridge, session.Overlay))
         );
+        findings.AddRange(RouterFirewall.Of(firewall).Judge(intent, observation));
         if (daemon is { StartedAfterBoot: not null })
         {
             // What was asked above has sent packets up to it.
@@ -145,10 +146,10 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
         {
             yield return new Finding("underlay", Verdict.Wrong, fault);
         }
-        if (Planner.SwitchFault(intent, observation) is { } closed)
+        foreach (var fault in Planner.SwitchFaults(intent, observation))
         {
-            faults.Add(closed);
-            yield return new Finding($"switch {intent.Switch!.Name}", Verdict.Wrong, closed);
+            faults.Add(fault);
+            yield return new Finding($"switch {intent.Switch!.Name}", Verdict.Wrong, fault);
         }
         foreach (var (engine, silence) in observation.SilentEngines)
         {

@@ -127,12 +127,14 @@ internal sealed record PacketTrace(
             new(
                 what,
                 isExplained ? Verdict.Doubtful : Verdict.Wrong,
-                $"sends {sends}: {string.Join(", ", Steps.Append(Actions).Where(text => text.Length > 0))}, by the rule '{Rule}'"
-                    + (
-                        isExplained
-                            ? ""
-                            : $". Look at `ovs-ofctl dump-flows {bridge}`: Weft makes no rules but the one that a switch begins with"
-                    )
+                Rule.Length == 0
+                    ? $"has no rule for it, and sends {sends}: {Whereabouts.BeginAgain(bridge)} gives it the one back that a switch begins with"
+                    : $"sends {sends}: {string.Join(", ", Steps.Append(Actions).Where(text => text.Length > 0))}, by the rule '{Rule}'"
+                        + (
+                            isExplained
+                                ? ""
+                                : $". Look at `ovs-ofctl dump-flows {bridge}`: Weft makes no rules but the one that a switch begins with"
+                        )
             );
     }
 }

@@ -11,6 +11,9 @@ namespace Weft.Health;
 /// <param name="IsStatic">Whether somebody has set it, so that nothing is learned of the address.</param>
 internal sealed record SwitchEntry(long? Port, int Vlan, MacAddress Mac, bool IsStatic)
 {
+    /// <summary>How many seconds ago the address was heard; null where nobody says.</summary>
+    public int? Age { get; init; }
+
     /// <summary>Reads what <c>ovs-appctl fdb/show</c> writes: a heading, and a line of port, VLAN, address and age each.</summary>
     public static ImmutableArray<SwitchEntry> Parse(string table) =>
         [
@@ -29,6 +32,11 @@ internal sealed record SwitchEntry(long? Port, int Vlan, MacAddress Mac, bool Is
                             mac,
                             words[3] == "static"
                         )
+                        {
+                            Age = int.TryParse(words[3], CultureInfo.InvariantCulture, out var age)
+                                ? age
+                                : null,
+                        }
                         : null
                 )
                 .OfType<SwitchEntry>(),

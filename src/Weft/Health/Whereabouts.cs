@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Weft.Core;
 using Weft.Core.Engines;
 using Weft.Core.Execution;
@@ -26,19 +27,32 @@ internal sealed record Whereabouts(
 {
     private const int MostRules = 5;
 
+    // Open vSwitch's own from there on, for the way to a controller, which `ovs-ofctl dump-flows` leaves out (in-band.c, IBR_FROM_LOCAL_DHCP).
+    private const int LeastHiddenPriority = 180000;
+
+    /// <summary>Whether the switch still has a rule that it forwards by.</summary>
+    public bool HasWayOn { get; init; } = true;
+
     /// <summary>Reads them.</summary>
     /// <exception cref="HostException">The kernel does not say.</exception>
     public static async Task<Whereabouts> ReadAsync(
         HostIntent intent,
         HostObservation seen,
         CancellationToken cancellationToken
-    ) =>
-        new(
+    )
+    {
+        var flows = (
+            await SwitchControl.AskAsync(
+                ["bridge/dump-flows", intent.Switch!.Name],
+                cancellationToken
+            )
+        ).Output;
+        return new(
             NeighbourReader.ReadBridges(),
             SwitchEntry.Parse(
                 (
                     await SwitchControl.AskAsync(
-                        ["fdb/show", intent.Switch!.Name],
+                        ["fdb/show", intent.Switch.Name],
                         cancellationToken
                     )
                 ).Output
@@ -52,15 +66,25 @@ internal sealed record Whereabouts(
                     key => key,
                     key => NeighbourReader.Read(seen.Containers[key].Namespace)
                 ),
-            RulesIn(
-                (
-                    await SwitchControl.AskAsync(
-                        ["bridge/dump-flows", intent.Switch.Name],
-                        cancellationToken
-                    )
-                ).Output
-            )
-        );
+            RulesIn(flows)
+        )
+        {
+            HasWayOn = HasWayOnIn(flows),
+        };
+    }
+
+    /// <summary>
+    /// Whether what <c>ovs-appctl bridge/dump-flows</c> writes has a rule that forwards as a switch does. It has some of its own in any
+    /// case; where it says nothing at all, nobody knows.
+    /// </summary>
+    internal static bool HasWayOnIn(string flows) =>
+        !flows.Contains("table_id=254", StringComparison.Ordinal)
+        || flows.Contains("NORMAL", StringComparison.Ordinal);
+
+    /// <summary>The command that gives a switch back the rule that it begins with (ovs-ofctl(8)).</summary>
+    /// <param name="switch">The switch.</param>
+    public static string BeginAgain(string @switch) =>
+        $"`ovs-ofctl add-flow {@switch} priority=0,actions=NORMAL`";
 
     /// <summary>The rules of what <c>ovs-appctl bridge/dump-flows</c> writes, but for the one that a switch begins with and what it has for itself.</summary>
     internal static ImmutableArray<string> RulesIn(string flows) =>
@@ -74,8 +98,27 @@ internal sealed record Whereabouts(
                         ? flow[at..].Trim()
                         : ""
                 )
-                .Where(rule => rule.Length > 0 && rule != "priority=0,actions=NORMAL"),
+                .Where(rule => rule.Length > 0 && rule != "priority=0,actions=NORMAL")
+                .Where(rule => !IsHidden(rule)),
         ];
+
+    private static bool IsHidden(string rule) =>
+        int.TryParse(
+            rule["priority=".Length..].Split(',', ' ')[0],
+            CultureInfo.InvariantCulture,
+            out var priority
+        )
+        && priority >= LeastHiddenPriority;
+
+    /// <summary>What it means that the switch has no rule to forward by.</summary>
+    public Finding? JudgeWayOn(string @switch) =>
+        HasWayOn
+            ? null
+            : new Finding(
+                $"switch {@switch}",
+                Verdict.Wrong,
+                $"has lost the rule that it forwards by, and nothing crosses: {BeginAgain(@switch)}"
+            );
 
     /// <summary>What it means that the switch has rules that Weft did not make.</summary>
     public Finding? JudgeRules(string @switch) =>
@@ -130,7 +173,12 @@ internal sealed record Whereabouts(
                         BridgePortState.Disabled when !(port.Up && port.HasCarrier) =>
                             $"port {name} is closed: its link is down, or its other end is",
                         BridgePortState.Listening or BridgePortState.Learning when bridge.Stp =>
-                            $"port {name} is {Word(state)}: the spanning tree opens it within {2 * bridge.ForwardDelay} s",
+                            $"port {name} is {Word(state)}: the spanning tree opens it within {2 * bridge.ForwardDelay} s"
+                                + (
+                                    port.BlocksRoot
+                                        ? ", or not before the container stops leading a spanning tree of its own: switch that off there (`ip link set dev BRIDGE type bridge stp_state 0`)"
+                                        : ""
+                                ),
                         BridgePortState.Blocking when bridge.Stp =>
                             $"the spanning tree keeps port {name} closed (blocking): there is another way between the bridge and the switch. Find it with `bridge link show`, and take it away",
                         _ =>

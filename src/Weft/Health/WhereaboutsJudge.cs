@@ -12,6 +12,10 @@ namespace Weft.Health;
 /// </summary>
 internal sealed class WhereaboutsJudge
 {
+    private const int FreshSeconds = 2;
+    private const int LeastAstray = 2;
+    private const int MostNamed = 5;
+
     private readonly Whereabouts believed;
     private readonly Overlay overlay;
     private readonly HostIntent intent;
@@ -65,6 +69,8 @@ internal sealed class WhereaboutsJudge
             .SelectMany(one =>
                 acquaintances[one].Prepend(JudgeSwitch(one)).Prepend(JudgeBridge(one))
             )
+            .Append(believed.JudgeWayOn(@switch))
+            .Append(JudgeLoop(known))
             .Append(believed.JudgeRules(@switch))
             .OfType<Finding>()
             .Concat(
@@ -84,6 +90,31 @@ internal sealed class WhereaboutsJudge
                     "ports are open, and bridges, switch and neighbours know everybody where the file has them"
                 ),
             ];
+    }
+
+    /// <summary>
+    /// Whether frames go round: who moves, or has another's address, is soon heard at one place only, and alone. Only the switch
+    /// tells how long ago it heard.
+    /// </summary>
+    private Finding? JudgeLoop(ImmutableArray<Resident> known)
+    {
+        var astray = known
+            .Where(one =>
+                places.Expect(one).SwitchPort is { } expected
+                && onSwitch[(one.Mac, vlans[one.Network])].FirstOrDefault()
+                    is { IsStatic: false, Age: <= FreshSeconds } found
+                && (ports[found.Port].FirstOrDefault() ?? @switch) != expected
+            )
+            .GroupBy(one => one.Network, StringComparer.Ordinal)
+            .FirstOrDefault(ones => ones.Count() >= LeastAstray);
+        return astray is null
+            ? null
+            : new Finding(
+                $"switch {@switch}",
+                Verdict.Wrong,
+                $"hears {string.Join(", ", astray.Take(MostNamed).Select(one => one.Name))} in network {astray.Key} at the wrong ports this very moment: frames go round in a loop. "
+                    + "Look for a second way between two hosts, such as a link of the local network in the container bridges of both, and take it away, or give the network `bridge: { stp: true }`, by which it is found and closed"
+            );
     }
 
     /// <summary>Whether a container bridge looks for somebody where it must; null where it has no such bridge, or knows nothing.</summary>

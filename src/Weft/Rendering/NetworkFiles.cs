@@ -63,6 +63,7 @@ internal static class NetworkFiles
                 [Bridge]
                 STP={(bridge.Stp ? "yes" : "no")}
                 ForwardDelaySec={bridge.ForwardDelay}
+                MulticastSnooping=no
 
                 """
             );

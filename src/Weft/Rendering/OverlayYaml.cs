@@ -118,6 +118,10 @@ internal static class OverlayYaml
                 $"    bridge: {{ stp: {Word(bridge.Stp)}, forward_delay: {bridge.ForwardDelay}, uplink: {Word(bridge.Uplink)} }}\n"
             );
         }
+        if (network.Forward)
+        {
+            text.Append("    forward: true\n");
+        }
         if (!network.Hosts.IsEmpty)
         {
             text.Append("    hosts:\n");

@@ -174,6 +174,7 @@ internal static class OverlayGen
                 Name = name,
                 Vlan = vlan,
                 Subnets = [.. subnets[..random.Next(1, 3)]],
+                Forward = random.Next(4) == 0,
                 Bridge =
                     random.Next(3) == 0
                         ? null

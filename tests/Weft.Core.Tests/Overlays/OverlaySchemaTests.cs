@@ -49,6 +49,10 @@ public sealed class OverlaySchemaTests
         "name: a\nhosts: { h: 192.0.2.1 }\nnetworks: { n: { vlan: 5, subnet: 10.8.2.0/24, bridge: { {0} } } }\n"
     )]
     [InlineData(
+        "forward",
+        "name: a\nhosts: { h: 192.0.2.1 }\nnetworks: { n: { vlan: 5, subnet: 10.8.2.0/24, {0} } }\n"
+    )]
+    [InlineData(
         "forward_delay",
         "name: a\nhosts: { h: 192.0.2.1 }\nnetworks: { n: { vlan: 5, subnet: 10.8.2.0/24, bridge: { {0} } } }\n"
     )]
@@ -79,6 +83,7 @@ public sealed class OverlaySchemaTests
                 "certificate",
                 "certificates",
                 "datapath",
+                "forward",
                 "forward_delay",
                 "key",
                 "manager",

@@ -132,6 +132,12 @@ internal sealed class OverlayText(Overlay overlay, TextStyle style)
             ("subnet", OneOrMore(network.Subnets)),
             ("bridge", Bridge(network.Bridge)),
             (
+                "forward",
+                style.Short && !network.Forward ? null
+                : network.Forward ? "true"
+                : "false"
+            ),
+            (
                 "hosts",
                 network
                     .Hosts.Select(host => (Key(host.Host), (object?)OneOrMore(host.Addresses)))

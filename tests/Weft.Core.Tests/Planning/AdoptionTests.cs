@@ -60,15 +60,15 @@ public sealed class AdoptionTests
         Assert.All(plan.Changes, change => Assert.Equal(ChangeAction.Set, change.Action));
         Assert.Equal(
             [
-                "bridge cont-mgmnt0: take over, MTU 1500 → 1458, no router advertisements",
+                "bridge cont-mgmnt0: no multicast snooping, take over, MTU 1500 → 1458, no router advertisements",
                 "interface eth1 in wallabag: mark as Weft's, MTU 1500 → 1458",
                 "internal link host-mgmnt0: no router advertisements",
                 "port cont-mgmnt0: take over",
                 "port gre0: protected, take over, options local_ip=192.0.2.1, remote_ip=192.0.2.2",
                 $"port host-mgmnt0: take over, MTU unset → 1458, address unset → {host.Find(null, "host-mgmnt0").Mac}",
                 "port ovsbr0: take over, MTU 1416 → 1458",
-                "switch ovsbr0: mark as Weft's",
-                "veth veth0: take over, MTU 1500 → 1458, no router advertisements",
+                "switch ovsbr0: pass spanning tree frames on, mark as Weft's",
+                "veth veth0: no root of the spanning tree behind it, take over, MTU 1500 → 1458, no router advertisements",
             ],
             plan.Changes.Select(change => $"{change.What} {change.Name}: {Settled(change.Detail)}")
                 .Order(StringComparer.Ordinal)
@@ -111,7 +111,9 @@ public sealed class AdoptionTests
 
         Assert.Empty(plan.Conflicts);
         Assert.Equal(
-            ["bridge cont-mgmnt0: take over, MTU 1500 → 1458, no router advertisements"],
+            [
+                "bridge cont-mgmnt0: no multicast snooping, take over, MTU 1500 → 1458, no router advertisements",
+            ],
             plan.Changes.Select(change => $"{change.What} {change.Name}: {Settled(change.Detail)}")
         );
         host.Apply(Fit(host, adopt: false));
@@ -324,7 +326,7 @@ public sealed class AdoptionTests
 
         Assert.Empty(plan.Conflicts);
         Assert.Contains(
-            "switch ovsbr0: mark as Weft's",
+            "switch ovsbr0: pass spanning tree frames on, mark as Weft's",
             plan.Changes.Select(change => $"{change.What} {change.Name}: {change.Detail}")
         );
     }

@@ -5,6 +5,7 @@ using Weft.Core.Intents;
 using Weft.Core.Overlays;
 using Weft.Core.Planning;
 using Weft.Core.Tests.Planning.Model;
+using Weft.Ovsdb;
 
 namespace Weft.Core.Tests.Planning;
 
@@ -30,31 +31,37 @@ public sealed class PlanExampleTests
     public void On_a_bare_host_the_commands_are_what_an_administrator_would_type() =>
         Assert.Equal(
             """
-            ip link add name cont-mgmnt0 address 02:08:b9:78:5a:13 type bridge stp_state 1 forward_delay 200
+            ip link add name cont-mgmnt0 address 02:08:b9:78:5a:13 type bridge stp_state 1 priority 61440 forward_delay 200 mcast_snooping 0
             sysctl -w net/ipv4/conf/cont-mgmnt0/rp_filter=1
+            sysctl -w net/ipv4/conf/cont-mgmnt0/forwarding=0
             sysctl -w net/ipv6/conf/cont-mgmnt0/accept_ra=0
             sysctl -w net/ipv6/conf/cont-mgmnt0/disable_ipv6=1
             ip link set dev cont-mgmnt0 alias weft:homelab mtu 1458 addrgenmode none up
             ip link add name cont-mgmnt0-sw address 02:b7:42:75:60:3d mtu 1458 type veth peer name cont-mgmnt0-br address 02:34:96:6a:b4:3c mtu 1458
             sysctl -w net/ipv4/conf/cont-mgmnt0-sw/rp_filter=1
+            sysctl -w net/ipv4/conf/cont-mgmnt0-sw/forwarding=0
             sysctl -w net/ipv6/conf/cont-mgmnt0-sw/accept_ra=0
             sysctl -w net/ipv6/conf/cont-mgmnt0-sw/disable_ipv6=1
             sysctl -w net/ipv4/conf/cont-mgmnt0-br/rp_filter=1
+            sysctl -w net/ipv4/conf/cont-mgmnt0-br/forwarding=0
             sysctl -w net/ipv6/conf/cont-mgmnt0-br/accept_ra=0
             sysctl -w net/ipv6/conf/cont-mgmnt0-br/disable_ipv6=1
             ip link set dev cont-mgmnt0-sw alias weft:homelab addrgenmode none up
             ip link set dev cont-mgmnt0-br alias weft:homelab addrgenmode none master cont-mgmnt0 up
             ip link add name wallabag-eth1 address 02:bf:20:55:62:65 mtu 1458 type veth peer name eth1 netns wallabag address 02:18:e2:09:67:a1 mtu 1458
             sysctl -w net/ipv4/conf/wallabag-eth1/rp_filter=1
+            sysctl -w net/ipv4/conf/wallabag-eth1/forwarding=0
             sysctl -w net/ipv6/conf/wallabag-eth1/accept_ra=0
             sysctl -w net/ipv6/conf/wallabag-eth1/disable_ipv6=1
             ip link set dev wallabag-eth1 alias weft:homelab addrgenmode none master cont-mgmnt0 up
+            ip link set dev wallabag-eth1 type bridge_slave root_block on
             ethtool -K cont-mgmnt0-br tx off
-            ovs-vsctl add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev external_ids:weft=homelab -- set port ovsbr0 external_ids:weft=homelab -- set interface ovsbr0 type=internal mtu_request=1458 external_ids:weft=homelab
+            ovs-vsctl add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev other_config:forward-bpdu=true external_ids:weft=homelab -- set port ovsbr0 external_ids:weft=homelab -- set interface ovsbr0 type=internal mtu_request=1458 external_ids:weft=homelab
             ovs-vsctl add-port ovsbr0 cont-mgmnt0-sw tag=200 external_ids:weft=homelab -- set interface cont-mgmnt0-sw external_ids:weft=homelab
             ovs-vsctl add-port ovsbr0 host-mgmnt0 tag=100 external_ids:weft=homelab -- set interface host-mgmnt0 type=internal mtu_request=1458 mac='"02:37:cd:5e:51:8e"' external_ids:weft=homelab
             ovs-vsctl add-port ovsbr0 tun-host2 protected=true external_ids:weft=homelab -- set interface tun-host2 type=gre options:local_ip=192.0.2.1 options:remote_ip=192.0.2.2 external_ids:weft=homelab
             sysctl -w net/ipv4/conf/host-mgmnt0/rp_filter=1
+            sysctl -w net/ipv4/conf/host-mgmnt0/forwarding=0
             sysctl -w net/ipv6/conf/host-mgmnt0/accept_ra=0
             sysctl -w net/ipv6/conf/host-mgmnt0/disable_ipv6=1
             ip addr add 10.8.3.1/24 dev host-mgmnt0
@@ -156,6 +163,69 @@ public sealed class PlanExampleTests
         }
     }
 
+    /// <summary>What keeps a switch from its work though its ports are right, or has frames go round in it, each with what mends it.</summary>
+    [Fact]
+    public void What_is_wrong_with_the_switch_itself_is_told_with_what_to_do()
+    {
+        Assert.Empty(Told(_ => { }));
+        Assert.Contains(
+            "`ovs-vsctl remove open_vswitch . other_config flow-restore-wait`",
+            Assert.Single(
+                Told(host =>
+                    host.SetRootByHand("other_config", Datum.Map(("flow-restore-wait", "true")))
+                )
+            ),
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            "port 'vx0' in bridge 'ovsbr0' is a tunnel to host2 too, of another kind or key than the overlay's: "
+                + "two ways to one host are a loop: remove it with `ovs-vsctl del-port vx0`",
+            Assert.Single(
+                Told(host =>
+                    host.Shell(
+                        "ovs-vsctl add-port ovsbr0 vx0 -- set interface vx0 type=vxlan options:remote_ip=192.0.2.2"
+                    )
+                )
+            )
+        );
+
+        static IEnumerable<string> Told(Action<ModelHost> spoil)
+        {
+            var host = TwoHosts.Applied();
+            spoil(host);
+            var (intent, seen) = (TwoHosts.Intent(), host.Observe());
+            var faults = Planner.SwitchFaults(intent, seen).ToList();
+            Assert.ProperSuperset(
+                faults.ToHashSet(),
+                Planner.Plan(intent, seen).Notices.ToHashSet()
+            );
+            return faults;
+        }
+    }
+
+    [Fact]
+    public void A_controller_of_the_switch_is_told_of()
+    {
+        var seen = TwoHosts.Applied().Observe();
+        var ruled = seen.Switch.Bridges["ovsbr0"] with { Controllers = [Guid.NewGuid()] };
+        Assert.EndsWith(
+            "`ovs-vsctl del-controller ovsbr0`",
+            Assert.Single(
+                Planner.SwitchFaults(
+                    TwoHosts.Intent(),
+                    seen with
+                    {
+                        Switch = seen.Switch with
+                        {
+                            Bridges = seen.Switch.Bridges.SetItem("ovsbr0", ruled),
+                        },
+                    }
+                )
+            ),
+            StringComparison.Ordinal
+        );
+    }
+
     [Fact]
     public void Where_the_kernel_has_no_IPv6_nothing_is_said_of_it()
     {
@@ -218,6 +288,95 @@ public sealed class PlanExampleTests
             Set internal link host-mgmnt0: only senders that it leads to, IPv6 off
             """,
             Words(host.PlanFor(TwoHosts.Intent()))
+        );
+    }
+
+    /// <summary>As an earlier Weft made them, or whoever switched on what routes for Docker's or LXD's containers.</summary>
+    [Fact]
+    public void What_comes_in_by_the_overlays_links_is_not_forwarded()
+    {
+        var host = TwoHosts.Applied();
+        foreach (var name in (string[])["cont-mgmnt0", "host-mgmnt0", "wallabag-eth1"])
+        {
+            host.Put(host.Find(null, name) with { Forwards = true });
+        }
+        Assert.Equal(
+            """
+            Set bridge cont-mgmnt0: nothing forwarded
+            Set veth wallabag-eth1: nothing forwarded
+            Set internal link host-mgmnt0: nothing forwarded
+            """,
+            Words(host.PlanFor(TwoHosts.Intent()))
+        );
+    }
+
+    /// <summary>The file names a router: for the network as such, or as what a container's route leads by.</summary>
+    [Theory]
+    [InlineData("forward: true, hosts: { host1: 10.8.2.1 }", "10.8.2.2", true)]
+    [InlineData("forward: true", "10.8.2.2", true)]
+    [InlineData(
+        "hosts: { host1: 10.8.2.1 }",
+        "{ address: 10.8.2.2, routes: { 0.0.0.0/0: 10.8.2.1 } }",
+        true
+    )]
+    [InlineData(
+        "hosts: { host1: 10.8.2.1 }",
+        "{ address: 10.8.2.2, routes: { 0.0.0.0/0: 10.8.2.3 } }",
+        false
+    )]
+    [InlineData("hosts: { host1: 10.8.2.1 }", "10.8.2.2", false)]
+    public void A_host_forwards_what_comes_from_a_network_whose_router_it_is(
+        string network,
+        string place,
+        bool forwards
+    )
+    {
+        var intent = TwoHosts.Intent(
+            TwoHosts.Read(
+                TwoHosts
+                    .File.Replace("bridge: { stp: true }", $"bridge: true, {network}")
+                    .Replace("cont-mgmnt0: 10.8.2.2 }", $"cont-mgmnt0: {place} }}")
+            )
+        );
+        var host = TwoHosts.Bare();
+        host.Apply(intent);
+        host.Put(host.Find(null, "cont-mgmnt0") with { Forwards = true });
+        host.Put(host.Find(null, "host-mgmnt0") with { Forwards = true });
+        Assert.Equal(
+            forwards ? ["host-mgmnt0"] : ["cont-mgmnt0", "host-mgmnt0"],
+            host.PlanFor(intent).Changes.Select(change => change.Name)
+        );
+    }
+
+    /// <summary>The delay in force is the root's, be that a container, a switch of the local network or another host.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Only_the_root_of_a_spanning_tree_has_its_own_forward_delay(bool isRoot)
+    {
+        var host = TwoHosts.Applied();
+        host.Put(host.Find(null, "cont-mgmnt0") with { IsRoot = isRoot, ForwardDelay = 1500 });
+        Assert.Equal(
+            isRoot ? "Set bridge cont-mgmnt0: forward delay 15 → 2 s" : "",
+            Words(host.PlanFor(TwoHosts.Intent()))
+        );
+    }
+
+    /// <summary>As an earlier Weft made it.</summary>
+    [Fact]
+    public void A_bridge_snoops_no_multicast_and_takes_no_root_from_a_container()
+    {
+        var host = TwoHosts.Applied();
+        host.Put(host.Find(null, "cont-mgmnt0") with { SnoopsMulticast = true });
+        host.Put(host.Find(null, "wallabag-eth1") with { BlocksRoot = false });
+        host.SetByHand("Bridge", host["Bridge"].First().Key, "other_config", Datum.EmptyMap);
+        Assert.Equal(
+            [
+                "ip link set dev cont-mgmnt0 type bridge mcast_snooping 0",
+                "ip link set dev wallabag-eth1 type bridge_slave root_block on",
+                "ovs-vsctl set bridge ovsbr0 other_config:forward-bpdu=true",
+            ],
+            host.PlanFor(TwoHosts.Intent()).Commands
         );
     }
 

@@ -77,6 +77,7 @@ internal sealed partial class ModelHost
             (match.Groups["family"].Value, match.Groups["key"].Value) switch
             {
                 ("ipv4", "rp_filter") => link with { ReversePathFilter = isOn ? 1 : 0 },
+                ("ipv4", "forwarding") => link with { Forwards = isOn },
                 ("ipv6", "accept_ra") => link with { TakesAdvertisements = isOn },
                 ("ipv6", "disable_ipv6") => SwitchIpv6(link, isOff: isOn),
                 _ => throw new InvalidOperationException(
@@ -149,7 +150,17 @@ internal sealed partial class ModelHost
         switch (kind)
         {
             case "bridge":
-                Add(SetBridge(link with { Kind = "bridge", ForwardDelay = 1500 }, words));
+                Add(
+                    SetBridge(
+                        link with
+                        {
+                            Kind = "bridge",
+                            ForwardDelay = 1500,
+                            SnoopsMulticast = true,
+                        },
+                        words
+                    )
+                );
                 break;
             case "veth":
                 words.Expect("peer");
@@ -192,6 +203,11 @@ internal sealed partial class ModelHost
         {
             switch (words.Next())
             {
+                case "type" when link.Master is not null && words.Comes("bridge_slave"):
+                    words.Expect("bridge_slave");
+                    words.Expect("root_block");
+                    link = link with { BlocksRoot = words.Next() == "on" };
+                    break;
                 case "type":
                     words.Expect(link.Kind);
                     link = SetBridge(link, words);
@@ -258,6 +274,12 @@ internal sealed partial class ModelHost
                 case "forward_delay":
                     delay = words.Number();
                     break;
+                case "priority":
+                    _ = words.Number();
+                    break;
+                case "mcast_snooping":
+                    link = link with { SnoopsMulticast = words.Number() != 0 };
+                    break;
                 default:
                     throw words.Unknown();
             }
@@ -281,6 +303,7 @@ internal sealed partial class ModelHost
             : link with
             {
                 Master = bridge,
+                BlocksRoot = link.BlocksRoot && link.Master == bridge,
             };
     }
 
@@ -488,6 +511,8 @@ internal sealed partial class ModelHost
         private int at;
 
         public bool More => at < words.Length;
+
+        public bool Comes(string word) => More && words[at] == word;
 
         public string Next() =>
             at < words.Length

@@ -169,7 +169,7 @@ internal sealed partial class ModelHost
         {
             var match = Regex.Match(
                 column,
-                @"^(?<column>\w+)(:(?<key>\w+))?=(?<value>.*)$",
+                @"^(?<column>\w+)(:(?<key>[\w-]+))?=(?<value>.*)$",
                 RegexOptions.ExplicitCapture
             );
             Assert.True(match.Success, $"ovs-vsctl cannot read this: {column}");

@@ -29,6 +29,7 @@ internal sealed partial class ModelHost
             ("fail_mode", Datum.Empty),
             ("stp_enable", false),
             ("rstp_enable", false),
+            ("other_config", Datum.EmptyMap),
             ("external_ids", Datum.EmptyMap)
         ),
         ["Port"] = Columns(
@@ -401,6 +402,7 @@ internal sealed partial class ModelHost
                     SpansTree =
                         pair.Value["stp_enable"].AsBoolean()
                         || pair.Value["rstp_enable"].AsBoolean(),
+                    OtherConfig = pair.Value["other_config"].StringMap,
                     Ports = pair.Value["ports"].Uuids,
                 })
                 .ToImmutableDictionary(bridge => bridge.Name),

@@ -21,6 +21,15 @@ internal sealed record ModelLink
     public (string? Namespace, string Name)? Peer { get; init; }
     public bool Stp { get; init; }
     public int ForwardDelay { get; init; }
+
+    /// <summary>Whether a bridge sends multicast only where it has heard of listeners (<c>mcast_snooping</c>).</summary>
+    public bool SnoopsMulticast { get; init; }
+
+    /// <summary>Whether a bridge is its spanning tree's root; else the root's forward delay is in force.</summary>
+    public bool IsRoot { get; init; } = true;
+
+    /// <summary>Whether no root is taken behind this port of a bridge (<c>root_block</c>).</summary>
+    public bool BlocksRoot { get; init; }
     public bool LeavesChecksumsUndone { get; init; } = true;
 
     public ImmutableArray<string> AlternativeNames { get; init; } = [];
@@ -41,6 +50,9 @@ internal sealed record ModelLink
 
     /// <summary>How senders are checked (<c>rp_filter</c>).</summary>
     public int ReversePathFilter { get; init; }
+
+    /// <summary>Whether what comes in by it is forwarded (<c>forwarding</c> of IPv4).</summary>
+    public bool Forwards { get; init; }
 
     /// <summary>Whether a bridge's MTU was set once it was there; else it follows its ports.</summary>
     public bool HoldsMtu { get; init; }
@@ -75,6 +87,10 @@ internal sealed record ModelLink
             Routes = Routes,
             Stp = Stp,
             ForwardDelay = ForwardDelay,
+            IsRoot = IsRoot,
+            SnoopsMulticast = SnoopsMulticast,
+            Forwards = Forwards,
+            BlocksRoot = BlocksRoot,
             TakesAdvertisements = TakesAdvertisements,
             IsIpv6Off = IsIpv6Off,
             ReversePathFilter = ReversePathFilter,

@@ -60,10 +60,15 @@ internal sealed record Sabotage(
         {
             yield return Set("nomaster");
         }
+        if (link.BlocksRoot)
+        {
+            yield return Put("root_block", link with { BlocksRoot = false });
+        }
         if (link.Kind == "bridge")
         {
             yield return Put("stp", link with { Stp = !link.Stp });
             yield return Put("forward delay", link with { ForwardDelay = 1500 });
+            yield return Put("mcast_snooping", link with { SnoopsMulticast = true });
         }
         else if (space is not null || name.EndsWith("-br", StringComparison.Ordinal))
         {
@@ -130,6 +135,7 @@ internal sealed record Sabotage(
         yield return Put("accept_ra", link with { TakesAdvertisements = true });
         yield return Put("disable_ipv6", WithIpv6(link, isOff: !link.IsIpv6Off));
         yield return Put("rp_filter", link with { ReversePathFilter = 0 });
+        yield return Put("forwarding", link with { Forwards = !link.Forwards });
 
         Sabotage Put(string what, ModelLink changed) =>
             new(link.Name, what, host => host.Put(changed));
