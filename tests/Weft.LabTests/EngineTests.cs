@@ -66,6 +66,31 @@ public sealed class EngineTests
         );
     }
 
+    [Theory]
+    [InlineData(Engine.Docker)]
+    [InlineData(Engine.Podman)]
+    public async Task Whose_network_a_container_shares_is_known_whether_it_runs_or_not(
+        Engine engine
+    )
+    {
+        await using var lab = await EngineLab.UpAsync(engine);
+        await lab.RunAsync("$c run -d --name mate --network container:web weft-lab");
+        var door = lab.Door();
+        await IsOfWebsAsync(isKept: false);
+
+        await lab.StopAsync("mate");
+        await IsOfWebsAsync(isKept: true);
+
+        async Task IsOfWebsAsync(bool isKept)
+        {
+            var all = (await door.ListAsync(Needs.Cancellation))!.Value;
+            var (mate, web) = (all[0], all[1]);
+            Assert.Equal(("mate", "web"), (mate.Key.Name, web.Key.Name));
+            Assert.Equal(web.Id, mate.SharesNetworkOf);
+            Assert.Equal((web.NamespaceId, isKept), (mate.NamespaceId, mate.IsKeptByOthers));
+        }
+    }
+
     [Theory, MemberData(nameof(Engines))]
     public async Task What_happens_to_a_container_is_told_as_it_happens(Engine engine)
     {
@@ -150,12 +175,13 @@ public sealed class EngineTests
 
         await watched.Ended.WaitAsync(TimeSpan.FromSeconds(60), Needs.Cancellation);
         Assert.Null(await door.ListAsync(Needs.Cancellation));
-        Assert.Null(await door.FindAsync("web", Needs.Cancellation));
+        // That it has none of that name it cannot say.
+        await Assert.ThrowsAsync<HostException>(() => door.FindAsync("web", Needs.Cancellation));
         var none = await Assert.ThrowsAsync<HostException>(async () =>
         {
             await foreach (var _ in door.WatchAsync(Needs.Cancellation)) { }
         });
-        Assert.Contains("does not run", none.Message, StringComparison.Ordinal);
+        Assert.Contains("nobody listens at", none.Message, StringComparison.Ordinal);
 
         await lab.StartDaemonAsync();
         await Eventually.IsAsync(async () =>

@@ -72,7 +72,13 @@ public sealed class Applier(
                     cancellationToken
                 );
             }
-            catch (HostException) when (ended < MostEnded && IsOfContainerThatEnded(possible))
+            catch (HostException exception)
+                when (ended < MostEnded
+                    && (
+                        exception.InnerException is LinkBatchException { IsOfNamespaceGone: true }
+                        || IsOfContainerThatEnded(possible)
+                    )
+                )
             {
                 // It wants nothing any more. What was behind it is still to be done.
                 ended++;

@@ -16,6 +16,9 @@ internal static partial class LinkBatch
     // A kernel that is asked for a link that it has not.
     private const string NoLink = "Cannot find device";
 
+    // One that is asked to put a link into a namespace that is gone.
+    private const string NoNamespace = "Invalid \"netns\" value";
+
     private static readonly TimeSpan KeyIsHeard = TimeSpan.FromSeconds(1);
 
     /// <summary>
@@ -163,7 +166,10 @@ internal static partial class LinkBatch
             $"network namespace {command.Namespace} went away: its container has ended",
             command,
             exception
-        );
+        )
+        {
+            IsOfNamespaceGone = true,
+        };
 
     private static LinkBatchException Failure(List<LinkCommand> commands, string errors)
     {
@@ -175,7 +181,12 @@ internal static partial class LinkBatch
             && line >= 1
             && line <= commands.Count
             ? new LinkBatchException($"`{commands[line - 1]}` failed: {words}", commands[line - 1])
-            : new LinkBatchException($"ip failed: {words}", null);
+            // It looks for the namespaces of a whole batch before it numbers what it does.
+            // It ends at a word that it does not take, and does not say of which line that is.
+            : new LinkBatchException($"ip failed: {words}", null)
+            {
+                IsOfNamespaceGone = words.Contains(NoNamespace, StringComparison.Ordinal),
+            };
     }
 
     [GeneratedRegex(
@@ -198,4 +209,7 @@ internal sealed class LinkBatchException(
 {
     /// <summary>The command that failed; null where nobody knows.</summary>
     public LinkCommand? Failed { get; } = failed;
+
+    /// <summary>Whether the network namespace that it is about was gone: its container has ended, if another of its name is there by now.</summary>
+    public bool IsOfNamespaceGone { get; init; }
 }
