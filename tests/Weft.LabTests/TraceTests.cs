@@ -409,7 +409,7 @@ public sealed class TraceSwitchTests(Road road) : TraceTests(road), IClassFixtur
             "no rule",
             "host1",
             "ovs-ofctl del-flows ovsbr0",
-            "has no rule for it, and sends nothing"
+            "ovs-ofctl add-flow ovsbr0 priority=0,actions=NORMAL"
         )
         {
             Mend = "ovs-ofctl add-flow ovsbr0 priority=0,actions=NORMAL",

@@ -22,6 +22,7 @@ public sealed class LinkWatch
     private const uint LinksAddressesRoutes = 0x1 | 0x10 | 0x100 | 0x40 | 0x400;
     private const uint Ipv4Settings = 1u << 23;
     private const ushort NewSettings = 80;
+    private const ushort SettingsGone = 81;
     private const ushort NewRoute = 24;
     private const ushort RouteGone = 25;
     private const byte BridgeFamily = 7;
@@ -67,12 +68,18 @@ public sealed class LinkWatch
             foreach (var message in messages)
             {
                 isEmpty = false;
-                if (message.Kind == NewSettings)
+                if (message.Kind is NewSettings or SettingsGone)
                 {
-                    var settings = MemoryMarshal.Read<int>(message.Body[IndexOfSettingsAt..]);
-                    if (space is null && settings > 0)
+                    // They go with their link, of which the kernel tells besides.
+                    if (
+                        message.Kind == NewSettings
+                        && space is null
+                        && MemoryMarshal.Read<int>(message.Body[IndexOfSettingsAt..])
+                            is > 0
+                                and var link
+                    )
                     {
-                        changed(new LinkEvent(space, settings, IsOverrun: false));
+                        changed(new LinkEvent(space, link, IsOverrun: false));
                     }
                     continue;
                 }

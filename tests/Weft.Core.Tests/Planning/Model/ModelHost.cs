@@ -159,7 +159,7 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
         return string.Create(
             CultureInfo.InvariantCulture,
             $"link {link.Namespace}/{link.Name} {link.Kind} {link.Mac} mtu {link.Mtu} up {link.Up} master {link.Master} alias {link.Alias} peer {peer} "
-                + $"stp {link.Stp} {link.ForwardDelay} blocks {link.BlocksRoot} snoops {link.SnoopsMulticast} forwards {link.Forwards} silent {link.NoLinkLocal} advertised {link.TakesAdvertisements} off {link.IsIpv6Off} filter {link.ReversePathFilter} undone {link.LeavesChecksumsUndone} [{string.Join(' ', addresses)}] "
+                + $"stp {link.Stp} {link.ForwardDelay} blocks {link.IsBlockingRoot} snoops {link.SnoopsMulticast} forwards {link.Forwards} silent {link.NoLinkLocal} advertised {link.TakesAdvertisements} off {link.IsIpv6Off} filter {link.ReversePathFilter} undone {link.LeavesChecksumsUndone} [{string.Join(' ', addresses)}] "
                 + $"[{string.Join(", ", link.Routes.Select(route => $"{route} proto {route.Protocol}").Order(StringComparer.Ordinal))}]"
         );
     }

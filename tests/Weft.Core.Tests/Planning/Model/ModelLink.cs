@@ -30,6 +30,9 @@ internal sealed record ModelLink
 
     /// <summary>Whether no root is taken behind this port of a bridge (<c>root_block</c>).</summary>
     public bool BlocksRoot { get; init; }
+
+    /// <summary>The same as the kernel has it, which forgets it with the bridge.</summary>
+    public bool IsBlockingRoot => BlocksRoot && Master is not (null or "ovs-system");
     public bool LeavesChecksumsUndone { get; init; } = true;
 
     public ImmutableArray<string> AlternativeNames { get; init; } = [];
@@ -90,7 +93,7 @@ internal sealed record ModelLink
             IsRoot = IsRoot,
             SnoopsMulticast = SnoopsMulticast,
             Forwards = Forwards,
-            BlocksRoot = BlocksRoot,
+            BlocksRoot = IsBlockingRoot,
             TakesAdvertisements = TakesAdvertisements,
             IsIpv6Off = IsIpv6Off,
             ReversePathFilter = ReversePathFilter,

@@ -60,7 +60,7 @@ internal sealed record Sabotage(
         {
             yield return Set("nomaster");
         }
-        if (link.BlocksRoot)
+        if (link.IsBlockingRoot)
         {
             yield return Put("root_block", link with { BlocksRoot = false });
         }
