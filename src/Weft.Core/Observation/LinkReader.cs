@@ -422,7 +422,6 @@ public static class LinkReader
     /// <summary>Reads the IFLA_BR_… of linux/if_link.h.</summary>
     private static Link WithBridge(Link link, ReadOnlySpan<byte> settings)
     {
-        ulong root = 0;
         Netlink.ForEachAttribute(
             settings,
             (kind, value) =>
@@ -435,11 +434,12 @@ public static class LinkReader
                     case 5:
                         link = link with { Stp = MemoryMarshal.Read<uint>(value) != 0 };
                         break;
-                    case 10:
-                        root = MemoryMarshal.Read<ulong>(value);
-                        break;
-                    case 11:
-                        link = link with { IsRoot = MemoryMarshal.Read<ulong>(value) == root };
+                    case 12:
+                        // The port that leads to the root: the root itself has none.
+                        link = link with
+                        {
+                            IsRoot = MemoryMarshal.Read<ushort>(value) == 0,
+                        };
                         break;
                     case 23:
                         link = link with { SnoopsMulticast = value[0] != 0 };
