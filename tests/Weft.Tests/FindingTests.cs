@@ -42,35 +42,38 @@ public sealed class FindingTests
         try
         {
             var bare = HostObservation.Bare(kernelDatapath: true);
-            var interest = ContainerInterest.Everything;
-            Assert.Empty(PodmanSocket.Judge(interest, bare, root));
+            Assert.Empty(Judge(bare));
             var container = $"{root}/run/containers/storage/overlay-containers/1/userdata";
             Directory.CreateDirectory(container);
-            Assert.Empty(PodmanSocket.Judge(interest, bare, root));
+            Assert.Empty(Judge(bare));
             File.WriteAllText($"{container}/pidfile", "7");
 
-            var finding = Assert.Single(PodmanSocket.Judge(interest, bare, root));
+            var finding = Assert.Single(Judge(bare));
 
             Assert.Equal(Verdict.Doubtful, finding.Verdict);
             Assert.Contains("systemctl enable --now podman.socket", finding.Words);
             var key = new ContainerKey(Engine.Podman, "web");
             Assert.Empty(
-                PodmanSocket.Judge(
-                    interest,
+                Judge(
                     bare with
                     {
                         Containers = new Dictionary<ContainerKey, ContainerSighting>
                         {
                             [key] = new() { Key = key, Id = "1" },
                         },
-                    },
-                    root
+                    }
                 )
             );
         }
         finally
         {
             Directory.Delete(root, recursive: true);
+        }
+
+        IEnumerable<Finding> Judge(HostObservation seen)
+        {
+            var podman = new DockerEngine(Engine.Podman, root);
+            return PodmanSocket.Judge(ContainerInterest.Everything, seen, podman.Absence, root);
         }
     }
 

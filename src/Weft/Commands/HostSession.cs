@@ -35,6 +35,9 @@ internal sealed class HostSession : IAsyncDisposable
     /// <summary>Which of the host's containers matter.</summary>
     public ContainerInterest Interest => on.Interest;
 
+    /// <summary>What to say where an engine is not there or does not run.</summary>
+    public string AbsenceOf(Engine engine) => doors.Engines.Of(engine).Absence;
+
     /// <summary>What the overlay was read from; null where that is not to be written down.</summary>
     public ReadOnlyMemory<byte>? Source { get; set; }
 

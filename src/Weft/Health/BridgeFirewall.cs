@@ -40,29 +40,30 @@ internal sealed class BridgeFirewall(Firewall firewall, IReadOnlyList<AddressFam
 
     private IEnumerable<Finding> JudgeFrames(BridgeLinkIntent bridge, AddressFamily family)
     {
-        var comes = $"meta ibrname {bridge.Name}";
-        var leaves = $"meta obrname {bridge.Name}";
         foreach (
-            var (hook, isIn, isOut, which) in ((string, bool, bool, string)[])
+            var (hook, into, outOf) in ((string, string?, string?)[])
                 [
-                    ("prerouting", true, false, comes),
-                    ("forward", true, true, $"{comes} {leaves}"),
-                    ("postrouting", false, true, leaves),
+                    ("prerouting", bridge.Name, null),
+                    ("forward", bridge.Name, bridge.Name),
+                    ("postrouting", null, bridge.Name),
                 ]
         )
         {
             var frame = new FirewallPacket(family)
             {
-                In = isIn ? bridge.Name : null,
-                Out = isOut ? bridge.Name : null,
+                In = into,
+                Out = outOf,
                 IsFrame = true,
             };
+            var which =
+                (into is null ? "" : $" meta ibrname {into}")
+                + (outOf is null ? "" : $" meta obrname {outOf}");
             if (firewall.Judge(hook, frame).Dropping is { } chain)
             {
                 yield return new Finding(
                     "firewall",
                     Verdict.Wrong,
-                    $"{chain} drops {NameOf(family)} packets that pass bridge {bridge.Name}: let them pass by `nft insert rule {chain.Family} {chain.Table} {chain.Name} {which} accept`"
+                    $"{chain} drops {NameOf(family)} packets that pass bridge {bridge.Name}: let them pass by `nft insert rule {chain.Family} {chain.Table} {chain.Name}{which} accept`"
                 );
             }
         }
@@ -110,16 +111,5 @@ internal sealed class BridgeFirewall(Firewall firewall, IReadOnlyList<AddressFam
             ? "net.bridge.bridge-nf-call-iptables"
             : "net.bridge.bridge-nf-call-ip6tables";
 
-    private static bool IsFiltered(AddressFamily family)
-    {
-        try
-        {
-            return File.ReadAllText($"/proc/sys/{SwitchOf(family).Replace('.', '/')}").Trim()
-                is not "0";
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-    }
+    private static bool IsFiltered(AddressFamily family) => KernelSetting.IsOn(SwitchOf(family));
 }

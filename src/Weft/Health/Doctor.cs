@@ -28,7 +28,9 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
             NeededModules.Judge(intent, KernelModules.StateOf, KernelModules.AreFixed)
         );
         findings.AddRange(Standing(intent, observation));
-        findings.AddRange(PodmanSocket.Judge(session.Interest, observation));
+        findings.AddRange(
+            PodmanSocket.Judge(session.Interest, observation, session.AbsenceOf(Engine.Podman))
+        );
         findings.AddRange(StrangersInError(intent, observation));
         findings.AddRange(StrangersTooWide(intent, observation));
         var asked = Task.WhenAll(

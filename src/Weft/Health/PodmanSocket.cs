@@ -9,18 +9,18 @@ namespace Weft.Health;
 /// </summary>
 internal static class PodmanSocket
 {
-    private const string Path = "/run/podman/podman.sock";
-
     // Where Podman, of the system and not of a user, keeps what it runs, by the kind of its storage (containers-storage.conf(5)).
     private const string Running = "/run/containers/storage";
 
     /// <summary>Judges by what lies on the host; Podman is not run.</summary>
     /// <param name="interest">Which containers matter.</param>
     /// <param name="observation">What the host looks like.</param>
+    /// <param name="absence">What to say where Podman cannot be asked, and what to do.</param>
     /// <param name="root">The host's root directory; none for this one.</param>
     public static IEnumerable<Finding> Judge(
         ContainerInterest interest,
         HostObservation observation,
+        string absence,
         string root = ""
     ) =>
         interest.Engines.Contains(Engine.Podman)
@@ -32,7 +32,7 @@ internal static class PodmanSocket
                 new Finding(
                     "podman",
                     Verdict.Doubtful,
-                    $"containers run here that cannot be seen, and get no place by their labels: nobody listens at {Path}; `systemctl enable --now podman.socket` has Podman listen"
+                    $"containers run here that cannot be seen, and get no place by their labels: {absence}"
                 ),
             ]
             : [];

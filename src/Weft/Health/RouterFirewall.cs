@@ -97,17 +97,8 @@ internal sealed class RouterFirewall(Firewall firewall, IReadOnlyList<AddressFam
         firewall.Judge("forward", new FirewallPacket(family) { In = from, Out = to })
             is { Dropping: null };
 
-    private static bool IsRouted(AddressFamily family)
-    {
-        try
-        {
-            var version = family is AddressFamily.InterNetwork ? "ipv4" : "ipv6";
-            return File.ReadAllText($"/proc/sys/net/{version}/conf/all/forwarding").Trim()
-                is not "0";
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-    }
+    private static bool IsRouted(AddressFamily family) =>
+        KernelSetting.IsOn(
+            $"net.{(family is AddressFamily.InterNetwork ? "ipv4" : "ipv6")}.conf.all.forwarding"
+        );
 }
