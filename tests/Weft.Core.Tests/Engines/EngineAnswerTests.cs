@@ -89,14 +89,7 @@ public sealed class EngineAnswerTests
             "within 2 s"
         );
 
-        async Task PassAsync(Task task)
-        {
-            while (!task.IsCompleted)
-            {
-                clock.Advance(TimeSpan.FromSeconds(0.5));
-                await Task.Delay(1, Cancellation);
-            }
-        }
+        Task PassAsync(Task task) => PassesUntilAsync(task, clock, 0.5);
     }
 
     /// <summary>Docker holds back what it knows of a container while its start hangs, and nothing else.</summary>
@@ -140,11 +133,7 @@ public sealed class EngineAnswerTests
 
         async Task<T> PassAsync<T>(Task<T> asked)
         {
-            while (!asked.IsCompleted)
-            {
-                clock.Advance(TimeSpan.FromSeconds(0.05));
-                await Task.Delay(1, Cancellation);
-            }
+            await PassesUntilAsync(asked, clock, 0.05);
             return await asked;
         }
     }
@@ -274,11 +263,7 @@ public sealed class EngineAnswerTests
         async Task SilentForAsync(string within)
         {
             var asked = AskAsync();
-            while (!asked.IsCompleted)
-            {
-                clock.Advance(TimeSpan.FromSeconds(0.5));
-                await Task.Delay(1, Cancellation);
-            }
+            await PassesUntilAsync(asked, clock, 0.5);
             await RefusedAsync(() => asked, within);
         }
     }
@@ -728,5 +713,15 @@ public sealed class EngineAnswerTests
         public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + set;
 
         public override long GetTimestamp() => base.GetUtcNow().Ticks;
+    }
+
+    /// <summary>Lets a clock go on, by so many seconds at a time, until something is done that waits by it.</summary>
+    private static async Task PassesUntilAsync(Task done, FakeTimeProvider clock, double seconds)
+    {
+        while (!done.IsCompleted)
+        {
+            clock.Advance(TimeSpan.FromSeconds(seconds));
+            await Task.Delay(1, Cancellation);
+        }
     }
 }
