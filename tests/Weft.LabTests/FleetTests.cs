@@ -64,6 +64,8 @@ public sealed partial class FleetTests
             StringComparison.Ordinal
         );
         await fleet.WeftDoneAsync("apply", "--all", "--yes");
+        // Who asked while there was nobody gives up what waits for the answer to its last question (RFC 1122, 2.3.2.2).
+        await fleet.Lab.ReachesAsync("host1", "a1", "10.8.2.2", 100);
 
         await using (var ping = ContinuousPing.Start(fleet.Lab, "host1", "a1", "10.8.2.2"))
         {
