@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Weft.Labs;
 
 namespace Weft.LabTests;
@@ -45,6 +46,29 @@ public sealed class FailureTests
         }
 
         await coming;
+    }
+
+    [Fact]
+    public async Task Who_waits_for_an_engine_that_hangs_is_told_so()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        using var hangs = new Socket(
+            AddressFamily.Unix,
+            SocketType.Stream,
+            ProtocolType.Unspecified
+        );
+        hangs.Bind(new UnixDomainSocketEndPoint($"/proc/{lab.Hosts[0].Pid}/root/run/docker.sock"));
+        hangs.Listen();
+
+        foreach (var command in (string[])["status", "plan"])
+        {
+            var told = await lab.WeftAsync("host1", command, "--engine", "docker");
+            Assert.Contains(
+                "docker does not answer yet: waiting for it",
+                told.Errors,
+                StringComparison.Ordinal
+            );
+        }
     }
 
     [Fact]

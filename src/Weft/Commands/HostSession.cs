@@ -103,8 +103,10 @@ internal sealed class HostSession : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits for engines that hang before all others are made to wait, and not with these.</summary>
-    private async Task KnockAsync(IProgress<string>? progress, CancellationToken cancellationToken)
+    /// <summary>Waits for engines that hang before anybody waits for what they are asked, and says so.</summary>
+    /// <param name="progress">Is told what is waited for.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task KnockAsync(IProgress<string>? progress, CancellationToken cancellationToken)
     {
         var knocks = on
             .Interest.Engines.Union(ContainerReader.Keepers)

@@ -115,6 +115,7 @@ internal static class PlanCommand
                         here,
                         cancellationToken
                     );
+                    await session.KnockAsync(new Notices(terminal), cancellationToken);
                     var observation = await session.ObserveAsync(cancellationToken);
                     var adopts = parsed.GetValue(adopt);
                     var intent = parsed.GetValue(destroy)

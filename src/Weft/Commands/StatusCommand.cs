@@ -52,6 +52,7 @@ internal static class StatusCommand
                 {
                     await using var session = await options.OpenAsync(parsed, cancellationToken);
                     agent ??= await AgentAsync(seat => seat.Overlay == session.Overlay.Name);
+                    await session.KnockAsync(new Notices(terminal), cancellationToken);
                     var observation = await session.ObserveAsync(cancellationToken);
                     var intent = session.Intend(observation);
                     var status = HostStatus.Of(intent, observation);
