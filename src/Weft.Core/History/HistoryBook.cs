@@ -25,6 +25,20 @@ internal sealed record HistoryBook(ImmutableArray<HistoryEntry> Entries)
             .OfType<string>()
             .Distinct(StringComparer.Ordinal);
 
+    /// <summary>What a file is stored as, or would be: the name that an earlier Weft gave it, where it is stored by that.</summary>
+    /// <param name="file">The file.</param>
+    public string NameOf(ReadOnlySpan<byte> file)
+    {
+        foreach (var name in Files)
+        {
+            if (HistoryStore.IsNameOf(name, file))
+            {
+                return name;
+            }
+        }
+        return HistoryStore.NameOf(file);
+    }
+
     /// <summary>The entry with that number; null where it is not kept, or never was.</summary>
     public HistoryEntry? this[int number] =>
         Entries.FirstOrDefault(entry => entry.Number == number);

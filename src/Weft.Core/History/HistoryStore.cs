@@ -172,7 +172,7 @@ internal sealed class HistoryStore
         {
             foreach (var file in files)
             {
-                DurableFile.Replace(PathOf(NameOf(file.Span)), file.Span, OwnerOnly);
+                DurableFile.Replace(PathOf(book.NameOf(file.Span)), file.Span, OwnerOnly);
             }
             DurableFile.Replace(Path, HistoryJson.Format(book.Entries), OwnerOnly);
             if (File.Exists(mark))

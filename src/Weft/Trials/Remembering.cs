@@ -65,6 +65,10 @@ internal static class Remembering
         }
         var wasTried = book.Open is not null;
         book = book.Settle(EntryState.Reverted, entry.Time);
+        if (file is { } applied)
+        {
+            entry = entry with { File = book.NameOf(applied.Span) };
+        }
         if (book.Settled is { } settled && settled.File == entry.File && !hasChanged)
         {
             if (wasTried)
