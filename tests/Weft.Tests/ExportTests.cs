@@ -26,6 +26,7 @@ public sealed class ExportTests
                 bridge_ports none
                 bridge_hw 02:39:9b:1f:d1:2d
                 bridge_stp on
+                bridge_bridgeprio 61440
                 bridge_fd 2
                 mtu 1458
 

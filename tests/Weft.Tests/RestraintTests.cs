@@ -101,6 +101,7 @@ public sealed class RestraintTests
         Now(Link(ChangeAction.Add, "db-eth1"));
 
         Assert.Equal("db-eth1", Assert.Single(restraint.Failures).Key);
+        clock.Advance(TimeSpan.FromSeconds(4));
         restraint.Failed([Wanted.Name], "it is gone");
         Assert.Equal(1, restraint.Failures[Wanted.Name].Times);
     }
@@ -192,6 +193,43 @@ public sealed class RestraintTests
 
         static Datum Options(string remote) =>
             ImmutableSortedDictionary<string, string>.Empty.Add("remote_ip", remote);
+    }
+
+    [Fact]
+    public void What_is_put_right_again_and_again_does_not_hold_and_what_comes_and_goes_does()
+    {
+        var (set, added) = (Link(ChangeAction.Set, "cont"), Link(ChangeAction.Add, "web-eth1"));
+        for (var times = 1; times <= 2; times++)
+        {
+            Assert.Empty(restraint.CarriedOut([set, added]));
+            clock.Advance(TimeSpan.FromSeconds(1));
+        }
+        Assert.Equal([set], restraint.CarriedOut([set, added]));
+
+        clock.Advance(TimeSpan.FromSeconds(10));
+        Assert.Empty(restraint.CarriedOut([set, added]));
+    }
+
+    [Fact]
+    public void What_only_seems_to_have_healed_is_left_alone_for_longer_the_next_time()
+    {
+        var set = Link(ChangeAction.Set, "cont");
+        foreach (var pause in (int[])[1, 2, 4, 8])
+        {
+            restraint.Failed([set.Name], "taken back");
+            clock.Advance(TimeSpan.FromSeconds(pause) - TimeSpan.FromMilliseconds(1));
+            Assert.Empty(Now(set));
+            clock.Advance(TimeSpan.FromMilliseconds(1));
+            Assert.Equal([set], Now(set));
+            Assert.Empty(Now());
+            Assert.Empty(restraint.Failures);
+        }
+
+        // It has held for as long as it was left alone.
+        clock.Advance(TimeSpan.FromSeconds(8));
+        Now();
+        restraint.Failed([set.Name], "taken back");
+        Assert.Equal(1, restraint.Failures[set.Name].Times);
     }
 
     private static HostIntent Encrypted { get; } =

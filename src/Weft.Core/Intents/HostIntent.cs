@@ -181,6 +181,12 @@ public abstract record LinkIntent
 /// <summary>A container bridge.</summary>
 public sealed record BridgeLinkIntent : LinkIntent
 {
+    /// <summary>
+    /// The least priority to be the root of a spanning tree (IEEE 802.1D): whatever else is plugged into a network knows better
+    /// who is.
+    /// </summary>
+    public const int TreePriority = 61440;
+
     /// <summary>The network whose bridge it is.</summary>
     public required string Network { get; init; }
 

@@ -190,7 +190,10 @@ public static class IntentBuilder
                         )
                         .Any(place =>
                             place.Network == network.Name
-                            && place.Routes.Any(route => own.Contains(route.Via))
+                            && place.Routes.Any(route =>
+                                // Whichever host has it at the moment.
+                                own.Contains(route.Via) || network.Floating.Contains(route.Via)
+                            )
                         );
         }
 

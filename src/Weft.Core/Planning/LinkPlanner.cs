@@ -19,9 +19,6 @@ internal sealed partial class LinkPlanner(
     // What `rp_filter` may be besides: not at all (0), and loosely (2).
     private const int Strict = 1;
 
-    // Whatever else is plugged into a network knows better who is to be the root of its spanning tree (IEEE 802.1D).
-    private const int LeastPriority = 61440;
-
     private readonly HashSet<string> wanted = new(
         intent.Attachments.Length,
         StringComparer.Ordinal
@@ -265,7 +262,7 @@ internal sealed partial class LinkPlanner(
                         stage,
                         null,
                         $"link add name {name} address {bridge.Mac} type bridge "
-                            + $"stp_state {(bridge.Stp ? $"1 priority {LeastPriority}" : "0")} forward_delay {bridge.ForwardDelay * 100} mcast_snooping 0"
+                            + $"stp_state {(bridge.Stp ? $"1 priority {BridgeLinkIntent.TreePriority}" : "0")} forward_delay {bridge.ForwardDelay * 100} mcast_snooping 0"
                     ),
                     .. Unswayed(stage, name, bridge.Mtu, addresses, bridge.Forwards),
                     Line(
@@ -283,7 +280,9 @@ internal sealed partial class LinkPlanner(
         var words = new List<string>();
         if (actual.Stp != bridge.Stp)
         {
-            attributes.Add($"stp_state {(bridge.Stp ? 1 : 0)}");
+            attributes.Add(
+                bridge.Stp ? $"stp_state 1 priority {BridgeLinkIntent.TreePriority}" : "stp_state 0"
+            );
             words.Add($"spanning tree {(bridge.Stp ? "on" : "off")}");
         }
         // Where another is the root its delay is in force, whatever this one is set to.

@@ -157,7 +157,7 @@ internal sealed class AgentLoop(
                 cancellationToken
             );
             Note(round, restraint, woken?.Why ?? "time passed", woken?.Since);
-            if (round.Problem is null && !isRecorded && nextRecord <= steady.GetUtcNow())
+            if (round.IsInForce && !isRecorded && nextRecord <= steady.GetUtcNow())
             {
                 isRecorded = await RecordAsync(cancellationToken);
             }

@@ -86,7 +86,10 @@ internal sealed class Reconciler(
                 }
             }
             var (intent, plan) = Planned(observation);
-            return new Round(observation, intent, done, Elapsed(), InTheWay(plan));
+            return new Round(observation, intent, done, Elapsed(), InTheWay(plan))
+            {
+                IsInForce = plan.HasClearWay,
+            };
         }
         catch (Exception exception) when (HostFault.Is(exception))
         {
@@ -112,6 +115,7 @@ internal sealed class Reconciler(
         // What came up meanwhile is for the next round; what was carried out and is to be carried out again does not hold.
         void ThrowIfUndone(Plan remaining)
         {
+            var tooOften = restraint.CarriedOut(done);
             var undone = remaining
                 .Changes.Where(change =>
                     done.Exists(former =>
@@ -119,6 +123,8 @@ internal sealed class Reconciler(
                         == (change.Action, change.What, change.Name, change.Detail)
                     )
                 )
+                .Concat(tooOften)
+                .DistinctBy(change => (change.What, change.Name))
                 .ToList();
             if (undone.Count > 0)
             {
@@ -179,4 +185,7 @@ internal sealed record Round(
 {
     /// <summary>What could not be carried out, by name; <c>host</c> where it is no single thing.</summary>
     public ImmutableArray<string> Failed { get; init; } = [];
+
+    /// <summary>Whether the file is in force: all of it that nothing stands in the way of was carried out, or is held back for a moment.</summary>
+    public bool IsInForce { get; init; }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Weft.Core.Planning;
 
 namespace Weft.Agent;
@@ -23,8 +24,16 @@ internal sealed class Restraint(TimeProvider clock)
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
+    // What is put right this often in this time is taken back by somebody.
+    private const int TooOften = 3;
+    private static readonly TimeSpan Lately = TimeSpan.FromSeconds(10);
+
     private readonly Dictionary<(string What, string Name), DateTimeOffset> held = [];
     private readonly Dictionary<string, Failure> failures = new(StringComparer.Ordinal);
+
+    // What failed and does not any more, which it may only seem to.
+    private readonly Dictionary<string, Failure> former = new(StringComparer.Ordinal);
+    private readonly List<(Change Change, DateTimeOffset At)> mended = [];
     private DateTimeOffset lastLook;
 
     /// <summary>What failed and is tried again later.</summary>
@@ -52,10 +61,15 @@ internal sealed class Restraint(TimeProvider clock)
     public Plan Apply(Plan plan, bool isNewFile)
     {
         var now = lastLook = clock.GetUtcNow();
+        foreach (var over in former.Where(one => !IsRecent(one.Value, now)).ToList())
+        {
+            former.Remove(over.Key);
+        }
         var names = plan.Changes.Select(change => change.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var healed in failures.Keys.Where(name => !names.Contains(name)).ToList())
         {
-            failures.Remove(healed);
+            failures.Remove(healed, out var failure);
+            former[healed] = failure!;
         }
         var added = plan
             .Changes.Where(change => change.Action is not ChangeAction.Remove)
@@ -129,14 +143,43 @@ internal sealed class Restraint(TimeProvider clock)
     {
         foreach (var name in names)
         {
-            var times = failures.TryGetValue(name, out var before) ? before.Times + 1 : 1;
-            var pause = FirstPause * Math.Pow(2, Math.Min(times - 1, 10));
-            failures[name] = new Failure(
-                times,
-                clock.GetUtcNow() + (pause < LongestPause ? pause : LongestPause),
-                reason
-            );
+            former.Remove(name, out var once);
+            var times =
+                failures.TryGetValue(name, out var before) ? before.Times + 1
+                : once is not null && IsRecent(once, clock.GetUtcNow()) ? once.Times + 1
+                : 1;
+            failures[name] = new Failure(times, clock.GetUtcNow() + PauseAfter(times), reason);
         }
+    }
+
+    /// <summary>Something was carried out.</summary>
+    /// <param name="changes">What.</param>
+    /// <returns>What of it has been put right again and again lately, so that somebody takes it back.</returns>
+    public ImmutableArray<Change> CarriedOut(IEnumerable<Change> changes)
+    {
+        var now = clock.GetUtcNow();
+        mended.RemoveAll(one => one.At + Lately <= now);
+        // What comes and goes with containers may do so many times.
+        List<Change> set = [.. changes.Where(change => change.Action is ChangeAction.Set)];
+        mended.AddRange(set.Select(change => (change, now)));
+        return
+        [
+            .. set.Where(change =>
+                mended.Count(one =>
+                    KeyOf(one.Change) == KeyOf(change) && one.Change.Detail == change.Detail
+                ) >= TooOften
+            ),
+        ];
+    }
+
+    /// <summary>Whether what healed has not held for as long yet as it was waited for.</summary>
+    private static bool IsRecent(Failure failure, DateTimeOffset now) =>
+        now < failure.Until + PauseAfter(failure.Times);
+
+    private static TimeSpan PauseAfter(int times)
+    {
+        var pause = FirstPause * Math.Pow(2, Math.Min(times - 1, 10));
+        return pause < LongestPause ? pause : LongestPause;
     }
 
     private static (string, string) KeyOf(Change change) => (change.What, change.Name);

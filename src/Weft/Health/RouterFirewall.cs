@@ -55,47 +55,80 @@ internal sealed class RouterFirewall(Firewall firewall, IReadOnlyList<AddressFam
                         )
                         .OrderBy(link => link.Name, StringComparer.Ordinal),
                 ];
-                var into = others
-                    .Where(link =>
-                        !(isIPv4 && (own.Contains(link.Name) || link.Forwards is not true))
-                        && IsLetThrough(family, link.Name, name)
-                    )
-                    .Select(link => link.Name)
-                    .ToList();
-                if (into.Count > 0)
+                if (
+                    Told(
+                        name,
+                        $"this host forwards {version} into it from",
+                        others
+                            .Where(link =>
+                                !(isIPv4 && (own.Contains(link.Name) || link.Forwards is not true))
+                            )
+                            .Select(link => link.Name),
+                        other => new FirewallPacket(family) { In = other, Out = name },
+                        $"`oifname \"{name}\" iifname != \"{name}\" drop` in a chain of nft at the hook forward"
+                    ) is
+                    { } into
+                )
                 {
-                    yield return new Finding(
-                        $"network {name}",
-                        Verdict.Doubtful,
-                        $"this host forwards {version} into it from {Named(into)}, and its firewall lets that pass: "
-                            + $"forbid it by `oifname \"{name}\" iifname != \"{name}\" drop` in a chain of nft at the hook forward, or write `forward: true` where it is wanted"
-                    );
+                    yield return into;
                 }
-                var outOf = isIPv4
-                    ? []
-                    : others
-                        .Select(link => link.Name)
-                        .Where(link => IsLetThrough(family, name, link))
-                        .ToList();
-                if (outOf.Count > 0)
+                if (
+                    !isIPv4
+                    && Told(
+                        name,
+                        $"this host forwards {version} out of it to",
+                        others.Select(link => link.Name),
+                        other => new FirewallPacket(family) { In = name, Out = other },
+                        $"`ip -6 rule add iif {name} priority 100 prohibit`"
+                    )
+                        is { } outOf
+                )
                 {
-                    yield return new Finding(
-                        $"network {name}",
-                        Verdict.Doubtful,
-                        $"this host forwards {version} out of it to {Named(outOf)}, and its firewall lets that pass: "
-                            + $"forbid it by `ip -6 rule add iif {name} priority 100 prohibit`, or write `forward: true` where it is wanted"
-                    );
+                    yield return outOf;
                 }
             }
         }
     }
 
+    private Finding? Told(
+        string network,
+        string forwards,
+        IEnumerable<string> others,
+        Func<string, FirewallPacket> packetOf,
+        string cure
+    )
+    {
+        var (passing, perhaps) = (new List<string>(), new List<string>());
+        string? whyUnknown = null;
+        foreach (var other in others)
+        {
+            switch (firewall.Judge("forward", packetOf(other)))
+            {
+                case (null, null):
+                    passing.Add(other);
+                    break;
+                case (null, { } why):
+                    perhaps.Add(other);
+                    whyUnknown = why;
+                    break;
+            }
+        }
+        var (links, itsFirewall) =
+            passing.Count > 0
+                ? (passing, "its firewall lets that pass")
+                : (perhaps, $"whether its firewall lets that pass is not known: {whyUnknown}");
+        return links.Count == 0
+            ? null
+            : new Finding(
+                $"network {network}",
+                Verdict.Doubtful,
+                $"{forwards} {Named(links)}, and {itsFirewall}: "
+                    + $"forbid it by {cure}, or write `forward: true` where it is wanted"
+            );
+    }
+
     private static string Named(List<string> links) =>
         string.Join(", ", links.Take(MostNamed)) + (links.Count > MostNamed ? " and others" : "");
-
-    private bool IsLetThrough(AddressFamily family, string from, string to) =>
-        firewall.Judge("forward", new FirewallPacket(family) { In = from, Out = to })
-            is { Dropping: null };
 
     private static bool IsRouted(AddressFamily family) =>
         KernelSetting.IsOn(

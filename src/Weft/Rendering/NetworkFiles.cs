@@ -23,6 +23,9 @@ internal static class NetworkFiles
                 "bridge_ports none",
                 $"bridge_hw {bridge.Mac}",
                 $"bridge_stp {(bridge.Stp ? "on" : "off")}",
+                .. bridge.Stp
+                    ? [$"bridge_bridgeprio {BridgeLinkIntent.TreePriority}"]
+                    : Array.Empty<string>(),
                 $"bridge_fd {bridge.ForwardDelay}",
                 $"mtu {bridge.Mtu}",
             ];
@@ -61,7 +64,9 @@ internal static class NetworkFiles
                 MTUBytes={bridge.Mtu}
 
                 [Bridge]
-                STP={(bridge.Stp ? "yes" : "no")}
+                STP={(bridge.Stp ? "yes" : "no")}{(
+                    bridge.Stp ? $"\nPriority={BridgeLinkIntent.TreePriority}" : ""
+                )}
                 ForwardDelaySec={bridge.ForwardDelay}
                 MulticastSnooping=no
 

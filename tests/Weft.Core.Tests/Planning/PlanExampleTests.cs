@@ -325,6 +325,12 @@ public sealed class PlanExampleTests
         false
     )]
     [InlineData("hosts: { host1: 10.8.2.1 }", "10.8.2.2", false)]
+    // Whichever of the hosts has it at the moment, as keepalived moves it.
+    [InlineData(
+        "floating: 10.8.2.250, hosts: { host1: 10.8.2.1 }",
+        "{ address: 10.8.2.2, routes: { 0.0.0.0/0: 10.8.2.250 } }",
+        true
+    )]
     public void A_host_forwards_what_comes_from_a_network_whose_router_it_is(
         string network,
         string place,
@@ -345,6 +351,17 @@ public sealed class PlanExampleTests
         Assert.Equal(
             forwards ? ["host-mgmnt0"] : ["cont-mgmnt0", "host-mgmnt0"],
             host.PlanFor(intent).Changes.Select(change => change.Name)
+        );
+    }
+
+    [Fact]
+    public void A_bridge_whose_spanning_tree_comes_later_leaves_the_root_to_others_too()
+    {
+        var host = TwoHosts.Applied();
+        host.Put(host.Find(null, "cont-mgmnt0") with { Stp = false });
+        Assert.Contains(
+            "ip link set dev cont-mgmnt0 type bridge stp_state 1 priority 61440",
+            host.PlanFor(TwoHosts.Intent()).Commands
         );
     }
 
