@@ -301,6 +301,7 @@ public sealed class DockerEngine : IContainerEngine
                 Id = one.Id,
                 SharesHostNetwork = one.HostConfig?.NetworkMode == "host",
                 SharesNetworkOf = one.HostConfig?.Partner,
+                IsNetworkUnknown = one.HostConfig?.NetworkMode is not { Length: > 0 },
                 Labels = one.Labels.Sorted(),
             }
             : null;
