@@ -25,6 +25,9 @@ public sealed class DockerEngine : IContainerEngine
     // runtime holds up: others are not to wait along, and less so again for one that is known to hang.
     private static readonly TimeSpan OnesPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(250);
+
+    // What was slow once may be no more, and still take longer than a glance.
+    private static readonly TimeSpan GlancesFor = TimeSpan.FromSeconds(30);
     private const int MostEventBytes = 1024 * 1024;
     private static readonly TimeSpan Look = TimeSpan.FromMinutes(1);
 
@@ -50,7 +53,9 @@ public sealed class DockerEngine : IContainerEngine
     private readonly EngineSocket socket;
     private readonly ContainerProcesses processes;
     private readonly TimeProvider clock;
-    private readonly ConcurrentDictionary<string, bool> hanging = new(StringComparer.Ordinal);
+
+    // By name: since when each is known to hang.
+    private readonly ConcurrentDictionary<string, long> hanging = new(StringComparer.Ordinal);
     private volatile Version spoken = Known;
 
     /// <summary>The door to Docker or Podman; nothing is asked yet.</summary>
@@ -94,9 +99,14 @@ public sealed class DockerEngine : IContainerEngine
         {
             return null;
         }
+        DockerListed[] all = [.. listed];
+        foreach (var gone in hanging.Keys.Except(all.Select(one => one.Name ?? one.Id)))
+        {
+            hanging.TryRemove(gone, out _);
+        }
         var found = new ConcurrentBag<ContainerSighting>();
         await Parallel.ForEachAsync(
-            listed,
+            all,
             new ParallelOptions
             {
                 MaxDegreeOfParallelism = AtOnce,
@@ -108,7 +118,12 @@ public sealed class DockerEngine : IContainerEngine
                 // that does not run.
                 var seen =
                     one.MayRun || Engine is Engine.Podman
-                        ? await SeeAsync(one.Id, _ => Task.FromResult(Sighting(one)), token)
+                        ? await SeeAsync(
+                            one.Id,
+                            one.Name ?? one.Id,
+                            _ => Task.FromResult(Sighting(one)),
+                            token
+                        )
                         : Sighting(one);
                 if (seen is not null)
                 {
@@ -133,7 +148,7 @@ public sealed class DockerEngine : IContainerEngine
     )
     {
         // The engine would take the beginning of an id for a name too.
-        var seen = await SeeAsync(name, ListedAsWellAsync, cancellationToken);
+        var seen = await SeeAsync(name, name, ListedAsWellAsync, cancellationToken);
         return seen?.Key.Name == name ? seen : null;
 
         async Task<ContainerSighting?> ListedAsWellAsync(CancellationToken token) =>
@@ -227,11 +242,15 @@ public sealed class DockerEngine : IContainerEngine
     /// <summary>A container; as far as the list tells of it where the engine does not say more in time.</summary>
     private async Task<ContainerSighting?> SeeAsync(
         string nameOrId,
+        string name,
         Func<CancellationToken, Task<ContainerSighting?>> listed,
         CancellationToken cancellationToken
     )
     {
-        var patience = hanging.ContainsKey(nameOrId) ? Glance : OnesPatience;
+        var patience =
+            hanging.TryGetValue(name, out var since) && clock.GetElapsedTime(since) < GlancesFor
+                ? Glance
+                : OnesPatience;
         using var timer = new CancellationTokenSource(patience, clock);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(
             cancellationToken,
@@ -240,12 +259,15 @@ public sealed class DockerEngine : IContainerEngine
         try
         {
             var seen = await InspectAsync(nameOrId, deadline.Token);
-            hanging.TryRemove(nameOrId, out _);
+            hanging.TryRemove(name, out _);
             return seen;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            hanging[nameOrId] = true;
+            if (patience == OnesPatience)
+            {
+                hanging[name] = clock.GetTimestamp();
+            }
             return await listed(cancellationToken) is { } one
                 ? one with
                 {
@@ -289,12 +311,7 @@ public sealed class DockerEngine : IContainerEngine
     }
 
     private ContainerSighting? Sighting(DockerListed one) =>
-        // A container that another one is linked to is listed by the names of both.
-        one
-            .Names?.OfType<string>()
-            .Select(name => name.TrimStart('/'))
-            .FirstOrDefault(name => !name.Contains('/'))
-            is { Length: > 0 } name
+        one.Name is { Length: > 0 } name
             ? new ContainerSighting
             {
                 Key = new ContainerKey(Engine, name),
@@ -429,6 +446,14 @@ internal sealed record DockerListed
     public string? State { get; init; }
     public Dictionary<string, string?>? Labels { get; init; }
     public DockerHostConfig? HostConfig { get; init; }
+
+    // A container that another one is linked to is listed by the names of both.
+    [JsonIgnore]
+    public string? Name =>
+        Names
+            ?.OfType<string>()
+            .Select(name => name.TrimStart('/'))
+            .FirstOrDefault(name => !name.Contains('/'));
 
     /// <summary>Whether it may have a process.</summary>
     [JsonIgnore]
