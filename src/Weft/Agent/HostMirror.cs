@@ -206,10 +206,7 @@ internal sealed class HostMirror(LocalHost host)
             RefreshInsides(stale, on.Interest);
             if (stale.HasCopied)
             {
-                unknown =
-                [
-                    .. ContainerSighting.Unknown(sightings.Values, on.Interest.Includes),
-                ];
+                unknown = [.. ContainerSighting.Unknown(sightings.Values, on.Interest.Includes)];
             }
         }
         catch
