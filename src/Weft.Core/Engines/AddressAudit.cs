@@ -73,12 +73,7 @@ public static class AddressAudit
         }
         var floating = overlay.Networks.SelectMany(network => network.Floating).ToHashSet();
         var users = new Dictionary<IPAddress, ContainerKey>();
-        foreach (
-            var (container, addresses) in inside.OrderBy(
-                one => $"{one.Key}",
-                StringComparer.Ordinal
-            )
-        )
+        foreach (var (container, addresses) in OncePerNetwork())
         {
             foreach (var address in addresses.Where(address => !floating.Contains(address)))
             {
@@ -124,6 +119,20 @@ public static class AddressAudit
             }
         }
         return faults.ToImmutable();
+
+        // What is inside one of those that share a network, as those of a pod do, is inside all of them, and belongs to who
+        // has the place.
+        IEnumerable<KeyValuePair<ContainerKey, ImmutableArray<IPAddress>>> OncePerNetwork()
+        {
+            var networks = sightings
+                .Where(sighting => sighting.NamespaceId is not null)
+                .ToDictionary(sighting => sighting.Key, sighting => sighting.NamespaceId);
+            var placed = holders.Values.Select(holder => holder.Container).ToHashSet();
+            return inside
+                .OrderByDescending(one => placed.Contains(one.Key))
+                .ThenBy(one => $"{one.Key}", StringComparer.Ordinal)
+                .DistinctBy(one => networks.GetValueOrDefault(one.Key) ?? $"{one.Key}");
+        }
     }
 
     private static IEnumerable<(

@@ -46,7 +46,16 @@ public sealed record ContainerSighting
     /// </summary>
     public string? SharesNetworkOf { get; init; }
 
-    /// <summary>Whether the container does not run, and its network does all the same: <see cref="Namespace"/> is by another that shares it.</summary>
+    /// <summary>
+    /// Whether the engine does not say just now what <see cref="SharesNetworkOf"/> and <see cref="SharesHostNetwork"/> are, as
+    /// Podman's list does not.
+    /// </summary>
+    public bool IsNetworkUnknown { get; init; }
+
+    /// <summary>
+    /// Whether the container does not run, and its network does all the same: <see cref="Namespace"/> is by another that shares
+    /// it. Or may do: <see cref="Silence"/> is by another of which nobody knows whether it runs.
+    /// </summary>
     public bool IsKeptByOthers { get; init; }
 
     /// <summary>What all that share one network have in common, whether they run or not.</summary>
@@ -56,6 +65,10 @@ public sealed record ContainerSighting
     /// Gives those that do not run the network that they share with others, where one of these runs: it lives, with what it
     /// was given, whoever of them comes and goes.
     /// </summary>
+    /// <remarks>
+    /// Where none is known to run, and of one it is not known, it is not known whether the network lives: what is not known is
+    /// not taken for gone.
+    /// </remarks>
     /// <returns>Those that are otherwise now.</returns>
     public static IReadOnlyList<ContainerSighting> Shared(
         IReadOnlyCollection<ContainerSighting> sightings
@@ -73,20 +86,69 @@ public sealed record ContainerSighting
             .Where(one => one is { IsReady: true, IsKeptByOthers: false })
             .OrderBy(one => one.Key.Name, StringComparer.Ordinal)
             .ToLookup(one => one.Group);
+        var unknown = sightings
+            .Where(one => one is { Silence: not null, IsKeptByOthers: false })
+            .OrderBy(one => one.Key.Name, StringComparer.Ordinal)
+            .ToLookup(one => one.Group);
         return
         [
             .. from one in sightings
-            where one.IsKeptByOthers || one.Namespace is null && groups.Contains(one.Group)
-            let other = one.Silence is null ? running[one.Group].FirstOrDefault() : null
-            where (other?.Namespace, other?.NamespaceId) != (one.Namespace, one.NamespaceId)
+            where
+                one.IsKeptByOthers
+                || one is { Namespace: null, Silence: null } && groups.Contains(one.Group)
+            let other = running[one.Group].FirstOrDefault()
+            let doubt = other is null ? unknown[one.Group].FirstOrDefault() : null
+            let silence = doubt is null
+                ? null
+                : $"it lives in the network of {doubt.Key}: {doubt.Silence}"
+            where
+                (other?.Namespace, other?.NamespaceId, silence)
+                != (one.Namespace, one.NamespaceId, one.Silence)
             select one with
             {
                 Namespace = other?.Namespace,
                 NamespaceId = other?.NamespaceId,
-                IsKeptByOthers = other is not null,
+                Silence = silence,
+                IsKeptByOthers = other is not null || silence is not null,
             },
         ];
     }
+
+    /// <summary>
+    /// Those of which it is not known how they are, and which matter, themselves or to whoever shares their network.
+    /// </summary>
+    /// <param name="sightings">All containers.</param>
+    /// <param name="matters">Whether the overlay has a place for one.</param>
+    public static IEnumerable<ContainerKey> Unknown(
+        IReadOnlyCollection<ContainerSighting> sightings,
+        Func<ContainerSighting, bool> matters
+    )
+    {
+        var silent = sightings.Where(one => one.Silence is not null).ToList();
+        if (silent.Count == 0)
+        {
+            return [];
+        }
+        var groups = silent.Select(one => one.Group).ToHashSet();
+        groups.IntersectWith(
+            sightings
+                .Where(one => groups.Contains(one.Group) && matters(one))
+                .Select(one => one.Group)
+        );
+        return silent.Where(one => groups.Contains(one.Group)).Select(one => one.Key);
+    }
+
+    /// <summary>The same with what was known of the container before and never changes, where its engine does not say it now.</summary>
+    /// <param name="before">The container of that name as it was seen before; null where none was.</param>
+    public ContainerSighting With(ContainerSighting? before) =>
+        IsNetworkUnknown && before is { IsNetworkUnknown: false } && before.Id == Id
+            ? this with
+            {
+                SharesNetworkOf = before.SharesNetworkOf,
+                SharesHostNetwork = before.SharesHostNetwork,
+                IsNetworkUnknown = false,
+            }
+            : this;
 
     /// <summary>
     /// Why the engine does not say more of the container just now, though it answers, as the end of a sentence: whether it

@@ -25,6 +25,10 @@ public sealed class DockerEngine : IContainerEngine
     // runtime holds up: others are not to wait along, and less so again for one that is known to hang.
     private static readonly TimeSpan OnesPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(250);
+
+    // What was slow once may be no more, and still take longer than a glance. It is seldom waited for where that goes on.
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
     private const int MostEventBytes = 1024 * 1024;
     private static readonly TimeSpan Look = TimeSpan.FromMinutes(1);
 
@@ -50,7 +54,11 @@ public sealed class DockerEngine : IContainerEngine
     private readonly EngineSocket socket;
     private readonly ContainerProcesses processes;
     private readonly TimeProvider clock;
-    private readonly ConcurrentDictionary<string, bool> hanging = new(StringComparer.Ordinal);
+
+    // By name: when each was waited for in vain, and how long it is to be until the next time.
+    private readonly ConcurrentDictionary<string, (long Since, TimeSpan Pause)> hanging = new(
+        StringComparer.Ordinal
+    );
     private volatile Version spoken = Known;
 
     /// <summary>The door to Docker or Podman; nothing is asked yet.</summary>
@@ -94,9 +102,14 @@ public sealed class DockerEngine : IContainerEngine
         {
             return null;
         }
+        DockerListed[] all = [.. listed];
+        foreach (var gone in hanging.Keys.Except(all.Select(one => one.Name ?? one.Id)))
+        {
+            hanging.TryRemove(gone, out _);
+        }
         var found = new ConcurrentBag<ContainerSighting>();
         await Parallel.ForEachAsync(
-            listed,
+            all,
             new ParallelOptions
             {
                 MaxDegreeOfParallelism = AtOnce,
@@ -108,7 +121,12 @@ public sealed class DockerEngine : IContainerEngine
                 // that does not run.
                 var seen =
                     one.MayRun || Engine is Engine.Podman
-                        ? await SeeAsync(one.Id, _ => Task.FromResult(Sighting(one)), token)
+                        ? await SeeAsync(
+                            one.Id,
+                            one.Name ?? one.Id,
+                            _ => Task.FromResult<DockerListed?>(one),
+                            token
+                        )
                         : Sighting(one);
                 if (seen is not null)
                 {
@@ -133,13 +151,13 @@ public sealed class DockerEngine : IContainerEngine
     )
     {
         // The engine would take the beginning of an id for a name too.
-        var seen = await SeeAsync(name, ListedAsWellAsync, cancellationToken);
+        var seen = await SeeAsync(name, name, ListedAsWellAsync, cancellationToken);
         return seen?.Key.Name == name ? seen : null;
 
-        async Task<ContainerSighting?> ListedAsWellAsync(CancellationToken token) =>
-            (await ListedAsync(token) ?? throw socket.NotThere())
-                .Select(Sighting)
-                .FirstOrDefault(one => one?.Key.Name == name);
+        async Task<DockerListed?> ListedAsWellAsync(CancellationToken token) =>
+            (await ListedAsync(token) ?? throw socket.NotThere()).FirstOrDefault(one =>
+                one.Name == name
+            );
     }
 
     /// <inheritdoc/>
@@ -217,47 +235,33 @@ public sealed class DockerEngine : IContainerEngine
         && Path.GetFileName(target) == "podman.sock";
 
     /// <summary>What the engine lists, which it does whatever it is about with single ones; null where nobody listens.</summary>
-    private async Task<IEnumerable<DockerListed>?> ListedAsync(
-        CancellationToken cancellationToken
-    ) =>
-        await GetAsync("/containers/json?all=1", cancellationToken) is { } answer
-            ? Good(answer).Read(EngineJson.Default.DockerListedArray).OfType<DockerListed>()
-            : null;
-
-    /// <summary>A container; as far as the list tells of it where the engine does not say more in time.</summary>
-    private async Task<ContainerSighting?> SeeAsync(
-        string nameOrId,
-        Func<CancellationToken, Task<ContainerSighting?>> listed,
-        CancellationToken cancellationToken
-    )
+    private async Task<IEnumerable<DockerListed>?> ListedAsync(CancellationToken cancellationToken)
     {
-        var patience = hanging.ContainsKey(nameOrId) ? Glance : OnesPatience;
-        using var timer = new CancellationTokenSource(patience, clock);
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(
-            cancellationToken,
-            timer.Token
-        );
-        try
+        var answer = await GetAsync("/containers/json?all=1", cancellationToken);
+        // Podman inspects each for Docker's list, and lists nothing where one cannot be, as of one whose storage is gone. For
+        // its own list, which says the same by the same words, it does not.
+        if (
+            answer is { Status: HttpStatusCode.InternalServerError }
+            && Engine is Engine.Podman
+            && await GetAsync("/libpod/containers/json?all=true", cancellationToken)
+                is { IsGood: true } own
+        )
         {
-            var seen = await InspectAsync(nameOrId, deadline.Token);
-            hanging.TryRemove(nameOrId, out _);
-            return seen;
+            answer = own;
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            hanging[nameOrId] = true;
-            return await listed(cancellationToken) is { } one
-                ? one with
-                {
-                    Silence =
-                        $"{socket.Name} tells of others, and of this one not within {patience.TotalSeconds:0.##} s: its start hangs, perhaps, or what it mounts; see the log of its daemon",
-                }
-                : null;
-        }
+        return answer is null
+            ? null
+            : Good(answer).Read(EngineJson.Default.DockerListedArray).OfType<DockerListed>();
     }
 
-    private async Task<ContainerSighting?> InspectAsync(
+    /// <summary>
+    /// A container; as far as the list tells of it where the engine does not say more in time, or refuses to, as Podman does of
+    /// one whose storage is gone.
+    /// </summary>
+    private async Task<ContainerSighting?> SeeAsync(
         string nameOrId,
+        string name,
+        Func<CancellationToken, Task<DockerListed?>> listed,
         CancellationToken cancellationToken
     )
     {
@@ -266,13 +270,51 @@ public sealed class DockerEngine : IContainerEngine
         {
             return null;
         }
-        var answer =
-            await GetAsync($"/containers/{Uri.EscapeDataString(nameOrId)}/json", cancellationToken)
-            ?? throw socket.NotThere();
-        if (answer.Status is HttpStatusCode.NotFound)
+        var isHanging = hanging.TryGetValue(name, out var known);
+        var isGlance = isHanging && clock.GetElapsedTime(known.Since) < known.Pause;
+        var patience = isGlance ? Glance : OnesPatience;
+        using var timer = new CancellationTokenSource(patience, clock);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(
+            cancellationToken,
+            timer.Token
+        );
+        string silence;
+        try
         {
-            return null;
+            var answer =
+                await GetAsync($"/containers/{Uri.EscapeDataString(nameOrId)}/json", deadline.Token)
+                ?? throw socket.NotThere();
+            hanging.TryRemove(name, out _);
+            if (answer.Status is HttpStatusCode.NotFound)
+            {
+                return null;
+            }
+            if (answer.Status is not HttpStatusCode.InternalServerError)
+            {
+                return Seen(answer);
+            }
+            silence = Refusal(answer).Message;
         }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            if (!isGlance)
+            {
+                var pause = isHanging ? 2 * known.Pause : FirstPause;
+                hanging[name] = (clock.GetTimestamp(), pause < LongestPause ? pause : LongestPause);
+            }
+            silence =
+                $"{socket.Name} tells of others, and of this one not within {patience.TotalSeconds:0.##} s: its start hangs, perhaps, or what it mounts; see the log of its daemon";
+        }
+        return await listed(cancellationToken) is { } one && Sighting(one) is { } sighting
+            ? sighting with
+            {
+                Silence = silence,
+            }
+            : null;
+    }
+
+    private ContainerSighting Seen(EngineAnswer answer)
+    {
         var one = Good(answer).Read(EngineJson.Default.DockerContainer);
         var network = one.State.Pid > 0 ? processes.NetworkOf(one.State.Pid) : null;
         return new ContainerSighting
@@ -288,22 +330,24 @@ public sealed class DockerEngine : IContainerEngine
         };
     }
 
-    private ContainerSighting? Sighting(DockerListed one) =>
-        // A container that another one is linked to is listed by the names of both.
-        one
-            .Names?.OfType<string>()
-            .Select(name => name.TrimStart('/'))
-            .FirstOrDefault(name => !name.Contains('/'))
-            is { Length: > 0 } name
-            ? new ContainerSighting
-            {
-                Key = new ContainerKey(Engine, name),
-                Id = one.Id,
-                SharesHostNetwork = one.HostConfig?.NetworkMode == "host",
-                SharesNetworkOf = one.HostConfig?.Partner,
-                Labels = one.Labels.Sorted(),
-            }
-            : null;
+    private ContainerSighting? Sighting(DockerListed one)
+    {
+        if (one.Name is not { Length: > 0 } name)
+        {
+            return null;
+        }
+        // Podman says nothing of it, and would say of each that it has the host's own (its LibpodToContainer).
+        var config = Engine is Engine.Podman ? null : one.HostConfig;
+        return new ContainerSighting
+        {
+            Key = new ContainerKey(Engine, name),
+            Id = one.Id,
+            SharesHostNetwork = config?.NetworkMode == "host",
+            SharesNetworkOf = config?.Partner,
+            IsNetworkUnknown = config?.NetworkMode is not { Length: > 0 },
+            Labels = one.Labels.Sorted(),
+        };
+    }
 
     /// <summary>Asks in the version that was understood last, and once more in another where the engine says that it must be.</summary>
     private async Task<EngineAnswer?> GetAsync(string path, CancellationToken cancellationToken)
@@ -335,9 +379,10 @@ public sealed class DockerEngine : IContainerEngine
     }
 
     private static EngineAnswer Good(EngineAnswer answer) =>
-        answer.IsGood
-            ? answer
-            : throw answer.Refused(answer.Reason(EngineJson.Default.DockerError)?.Message);
+        answer.IsGood ? answer : throw Refusal(answer);
+
+    private static HostException Refusal(EngineAnswer answer) =>
+        answer.Refused(answer.Reason(EngineJson.Default.DockerError)?.Message);
 
     private static IEnumerable<ContainerEvent> Events(DockerEvent told)
     {
@@ -428,6 +473,14 @@ internal sealed record DockerListed
     public string? State { get; init; }
     public Dictionary<string, string?>? Labels { get; init; }
     public DockerHostConfig? HostConfig { get; init; }
+
+    // A container that another one is linked to is listed by the names of both.
+    [JsonIgnore]
+    public string? Name =>
+        Names
+            ?.OfType<string>()
+            .Select(name => name.TrimStart('/'))
+            .FirstOrDefault(name => !name.Contains('/'));
 
     /// <summary>Whether it may have a process.</summary>
     [JsonIgnore]

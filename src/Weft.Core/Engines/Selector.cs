@@ -14,6 +14,11 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
     private readonly Dictionary<string, ContainerKey> networks = new(StringComparer.Ordinal);
     private readonly Dictionary<(Engine, string), ContainerSighting> groups = [];
 
+    // Who has a place, and may share its network with any that shares one: the engine does not say with whom.
+    private readonly Dictionary<Engine, ContainerKey> unknown = [];
+    private HashSet<(Engine, string)> shared = [];
+    private HashSet<(Engine, string)> placed = [];
+
     /// <summary>The containers, with addresses only where the file gives them.</summary>
     /// <param name="sightings">What the engines have.</param>
     /// <param name="records">Who has been here, which says who keeps a name that two want.</param>
@@ -40,6 +45,22 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
             .Where(record => record.GoneSince is null)
             .GroupBy(record => (record.Container.Engine, record.Id))
             .ToDictionary(group => group.Key, group => group.Min(record => record.Since));
+        placed = [.. since.Keys];
+        shared =
+        [
+            .. sightings
+                .Where(sighting => sighting.SharesNetworkOf is not null)
+                .Select(sighting => sighting.Group),
+        ];
+        foreach (
+            var sighting in sightings.Where(sighting =>
+                sighting is { IsNetworkUnknown: true, Silence: not null }
+                && (names.Contains(sighting.Key) || placed.Contains(IdOf(sighting)))
+            )
+        )
+        {
+            unknown.TryAdd(sighting.Key.Engine, sighting.Key);
+        }
         var attachable = named
             .Where(container =>
                 !seen.TryGetValue(KeyOf(container), out var sighting)
@@ -48,9 +69,7 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
             .ToList();
         var selected = sightings
             .Where(sighting => !names.Contains(sighting.Key) && !sighting.SharesHostNetwork)
-            .OrderBy(sighting =>
-                since.GetValueOrDefault((sighting.Key.Engine, sighting.Id), DateTimeOffset.MaxValue)
-            )
+            .OrderBy(sighting => since.GetValueOrDefault(IdOf(sighting), DateTimeOffset.MaxValue))
             .ThenBy(sighting => sighting.Key.Engine)
             .ThenBy(sighting => sighting.Key.Name, StringComparer.Ordinal)
             .Select(Select)
@@ -64,6 +83,9 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
                 .ThenBy(container => container.Name, StringComparer.Ordinal),
         ];
     }
+
+    private static (Engine, string) IdOf(ContainerSighting sighting) =>
+        (sighting.Key.Engine, sighting.Id);
 
     private static ContainerKey KeyOf(Container container) => new(container.Engine, container.Name);
 
@@ -92,6 +114,19 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
         {
             notices.Add(
                 $"{key} has a name of which no link can be called safely: rename it with letters, digits, dots, dashes and underscores"
+            );
+            return null;
+        }
+        if (
+            unknown.TryGetValue(key.Engine, out var holder)
+            && holder != key
+            && shared.Contains(sighting.Group)
+            && !placed.Contains(IdOf(sighting))
+            && !groups.ContainsKey(sighting.Group)
+        )
+        {
+            notices.Add(
+                $"{key} shares its network with others, and waits for its place: perhaps {holder} has it, of which nothing is known just now"
             );
             return null;
         }

@@ -13,10 +13,7 @@ internal sealed partial class LinkPlanner
     {
         foreach (var attachment in intent.Attachments)
         {
-            if (
-                observation.Containers.GetValueOrDefault(attachment.Key) is { Silence: not null }
-                && observation.Links.ContainsKey(attachment.HostEnd)
-            )
+            if (IsLeftAsItIs(attachment))
             {
                 // It may run, and be reached by what is there.
                 wanted.Add(attachment.HostEnd);
@@ -43,6 +40,13 @@ internal sealed partial class LinkPlanner
                 PresentHostEnds.Add(attachment.HostEnd);
                 continue;
             }
+            if (
+                inside.TryGetValue(attachment.Interface, out var taken)
+                && IsOfOneLeftAsItIs(taken, attachment)
+            )
+            {
+                continue;
+            }
             var found = (Changes.Count, Conflicts.Count, Notices.Count);
             CompareSubnets(attachment, inside, container);
             if (attachment.Nic is not null)
@@ -64,6 +68,20 @@ internal sealed partial class LinkPlanner
         }
         settled.Trim(intent.Attachments.Length);
     }
+
+    /// <summary>Whether the engine does not say how an attachment's container is, to which leads what may be in use.</summary>
+    private bool IsLeftAsItIs(AttachmentIntent attachment) =>
+        observation.Containers.GetValueOrDefault(attachment.Key) is { Silence: not null }
+        && observation.Links.ContainsKey(attachment.HostEnd);
+
+    /// <summary>
+    /// Whether what has an attachment's name inside is the interface of another container, of which nothing is known just now:
+    /// they share one network, and the other has the place.
+    /// </summary>
+    private bool IsOfOneLeftAsItIs(Link inner, AttachmentIntent attachment) =>
+        (pairs ??= new(observation.Links)).HostEndOf(inner) is { } outer
+        && outer.Name != attachment.HostEnd
+        && intent.Attachments.Any(other => other.HostEnd == outer.Name && IsLeftAsItIs(other));
 
     /// <summary>A network namespace as iproute2 takes it: a name, or the path of one that has none.</summary>
     private static string Named(string path)

@@ -206,12 +206,7 @@ internal sealed class HostMirror(LocalHost host)
             RefreshInsides(stale, on.Interest);
             if (stale.HasCopied)
             {
-                unknown =
-                [
-                    .. sightings
-                        .Values.Where(one => one.Silence is not null && on.Interest.Includes(one))
-                        .Select(one => one.Key),
-                ];
+                unknown = [.. ContainerSighting.Unknown(sightings.Values, on.Interest.Includes)];
             }
         }
         catch
@@ -353,10 +348,12 @@ internal sealed class HostMirror(LocalHost host)
         }
     }
 
-    private void See(ContainerSighting container, Stale stale)
+    private void See(ContainerSighting seen, Stale stale)
     {
+        var before = sightings.GetValueOrDefault(seen.Key);
+        var container = seen.With(before);
         if (
-            !sightings.TryGetValue(container.Key, out var before)
+            before is null
             || (before.Namespace, before.NamespaceId)
                 != (container.Namespace, container.NamespaceId)
         )

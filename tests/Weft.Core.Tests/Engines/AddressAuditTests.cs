@@ -46,6 +46,38 @@ public sealed class AddressAuditTests
         );
     }
 
+    /// <summary>All of a pod have its address, which is one.</summary>
+    [Fact]
+    public void An_address_of_those_that_share_a_network_is_no_duplicate()
+    {
+        var (db, pod, web) = (Sharing("db"), Sharing("pod"), Sharing("web"));
+        var other = db with { Key = new(Engine.Lxd, "z"), NamespaceId = "net:[2]" };
+        Assert.Equal(
+            [
+                "10.8.2.1 of network mgmt is set inside lxd container z and inside lxd container web: take it away where it does not belong",
+            ],
+            AddressAudit
+                .Find(
+                    RosterTests.Read(Yaml),
+                    "host1",
+                    [Record("web", "10.8.2.1")],
+                    [db, pod, web, other],
+                    new HashSet<Engine> { Engine.Lxd },
+                    new[] { db, pod, web, other }.ToDictionary(
+                        one => one.Key,
+                        _ => ImmutableArray.Create(IPAddress.Parse("10.8.2.1"))
+                    )
+                )
+                .Select(fault => fault.Message)
+        );
+
+        static ContainerSighting Sharing(string name) =>
+            RosterTests.Sighting(Engine.Lxd, name) with
+            {
+                NamespaceId = "net:[1]",
+            };
+    }
+
     private static IEnumerable<string> Find(
         AddressRecord[] records,
         string[] names,

@@ -124,9 +124,16 @@ public sealed class EngineAnswerTests
         Assert.Equal(["slow", "web"], listed.Select(one => one.Key.Name));
         Assert.Contains("not within 2 s", listed[0].Silence, StringComparison.Ordinal);
         Assert.Equal(("b", null), (listed[0].Labels["a"], listed[1].Silence));
-        Assert.Equal("1", (await PassAsync(door.FindAsync("slow", Cancellation)))!.Id);
-        // One that is known to hang is not waited for as long.
+        Assert.True(listed[0].IsNetworkUnknown);
+        // One that is known to hang is not waited for as long, by whatever it is asked for.
         var again = await PassAsync(door.FindAsync("slow", Cancellation));
+        Assert.Equal("1", again!.Id);
+        Assert.Contains("not within 0.25 s", again.Silence, StringComparison.Ordinal);
+        // It may be no more than slow by now.
+        clock.Advance(TimeSpan.FromSeconds(5));
+        again = await PassAsync(door.FindAsync("slow", Cancellation));
+        Assert.Contains("not within 2 s", again!.Silence, StringComparison.Ordinal);
+        again = await PassAsync(door.FindAsync("slow", Cancellation));
         Assert.Contains("not within 0.25 s", again!.Silence, StringComparison.Ordinal);
         hangs = false;
         Assert.Null((await door.FindAsync("slow", Cancellation))!.Silence);
@@ -136,6 +143,51 @@ public sealed class EngineAnswerTests
             await PassesUntilAsync(asked, clock, 0.05);
             return await asked;
         }
+    }
+
+    /// <summary>Podman 4 refuses Docker's list as well as the one's inspection where the storage of one is gone.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_container_that_cannot_be_inspected_keeps_no_other_from_being_seen(
+        bool isListRefused
+    )
+    {
+        const string Refusal = """
+            {"cause":"container not known","message":"getting container from store: container not known","response":500}
+            """;
+        await using var fake = FakeEngine.Of(
+            Engine.Podman,
+            request =>
+                request.Split(' ')[1] switch
+                {
+                    "/v1.41/containers/json?all=1" when !isListRefused => Answer.Json(
+                        """
+                        [{"Id":"1","Names":["/bad"],"State":"exited","HostConfig":{"NetworkMode":"host"}},
+                         {"Id":"2","Names":["/web"],"State":"exited"}]
+                        """
+                    ),
+                    "/v1.41/libpod/containers/json?all=true" => Answer.Json(
+                        """
+                        [{"Id":"1","Names":["bad"],"State":"exited","Labels":null},
+                         {"Id":"2","Names":["web"],"State":"exited","Labels":{"a":"b"}}]
+                        """
+                    ),
+                    "/v1.41/containers/2/json" => Answer.Json(
+                        """{"Id":"2","Name":"/web","State":{"Pid":0},"Config":{"Labels":{"a":"b"}}}"""
+                    ),
+                    _ => Answer.Json(Refusal, 500),
+                }
+        );
+        await using var door = new DockerEngine(Engine.Podman, fake.Root);
+
+        var listed = (await door.ListAsync(Cancellation))!.Value;
+
+        Assert.Equal(["bad", "web"], listed.Select(one => one.Key.Name));
+        Assert.Contains("container not known", listed[0].Silence, StringComparison.Ordinal);
+        Assert.Equal((true, false), (listed[0].IsNetworkUnknown, listed[0].SharesHostNetwork));
+        Assert.Equal(("b", null), (listed[1].Labels["a"], listed[1].Silence));
+        Assert.Equal("1", (await door.FindAsync("bad", Cancellation))!.Id);
     }
 
     [Theory, MemberData(nameof(Engines))]
@@ -207,7 +259,7 @@ public sealed class EngineAnswerTests
     {
         await using var fake = FakeEngine.Of(engine, _ => Answer.Json(body, 500));
         await using var door = ContainerEngines.Of(engine, fake.Root);
-        await RefusedAsync(() => door.FindAsync("web", Cancellation), "web");
+        await RefusedAsync(() => door.FindAsync("web", Cancellation), "no room");
         await RefusedAsync(() => door.ListAsync(Cancellation), "no room");
     }
 

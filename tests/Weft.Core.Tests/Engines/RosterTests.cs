@@ -129,6 +129,86 @@ public sealed class RosterTests
             Places(roster).Where(place => place.Contains("mgmt", StringComparison.Ordinal));
     }
 
+    /// <summary>Podman's list, which is all there is of one whose inspection takes its time, tells of no network's mode.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_place_of_those_that_share_a_network_stays_while_nothing_is_known_of_who_has_it(
+        bool isKnownFromBefore
+    )
+    {
+        var web = Podman("web", "weft.network=mgmt") with
+        {
+            SharesNetworkOf = "id-pod",
+            Namespace = "/proc/1/ns/net",
+            NamespaceId = "net:[1]",
+        };
+        var app = web with { Key = new(Engine.Podman, "app"), Id = "id-app" };
+        var first = Roster(Labels, [app]);
+        Assert.Contains("app eth1 mgmt 10.8.2.2", Places(first));
+
+        var listed = Podman("app", "weft.network=mgmt") with
+        {
+            Namespace = null,
+            Silence = "it hangs",
+            IsNetworkUnknown = true,
+        };
+        var seen = listed.With(isKnownFromBefore ? app : null);
+        Assert.Equal(isKnownFromBefore, seen.SharesNetworkOf is not null);
+        Assert.Null(seen.Namespace);
+        var next = Roster(Labels, [web, seen], first.Records);
+        Assert.Equal(Places(first), Places(next));
+        Assert.Null(Assert.Single(next.Records).GoneSince);
+        Assert.Single(next.Notices);
+        // Who has a network of its own does not wait along.
+        var alone = Podman("alone", "weft.network=mgmt");
+        Assert.Contains(
+            "alone eth1 mgmt 10.8.2.3",
+            Places(Roster(Labels, [alone, web, seen], first.Records))
+        );
+        // One by the same name that was made anew is another.
+        Assert.Null((listed with { Id = "id-new" }).With(app).SharesNetworkOf);
+    }
+
+    /// <summary>What is not known is not taken for gone.</summary>
+    [Fact]
+    public void Whoever_is_kept_by_one_of_which_nothing_is_known_is_as_unknown()
+    {
+        var pod = Docker("pod") with { Namespace = "/proc/1/ns/net", NamespaceId = "net:[1]" };
+        var web = Docker("web", "weft.network=mgmt") with
+        {
+            SharesNetworkOf = pod.Id,
+            Namespace = null,
+        };
+        var silent = pod with { Namespace = null, NamespaceId = null, Silence = "it hangs" };
+        var kept = Assert.Single(ContainerSighting.Shared([pod, web]));
+        Assert.Equal((pod.Namespace, true), (kept.Namespace, kept.IsKeptByOthers));
+        foreach (var before in new[] { web, kept })
+        {
+            var doubted = Assert.Single(ContainerSighting.Shared([silent, before]));
+            Assert.Contains("it hangs", doubted.Silence, StringComparison.Ordinal);
+            Assert.Null(doubted.Namespace);
+            Assert.Empty(ContainerSighting.Shared([silent, doubted]));
+            // Who has no place of its own is asked again all the same, for whom it matters to.
+            Assert.Equal(
+                ["pod", "web"],
+                ContainerSighting
+                    .Unknown([silent, doubted], one => one.Labels.Count > 0)
+                    .Select(one => one.Name)
+            );
+            Assert.Empty(ContainerSighting.Unknown([silent, doubted], _ => false));
+            var again = Assert.Single(ContainerSighting.Shared([pod, doubted]));
+            Assert.Equal((pod.Namespace, null), (again.Namespace, again.Silence));
+            var ended = Assert.Single(
+                ContainerSighting.Shared([silent with { Silence = null }, doubted])
+            );
+            Assert.Equal(
+                (null, null, false),
+                (ended.Namespace, ended.Silence, ended.IsKeptByOthers)
+            );
+        }
+    }
+
     /// <summary>Who was started in the network of one that is started anew stays in the former, which nobody else has.</summary>
     [Fact]
     public void Whoever_was_left_in_a_former_network_has_a_place_of_its_own()

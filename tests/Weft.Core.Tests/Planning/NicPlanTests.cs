@@ -558,6 +558,29 @@ public sealed class NicPlanTests
         Assert.Empty(plan.Changes);
         Assert.Contains($"{key} cannot be looked at: it hangs", plan.Notices);
 
+        // Its network may be another's too, who is not given the same interface in its place.
+        var place = intent.Attachments.First(one => one.Key == key);
+        var other = sighting with { Key = new(key.Engine, "other"), Id = "other" };
+        var shared = Seen(sighting with { Namespace = null, Silence = "it hangs" });
+        plan = Planner.Plan(
+            intent with
+            {
+                Attachments = intent.Attachments.Add(
+                    place with
+                    {
+                        Container = "other",
+                        HostEnd = "other-eth1",
+                    }
+                ),
+            },
+            shared with
+            {
+                Containers = shared.Containers.ToImmutableDictionary().Add(other.Key, other),
+                Inside = shared.Inside.ToImmutableDictionary().Add(other.Key, seen.Inside[key]),
+            }
+        );
+        Assert.DoesNotContain("eth1 in other", plan.Changes.Select(change => change.Name));
+
         HostObservation Seen(ContainerSighting one) =>
             seen with
             {
