@@ -178,9 +178,9 @@ internal static class AgentApi
             "/readyz",
             (RequestDelegate)(
                 context =>
-                    state.Last is { Problem: null }
+                    state is { Last: not null, Problem: null }
                         ? WriteTextAsync(context, 200, "ok")
-                        : WriteTextAsync(context, 503, state.Last?.Problem ?? "starting")
+                        : WriteTextAsync(context, 503, state.Problem ?? "starting")
             )
         );
         app.MapGet(
@@ -363,7 +363,7 @@ internal sealed record AgentDocument(
             state.Last?.Elapsed.TotalMilliseconds ?? 0,
             state.Rounds,
             state.Changes,
-            state.Last?.Problem,
+            state.Problem,
             state
                 is {
                     Last: { Observation: { } observation, Intent: { } intent },

@@ -56,6 +56,7 @@ internal sealed class Reconciler(
                 {
                     if (isOutdated())
                     {
+                        restraint.WentThrough();
                         // Whoever had the lock put another file in force: the next round is by that one.
                         return new Round(
                             observation,
@@ -86,7 +87,8 @@ internal sealed class Reconciler(
                 }
             }
             var (intent, plan) = Planned(observation);
-            return new Round(observation, intent, done, Elapsed(), InTheWay(plan));
+            restraint.WentThrough();
+            return new Round(observation, intent, done, Elapsed(), InTheWay(plan)) { Plan = plan };
         }
         catch (Exception exception) when (HostFault.Is(exception))
         {
@@ -95,6 +97,10 @@ internal sealed class Reconciler(
                 ? named
                 : [.. (underWay?.Changes ?? []).Select(change => change.Name)];
             done.RemoveAll(change => items.Contains(change.Name));
+            if (items is [])
+            {
+                items = [Restraint.Host];
+            }
             restraint.Failed(items, exception.Message);
             mirror.Everything();
             return new Round(
@@ -105,7 +111,7 @@ internal sealed class Reconciler(
                 exception.Message
             )
             {
-                Failed = items is [] ? ["host"] : items,
+                Failed = items,
             };
         }
 
@@ -177,6 +183,9 @@ internal sealed record Round(
     string? Problem
 )
 {
-    /// <summary>What could not be carried out, by name; <c>host</c> where it is no single thing.</summary>
+    /// <summary>What the host still differs in; null where that was not worked out.</summary>
+    public Plan? Plan { get; init; }
+
+    /// <summary>What could not be carried out, by name; <see cref="Restraint.Host"/> where it is no single thing.</summary>
     public ImmutableArray<string> Failed { get; init; } = [];
 }
