@@ -56,10 +56,21 @@ internal sealed class RunningAgent : IAsyncDisposable
             $"{environment} setsid {ServiceRights.Of("weft-agent.service")} {WeftProgram.Path} agent --socket {socket} {options} </dev/null >>{log} 2>&1 & echo $! >/run/weft-agent.pid"
         );
 
+    /// <summary>Waits until a round has gone through: whether peers answer, say, is another question.</summary>
     public Task IsReadyAsync() =>
         Eventually.IsAsync(
             async () =>
-                (await lab.TryAsync(host, Ask("readyz"))) is { ExitCode: 0, Output: "ok\n" },
+            {
+                if (await lab.TryAsync(host, Ask("v1/status")) is not { ExitCode: 0 } answer)
+                {
+                    return false;
+                }
+                using var document = JsonDocument.Parse(answer.Output);
+                var agent = document.RootElement;
+                return agent.GetProperty("host") is { ValueKind: JsonValueKind.Object } status
+                    && agent.GetProperty("retries").GetArrayLength() == 0
+                    && status.GetProperty("conflicts").GetArrayLength() == 0;
+            },
             () => lab.TryAsync(host, $"cat {log}").Result.Output
         );
 

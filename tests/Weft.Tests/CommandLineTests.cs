@@ -107,6 +107,39 @@ public sealed class CommandLineTests
     }
 
     [Theory]
+    [InlineData("status", "FILE")]
+    [InlineData("agent", "FILE")]
+    [InlineData("report", "FILE")]
+    [InlineData("import", "READING")]
+    [InlineData("plan", "FILE")]
+    [InlineData("agent --socket", "--socket")]
+    [InlineData("report --out", "--out")]
+    [InlineData("status --db", "--db")]
+    public async Task A_word_that_is_empty_is_named_and_exits_with_2(string line, string word)
+    {
+        var result = await WeftProgram.RunAsync([.. line.Split(' '), ""]);
+        Assert.Equal(ExitCode.Usage, result.ExitCode);
+        Assert.Contains($"{word} is empty", result.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", result.Errors, StringComparison.Ordinal);
+        Assert.Empty(result.Output);
+    }
+
+    [Theory]
+    [InlineData("/")]
+    [InlineData("/run/")]
+    [InlineData("/run")]
+    [InlineData(
+        "/run/01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789/x"
+    )]
+    public async Task Where_no_socket_can_be_is_said_and_exits_with_2(string path)
+    {
+        var result = await WeftProgram.RunAsync("agent", "--socket", path);
+        Assert.Equal(ExitCode.Usage, result.ExitCode);
+        Assert.Contains("--socket takes", result.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", result.Errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("plan", "WEFT_ENGINE", "rkt", "netns, lxd, incus, docker or podman, not 'rkt'")]
     [InlineData("addresses", "WEFT_ENGINE", "7", "netns, lxd, incus, docker or podman, not '7'")]
     [InlineData("plan", "WEFT_DATAPATH", "ebpf", "auto, kernel or userspace, not 'ebpf'")]

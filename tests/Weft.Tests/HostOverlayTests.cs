@@ -109,7 +109,7 @@ public sealed class HostOverlayTests
             kept.Record(kept.WithRecords(Bare with { Containers = With("web1", "web2") }));
             // What is written first cannot be.
             var full = Directory.CreateDirectory(
-                Path.Combine(directory, "home", "addresses.json.new", "full")
+                Path.Combine(directory, "home", ".addresses.json.weft-0123456789ab", "full")
             );
 
             // One that goes is recorded later.

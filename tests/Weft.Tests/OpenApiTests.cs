@@ -10,6 +10,7 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Weft.Agent;
 using Weft.Commands;
+using Weft.Core;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
 using Weft.Core.Planning;
@@ -256,6 +257,55 @@ public sealed class OpenApiTests
             // No round has ended.
             Assert.Equal(agent.Started, agent.LastRound);
             Assert.Equal("looks at the host for the first time", AgentView.Round(agent));
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task A_file_where_the_socket_was_asked_for_stays_and_a_dead_socket_gives_way()
+    {
+        var directory = Directory.CreateTempSubdirectory("weft-test-");
+        try
+        {
+            var token = TestContext.Current.CancellationToken;
+            var path = Path.Combine(directory.FullName, "overlay.yaml");
+            await File.WriteAllTextAsync(path, "precious", token);
+            var link = Path.Combine(directory.FullName, "link");
+            File.CreateSymbolicLink(link, path);
+            foreach (var taken in (string[])[path, link])
+            {
+                var refused = await Assert.ThrowsAsync<HostException>(() =>
+                    StartAsync(new Listeners(taken), token)
+                );
+                Assert.StartsWith(
+                    $"{taken} is there and is no socket",
+                    refused.Message,
+                    StringComparison.Ordinal
+                );
+            }
+            Assert.Equal("precious", await File.ReadAllTextAsync(link, token));
+
+            // A socket that nobody listens at any more.
+            var left = Path.Combine(directory.FullName, "agent.sock");
+            using (
+                var killed = new Socket(
+                    AddressFamily.Unix,
+                    SocketType.Stream,
+                    ProtocolType.Unspecified
+                )
+            )
+            {
+                killed.Bind(new UnixDomainSocketEndPoint(left));
+                // Whoever closes it removes the name that it was given.
+                File.Move(left, $"{left}.moved");
+            }
+            File.Move($"{left}.moved", left);
+            await using var api = await StartAsync(new Listeners(left), token);
+            using var client = Client(left);
+            Assert.Equal("ok\n", await client.GetStringAsync("/healthz", token));
         }
         finally
         {

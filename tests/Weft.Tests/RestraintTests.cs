@@ -150,6 +150,32 @@ public sealed class RestraintTests
     }
 
     [Fact]
+    public void A_host_that_cannot_be_read_is_looked_at_again_after_a_second_and_then_ever_later()
+    {
+        Assert.Equal([Wanted], Now(Stale, Wanted));
+        clock.Advance(Restraint.SecondLook);
+        // What waited for a second look cannot have it.
+        restraint.Failed([Restraint.Host], "addresses.json is damaged");
+        Assert.Equal(clock.GetUtcNow() + TimeSpan.FromSeconds(1), restraint.Due);
+        // A round that something else led to makes the next one no later.
+        restraint.Failed([Restraint.Host], "addresses.json is gone");
+        Assert.Equal(clock.GetUtcNow() + TimeSpan.FromSeconds(1), restraint.Due);
+        Assert.Equal("addresses.json is gone", restraint.Failures[Restraint.Host].Reason);
+
+        clock.Advance(TimeSpan.FromSeconds(1));
+        // It is read, and fails elsewhere.
+        Now(Wanted);
+        restraint.Failed([Restraint.Host], "another weft does not come to its end");
+        Assert.Equal(clock.GetUtcNow() + TimeSpan.FromSeconds(2), restraint.Due);
+
+        clock.Advance(TimeSpan.FromSeconds(2));
+        Now();
+        restraint.WentThrough();
+        Assert.Empty(restraint.Failures);
+        Assert.Null(restraint.Due);
+    }
+
+    [Fact]
     public void No_tunnel_comes_while_its_guard_is_left_for_later_and_others_do()
     {
         var plan = Planner.Plan(Encrypted, HostObservation.Bare(kernelDatapath: true)) with

@@ -16,11 +16,27 @@ public static class KeyFileWriter
     {
         var name = Path.GetFileName(path);
         using var directory = PrivateDirectory.Open(Path.GetDirectoryName(path)!);
-        directory.Remove($"{name}.new");
-        directory.Write(
-            $"{name}.new",
-            string.Concat(keys.Select(key => $"{Encoding.UTF8.GetString(key.Reveal())}\n"))
-        );
-        directory.Rename($"{name}.new", name);
+        try
+        {
+            Draft.Sweep(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new HostException($"{path} cannot be written: {exception.Message}", exception);
+        }
+        var next = Path.GetFileName(Draft.PathFor(path));
+        try
+        {
+            directory.Write(
+                next,
+                string.Concat(keys.Select(key => $"{Encoding.UTF8.GetString(key.Reveal())}\n"))
+            );
+            directory.Rename(next, name);
+        }
+        catch (HostException)
+        {
+            directory.Remove(next);
+            throw;
+        }
     }
 }

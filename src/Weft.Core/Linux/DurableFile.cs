@@ -47,7 +47,7 @@ internal static class DurableFile
     /// <summary>
     /// Puts bytes into a file that others may read unless told otherwise, and makes its directory if that is not there.
     /// They are on the disk before the file gets its name (rename(2)), and the name is when this returns. Two at once would
-    /// write into one another's: the caller keeps them apart.
+    /// remove one another's draft: the caller keeps them apart.
     /// </summary>
     /// <exception cref="IOException">It cannot be written; the old one stands.</exception>
     /// <exception cref="UnauthorizedAccessException">Rights are missing; the old one stands.</exception>
@@ -55,22 +55,20 @@ internal static class DurableFile
     {
         var directory = Path.GetDirectoryName(path)!;
         Directory.CreateDirectory(directory);
-        var next = $"{path}.new";
-        // What a process that was killed has left may be anybody's to read.
-        File.Delete(next);
+        Draft.Sweep(path);
+        var next = Draft.PathFor(path);
+        var stream = new FileStream(
+            next,
+            new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            }
+        );
         try
         {
-            using (
-                var stream = new FileStream(
-                    next,
-                    new FileStreamOptions
-                    {
-                        Mode = FileMode.CreateNew,
-                        Access = FileAccess.Write,
-                        UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-                    }
-                )
-            )
+            using (stream)
             {
                 stream.Write(bytes);
                 stream.Flush(flushToDisk: true);

@@ -70,6 +70,24 @@ internal static partial class Libc
     /// <summary>NSFS_MAGIC of linux/magic.h: what a namespace is a file of.</summary>
     public const long NamespaceFileSystem = 0x6e73_6673;
 
+    // AT_FDCWD, AT_SYMLINK_NOFOLLOW of fcntl.h, STATX_TYPE of linux/stat.h, S_IFMT and S_IFSOCK of sys/stat.h.
+    private const int WorkingDirectory = -100;
+    private const int NoFollow = 0x100;
+    private const uint TypeWanted = 1;
+    private const int TypeMask = 0xF000;
+    private const int TypeSocket = 0xC000;
+
+    /// <summary>Whether there is a unix socket of that name: the name itself, and not what a link leads to.</summary>
+    public static unsafe bool IsSocket(string path)
+    {
+        // struct statx is the same on all machines, and has its stx_mode after 28 bytes.
+        const int Length = 256;
+        const int ModeAt = 28;
+        var answer = stackalloc byte[Length];
+        return Status(WorkingDirectory, path, NoFollow, TypeWanted, answer) == 0
+            && (*(ushort*)(answer + ModeAt) & TypeMask) == TypeSocket;
+    }
+
     // asm-generic/unistd.h and x86's tables agree on the numbers of the newer system calls.
     private const nint PidfdSendSignalCall = 424;
     private const nint PidfdOpenCall = 434;
@@ -102,6 +120,20 @@ internal static partial class Libc
         StringMarshalling = StringMarshalling.Utf8
     )]
     public static partial int FileSystem(string path, Span<long> answer);
+
+    [LibraryImport(
+        "libc",
+        EntryPoint = "statx",
+        SetLastError = true,
+        StringMarshalling = StringMarshalling.Utf8
+    )]
+    private static unsafe partial int Status(
+        int directory,
+        string path,
+        int flags,
+        uint wanted,
+        byte* answer
+    );
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     public static partial int Lock(SafeHandle descriptor, int operation);

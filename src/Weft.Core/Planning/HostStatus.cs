@@ -27,9 +27,12 @@ public sealed record HostStatus(
         Drift.IsEmpty && Conflicts.IsEmpty && Items.All(item => item.State is not ItemState.Error);
 
     /// <summary>Puts intent and observation side by side. Pure.</summary>
-    public static HostStatus Of(HostIntent intent, HostObservation observation)
+    /// <param name="intent">What the host must look like.</param>
+    /// <param name="observation">What it looks like.</param>
+    /// <param name="plan">What it differs in, where that is known.</param>
+    public static HostStatus Of(HostIntent intent, HostObservation observation, Plan? plan = null)
     {
-        var plan = Planner.Plan(intent, observation);
+        plan ??= Planner.Plan(intent, observation);
         var ownership = new Ownership(intent, observation.Switch);
         var certificate = intent.Ipsec is { Credentials: CertificateFiles }
             ? observation.Certificate

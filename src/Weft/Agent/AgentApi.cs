@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
@@ -11,6 +12,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
+using Weft.Commands;
 using Weft.Core;
 using Weft.Core.Linux;
 using Weft.Ovsdb;
@@ -42,6 +44,9 @@ internal static class AgentApi
     /// <summary>Where the agent listens unless it is told otherwise.</summary>
     public const string DefaultSocket = "/run/weft/agent.sock";
 
+    // sun_path of unix(7), which ends with a zero.
+    private const int LongestSocket = 107;
+
     private const string Group = "weft";
     private const int MostConnections = 100;
 
@@ -50,6 +55,22 @@ internal static class AgentApi
         | UnixFileMode.UserWrite
         | UnixFileMode.GroupRead
         | UnixFileMode.GroupWrite;
+
+    /// <summary>The path of the socket that was asked for.</summary>
+    /// <exception cref="UsageException">No socket can be there.</exception>
+    public static string SocketAt(string named)
+    {
+        var path = Path.GetFullPath(named);
+        return Directory.Exists(path) || Path.EndsInDirectorySeparator(path)
+                ? throw new UsageException(
+                    $"--socket takes the path of a socket, and {path} is a directory"
+                )
+            : Encoding.UTF8.GetByteCount(path) > LongestSocket
+                ? throw new UsageException(
+                    $"--socket takes a path of at most {LongestSocket} bytes (unix(7)), and {path} has {Encoding.UTF8.GetByteCount(path)}"
+                )
+            : path;
+    }
 
     /// <summary>Begins to listen.</summary>
     /// <param name="listeners">Where.</param>
@@ -157,9 +178,9 @@ internal static class AgentApi
             "/readyz",
             (RequestDelegate)(
                 context =>
-                    state.Last is { Problem: null }
+                    state is { Last: not null, Problem: null }
                         ? WriteTextAsync(context, 200, "ok")
-                        : WriteTextAsync(context, 503, state.Last?.Problem ?? "starting")
+                        : WriteTextAsync(context, 503, state.Problem ?? "starting")
             )
         );
         app.MapGet(
@@ -198,13 +219,19 @@ internal static class AgentApi
         }
     }
 
-    /// <summary>Removes the socket that an agent left which was killed.</summary>
+    /// <summary>Removes the socket that an agent left which was killed, and nothing that is no socket: it is somebody's.</summary>
     private static async Task MakeWayAsync(string socket, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(socket)!);
         if (!File.Exists(socket))
         {
             return;
+        }
+        if (!Libc.IsSocket(socket))
+        {
+            throw new HostException(
+                $"{socket} is there and is no socket: name another path with --socket, or move it away"
+            );
         }
         if (await AgentClient.IsThereAsync(socket, cancellationToken))
         {
@@ -336,7 +363,7 @@ internal sealed record AgentDocument(
             state.Last?.Elapsed.TotalMilliseconds ?? 0,
             state.Rounds,
             state.Changes,
-            state.Last?.Problem,
+            state.Problem,
             state
                 is {
                     Last: { Observation: { } observation, Intent: { } intent },

@@ -46,7 +46,7 @@ internal sealed class AgentLoop(
     private const int ResyncShare = 3000;
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan KeptPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan KeptPause = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan StrongSwanPause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan NegotiationPause = TimeSpan.FromSeconds(15);
@@ -71,7 +71,7 @@ internal sealed class AgentLoop(
     private DateTimeOffset nextKept;
     private TimeSpan? resyncedAt;
     private ImmutableArray<string> notNegotiated = [];
-    private string? lastProblem;
+    private Complaints Complaints => field ??= new Complaints(steady);
     private FileInForce inForce = new(state.File);
     private byte[] seen = [];
     private bool isRecorded;
@@ -225,6 +225,7 @@ internal sealed class AgentLoop(
             mirror.IsKept ? nextKept : null,
             inForce.Until is { } until ? steady.Reckoned(until) : null,
             isNegotiationDue ? nextNegotiation : null,
+            Complaints.Due,
         }
             .Min()!
             .Value;
@@ -509,14 +510,10 @@ internal sealed class AgentLoop(
             nextNegotiation = default;
         }
         isNegotiationDue =
-            round
-                is {
-                    Intent: { Ipsec: not null } wanted,
-                    Observation: { StrongSwan.Problem: null } seen
-                }
-            && HostStatus
-                .Of(wanted, seen)
-                .Items.Any(item => item.Kind == "encryption" && item.State is not ItemState.Ok);
+            round is { Intent.Ipsec: not null, Observation.StrongSwan.Problem: null }
+            && state.Status!.Items.Any(item =>
+                item.Kind == "encryption" && item.State is not ItemState.Ok
+            );
         if (!isNegotiationDue)
         {
             notNegotiated = [];
@@ -634,12 +631,13 @@ internal sealed class AgentLoop(
                 ("NAME", change.Name)
             );
         }
-        if (round.Problem is { } problem && problem != lastProblem)
+        foreach (
+            var problem in Complaints.Next(round.Problem, state.Status, restraint.Failures.Values)
+        )
         {
             Say(Severity.Error, "problem", problem, why);
         }
         state.NoteFailures(round.Failed);
-        lastProblem = round.Problem;
         state.Tell(
             new AgentEvent(
                 clock.GetUtcNow(),
@@ -652,7 +650,7 @@ internal sealed class AgentLoop(
             )
         );
         manager.Status(
-            round.Problem is { } wrong ? wrong
+            state.Problem is { } wrong ? wrong
             : state.Refused is not null ? $"{state.File} is refused; the one before is in force"
             : $"overlay {state.On!.Overlay.Name}, host {state.On.Host}: as intended"
         );

@@ -59,7 +59,7 @@ internal sealed class AgentMeasures : IDisposable
         );
         meter.CreateObservableGauge(
             "weft.healthy",
-            () => state.Status is { IsHealthy: true } ? 1 : 0,
+            () => state is { Status.IsHealthy: true, Problem: null } ? 1 : 0,
             null,
             "Whether the host is as intended."
         );

@@ -68,10 +68,65 @@ internal sealed class AgentState
     private volatile Tally tally = new(default, TimeProvider.System.GetTimestamp(), 0, 0);
 
     /// <summary>How the host stands; null before it was read for the first time.</summary>
-    public HostStatus? Status =>
-        Last is { Observation: { } observation, Intent: { } intent }
-            ? HostStatus.Of(intent, observation)
-            : null;
+    public HostStatus? Status
+    {
+        get
+        {
+            var last = Last;
+            if (last is not { Observation: { } observation, Intent: { } intent })
+            {
+                return null;
+            }
+            var known = lastStatus;
+            if (known is null || !ReferenceEquals(known.Of, last))
+            {
+                lastStatus = known = new Standing(
+                    last,
+                    HostStatus.Of(intent, observation, last.Plan)
+                );
+            }
+            return known.Status;
+        }
+    }
+
+    private volatile Standing? lastStatus;
+
+    private sealed record Standing(Round Of, HostStatus Status);
+
+    /// <summary>What is wrong with the host, in words: what failed in the last round, and else what is not as intended; null where nothing is.</summary>
+    public string? Problem =>
+        Last?.Problem
+        ?? (Status is { IsHealthy: false } status ? Words(status, Failures.Values) : null);
+
+    private static string Words(HostStatus status, IEnumerable<Failure> failures)
+    {
+        const int Most = 3;
+        string[] all =
+        [
+            .. status
+                .Conflicts.Select(conflict => conflict.Message)
+                .Concat(Faults(status).Select(fault => fault.Words))
+                .Concat(failures.Select(failure => failure.Reason))
+                .Distinct(StringComparer.Ordinal),
+        ];
+        if (all is [])
+        {
+            all = [.. status.Drift.Select(change => $"{change.What} {change.Name} differs")];
+        }
+        return string.Join("; ", all.Take(Most))
+            + (all.Length > Most ? $"; and {all.Length - Most} more" : "");
+    }
+
+    /// <summary>What is as intended on this host and does not work, by what it is.</summary>
+    public static IEnumerable<(string What, string Words)> Faults(HostStatus status) =>
+        status
+            .Items.Where(item => item.State is ItemState.Error)
+            .Select(item =>
+                (
+                    $"{item.Kind} {item.Name}",
+                    $"{item.Kind} {item.Name}: {item.Detail ?? "does not work"}"
+                )
+            );
 
     /// <summary>A round has ended.</summary>
     public void Note(Round round, IReadOnlyDictionary<string, Failure> failures)

@@ -56,6 +56,7 @@ internal sealed class Reconciler(
                 {
                     if (isOutdated())
                     {
+                        restraint.WentThrough();
                         // Whoever had the lock put another file in force: the next round is by that one.
                         return new Round(
                             observation,
@@ -86,10 +87,8 @@ internal sealed class Reconciler(
                 }
             }
             var (intent, plan) = Planned(observation);
-            return new Round(observation, intent, done, Elapsed(), InTheWay(plan))
-            {
-                IsInForce = plan.HasClearWay,
-            };
+            restraint.WentThrough();
+            return new Round(observation, intent, done, Elapsed(), InTheWay(plan)) { Plan = plan };
         }
         catch (Exception exception) when (HostFault.Is(exception))
         {
@@ -98,6 +97,10 @@ internal sealed class Reconciler(
                 ? named
                 : [.. (underWay?.Changes ?? []).Select(change => change.Name)];
             done.RemoveAll(change => items.Contains(change.Name));
+            if (items is [])
+            {
+                items = [Restraint.Host];
+            }
             restraint.Failed(items, exception.Message);
             mirror.Everything();
             return new Round(
@@ -108,7 +111,7 @@ internal sealed class Reconciler(
                 exception.Message
             )
             {
-                Failed = items is [] ? ["host"] : items,
+                Failed = items,
             };
         }
 
@@ -183,9 +186,12 @@ internal sealed record Round(
     string? Problem
 )
 {
-    /// <summary>What could not be carried out, by name; <c>host</c> where it is no single thing.</summary>
+    /// <summary>What the host still differs in; null where that was not worked out.</summary>
+    public Plan? Plan { get; init; }
+
+    /// <summary>What could not be carried out, by name; <see cref="Restraint.Host"/> where it is no single thing.</summary>
     public ImmutableArray<string> Failed { get; init; } = [];
 
     /// <summary>Whether the file is in force: all of it that nothing stands in the way of was carried out, or is held back for a moment.</summary>
-    public bool IsInForce { get; init; }
+    public bool IsInForce => Plan is { HasClearWay: true };
 }

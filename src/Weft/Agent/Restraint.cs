@@ -21,6 +21,9 @@ internal sealed class Restraint(TimeProvider clock)
     /// </summary>
     public static readonly TimeSpan HandsOff = TimeSpan.FromSeconds(5);
 
+    /// <summary>The name of what failed where it is no single thing: the host could not be read, or not be changed at all. No link can have it.</summary>
+    public const string Host = "the host";
+
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
@@ -41,9 +44,13 @@ internal sealed class Restraint(TimeProvider clock)
 
     /// <summary>
     /// When something is to be looked at again for no other reason than that time has passed; null where nothing is. What could
-    /// have been done at the last look, and was not for another reason, waits for that reason to change.
+    /// have been done at the last look, and was not for another reason, waits for that reason to change; and all waits for a host
+    /// that cannot be read.
     /// </summary>
     public DateTimeOffset? Due =>
+        failures.TryGetValue(Host, out var whole) ? whole.Until : DueOfThings;
+
+    private DateTimeOffset? DueOfThings =>
         held.Select(pair =>
                 failures.TryGetValue(pair.Key.Name, out var failure) && failure.Until > pair.Value
                     ? failure.Until
@@ -66,7 +73,11 @@ internal sealed class Restraint(TimeProvider clock)
             former.Remove(over.Key);
         }
         var names = plan.Changes.Select(change => change.Name).ToHashSet(StringComparer.Ordinal);
-        foreach (var healed in failures.Keys.Where(name => !names.Contains(name)).ToList())
+        foreach (
+            var healed in failures
+                .Keys.Where(name => name != Host && !names.Contains(name))
+                .ToList()
+        )
         {
             failures.Remove(healed, out var failure);
             former[healed] = failure!;
@@ -137,12 +148,25 @@ internal sealed class Restraint(TimeProvider clock)
     }
 
     /// <summary>Something could not be carried out.</summary>
-    /// <param name="names">What: names of changes.</param>
+    /// <param name="names">What: names of changes, or <see cref="Host"/>.</param>
     /// <param name="reason">Why not.</param>
     public void Failed(IEnumerable<string> names, string reason)
     {
         foreach (var name in names)
         {
+            if (
+                name == Host
+                && failures.TryGetValue(name, out var early)
+                && clock.GetUtcNow() < early.Until
+            )
+            {
+                // Something else led to this round. A busy host must not make the next one of its own ever later.
+                failures[name] = early with
+                {
+                    Reason = reason,
+                };
+                continue;
+            }
             former.Remove(name, out var once);
             var times =
                 failures.TryGetValue(name, out var before) ? before.Times + 1
@@ -151,6 +175,9 @@ internal sealed class Restraint(TimeProvider clock)
             failures[name] = new Failure(times, clock.GetUtcNow() + PauseAfter(times), reason);
         }
     }
+
+    /// <summary>A round has gone through: the host can be read, and changed.</summary>
+    public void WentThrough() => failures.Remove(Host);
 
     /// <summary>Something was carried out.</summary>
     /// <param name="changes">What.</param>

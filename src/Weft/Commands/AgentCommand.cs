@@ -61,7 +61,7 @@ internal static class AgentCommand
             async (parsed, _, cancellationToken) =>
             {
                 var listeners = new Listeners(
-                    Path.GetFullPath(parsed.GetValue(socket)!),
+                    AgentApi.SocketAt(parsed.GetValue(socket)!),
                     Listener(
                         parsed.GetValue(listen),
                         parsed.GetValue(certificate),

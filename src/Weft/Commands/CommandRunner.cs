@@ -24,7 +24,11 @@ internal static class CommandRunner
     /// <summary>Runs the command that was parsed.</summary>
     public static async Task<int> RunAsync(ParseResult parsed)
     {
-        if (parsed.Errors.Count > 0)
+        string[] wrong =
+        [
+            .. parsed.Errors.Count > 0 ? parsed.Errors.Select(Words) : Empty(parsed.CommandResult),
+        ];
+        if (wrong.Length > 0)
         {
             var output = new Output(parsed.GetValue(CommonOptions.NoColor));
             if (
@@ -36,9 +40,9 @@ internal static class CommandRunner
                 Cli.WriteHelp(parsed);
                 return ExitCode.Usage;
             }
-            foreach (var error in parsed.Errors)
+            foreach (var words in wrong)
             {
-                output.Fail(Words(error));
+                output.Fail(words);
             }
             output.Error.WriteLine($"See '{string.Join(' ', Path(parsed.CommandResult))} --help'.");
             return ExitCode.Usage;
@@ -136,6 +140,24 @@ internal static class CommandRunner
                 }
             }
         );
+
+    // Most often a script's variable that is not set. What takes any number of words may pass them on to another program.
+    private static IEnumerable<string> Empty(CommandResult command) =>
+        command
+            .Children.Select(child =>
+                child switch
+                {
+                    OptionResult { Tokens: [{ Value: "" }], Option: var option } => option.Name,
+                    ArgumentResult
+                    {
+                        Tokens: [{ Value: "" }],
+                        Argument: { Arity.MaximumNumberOfValues: 1 } argument,
+                    } => argument.Name,
+                    _ => null,
+                }
+            )
+            .OfType<string>()
+            .Select(name => $"{name} is empty: say what is meant, or leave it out.");
 
     // The library says what a word should have been by the name that .NET has for it.
     private static string Words(ParseError error)

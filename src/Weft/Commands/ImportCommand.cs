@@ -24,6 +24,13 @@ internal static class ImportCommand
                 "What hosts look like, as `weft import --json` printed it on each; if none is given: this host.",
             Arity = ArgumentArity.ZeroOrMore,
         };
+        readings.Validators.Add(result =>
+        {
+            if (result.Tokens.Any(token => token.Value.Length == 0))
+            {
+                result.AddError("A READING is empty: name a file, or leave it out.");
+            }
+        });
         var lab = new Option<string?>("--lab")
         {
             Description = "Read every host of this lab; of the only one where no name is given.",

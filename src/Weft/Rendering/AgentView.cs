@@ -30,7 +30,7 @@ internal static class AgentView
         }
         if (agent.Problem is { } problem)
         {
-            terminal.Fail($"the agent's last round failed: {problem}");
+            terminal.Fail($"the agent says what is wrong: {problem}");
         }
         foreach (var retry in agent.Retries)
         {

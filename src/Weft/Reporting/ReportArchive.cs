@@ -3,6 +3,7 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 using Weft.Core.Ipsec;
+using Weft.Core.Linux;
 
 namespace Weft.Reporting;
 
@@ -36,9 +37,7 @@ internal static class ReportArchive
         CancellationToken cancellationToken
     )
     {
-        var unfinished = $"{path}.new";
-        // One that is there already would keep its mode.
-        File.Delete(unfinished);
+        var unfinished = Draft.PathFor(path);
         try
         {
             await PackAsync(unfinished, name, parts, time, cancellationToken);
