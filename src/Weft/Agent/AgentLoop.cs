@@ -46,6 +46,8 @@ internal sealed class AgentLoop(
     private const int ResyncShare = 3000;
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
+
+    // Longer than what counts as quiet, so that memory is given back meanwhile.
     private static readonly TimeSpan KeptPause = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan StrongSwanPause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
