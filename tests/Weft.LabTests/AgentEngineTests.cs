@@ -276,6 +276,8 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
             () => agent.LogAsync().Result
         );
         await lab.WeftDoneAsync("host1", "plan", "--exit-code");
+        // What is set inside both is one address.
+        await lab.WeftDoneAsync("host1", "addresses", "check");
         await shared.IsReachedAsync(1, engine);
         await lab.RunAsync("host1", $"{program} rm -f mate");
         await agent.HasMendedAsync();

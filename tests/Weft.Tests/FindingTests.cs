@@ -47,6 +47,11 @@ public sealed class FindingTests
             Directory.CreateDirectory(container);
             Assert.Empty(Judge(bare));
             File.WriteAllText($"{container}/pidfile", "7");
+            // So has CRI-O, of a node of Kubernetes, what it runs.
+            var mark = $"{container}/conmon-pidfile";
+            File.WriteAllText(mark, "6");
+            Assert.Empty(Judge(bare));
+            File.Delete(mark);
 
             var finding = Assert.Single(Judge(bare));
 

@@ -20,12 +20,14 @@ namespace Weft.Core.Execution;
 /// <param name="plan">Observation → plan; called again after each round.</param>
 /// <param name="patience">How long ovs-vswitchd may take for the transaction.</param>
 /// <param name="clock">The clock.</param>
+/// <param name="carriedOut">Is told what was carried out of each plan.</param>
 public sealed class Applier(
     LocalHost host,
     Func<CancellationToken, Task<HostObservation>> observe,
     Func<HostObservation, Plan> plan,
     TimeSpan patience,
-    TimeProvider clock
+    TimeProvider clock,
+    Action<IEnumerable<Change>>? carriedOut = null
 )
 {
     // One round does it, unless something else moved meanwhile or the switch took a setting back.
@@ -61,6 +63,7 @@ public sealed class Applier(
             round++
         )
         {
+            var isFinished = true;
             try
             {
                 await CarryOutAsync(
@@ -82,10 +85,16 @@ public sealed class Applier(
             {
                 // It wants nothing any more. What was behind it is still to be done.
                 ended++;
+                isFinished = false;
             }
             progress?.Report("reading the host back");
             observation = await observe(cancellationToken);
             current = plan(observation);
+            carriedOut?.Invoke(
+                isFinished
+                    ? Without(refusals, possible).Changes
+                    : Finished(possible, current, NetworkNamespace.IsAt)
+            );
         }
         if (refusals.Count > 0)
         {
@@ -121,16 +130,39 @@ public sealed class Applier(
         );
     }
 
+    /// <summary>
+    /// What was carried out of a plan that was left where a container ended: what is not to be done any more, and not since
+    /// that is what it was about.
+    /// </summary>
+    /// <param name="left">The plan.</param>
+    /// <param name="next">What is to be done now.</param>
+    /// <param name="isThere">Whether a network namespace is there, by its file.</param>
+    internal static IEnumerable<Change> Finished(Plan left, Plan next, Func<string, bool> isThere)
+    {
+        var open = next
+            .Changes.Select(change => (change.Action, change.What, change.Name, change.Detail))
+            .ToHashSet();
+        return left.Changes.Where(change =>
+            !open.Contains((change.Action, change.What, change.Name, change.Detail))
+            && SpacesOf(change).All(space => isThere(ContainerSighting.PathOf(space)))
+        );
+    }
+
     /// <summary>Whether a container has ended since the plan was made that something was to be set up in.</summary>
     private static bool IsOfContainerThatEnded(Plan plan) =>
         plan
-            .Changes.OfType<BatchChange>()
-            .SelectMany(change => change.Lines)
-            .Select(line => line.Namespace)
-            .Concat(plan.Changes.OfType<ChecksumChange>().Select(change => change.Namespace))
-            .OfType<string>()
+            .Changes.SelectMany(SpacesOf)
             .Distinct()
             .Any(space => !NetworkNamespace.IsAt(ContainerSighting.PathOf(space)));
+
+    /// <summary>The network namespaces that something is set up in.</summary>
+    private static IEnumerable<string> SpacesOf(Change change) =>
+        change switch
+        {
+            BatchChange batch => batch.Lines.Select(line => line.Namespace).OfType<string>(),
+            ChecksumChange { Namespace: { } space } => [space],
+            _ => [],
+        };
 
     private async Task CarryOutAsync(
         Plan current,

@@ -77,7 +77,8 @@ internal sealed class Reconciler(
                         async token => observation = await mirror.ObserveAsync(on, token),
                         seen => PlanNow(observation = on.Record(seen)),
                         Patience,
-                        clock
+                        clock,
+                        done.AddRange
                     ).ApplyAsync(observation, null, cancellationToken);
                     ThrowIfUndone(result.Remaining);
                 }
@@ -140,8 +141,6 @@ internal sealed class Reconciler(
 
         Plan PlanNow(HostObservation seen)
         {
-            // Whoever asks for the next plan has carried the last one out.
-            done.AddRange(underWay?.Changes ?? []);
             var (intent, whole) = Planned(seen);
             mirror.Know(intent, whole);
             var plan = restraint.Apply(whole, isNewFile);

@@ -119,8 +119,11 @@ internal sealed class HostSession : IAsyncDisposable
         {
             var slow = knocks
                 .Where(knock => !knock.Value.IsCompleted)
-                .Select(knock => knock.Key.Word);
-            progress?.Report($"{string.Join(" and ", slow)} does not answer yet: waiting for it");
+                .Select(knock => knock.Key.Word)
+                .ToList();
+            progress?.Report(
+                $"{string.Join(" and ", slow)} {(slow.Count > 1 ? "do not answer yet: waiting for them" : "does not answer yet: waiting for it")}"
+            );
         }
         await all;
     }

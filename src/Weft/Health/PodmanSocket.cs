@@ -12,6 +12,10 @@ internal static class PodmanSocket
     // Where Podman, of the system and not of a user, keeps what it runs, by the kind of its storage (containers-storage.conf(5)).
     private const string Running = "/run/containers/storage";
 
+    // CRI-O keeps what it runs in the same place, and there the number of each one's monitor, whose file has another name by
+    // Podman.
+    private const string CriosMark = "conmon-pidfile";
+
     /// <summary>Judges by what lies on the host; Podman is not run.</summary>
     /// <param name="interest">Which containers matter.</param>
     /// <param name="observation">What the host looks like.</param>
@@ -44,7 +48,10 @@ internal static class PodmanSocket
             return Directory
                 .EnumerateDirectories(storage, "*-containers")
                 .SelectMany(Directory.EnumerateDirectories)
-                .Any(container => File.Exists($"{container}/userdata/pidfile"));
+                .Any(container =>
+                    File.Exists($"{container}/userdata/pidfile")
+                    && !File.Exists($"{container}/userdata/{CriosMark}")
+                );
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
