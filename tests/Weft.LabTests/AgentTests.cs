@@ -399,6 +399,31 @@ public sealed class AgentTests
     }
 
     [Fact]
+    public async Task Started_anew_while_the_file_is_refused_it_keeps_the_host_by_what_was_applied_last()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await lab.RunAsync(
+            "host1",
+            "cp /etc/weft/overlay.yaml /run/right.yaml; sed -i 's/vlan: 200/vlan: 9999/' /etc/weft/overlay.yaml"
+        );
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        Assert.Equal(1, (await agent.StatusAsync()).GetProperty("refused").GetArrayLength());
+        Assert.Contains(
+            "what was applied last is kept",
+            await agent.LogAsync(),
+            StringComparison.Ordinal
+        );
+        await lab.RunAsync("host1", "ip link del wallabag-eth1");
+        await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", 1458);
+
+        await lab.RunAsync("host1", "cp /run/right.yaml /etc/weft/overlay.yaml");
+        await Eventually.IsAsync(async () =>
+            (await agent.StatusAsync()).GetProperty("refused").GetArrayLength() == 0
+        );
+        await agent.HasMendedAsync();
+    }
+
+    [Fact]
     public async Task A_file_behind_a_link_is_watched_where_it_is_and_written_where_it_is()
     {
         await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
