@@ -363,6 +363,100 @@ public sealed class AgentTests
         var status = await lab.WeftAsync("host1", "status");
         Assert.NotEqual(0, status.ExitCode);
         Assert.Contains("ovs-vswitchd does not run", status.Output, StringComparison.Ordinal);
+
+        // Nobody who asks the agent is told that all is well, and the journal has it once that has lasted.
+        var problem = (await agent.StatusAsync()).GetProperty("problem").GetString();
+        Assert.Contains("ovs-vswitchd", problem, StringComparison.Ordinal);
+        await Eventually.IsAsync(
+            async () =>
+                (await agent.LogAsync()).Contains(
+                    "ovs-vswitchd does not run",
+                    StringComparison.Ordinal
+                ),
+            () => agent.LogAsync().Result
+        );
+    }
+
+    [Fact]
+    public async Task Records_that_were_damaged_for_a_moment_cost_a_second_and_not_a_minute()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        await agent.HasMendedAsync();
+        const string Records = "/var/lib/weft/homelab/addresses.json";
+        await lab.RunAsync("host1", $"echo damaged >{Records}; ip link set wallabag-eth1 mtu 1400");
+        await Eventually.IsAsync(async () =>
+            (await agent.StatusAsync()).GetProperty("retries").GetArrayLength() == 1
+        );
+        await lab.RunAsync("host1", $"rm {Records}");
+        await Eventually.IsAsync(
+            async () =>
+                (await lab.RunAsync("host1", "cat /sys/class/net/wallabag-eth1/mtu")).Trim()
+                == "1458",
+            () => agent.LogAsync().Result,
+            TimeSpan.FromSeconds(20)
+        );
+    }
+
+    [Fact]
+    public async Task Started_anew_while_the_file_is_refused_it_keeps_the_host_by_what_was_applied_last()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        await lab.RunAsync(
+            "host1",
+            "cp /etc/weft/overlay.yaml /run/right.yaml; sed -i 's/vlan: 200/vlan: 9999/' /etc/weft/overlay.yaml"
+        );
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        Assert.Equal(1, (await agent.StatusAsync()).GetProperty("refused").GetArrayLength());
+        Assert.Contains(
+            "what was applied last is kept",
+            await agent.LogAsync(),
+            StringComparison.Ordinal
+        );
+        await lab.RunAsync("host1", "ip link del wallabag-eth1");
+        await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", 1458);
+
+        await lab.RunAsync("host1", "cp /run/right.yaml /etc/weft/overlay.yaml");
+        await Eventually.IsAsync(async () =>
+            (await agent.StatusAsync()).GetProperty("refused").GetArrayLength() == 0
+        );
+        await agent.HasMendedAsync();
+    }
+
+    [Fact]
+    public async Task A_file_behind_a_link_is_watched_where_it_is_and_written_where_it_is()
+    {
+        await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
+        const string Own = "/etc/weft/overlay.yaml";
+        const string Checkout = "/var/git/overlay.yaml";
+        await lab.RunAsync(
+            "host1",
+            $"mkdir -p /var/git; mv {Own} {Checkout}; ln -s {Checkout} {Own}"
+        );
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        foreach (var vlan in (int[])[201, 202])
+        {
+            await lab.RunAsync("host1", $"sed -i 's/vlan: 20./vlan: {vlan}/' {Checkout}");
+            await Eventually.IsAsync(
+                async () =>
+                    (await lab.RunAsync("host1", "ovs-vsctl get port cont-mgmnt0-sw tag")).Trim()
+                    == $"{vlan}",
+                () => agent.LogAsync().Result,
+                TimeSpan.FromSeconds(20)
+            );
+        }
+        await lab.RunAsync("host1", $"sed 's/vlan: 202/vlan: 203/' {Checkout} >/run/next.yaml");
+        await lab.WeftDoneAsync("host1", "apply", "--yes", "/run/next.yaml");
+        Assert.Equal(Checkout, (await lab.RunAsync("host1", $"readlink {Own}")).Trim());
+        await lab.RunAsync("host1", $"cmp {Checkout} /run/next.yaml");
+        await lab.RunAsync("host1", $"sed -i 's/vlan: 203/vlan: 204/' {Checkout}");
+        await Eventually.IsAsync(
+            async () =>
+                (await lab.RunAsync("host1", "ovs-vsctl get port cont-mgmnt0-sw tag")).Trim()
+                == "204",
+            () => agent.LogAsync().Result,
+            TimeSpan.FromSeconds(20)
+        );
     }
 
     /// <summary>Of Weft's own commands one is lost, as where another program takes it back at once.</summary>

@@ -77,6 +77,93 @@ public sealed class AgentListenerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Connections_that_say_nothing_keep_nobody_from_elsewhere_out_and_leave_most_places()
+    {
+        var share = new FairShare(2);
+        var (one, other) = (IPAddress.Parse("192.0.2.1"), IPAddress.Parse("192.0.2.2"));
+        Assert.True(share.TryEnter(one) && share.TryEnter(one));
+        Assert.False(share.TryEnter(one));
+        Assert.True(share.TryEnter(other));
+        share.Leave(one);
+        Assert.True(share.TryEnter(one));
+        Assert.Equal(
+            FairShare.WhoseIs(IPAddress.Parse("2001:db8::1")),
+            FairShare.WhoseIs(IPAddress.Parse("2001:db8::ffff:2"))
+        );
+        Assert.Equal(one, FairShare.WhoseIs(one.MapToIPv6()));
+
+        // One of them all is ended at once, long before the handshake is waited for no more.
+        var port = new Uri(
+            ((WebApplication)api!).Urls.Single(url =>
+                url.StartsWith("https", StringComparison.Ordinal)
+            )
+        ).Port;
+        var idle = Enumerable.Range(0, 21).Select(_ => new TcpClient()).ToList();
+        foreach (var connection in idle)
+        {
+            await connection.ConnectAsync(IPAddress.Loopback, port, Token);
+        }
+        var ended = idle.Select(connection =>
+            connection.GetStream().ReadAsync(new byte[1], Token).AsTask()
+        );
+        await (await Task.WhenAny(ended))
+            .ContinueWith(
+                static _ => { },
+                Token,
+                TaskContinuationOptions.None,
+                TaskScheduler.Default
+            )
+            .WaitAsync(TimeSpan.FromSeconds(5), Token);
+        idle.ForEach(connection => connection.Dispose());
+    }
+
+    [Fact]
+    public async Task A_place_that_is_taken_is_said_and_one_whose_address_comes_later_is_taken()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        var socket = Path.Combine(directory.FullName, "other.sock");
+        await using (
+            await OpenApiTests.StartAsync(
+                new Listeners(socket, Page: new PageListener((IPEndPoint)taken.LocalEndpoint)),
+                Token,
+                (severity, line) => log.Enqueue((severity, line))
+            )
+        )
+        {
+            using var client = OpenApiTests.Client(socket);
+            Assert.Equal("ok\n", await client.GetStringAsync("/healthz", Token));
+            using var asked = new HttpRequestMessage(HttpMethod.Head, "/healthz");
+            using var answer = await client.SendAsync(asked, Token);
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        }
+        var (severity, line) = Assert.Single(log);
+        Assert.Equal(Severity.Error, severity);
+        Assert.StartsWith(
+            $"the agent cannot listen at {taken.LocalEndpoint}: ",
+            line,
+            StringComparison.Ordinal
+        );
+        log.Clear();
+
+        foreach (var address in (string[])["192.0.2.1", "2001:db8::1"])
+        {
+            await using var later = await OpenApiTests.StartAsync(
+                new Listeners(
+                    socket,
+                    listener with
+                    {
+                        EndPoint = new IPEndPoint(IPAddress.Parse(address), 0),
+                    }
+                ),
+                Token,
+                (severity, line) => log.Enqueue((severity, line))
+            );
+            Assert.Empty(log);
+        }
+    }
+
+    [Fact]
     public async Task A_stranger_has_the_agent_fetch_nothing()
     {
         using var site = new TcpListener(IPAddress.Loopback, 0);

@@ -237,6 +237,37 @@ public sealed class InstallTests : IDisposable
         Assert.True(HostFiles.RunPackaged(placement));
     }
 
+    [Fact]
+    public async Task An_overlay_file_that_is_a_link_stays_one_and_what_it_leads_to_is_replaced()
+    {
+        var token = TestContext.Current.CancellationToken;
+        var checkout = Directory.CreateDirectory(At("var/git")).FullName;
+        Directory.CreateDirectory(At("etc/weft"));
+        var target = Path.Combine(checkout, "overlay.yaml");
+        await File.WriteAllTextAsync(target, "the former\n", token);
+        const UnixFileMode ReadByGroup =
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
+        File.SetUnixFileMode(target, ReadByGroup);
+        var link = At("etc/weft/overlay.yaml");
+        File.CreateSymbolicLink(link, target);
+        var placement = new Placement(root);
+
+        Assert.Equal(Placing.Replaced, placement.Put(HostFiles.OverlayFile("new"u8.ToArray())));
+        Assert.Equal(target, new FileInfo(link).LinkTarget);
+        Assert.Equal("new", await File.ReadAllTextAsync(target, token));
+        Assert.Equal(ReadByGroup, File.GetUnixFileMode(target));
+        Assert.Equal(Placing.Same, placement.Put(HostFiles.OverlayFile("new"u8.ToArray())));
+
+        // One that leads out of what is to be a host's root is another machine's.
+        var elsewhere = Path.GetTempFileName();
+        File.Delete(link);
+        File.CreateSymbolicLink(link, elsewhere);
+        placement.Put(HostFiles.OverlayFile("new"u8.ToArray()));
+        Assert.Null(new FileInfo(link).LinkTarget);
+        Assert.Empty(await File.ReadAllTextAsync(elsewhere, token));
+        File.Delete(elsewhere);
+    }
+
     [Theory]
     [InlineData("hosts: { north: 192.0.2.1 }", "", "name")]
     [InlineData(Plain, "--as east", "north, south")]

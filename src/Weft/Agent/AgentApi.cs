@@ -48,7 +48,14 @@ internal static class AgentApi
     private const int LongestSocket = 107;
 
     private const string Group = "weft";
+    private const int Backlog = 512;
+
+    // IPPROTO_IP and IP_FREEBIND of linux/in.h, IPPROTO_IPV6 and IPV6_FREEBIND of linux/in6.h.
+    private static readonly (int Level, int Name) FreeBind = (0, 15);
+    private static readonly (int Level, int Name) FreeBind6 = (41, 78);
+    private static readonly string[] Asking = ["GET", "HEAD"];
     private const int MostConnections = 100;
+    private const int MostOfOne = 20;
 
     private const UnixFileMode SocketMode =
         UnixFileMode.UserRead
@@ -78,7 +85,7 @@ internal static class AgentApi
     /// <param name="lookout">What it finds out for those who want to know.</param>
     /// <param name="log">Where it tells of itself.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="HostException">Another agent listens there already, the listener's files are wrong, or a place to listen at is not to be had.</exception>
+    /// <exception cref="HostException">Another agent listens there already, the listener's files are wrong, or the socket is not to be had.</exception>
     public static async Task<IAsyncDisposable> StartAsync(
         Listeners listeners,
         AgentState state,
@@ -94,31 +101,48 @@ internal static class AgentApi
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddRoutingCore();
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
-        builder.WebHost.UseSockets(options => options.CreateBoundListenSocket = Bind);
+        var tlsAt = tls is null ? null : Take(tls.EndPoint, log);
+        var pageAt = page?.EndPoint is { } loopback ? Take(loopback, log) : null;
+        builder.WebHost.UseSockets(options =>
+            options.CreateBoundListenSocket = place =>
+                place == (object?)tls?.EndPoint ? tlsAt!
+                : place == (object?)page?.EndPoint ? pageAt!
+                : Bind(place)
+        );
         builder.WebHost.ConfigureKestrel(options =>
         {
             options.AddServerHeader = false;
             // Whoever has an account may look at the page, and each listener costs something.
             options.Limits.MaxConcurrentConnections = MostConnections;
             options.ListenUnixSocket(socket);
-            if (tls is not null)
+            if (pageAt is not null)
             {
-                var credentials = new TlsCredentials(tls, log);
+                options.Listen(page!.EndPoint!);
+            }
+            if (tls is null)
+            {
+                return;
+            }
+            // Files that are wrong are said wherever it listens.
+            var credentials = new TlsCredentials(tls, log);
+            if (tlsAt is not null)
+            {
                 options.Listen(
                     tls.EndPoint,
                     endpoint =>
+                    {
+                        // Before anybody has proved to be allowed.
+                        var share = new FairShare(MostOfOne);
+                        endpoint.Use(share.Limit);
                         endpoint.UseHttps(
                             new TlsHandshakeCallbackOptions
                             {
                                 OnConnection = _ =>
                                     ValueTask.FromResult(credentials.ForConnection()),
                             }
-                        )
+                        );
+                    }
                 );
-            }
-            if (page?.EndPoint is { } loopback)
-            {
-                options.Listen(loopback);
             }
         });
         var app = builder.Build();
@@ -142,7 +166,7 @@ internal static class AgentApi
             optionsName: null
         );
         app.Lifetime.ApplicationStopped.Register(meters.Dispose);
-        app.MapGet(
+        Answer(
             "/v1/status",
             (RequestDelegate)(
                 context =>
@@ -153,7 +177,7 @@ internal static class AgentApi
                     )
             )
         );
-        app.MapGet(
+        Answer(
             "/v1/overlay",
             (RequestDelegate)(
                 context =>
@@ -164,7 +188,7 @@ internal static class AgentApi
                     )
             )
         );
-        app.MapGet(
+        Answer(
             "/v1/reachability",
             (RequestDelegate)(context => WriteReachabilityAsync(context, lookout))
         );
@@ -173,8 +197,8 @@ internal static class AgentApi
             "/v1/traffic",
             (RequestDelegate)(context => WriteTrafficAsync(context, lookout))
         );
-        app.MapGet("/healthz", (RequestDelegate)(context => WriteTextAsync(context, 200, "ok")));
-        app.MapGet(
+        Answer("/healthz", (RequestDelegate)(context => WriteTextAsync(context, 200, "ok")));
+        Answer(
             "/readyz",
             (RequestDelegate)(
                 context =>
@@ -183,7 +207,7 @@ internal static class AgentApi
                         : WriteTextAsync(context, 503, state.Problem ?? "starting")
             )
         );
-        app.MapGet(
+        Answer(
             "/openapi.json",
             (RequestDelegate)(
                 context =>
@@ -197,9 +221,43 @@ internal static class AgentApi
         File.SetUnixFileMode(socket, SocketMode);
         UnixGroup.Give(socket, Group);
         return app;
+
+        // Who only wants to know whether something is there asks by HEAD.
+        void Answer(string path, RequestDelegate answer) => app.MapMethods(path, Asking, answer);
     }
 
-    /// <summary>Takes a place to listen at.</summary>
+    /// <summary>
+    /// Takes a place to listen at beside the socket; null where it is not to be had, which is said: the host is kept all the same.
+    /// An address may come later (ip(7), IP_FREEBIND): it may be one that the agent itself is about to set.
+    /// </summary>
+    private static Socket? Take(IPEndPoint place, Action<Severity, string> log)
+    {
+        var socket = new Socket(place.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            var (level, name) =
+                place.AddressFamily is AddressFamily.InterNetworkV6 ? FreeBind6 : FreeBind;
+            socket.SetRawSocketOption(level, name, BitConverter.GetBytes(1));
+            if (place.Address.Equals(IPAddress.IPv6Any))
+            {
+                socket.DualMode = true;
+            }
+            socket.Bind(place);
+            socket.Listen(Backlog);
+            return socket;
+        }
+        catch (SocketException exception)
+        {
+            socket.Dispose();
+            log(
+                Severity.Error,
+                $"{Refused(place, exception)}. The host is kept all the same; start the agent anew once that is put right"
+            );
+            return null;
+        }
+    }
+
+    /// <summary>Takes the socket.</summary>
     /// <exception cref="HostException">It is not to be had.</exception>
     private static Socket Bind(EndPoint place)
     {
@@ -209,15 +267,15 @@ internal static class AgentApi
         }
         catch (SocketException exception)
         {
-            // Of the service's own sockets none is refused; of addresses those below ip_unprivileged_port_start are (ip(7)).
-            throw new HostException(
-                exception.SocketErrorCode is SocketError.AccessDenied && place is IPEndPoint
-                    ? $"the agent may not listen at {place}: a port below 1024 takes CAP_NET_BIND_SERVICE, which its service does not have: take one from 1024 on"
-                    : $"the agent cannot listen at {place}: {exception.Message}",
-                exception
-            );
+            throw new HostException(Refused(place, exception), exception);
         }
     }
+
+    // Of the service's own sockets none is refused; of addresses those below ip_unprivileged_port_start are (ip(7)).
+    private static string Refused(EndPoint place, SocketException exception) =>
+        exception.SocketErrorCode is SocketError.AccessDenied && place is IPEndPoint
+            ? $"the agent may not listen at {place}: a port below 1024 takes CAP_NET_BIND_SERVICE, which its service does not have: take one from 1024 on"
+            : $"the agent cannot listen at {place}: {exception.Message}";
 
     /// <summary>Removes the socket that an agent left which was killed, and nothing that is no socket: it is somebody's.</summary>
     private static async Task MakeWayAsync(string socket, CancellationToken cancellationToken)

@@ -76,6 +76,7 @@ internal sealed class AgentLoop(
     private Complaints Complaints => field ??= new Complaints(steady);
     private FileInForce inForce = new(state.File);
     private byte[] seen = [];
+    private FileTarget? target;
     private bool isRecorded;
     private DateTimeOffset nextRecord;
     private string? notRecorded;
@@ -95,7 +96,9 @@ internal sealed class AgentLoop(
         );
         inForce = FileInForce.Of(state.File, clock);
         seen = Content(inForce.Path) ?? [];
-        using var watcher = WatchFile();
+        using var watcher = WatchFile(Path.GetFullPath(state.File));
+        using var ofTarget = new FileTarget(Path.GetFullPath(state.File), WatchFile);
+        target = ofTarget;
         using var trials = WatchTrials();
         mirror.WatchLinks(moved =>
             wakeups.Wake(moved.Namespace is null ? "links changed" : "a container's links changed")
@@ -125,7 +128,7 @@ internal sealed class AgentLoop(
             if (nextLook <= steady.GetUtcNow())
             {
                 // A file may change and nobody be told: on a network's file system, or where the kernel watches no more files.
-                if (IsOutdated())
+                if (IsOutdated() || IsGone())
                 {
                     FileChanged("the overlay file changed");
                 }
@@ -241,9 +244,8 @@ internal sealed class AgentLoop(
         wakeups.Wake(why);
     }
 
-    private FileSystemWatcher WatchFile()
+    private FileSystemWatcher WatchFile(string path)
     {
-        var path = Path.GetFullPath(state.File);
         var watcher = new FileSystemWatcher(Path.GetDirectoryName(path)!, Path.GetFileName(path));
         // Editors write in place, or write another file and give it the name.
         watcher.Changed += (_, _) => FileChanged("the overlay file changed");
@@ -297,9 +299,61 @@ internal sealed class AgentLoop(
         return watcher;
     }
 
+    /// <summary>Watches what the overlay file is a link to, which changes and nobody tells of it where the link is.</summary>
+    private sealed class FileTarget : IDisposable
+    {
+        private readonly string path;
+        private readonly Func<string, FileSystemWatcher> watch;
+        private FileSystemWatcher? watcher;
+        private string? watched;
+
+        public FileTarget(string path, Func<string, FileSystemWatcher> watch)
+        {
+            (this.path, this.watch) = (path, watch);
+            Follow();
+        }
+
+        /// <summary>Looks where it leads now.</summary>
+        public void Follow()
+        {
+            var now = Target();
+            if (now == watched)
+            {
+                return;
+            }
+            watcher?.Dispose();
+            (watcher, watched) = (null, now);
+            if (now is not null && Directory.Exists(Path.GetDirectoryName(now)))
+            {
+                watcher = watch(now);
+            }
+        }
+
+        /// <inheritdoc/>
+        public void Dispose() => watcher?.Dispose();
+
+        private string? Target()
+        {
+            try
+            {
+                return File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName;
+            }
+            catch (Exception exception)
+                when (exception is IOException or UnauthorizedAccessException)
+            {
+                // It is gone, or leads in a circle: reading it says so.
+                return null;
+            }
+        }
+    }
+
     private bool IsOutdated() =>
         Content(FileInForce.Of(state.File, clock).Path) is { } now
         && !now.AsSpan().SequenceEqual(seen);
+
+    /// <summary>Whether the file that was there is so no more. For a moment it is not while an editor writes it: so nobody is to say it at once.</summary>
+    private bool IsGone() =>
+        seen.Length > 0 && Content(FileInForce.Of(state.File, clock).Path) is null;
 
     private static byte[]? Content(string path)
     {
@@ -395,6 +449,7 @@ internal sealed class AgentLoop(
             nextRecord = default;
             inForce = FileInForce.Of(state.File, clock);
             seen = Content(inForce.Path) ?? [];
+            target?.Follow();
             var (next, read) = load(inForce.Path);
             if (state.On is { } on && on.Overlay.Name != next.Overlay.Name)
             {

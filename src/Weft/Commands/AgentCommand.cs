@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Net;
 using Weft.Agent;
+using Weft.Core.Linux;
 using Weft.Core.Observation;
+using Weft.Installation;
 using Weft.Trials;
 
 namespace Weft.Commands;
@@ -72,7 +74,7 @@ internal static class AgentCommand
                 );
                 var file = Path.GetFullPath(options.FileOf(parsed));
                 var state = new AgentState { File = file };
-                (state.On, state.Read) = Load(FileInForce.Of(file, TimeProvider.System).Path);
+                (state.On, state.Read) = Begin(state, Load, Former);
                 using var seat = await new AgentSeat(
                     state.On.Overlay.Name,
                     listeners.Socket,
@@ -102,6 +104,17 @@ internal static class AgentCommand
                     Severity.Info,
                     $"agent of overlay {state.On.Overlay.Name} on host {state.On.Host}, by {state.File}"
                 );
+                if (state.Refused is { } refused)
+                {
+                    foreach (var mistake in refused)
+                    {
+                        journal.Write(Severity.Error, mistake);
+                    }
+                    journal.Write(
+                        Severity.Error,
+                        $"{state.File} is refused as it is now; what was applied last is kept ({state.Read.Path})"
+                    );
+                }
                 try
                 {
                     await new AgentLoop(host, Load, state, measures, journal).RunAsync(
@@ -115,24 +128,82 @@ internal static class AgentCommand
                 }
                 return ExitCode.Done;
 
-                (HostOverlay, LoadedFile) Load(string path)
-                {
-                    var read = OverlayLoader.Read(
-                        path,
-                        options.EngineOf(parsed),
-                        options.DatapathOf(parsed)
+                (HostOverlay, LoadedFile) Load(string path) =>
+                    On(
+                        OverlayLoader.Read(
+                            path,
+                            options.EngineOf(parsed),
+                            options.DatapathOf(parsed)
+                        )
                     );
-                    return (
+
+                (HostOverlay, LoadedFile)? Former()
+                {
+                    var named = parsed.GetValue(options.Host) ?? Hostname.Own;
+                    if (
+                        LastApplied.Only(host =>
+                            host == named || host == Hostname.WithoutDomain(named)
+                        )
+                        is not var (path, bytes)
+                    )
+                    {
+                        return null;
+                    }
+                    try
+                    {
+                        return On(
+                            OverlayLoader.Of(
+                                path,
+                                bytes,
+                                options.EngineOf(parsed),
+                                options.DatapathOf(parsed)
+                            )
+                        );
+                    }
+                    catch (Exception exception)
+                        when (exception is InvalidOverlayException or UsageException)
+                    {
+                        // What is to be put right is the file that is there now.
+                        return null;
+                    }
+                }
+
+                (HostOverlay, LoadedFile) On(LoadedFile read) =>
+                    (
                         new HostOverlay(
                             read.Overlay,
                             OverlayLoader.RequireHost(read.Overlay, parsed.GetValue(options.Host))
                         ),
                         read
                     );
-                }
             }
         );
         return command;
+    }
+
+    /// <summary>
+    /// Reads the file to begin with. A service that is started anew, by an upgrade for instance, while the host's own file has
+    /// mistakes goes on by what was applied last, as it would have had it not ended.
+    /// </summary>
+    private static (HostOverlay On, LoadedFile Read) Begin(
+        AgentState state,
+        Func<string, (HostOverlay, LoadedFile)> load,
+        Func<(HostOverlay, LoadedFile)?> former
+    )
+    {
+        try
+        {
+            return load(FileInForce.Of(state.File, TimeProvider.System).Path);
+        }
+        catch (InvalidOverlayException exception) when (state.File == HostFiles.Overlay)
+        {
+            if (former() is not { } applied)
+            {
+                throw;
+            }
+            state.Refused = [.. exception.Mistakes.Select(mistake => mistake.ToString())];
+            return applied;
+        }
     }
 
     private static Option<string?> FileOption(string name, string description) =>

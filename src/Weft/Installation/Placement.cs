@@ -28,12 +28,18 @@ internal sealed class Placement(string root)
     /// <summary>Where a path of the host's is.</summary>
     public string At(string path) => root == "/" ? path : root.TrimEnd('/') + path;
 
-    /// <summary>Puts a file in place, in one step for all who look; one that is the same already is left alone.</summary>
+    /// <summary>
+    /// Puts a file in place, in one step for all who look; one that is the same already is left alone. Where an administrator
+    /// has a link for a file of theirs, what it leads to is replaced, and the link stays.
+    /// </summary>
     /// <returns>What came of it.</returns>
     public Placing Put(HostFile file)
     {
-        var target = At(file.Path);
+        var target = file.Stays ? FollowedFrom(At(file.Path)) : At(file.Path);
+        var isLink = target != At(file.Path);
         var isThere = File.Exists(target);
+        // Behind a link it is somebody's file, in a checkout for instance, and as readable as they have made it.
+        var mode = isLink && isThere ? File.GetUnixFileMode(target) : file.Mode;
         // First the list: what is put by a run that is killed can be removed too.
         if (!file.Stays && !Listed.Contains(file.Path, StringComparer.Ordinal))
         {
@@ -42,12 +48,12 @@ internal sealed class Placement(string root)
         if (
             isThere
             && File.ReadAllBytes(target).AsSpan().SequenceEqual(file.Content.Span)
-            && File.GetUnixFileMode(target) == file.Mode
+            && File.GetUnixFileMode(target) == mode
         )
         {
             return Placing.Same;
         }
-        DurableFile.Replace(target, file.Content.Span, file.Mode);
+        DurableFile.Replace(target, file.Content.Span, mode);
         return isThere ? Placing.Replaced : Placing.New;
     }
 
@@ -69,6 +75,14 @@ internal sealed class Placement(string root)
         Remember([.. Listed.Where(listed => listed != path)]);
         return isThere;
     }
+
+    /// <summary>What a link leads to, inside the root; the path itself where it is none.</summary>
+    private string FollowedFrom(string path) =>
+        new FileInfo(path).LinkTarget is not null
+        && File.ResolveLinkTarget(path, returnFinalTarget: true) is { FullName: var target }
+        && target.StartsWith($"{root.TrimEnd('/')}/", StringComparison.Ordinal)
+            ? target
+            : path;
 
     private void Remember(string[] paths)
     {

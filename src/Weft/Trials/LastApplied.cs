@@ -13,6 +13,40 @@ namespace Weft.Trials;
 internal static class LastApplied
 {
     /// <summary>
+    /// The file that was applied last to stay, where that is certain: this host has one overlay, and nothing of it is tried.
+    /// </summary>
+    /// <param name="host">Which host of it this is.</param>
+    /// <param name="root">Where the host keeps what it remembers of overlays.</param>
+    /// <returns>Its path and its bytes; null where it is not certain.</returns>
+    public static (string Path, byte[] Bytes)? Only(
+        Func<string, bool> host,
+        string root = AddressStore.DefaultDirectory
+    )
+    {
+        try
+        {
+            var books = HistoryStore.All(root).Select(store => (Store: store, Book: store.Read()));
+            return
+                books
+                    .Where(one => one.Book.Open is not null || one.Book.Settled?.File is not null)
+                    .ToList()
+                    is [
+                        {
+                            Book: { Open: null, Settled: { File: { } file } entry },
+                            Store: var store
+                        },
+                    ]
+                && host(entry.Host)
+                ? (store.PathOf(file), store.FileOf(file))
+                : null;
+        }
+        catch (HostException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>
     /// The encrypted ones of what was applied last to stay and of tries that have not come to their end, of each overlay
     /// that this host has or had.
     /// </summary>
