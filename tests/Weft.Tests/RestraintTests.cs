@@ -236,6 +236,35 @@ public sealed class RestraintTests
         Assert.Empty(restraint.CarriedOut([set, added]));
     }
 
+    /// <summary>Each look between finds all as it should be.</summary>
+    [Fact]
+    public void What_somebody_takes_back_after_a_moment_is_left_alone_for_all_of_its_pause()
+    {
+        var set = Link(ChangeAction.Set, "cont");
+        for (var times = 1; times <= 3; times++)
+        {
+            Assert.Equal([set], Now(set));
+            Assert.Equal(times == 3 ? [set] : Array.Empty<Change>(), restraint.CarriedOut([set]));
+            Assert.Empty(Now());
+        }
+        restraint.Failed([set.Name], "taken back");
+        var until = restraint.Failures[set.Name].Until;
+        while (clock.GetUtcNow() + TimeSpan.FromMilliseconds(50) < until)
+        {
+            clock.Advance(TimeSpan.FromMilliseconds(50));
+            Assert.Empty(Now());
+            Assert.Empty(Now(set));
+            Assert.Equal(until, restraint.Due);
+        }
+        clock.Advance(TimeSpan.FromMilliseconds(50));
+        Assert.Equal([set], Now(set));
+
+        // What failed otherwise, and is gone, and is there anew, is another thing.
+        restraint.Failed([Wanted.Name], "no such namespace");
+        Now();
+        Assert.Equal([Wanted], Now(Wanted));
+    }
+
     [Fact]
     public void What_only_seems_to_have_healed_is_left_alone_for_longer_the_next_time()
     {

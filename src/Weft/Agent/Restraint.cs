@@ -73,6 +73,18 @@ internal sealed class Restraint(TimeProvider clock)
             former.Remove(over.Key);
         }
         var names = plan.Changes.Select(change => change.Name).ToHashSet(StringComparer.Ordinal);
+        // It only looked right for a moment: its pause is not over.
+        foreach (
+            var again in former
+                .Where(one =>
+                    one.Value.IsTakenBack && now < one.Value.Until && names.Contains(one.Key)
+                )
+                .ToList()
+        )
+        {
+            former.Remove(again.Key);
+            failures[again.Key] = again.Value;
+        }
         foreach (
             var healed in failures
                 .Keys.Where(name => name != Host && !names.Contains(name))
@@ -172,7 +184,10 @@ internal sealed class Restraint(TimeProvider clock)
                 failures.TryGetValue(name, out var before) ? before.Times + 1
                 : once is not null && IsRecent(once, clock.GetUtcNow()) ? once.Times + 1
                 : 1;
-            failures[name] = new Failure(times, clock.GetUtcNow() + PauseAfter(times), reason);
+            failures[name] = new Failure(times, clock.GetUtcNow() + PauseAfter(times), reason)
+            {
+                IsTakenBack = mended.Count(one => one.Change.Name == name) >= TooOften,
+            };
         }
     }
 
@@ -216,4 +231,8 @@ internal sealed class Restraint(TimeProvider clock)
 /// <param name="Times">How often in a row.</param>
 /// <param name="Until">When it is tried again.</param>
 /// <param name="Reason">Why it failed.</param>
-internal sealed record Failure(int Times, DateTimeOffset Until, string Reason);
+internal sealed record Failure(int Times, DateTimeOffset Until, string Reason)
+{
+    /// <summary>Whether it was carried out again and again, and taken back by somebody each time.</summary>
+    public bool IsTakenBack { get; init; }
+}
