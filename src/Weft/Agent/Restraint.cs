@@ -68,32 +68,7 @@ internal sealed class Restraint(TimeProvider clock)
     public Plan Apply(Plan plan, bool isNewFile)
     {
         var now = lastLook = clock.GetUtcNow();
-        foreach (var over in former.Where(one => !IsRecent(one.Value, now)).ToList())
-        {
-            former.Remove(over.Key);
-        }
-        var names = plan.Changes.Select(change => change.Name).ToHashSet(StringComparer.Ordinal);
-        // It only looked right for a moment: its pause is not over.
-        foreach (
-            var again in former
-                .Where(one =>
-                    one.Value.IsTakenBack && now < one.Value.Until && names.Contains(one.Key)
-                )
-                .ToList()
-        )
-        {
-            former.Remove(again.Key);
-            failures[again.Key] = again.Value;
-        }
-        foreach (
-            var healed in failures
-                .Keys.Where(name => name != Host && !names.Contains(name))
-                .ToList()
-        )
-        {
-            failures.Remove(healed, out var failure);
-            former[healed] = failure!;
-        }
+        Recall(plan.Changes.Select(change => change.Name).ToHashSet(StringComparer.Ordinal), now);
         var added = plan
             .Changes.Where(change => change.Action is not ChangeAction.Remove)
             .Select(change => change.Name)
@@ -212,6 +187,36 @@ internal sealed class Restraint(TimeProvider clock)
                 ) >= TooOften
             ),
         ];
+    }
+
+    /// <summary>Tells what failed and is still to be done from what is so no more, or only seems to be.</summary>
+    private void Recall(HashSet<string> names, DateTimeOffset now)
+    {
+        foreach (var over in former.Where(one => !IsRecent(one.Value, now)).ToList())
+        {
+            former.Remove(over.Key);
+        }
+        // It only looked right for a moment: its pause is not over.
+        foreach (
+            var again in former
+                .Where(one =>
+                    one.Value.IsTakenBack && now < one.Value.Until && names.Contains(one.Key)
+                )
+                .ToList()
+        )
+        {
+            former.Remove(again.Key);
+            failures[again.Key] = again.Value;
+        }
+        foreach (
+            var healed in failures
+                .Keys.Where(name => name != Host && !names.Contains(name))
+                .ToList()
+        )
+        {
+            failures.Remove(healed, out var failure);
+            former[healed] = failure!;
+        }
     }
 
     /// <summary>Whether what healed has not held for as long yet as it was waited for.</summary>
