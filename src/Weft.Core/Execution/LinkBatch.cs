@@ -8,8 +8,8 @@ using Weft.Core.Planning;
 namespace Weft.Core.Execution;
 
 /// <summary>
-/// Carries link changes out by <c>ip -batch -</c> (ip(8)): one process, however many there are. Settings are written where
-/// the kernel has them, without any.
+/// Carries link changes out by <c>ip -batch -</c> (ip(8)): one process, however many there are. Settings and IPsec policies are
+/// written where the kernel has them, without any.
 /// </summary>
 internal static partial class LinkBatch
 {
@@ -23,7 +23,7 @@ internal static partial class LinkBatch
 
     /// <summary>
     /// Runs the commands, which are all of one network namespace, in order; a setting of a link as soon as that is there:
-    /// before all else, or else after it, as where the link is made anew and what has its name before is to go.
+    /// before all else, or else after it, as where the link is made anew and what has its name before is to go. Policies are last.
     /// </summary>
     /// <exception cref="LinkBatchException">A command failed; those before it have been carried out.</exception>
     /// <exception cref="HostException"><c>ip</c> is missing, or does not start.</exception>
@@ -34,9 +34,23 @@ internal static partial class LinkBatch
     {
         var settings = commands.Where(command => command.IsSetting).ToLookup(IsOfNewLink);
         var missed = Set([.. settings[false]]);
-        await RunIpAsync([.. commands.Where(command => !command.IsSetting)], cancellationToken);
+        await RunIpAsync(
+            [.. commands.Where(command => command is { IsSetting: false, Policy: null })],
+            cancellationToken
+        );
         // A link that is not there by now has ended, or has no IPv6 that could be set.
         _ = Set([.. missed, .. settings[true]]);
+        if (commands.Where(command => command.Policy is not null).ToList() is [var first, ..] rules)
+        {
+            Within(
+                first,
+                () =>
+                {
+                    PolicyWriter.Write(rules);
+                    return true;
+                }
+            );
+        }
 
         bool IsOfNewLink(LinkCommand setting) =>
             commands.Any(command => command.IsAdditionOf(setting.LinkOfSetting!));
@@ -98,34 +112,32 @@ internal static partial class LinkBatch
 
     /// <summary>Writes settings to the kernel.</summary>
     /// <returns>Those whose link is not there.</returns>
-    private static List<LinkCommand> Set(List<LinkCommand> settings)
+    private static List<LinkCommand> Set(List<LinkCommand> settings) =>
+        settings is [var first, ..]
+            ? Within(first, () => settings.FindAll(setting => !IsSet(setting)))
+            : [];
+
+    /// <summary>Does something in the network namespace of a command.</summary>
+    private static T Within<T>(LinkCommand first, Func<T> work)
     {
         try
         {
-            return settings switch
-            {
-                [] => [],
-                [{ Namespace: { } space }, ..] => NetworkNamespace.Run(
-                    ContainerSighting.PathOf(space),
-                    Left
-                ),
-                _ => Left(),
-            };
+            return first.Namespace is { } space
+                ? NetworkNamespace.Run(ContainerSighting.PathOf(space), work)
+                : work();
         }
-        catch (Exception exception) when (IsOfNamespaceGone(settings[0], exception))
+        catch (Exception exception) when (IsOfNamespaceGone(first, exception))
         {
-            throw WentAway(settings[0], exception);
+            throw WentAway(first, exception);
         }
         catch (Win32Exception exception)
         {
             throw new LinkBatchException(
-                $"network namespace {settings[0].Namespace} cannot be entered: {exception.Message}",
-                settings[0],
+                $"network namespace {first.Namespace} cannot be entered: {exception.Message}",
+                first,
                 exception
             );
         }
-
-        List<LinkCommand> Left() => [.. settings.Where(setting => !IsSet(setting))];
     }
 
     private static bool IsSet(LinkCommand setting)

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -26,6 +27,7 @@ internal static class Netlink
     private const ushort Error = 2;
     private const ushort Done = 3;
     private const ushort Request = 0x1;
+    private const ushort RequestAnswered = 0x5;
     private const ushort RequestDump = 0x301;
     private const ushort DumpInterrupted = 0x10;
 
@@ -85,6 +87,7 @@ internal static class Netlink
     /// <param name="question">Its body.</param>
     /// <param name="take">Called with the answer.</param>
     /// <exception cref="Win32Exception">The kernel has no such part, or the answer is an error.</exception>
+    [SkipLocalsInit]
     public static void Ask(int protocol, ushort asked, ReadOnlySpan<byte> question, Take take)
     {
         using var socket = Open(protocol);
@@ -98,6 +101,32 @@ internal static class Netlink
                 throw new Win32Exception(-MemoryMarshal.Read<int>(message.Body));
             }
             take(message.Kind, message.Body);
+        }
+    }
+
+    /// <summary>Has the kernel change something, and waits until it says that it has.</summary>
+    /// <param name="socket">An open socket.</param>
+    /// <param name="kind">The kind of message.</param>
+    /// <param name="body">Its body.</param>
+    /// <param name="flags">What else is to be said of it.</param>
+    /// <exception cref="Win32Exception">The kernel refused.</exception>
+    [SkipLocalsInit]
+    public static void Tell(
+        SafeHandle socket,
+        ushort kind,
+        ReadOnlySpan<byte> body,
+        ushort flags = 0
+    )
+    {
+        Send(socket, kind, (ushort)(RequestAnswered | flags), body);
+        Span<byte> buffer = stackalloc byte[BufferBytes];
+        var received = (int)Check(Libc.Receive(socket, buffer, BufferBytes, 0));
+        foreach (var message in new NetlinkMessages(buffer[..received]))
+        {
+            if (message.Kind == Error && MemoryMarshal.Read<int>(message.Body) is < 0 and var code)
+            {
+                throw new Win32Exception(-code);
+            }
         }
     }
 
@@ -129,6 +158,8 @@ internal static class Netlink
     public static nint Check(nint result) =>
         result >= 0 ? result : throw new Win32Exception(Marshal.GetLastPInvokeError());
 
+    // The kernel says how much of the buffer it has written: to clear it first would touch all of its pages.
+    [SkipLocalsInit]
     private static unsafe bool TryDump(
         int protocol,
         ushort asked,
@@ -171,7 +202,7 @@ internal static class Netlink
     }
 
     private static void Send(
-        SafeFileHandle socket,
+        SafeHandle socket,
         ushort asked,
         ushort flags,
         ReadOnlySpan<byte> question

@@ -79,17 +79,13 @@ internal sealed class GuardPlanner(
             var there = policies.FirstOrDefault(other => IsInPlaceOf(other, policy));
             if (there is null || IsOurs(there) && !there.Blocks)
             {
-                var verb = there is null ? "add" : "update";
                 action = there is null ? action : ChangeAction.Set;
                 directions.Add(Word(policy.Direction));
                 lines.Add(
-                    new(
+                    LinkCommand.OfPolicy(
                         Stage.First,
-                        null,
-                        string.Create(
-                            CultureInfo.InvariantCulture,
-                            $"xfrm policy {verb} {policy} action block priority {policy.Priority}"
-                        )
+                        there is null ? ChangeAction.Add : ChangeAction.Set,
+                        policy
                     )
                 );
             }
@@ -145,11 +141,9 @@ internal sealed class GuardPlanner(
                 $"{guard.Traffic}, {string.Join(" and ", there.Select(policy => Word(policy.Direction)).Order())}",
                 IsOverdue: false,
                 [
-                    .. there.Select(policy => new LinkCommand(
-                        Stage.Last,
-                        null,
-                        $"xfrm policy delete {policy}"
-                    )),
+                    .. there.Select(policy =>
+                        LinkCommand.OfPolicy(Stage.Last, ChangeAction.Remove, policy)
+                    ),
                 ]
             )
         );

@@ -237,7 +237,10 @@ public sealed record GuardChange(
     ImmutableArray<LinkCommand> Lines
 ) : BatchChange(Action, "guard", Name, Detail, Lines);
 
-/// <summary>One line for <c>ip -batch</c>, or one setting for <c>sysctl -w</c>, where ip(8) has no words for it.</summary>
+/// <summary>
+/// One line for <c>ip -batch</c>, or one setting for <c>sysctl -w</c>, where ip(8) has no words for it; one that is about a policy
+/// is ip's too, for whoever types it, and the kernel is told without it.
+/// </summary>
 /// <param name="Stage">When.</param>
 /// <param name="Namespace">The network namespace to run it in, by its name or the path of its file; null for the host's own.</param>
 /// <param name="Line">The line, without the leading <c>ip</c> or <c>sysctl -w</c>.</param>
@@ -249,6 +252,25 @@ public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
     // With slashes, as a link's name may have dots (sysctl(8)).
     private const string Ipv4Setting = "net/ipv4/conf/";
     private const string Ipv6Setting = "net/ipv6/conf/";
+
+    /// <summary>The IPsec policy that the line puts up, changes or takes away; null where it is about none.</summary>
+    public (ChangeAction Action, XfrmPolicy Policy)? Policy { get; private init; }
+
+    /// <summary>Puts up, changes or takes away an IPsec policy that blocks.</summary>
+    public static LinkCommand OfPolicy(Stage stage, ChangeAction action, XfrmPolicy policy) =>
+        new(
+            stage,
+            null,
+            action is ChangeAction.Remove
+                ? $"xfrm policy delete {policy}"
+                : string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"xfrm policy {(action is ChangeAction.Add ? "add" : "update")} {policy} action block priority {policy.Priority}"
+                )
+        )
+        {
+            Policy = (action, policy),
+        };
 
     /// <summary>Whether the line removes a link.</summary>
     public bool IsRemovalOfLink => Line.StartsWith(RemovalOfLink, StringComparison.Ordinal);
