@@ -14,11 +14,11 @@ public sealed class NegotiationTests
         var peer = new FailedPeer("host2", "it does not answer", HasFormer: false);
         Assert.Equal(
             [peer.ToString()],
-            await AgentLoop.NotNegotiatedAsync(Task.FromResult(ImmutableArray.Create(peer)))
+            await Negotiator.NotNegotiatedAsync(Task.FromResult(ImmutableArray.Create(peer)))
         );
 
         var problem = Assert.Single(
-            await AgentLoop.NotNegotiatedAsync(
+            await Negotiator.NotNegotiatedAsync(
                 Task.FromException<ImmutableArray<FailedPeer>>(
                     new Win32Exception("no program 'ovs-appctl'")
                 )

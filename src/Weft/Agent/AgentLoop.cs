@@ -1,17 +1,9 @@
-using System.Collections.Immutable;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Microsoft.Win32.SafeHandles;
 using Weft.Commands;
-using Weft.Core;
-using Weft.Core.Execution;
-using Weft.Core.History;
-using Weft.Core.Intents;
-using Weft.Core.Linux;
 using Weft.Core.Observation;
 using Weft.Core.Overlays;
 using Weft.Core.Planning;
-using Weft.Trials;
 using Weft.Vici;
 
 namespace Weft.Agent;
@@ -50,12 +42,11 @@ internal sealed class AgentLoop(
     // Longer than what counts as quiet, so that memory is given back meanwhile.
     private static readonly TimeSpan KeptPause = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan StrongSwanPause = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
-    private static readonly TimeSpan NegotiationPause = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(30);
 
     private readonly TimeProvider clock = TimeProvider.System;
     private readonly SteadyClock steady = new(TimeProvider.System);
+    private readonly AgentLog log = new(journal, state);
     private readonly Wakeups wakeups = new();
     private readonly ServiceManager manager = new();
     private readonly HostMirror mirror = new(host);
@@ -63,43 +54,29 @@ internal sealed class AgentLoop(
 
     // None ends by itself: what ends one is a fault, and ends the agent.
     private readonly List<Task> watches = [];
-    private int isFileNew;
-    private Task negotiation = Task.CompletedTask;
-    private DateTimeOffset nextNegotiation;
-    private bool isNegotiationDue;
     private long collected;
     private DateTimeOffset nextLook;
     private DateTimeOffset nextResync;
     private DateTimeOffset nextKept;
     private TimeSpan? resyncedAt;
-    private ImmutableArray<string> notNegotiated = [];
-    private Complaints Complaints => field ??= new Complaints(steady);
-    private FileInForce inForce = new(state.File);
-    private byte[] seen = [];
-    private FileTarget? target;
-    private bool isRecorded;
-    private DateTimeOffset nextRecord;
-    private string? notRecorded;
 
     /// <summary>Runs until it is told to end.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var restraint = new Restraint(steady);
+        var complaints = new Complaints(steady);
         var reconciler = new Reconciler(host, mirror, restraint, clock);
+        var negotiator = new Negotiator(host, state, log, wakeups.Wake, steady);
+        using var file = new FileKeeper(load, state, log, wakeups.Wake, clock);
         using var hangup = PosixSignalRegistration.Create(
             PosixSignal.SIGHUP,
             context =>
             {
                 context.Cancel = true;
-                FileChanged("SIGHUP");
+                file.Changed("SIGHUP");
             }
         );
-        inForce = FileInForce.Of(state.File, clock);
-        seen = Content(inForce.Path) ?? [];
-        using var watcher = WatchFile(Path.GetFullPath(state.File));
-        using var ofTarget = new FileTarget(Path.GetFullPath(state.File), WatchFile);
-        target = ofTarget;
-        using var trials = WatchTrials();
+        file.Watch();
         mirror.WatchLinks(moved =>
             wakeups.Wake(moved.Namespace is null ? "links changed" : "a container's links changed")
         );
@@ -114,7 +91,17 @@ internal sealed class AgentLoop(
         var pace = new Pace(clock);
         while (true)
         {
-            var woken = await RestAsync(Pause(restraint), cancellationToken);
+            var woken = await RestAsync(
+                Pause(
+                    nextLook,
+                    restraint.Due,
+                    complaints.Due,
+                    negotiator.Due,
+                    file.Until is { } until ? steady.Reckoned(until) : null,
+                    mirror.IsKept ? nextKept : null
+                ),
+                cancellationToken
+            );
             if (resyncedAt is { } before)
             {
                 nextResync =
@@ -127,11 +114,7 @@ internal sealed class AgentLoop(
             }
             if (nextLook <= steady.GetUtcNow())
             {
-                // A file may change and nobody be told: on a network's file system, or where the kernel watches no more files.
-                if (IsOutdated() || IsGone())
-                {
-                    FileChanged("the overlay file changed");
-                }
+                file.Look();
                 nextLook = steady.GetUtcNow() + Look;
             }
             if (nextResync <= steady.GetUtcNow())
@@ -149,40 +132,29 @@ internal sealed class AgentLoop(
             {
                 await failed;
             }
-            if (inForce.Until <= clock.GetUtcNow())
+            var isNewFile = file.Refresh(manager);
+            if (isNewFile)
             {
-                FileChanged("the time to confirm a try is over");
+                mirror.Everything();
             }
-            var isNewFile = Interlocked.Exchange(ref isFileNew, 0) != 0 && Reload();
             WatchEngines(cancellationToken);
             var round = await reconciler.RunAsync(
                 state.On!,
                 isNewFile || !isReady,
-                IsAnotherInForce,
+                file.IsAnotherInForce,
                 cancellationToken
             );
-            Note(round, restraint, woken?.Why ?? "time passed", woken?.Since);
-            if (round.IsInForce && !isRecorded && nextRecord <= steady.GetUtcNow())
+            Note(round, restraint, complaints, woken?.Why ?? "time passed", woken?.Since);
+            if (round.IsInForce)
             {
-                isRecorded = await RecordAsync(cancellationToken);
+                await file.RecordAsync(cancellationToken);
             }
-            Negotiate(round, cancellationToken);
+            negotiator.Follow(round, cancellationToken);
             if (!isReady)
             {
                 isReady = true;
                 manager.Ready();
             }
-        }
-
-        bool IsAnotherInForce()
-        {
-            var isAnother = IsOutdated();
-            if (isAnother)
-            {
-                // Nobody else may say so: where the disk is full the end of a try is not in the history.
-                FileChanged("another file is in force");
-            }
-            return isAnother;
         }
     }
 
@@ -221,278 +193,12 @@ internal sealed class AgentLoop(
         return await wakeups.WaitAsync(pause, cancellationToken);
     }
 
-    private TimeSpan Pause(Restraint restraint)
+    /// <summary>How long there is nothing to do if nothing happens.</summary>
+    /// <param name="due">When there is something to do, by <see cref="steady"/>; null of what there is not.</param>
+    private TimeSpan Pause(params IEnumerable<DateTimeOffset?> due)
     {
-        var next = new[]
-        {
-            nextLook,
-            restraint.Due,
-            mirror.IsKept ? nextKept : null,
-            inForce.Until is { } until ? steady.Reckoned(until) : null,
-            isNegotiationDue ? nextNegotiation : null,
-            Complaints.Due,
-        }
-            .Min()!
-            .Value;
-        var pause = next - steady.GetUtcNow();
+        var pause = due.Min()!.Value - steady.GetUtcNow();
         return pause < ShortestPause ? ShortestPause : pause;
-    }
-
-    private void FileChanged(string why)
-    {
-        Interlocked.Exchange(ref isFileNew, 1);
-        wakeups.Wake(why);
-    }
-
-    private FileSystemWatcher WatchFile(string path)
-    {
-        var watcher = new FileSystemWatcher(Path.GetDirectoryName(path)!, Path.GetFileName(path));
-        // Editors write in place, or write another file and give it the name.
-        watcher.Changed += (_, _) => FileChanged("the overlay file changed");
-        watcher.Created += (_, _) => FileChanged("the overlay file changed");
-        watcher.Renamed += (_, _) => FileChanged("the overlay file changed");
-        Begin(watcher);
-        return watcher;
-    }
-
-    private void Begin(FileSystemWatcher watcher)
-    {
-        try
-        {
-            watcher.EnableRaisingEvents = true;
-        }
-        catch (IOException exception)
-        {
-            // The kernel watches so many files for a user and no more, whoever uses them up.
-            Say(
-                Severity.Warning,
-                "file",
-                $"{watcher.Path} is looked at each minute only: {exception.Message}",
-                null
-            );
-        }
-    }
-
-    /// <summary>Watches for tries that begin or end.</summary>
-    private FileSystemWatcher WatchTrials()
-    {
-        var store = new HistoryStore(state.On!.Overlay.Name);
-        store.Make();
-        var watcher = new FileSystemWatcher(
-            Path.GetDirectoryName(store.Path)!,
-            Path.GetFileName(store.Path)
-        );
-        watcher.Renamed += (_, _) =>
-        {
-            var now = FileInForce.Of(state.File, clock);
-            if (now.Path != inForce.Path)
-            {
-                FileChanged("a try began or ended");
-            }
-            else if (now != inForce)
-            {
-                inForce = now;
-                wakeups.Wake("the time to confirm a try began");
-            }
-        };
-        Begin(watcher);
-        return watcher;
-    }
-
-    /// <summary>Watches what the overlay file is a link to, which changes and nobody tells of it where the link is.</summary>
-    private sealed class FileTarget : IDisposable
-    {
-        private readonly string path;
-        private readonly Func<string, FileSystemWatcher> watch;
-        private FileSystemWatcher? watcher;
-        private string? watched;
-
-        public FileTarget(string path, Func<string, FileSystemWatcher> watch)
-        {
-            (this.path, this.watch) = (path, watch);
-            Follow();
-        }
-
-        /// <summary>Looks where it leads now.</summary>
-        public void Follow()
-        {
-            var now = Target();
-            if (now == watched)
-            {
-                return;
-            }
-            watcher?.Dispose();
-            (watcher, watched) = (null, now);
-            if (now is not null && Directory.Exists(Path.GetDirectoryName(now)))
-            {
-                watcher = watch(now);
-            }
-        }
-
-        /// <inheritdoc/>
-        public void Dispose() => watcher?.Dispose();
-
-        private string? Target()
-        {
-            try
-            {
-                return File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName;
-            }
-            catch (Exception exception)
-                when (exception is IOException or UnauthorizedAccessException)
-            {
-                // It is gone, or leads in a circle: reading it says so.
-                return null;
-            }
-        }
-    }
-
-    private bool IsOutdated() =>
-        Content(FileInForce.Of(state.File, clock).Path) is { } now
-        && !now.AsSpan().SequenceEqual(seen);
-
-    /// <summary>Whether the file that was there is so no more. For a moment it is not while an editor writes it: so nobody is to say it at once.</summary>
-    private bool IsGone() =>
-        seen.Length > 0 && Content(FileInForce.Of(state.File, clock).Path) is null;
-
-    private static byte[]? Content(string path)
-    {
-        try
-        {
-            return File.ReadAllBytes(path);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>Keeps every other Weft from changing the host; null where one does not come to an end.</summary>
-    private static async Task<SafeFileHandle?> LockAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await HostLock.TakeAsync(
-                () => { },
-                cancellationToken,
-                patience: Reconciler.Patience
-            );
-        }
-        catch (HostException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>Writes down that the file in force is applied, and that a try is over which nobody else has ended.</summary>
-    /// <returns>Whether there is nothing more to write down of this file.</returns>
-    private async Task<bool> RecordAsync(CancellationToken cancellationToken)
-    {
-        if (IsOutdated() || state.Read is not { } read)
-        {
-            return false;
-        }
-        try
-        {
-            var store = new HistoryStore(read.Overlay.Name);
-            using var only = await LockAsync(cancellationToken);
-            if (only is null)
-            {
-                return false;
-            }
-            var book = store.Read();
-            if (book.Open is { } open && HistoryBook.IsOn(open, clock.GetUtcNow(), Boot.Id))
-            {
-                return true;
-            }
-            TrialGate.Pass(store, progress: null, mayPass: true, clock);
-            Remembering.Add(
-                store,
-                new HistoryEntry
-                {
-                    Time = clock.GetUtcNow(),
-                    Did = "agent",
-                    Host = state.On!.Host,
-                    File = HistoryStore.NameOf(read.Bytes.Span),
-                },
-                read.Bytes,
-                hasChanged: false
-            );
-        }
-        catch (Exception exception)
-            when (exception
-                    is HostException
-                        or InvalidOverlayException
-                        or IOException
-                        or UnauthorizedAccessException
-            )
-        {
-            if (exception.Message != notRecorded)
-            {
-                notRecorded = exception.Message;
-                Say(Severity.Warning, "file", $"not written down: {notRecorded}", null);
-            }
-            nextRecord = nextLook;
-            return false;
-        }
-        notRecorded = null;
-        return true;
-    }
-
-    /// <summary>Reads the overlay file anew. One with mistakes is refused, and the one before stays in force.</summary>
-    private bool Reload()
-    {
-        manager.Reloading();
-        try
-        {
-            isRecorded = false;
-            nextRecord = default;
-            inForce = FileInForce.Of(state.File, clock);
-            seen = Content(inForce.Path) ?? [];
-            target?.Follow();
-            var (next, read) = load(inForce.Path);
-            if (state.On is { } on && on.Overlay.Name != next.Overlay.Name)
-            {
-                throw new UsageException(
-                    $"the overlay is called '{next.Overlay.Name}' now, and '{on.Overlay.Name}' is what this host has: run `weft destroy` with the former file first"
-                );
-            }
-            state.On = next;
-            state.Read = read;
-            state.Refused = null;
-            mirror.Everything();
-            Say(Severity.Info, "file", $"{inForce.Path}: in force now", null);
-            return true;
-        }
-        catch (InvalidOverlayException exception)
-        {
-            Refuse([.. exception.Mistakes.Select(mistake => mistake.ToString())]);
-        }
-        catch (Exception exception)
-            when (exception is UsageException or IOException or UnauthorizedAccessException)
-        {
-            Refuse([exception.Message]);
-        }
-        finally
-        {
-            manager.Ready();
-        }
-        return false;
-
-        void Refuse(IReadOnlyList<string> mistakes)
-        {
-            state.Refused = mistakes;
-            foreach (var mistake in mistakes)
-            {
-                Say(Severity.Error, "file", mistake, null);
-            }
-            Say(
-                Severity.Error,
-                "file",
-                $"{state.File} is refused as it is now; what was read before stays in force",
-                null
-            );
-        }
     }
 
     /// <summary>Watches the engines that the overlay has to do with.</summary>
@@ -558,84 +264,6 @@ internal sealed class AgentLoop(
         }
     }
 
-    /// <summary>Has peers negotiated with that nothing is exchanged with yet, beside all else: a peer may take its time to answer.</summary>
-    private void Negotiate(Round round, CancellationToken cancellationToken)
-    {
-        // What was asked for under other connections, or of a daemon that is gone, is no answer for these.
-        if (round.Done.OfType<IpsecChange>().Any())
-        {
-            nextNegotiation = default;
-        }
-        isNegotiationDue =
-            round is { Intent.Ipsec: not null, Observation.StrongSwan.Problem: null }
-            && state.Status!.Items.Any(item =>
-                item.Kind == "encryption" && item.State is not ItemState.Ok
-            );
-        if (!isNegotiationDue)
-        {
-            notNegotiated = [];
-            if (round.Observation is { FailedNegotiations: { IsEmpty: false } former })
-            {
-                // Keys were agreed on since, by the other host's doing, or the daemon that was asked is gone.
-                new NegotiationStore(state.On!.Overlay.Name).Remove(
-                    former.Select(failed => failed.Peer)
-                );
-            }
-            return;
-        }
-        if (!negotiation.IsCompleted)
-        {
-            // Its end is a reason to wake.
-            isNegotiationDue = false;
-            return;
-        }
-        if (steady.GetUtcNow() < nextNegotiation)
-        {
-            return;
-        }
-        nextNegotiation = steady.GetUtcNow() + NegotiationPause;
-        negotiation = NegotiateAsync(round.Intent!);
-
-        async Task NegotiateAsync(HostIntent intent)
-        {
-            try
-            {
-                var before = notNegotiated;
-                notNegotiated = await NotNegotiatedAsync(
-                    Applier.EstablishAsync(host, intent, NegotiationPatience, cancellationToken)
-                );
-                foreach (var problem in notNegotiated.Except(before))
-                {
-                    Say(Severity.Warning, "problem", problem, null);
-                }
-            }
-            catch (OperationCanceledException)
-            {
-                // The agent ends.
-            }
-            finally
-            {
-                // The next round sees what there is, and asks again.
-                wakeups.Wake("keys were negotiated");
-            }
-        }
-    }
-
-    /// <summary>What stands in the way of a negotiation: peers, or this host itself, which may lack a program that it takes.</summary>
-    internal static async Task<ImmutableArray<string>> NotNegotiatedAsync(
-        Task<ImmutableArray<FailedPeer>> negotiating
-    )
-    {
-        try
-        {
-            return [.. (await negotiating).Select(peer => peer.ToString())];
-        }
-        catch (Exception exception) when (HostFault.Is(exception))
-        {
-            return [$"keys cannot be negotiated, and it is tried again: {exception.Message}"];
-        }
-    }
-
     /// <summary>Says of a peer that keys are agreed on with it, or are no more. Where new ones took the place of others nothing changed.</summary>
     private void Note(AssociationEvent? happened)
     {
@@ -654,7 +282,7 @@ internal sealed class AgentLoop(
         {
             return;
         }
-        Say(
+        log.Say(
             Severity.Info,
             "change",
             $"encryption {peer}: {(happened.Kind is AssociationEventKind.ChildUp ? "keys agreed on" : "keys gone")} (strongSwan)",
@@ -664,7 +292,13 @@ internal sealed class AgentLoop(
         );
     }
 
-    private void Note(Round round, Restraint restraint, string why, long? since)
+    private void Note(
+        Round round,
+        Restraint restraint,
+        Complaints complaints,
+        string why,
+        long? since
+    )
     {
         state.Note(
             round,
@@ -676,7 +310,7 @@ internal sealed class AgentLoop(
         measures.Note(round, since is { } start ? clock.GetElapsedTime(start) : round.Elapsed);
         foreach (var change in round.Done)
         {
-            Say(
+            log.Say(
                 Severity.Info,
                 "change",
                 string.Create(
@@ -689,10 +323,10 @@ internal sealed class AgentLoop(
             );
         }
         foreach (
-            var problem in Complaints.Next(round.Problem, state.Status, restraint.Failures.Values)
+            var problem in complaints.Next(round.Problem, state.Status, restraint.Failures.Values)
         )
         {
-            Say(Severity.Error, "problem", problem, why);
+            log.Say(Severity.Error, "problem", problem, why);
         }
         state.NoteFailures(round.Failed);
         state.Tell(
@@ -711,17 +345,5 @@ internal sealed class AgentLoop(
             : state.Refused is not null ? $"{state.File} is refused; the one before is in force"
             : $"overlay {state.On!.Overlay.Name}, host {state.On.Host}: as intended"
         );
-    }
-
-    private void Say(
-        Severity severity,
-        string kind,
-        string message,
-        string? why,
-        params ReadOnlySpan<(string, string)> fields
-    )
-    {
-        journal.Write(severity, message, fields);
-        state.Tell(new AgentEvent(clock.GetUtcNow(), kind, message, why));
     }
 }
