@@ -36,11 +36,14 @@ internal static class SliceCheck
         // Of two slices that share an address one holds the other; sorted, what an outermost one holds follows it.
         (Entry<ImmutableArray<Marked<IPNetwork>?>> Host, Marked<IPNetwork> Slice)? outer = null;
         foreach (
-            var one in placed
-                .OrderBy(one => IPText.Bits(one.Slice.Value.BaseAddress))
-                .ThenBy(one => IPText.ToNumber(one.Slice.Value.BaseAddress))
-                .ThenBy(one => one.Slice.Value.PrefixLength)
-                .ThenBy(one => one.Slice.At.Order)
+            var one in placed.OrderBy(one =>
+                (
+                    IPText.Bits(one.Slice.Value.BaseAddress),
+                    IPText.ToNumber(one.Slice.Value.BaseAddress),
+                    one.Slice.Value.PrefixLength,
+                    one.Slice.At.Order
+                )
+            )
         )
         {
             if (outer is not { } other || !other.Slice.Value.Contains(one.Slice.Value.BaseAddress))

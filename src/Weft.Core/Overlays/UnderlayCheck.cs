@@ -150,11 +150,9 @@ internal sealed class UnderlayCheck(
                         IsHost = true,
                     })
             )
-            .OrderBy(range => range.Bits)
-            .ThenBy(range => range.First)
-            .ThenBy(range => range.Subnet.PrefixLength)
-            .ThenBy(range => range.IsHost)
-            .ThenBy(range => range.At.Order);
+            .OrderBy(range =>
+                (range.Bits, range.First, range.Subnet.PrefixLength, range.IsHost, range.At.Order)
+            );
         Range? outer = null;
         var holding = new Dictionary<Range, List<Range>>();
         foreach (var range in ranges)

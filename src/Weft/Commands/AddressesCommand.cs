@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.CommandLine;
-using Spectre.Console;
 using Weft.Core.Engines;
 using Weft.Core.Linux;
 using Weft.Core.Observation;
