@@ -144,24 +144,25 @@ public sealed class Applier(
             .ToHashSet();
         return left.Changes.Where(change =>
             !open.Contains((change.Action, change.What, change.Name, change.Detail))
-            && SpacesOf(change).All(space => isThere(ContainerSighting.PathOf(space)))
+            && (SpaceOf(change) is not { } space || isThere(ContainerSighting.PathOf(space)))
         );
     }
 
     /// <summary>Whether a container has ended since the plan was made that something was to be set up in.</summary>
     private static bool IsOfContainerThatEnded(Plan plan) =>
         plan
-            .Changes.SelectMany(SpacesOf)
+            .Changes.Select(SpaceOf)
+            .OfType<string>()
             .Distinct()
             .Any(space => !NetworkNamespace.IsAt(ContainerSighting.PathOf(space)));
 
-    /// <summary>The network namespaces that something is set up in.</summary>
-    private static IEnumerable<string> SpacesOf(Change change) =>
+    /// <summary>The network namespace of the container that something is set up for.</summary>
+    private static string? SpaceOf(Change change) =>
         change switch
         {
-            BatchChange batch => batch.Lines.Select(line => line.Namespace).OfType<string>(),
-            ChecksumChange { Namespace: { } space } => [space],
-            _ => [],
+            LinkChange link => link.Namespace,
+            ChecksumChange checksum => checksum.Namespace,
+            _ => null,
         };
 
     private async Task CarryOutAsync(

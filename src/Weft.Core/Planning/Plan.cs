@@ -192,6 +192,12 @@ public enum Stage
 /// <param name="Detail">What is being done to it, in words.</param>
 public abstract record Change(ChangeAction Action, string What, string Name, string Detail)
 {
+    /// <summary>
+    /// What tells the thing from others that had its name before, as a container that is started anew has: its network namespace,
+    /// or its row. Null where the name does.
+    /// </summary>
+    public virtual string? Identity => null;
+
     /// <summary>The shell commands that an administrator would type for it, in order.</summary>
     public abstract IEnumerable<string> Commands { get; }
 }
@@ -221,7 +227,14 @@ public sealed record LinkChange(
     string Name,
     string Detail,
     ImmutableArray<LinkCommand> Lines
-) : BatchChange(Action, What, Name, Detail, Lines);
+) : BatchChange(Action, What, Name, Detail, Lines)
+{
+    /// <summary>The network namespace of the container that the link leads into, by its name or the path of its file; null where it leads into none.</summary>
+    public string? Namespace { get; init; }
+
+    /// <inheritdoc/>
+    public override string? Identity => Namespace;
+}
 
 /// <summary>A change of the guard of one peer: the policies that block what is not encrypted.</summary>
 /// <param name="Action">What it does.</param>
@@ -364,6 +377,9 @@ public sealed record ChecksumChange(
             : "completed in software: the userspace datapath cannot leave it to hardware"
     )
 {
+    /// <inheritdoc/>
+    public override string? Identity => Namespace;
+
     /// <inheritdoc/>
     public override IEnumerable<string> Commands =>
         [

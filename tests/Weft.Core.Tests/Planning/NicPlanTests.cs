@@ -289,6 +289,22 @@ public sealed class NicPlanTests
         );
     }
 
+    /// <summary>An engine makes the pair anew at each start: what is then set is not what was set at the former one.</summary>
+    [Fact]
+    public void What_is_set_of_what_a_start_made_is_told_from_what_was_at_another()
+    {
+        var set = Planner
+            .Plan(AtBridge, Plugged(With(Holding(Attachment.Nic!))))
+            .Changes.Where(change => change.Action is ChangeAction.Set)
+            .ToList();
+
+        Assert.Equal(
+            ["eth1 in wallabag", "wallabag-eth1"],
+            set.Select(change => change.Name).Distinct().Order(StringComparer.Ordinal)
+        );
+        Assert.All(set, change => Assert.Equal(Running.Namespace, change.Identity));
+    }
+
     [Fact]
     public void A_route_that_is_not_Wefts_stands_in_the_way_of_that_route_alone()
     {
