@@ -72,6 +72,25 @@ public sealed class RestraintTests
     }
 
     [Fact]
+    public void What_makes_way_for_another_goes_at_once_unless_it_can_wait()
+    {
+        var change = new NicChange(
+            ChangeAction.Remove,
+            new ContainerKey(Engine.Lxd, "web-old"),
+            "eth1",
+            null,
+            Replugs: false,
+            ""
+        )
+        {
+            MakesWay = true,
+        };
+        Assert.Equal([change], Now(change));
+        Assert.Empty(Now(change with { CanWait = true }));
+        Assert.Empty(Now(change with { MakesWay = false }));
+    }
+
+    [Fact]
     public void What_failed_is_tried_again_after_twice_as_long_each_time_up_to_a_minute_and_keeps_nothing_else_waiting()
     {
         var other = Link(ChangeAction.Add, "db-eth1");

@@ -67,12 +67,18 @@ public sealed record Plan
     public IEnumerable<IpsecChange> IpsecOf(Stage stage) =>
         Changes.OfType<IpsecChange>().Where(change => change.Stage == stage);
 
-    /// <summary>The changes of containers' devices at a stage, which come before its link commands: bridges that they leave may go then.</summary>
+    /// <summary>
+    /// The changes of containers' devices at a stage, which come before its link commands: bridges that they leave may go then.
+    /// What makes way for another goes before that comes.
+    /// </summary>
     public IEnumerable<NicChange> NicsOf(Stage stage) =>
         Changes
             .OfType<NicChange>()
-            .Where(change => change.Action is ChangeAction.Remove == stage is Stage.Last)
-            .Where(_ => stage is Stage.AfterSwitch or Stage.Last);
+            .Where(change =>
+                change is { Action: ChangeAction.Remove, MakesWay: false } == stage is Stage.Last
+            )
+            .Where(_ => stage is Stage.AfterSwitch or Stage.Last)
+            .OrderBy(change => change.Action is not ChangeAction.Remove);
 
     /// <summary>
     /// The link commands of a stage, in order: containers shrink their MTU and clear their interfaces' names before

@@ -129,6 +129,7 @@ internal sealed class Restraint(TimeProvider clock)
         TimeSpan PatienceWith(Change change) =>
             change is NicChange { CanWait: true } ? HandsOff
             : change is NicChange { Replugs: true } ? SecondLook
+            : change is NicChange { MakesWay: true } ? TimeSpan.Zero
             : change.Action is ChangeAction.Remove && !isNewFile && !added.Contains(change.Name)
                 ? SecondLook
             : TimeSpan.Zero;

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Weft.Core.Addressing;
 using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
@@ -350,6 +351,38 @@ public sealed class NicPlanTests
 
         Assert.Equal((ChangeAction.Remove, "eth7"), (change.Action, change.Device));
         Assert.Equal("lxc config device remove wallabag eth7", Assert.Single(change.Commands));
+    }
+
+    /// <summary>LXD and Incus refuse a second device of one address, as a container's that was renamed and stopped still has it.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_another_is_to_have_goes_before_that_comes_and_does_not_wait_where_it_runs(
+        bool isRunning
+    )
+    {
+        var old = Holding(Attachment.Nic!) with { Key = new(Engine.Lxd, "old"), Namespace = null };
+        var other = Attachment.Nic! with { HostEnd = "old-eth2", Mac = MacAddress.Derive("old") };
+        var seen = With(
+            old with
+            {
+                Nics = old.Nics.Add("eth2", other),
+            },
+            Running with
+            {
+                Namespace = isRunning ? Running.Namespace : null,
+            }
+        );
+        var plan = Planner.Plan(AtBridge, seen);
+
+        Assert.Equal(
+            [("eth1 of old", !isRunning), ("eth1 of wallabag", !isRunning)],
+            plan.NicsOf(Stage.AfterSwitch).Select(change => (change.Name, change.CanWait))
+        );
+        Assert.Equal(
+            [("eth2 of old", true)],
+            plan.NicsOf(Stage.Last).Select(change => (change.Name, change.CanWait))
+        );
     }
 
     [Fact]
