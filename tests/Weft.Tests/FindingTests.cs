@@ -34,6 +34,39 @@ public sealed class FindingTests
         Assert.Equal("openvswitch, ip_gre, bridge, veth, xfrm_user, esp4", finding.Words);
     }
 
+    /// <summary>Applying refuses it, and what is said of a container needs saying once.</summary>
+    [Fact]
+    public void What_stands_in_the_way_is_found_once_and_nothing_is_said_to_mend_it()
+    {
+        var bare = HostObservation.Bare(kernelDatapath: true);
+        var findings = Doctor
+            .Standing(
+                Intent("type: gre"),
+                bare with
+                {
+                    Links = new Dictionary<string, Link>
+                    {
+                        ["cont"] = new() { Index = 2, Name = "cont" },
+                    },
+                }
+            )
+            .ToList();
+
+        var finding = Assert.Single(
+            findings,
+            one => one.Words.Contains("link 'cont' is there already", StringComparison.Ordinal)
+        );
+        Assert.Equal("network cont", finding.What);
+        Assert.Equal(Verdict.Wrong, finding.Verdict);
+        Assert.DoesNotContain("mends it", finding.Words);
+        Assert.Contains(
+            findings,
+            one =>
+                one.What == "tunnel host2"
+                && one.Words.EndsWith("`weft apply` mends it", StringComparison.Ordinal)
+        );
+    }
+
     /// <summary>Its package does not enable its socket, and without that nobody tells of what it runs.</summary>
     [Fact]
     public void What_Podman_runs_and_nobody_tells_of_is_told()

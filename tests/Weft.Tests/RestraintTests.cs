@@ -72,6 +72,25 @@ public sealed class RestraintTests
     }
 
     [Fact]
+    public void What_makes_way_for_another_goes_at_once_unless_it_can_wait()
+    {
+        var change = new NicChange(
+            ChangeAction.Remove,
+            new ContainerKey(Engine.Lxd, "web-old"),
+            "eth1",
+            null,
+            Replugs: false,
+            ""
+        )
+        {
+            MakesWay = true,
+        };
+        Assert.Equal([change], Now(change));
+        Assert.Empty(Now(change with { CanWait = true }));
+        Assert.Empty(Now(change with { MakesWay = false }));
+    }
+
+    [Fact]
     public void What_failed_is_tried_again_after_twice_as_long_each_time_up_to_a_minute_and_keeps_nothing_else_waiting()
     {
         var other = Link(ChangeAction.Add, "db-eth1");
@@ -234,6 +253,71 @@ public sealed class RestraintTests
 
         clock.Advance(TimeSpan.FromSeconds(10));
         Assert.Empty(restraint.CarriedOut([set, added]));
+    }
+
+    /// <summary>What a container is given each time that it is started, which is nobody's taking it back.</summary>
+    [Fact]
+    public void What_is_put_right_of_another_thing_of_the_same_name_is_no_repetition()
+    {
+        foreach (var start in Enumerable.Range(1, 4))
+        {
+            var space = $"/proc/{start}/ns/net";
+            Change[] given =
+            [
+                Link(ChangeAction.Set, "web-eth1") with
+                {
+                    Namespace = space,
+                },
+                new ChecksumChange(Stage.AfterSwitch, space, "eth1", "web"),
+                PortOf(Guid.NewGuid()),
+            ];
+            Assert.Equal(given, Now(given));
+            Assert.Empty(restraint.CarriedOut(given));
+            clock.Advance(TimeSpan.FromSeconds(1));
+        }
+        // What fails for once is not somebody's doing either.
+        restraint.Failed(["web-eth1"], "no such namespace");
+        Assert.False(restraint.Failures["web-eth1"].IsTakenBack);
+
+        // In one of them it is.
+        Change[] same =
+        [
+            Link(ChangeAction.Set, "db-eth1") with
+            {
+                Namespace = "/proc/9/ns/net",
+            },
+            new ChecksumChange(Stage.AfterSwitch, "/proc/9/ns/net", "eth1", "db"),
+            PortOf(Guid.Empty),
+        ];
+        Assert.Empty(restraint.CarriedOut(same));
+        Assert.Empty(restraint.CarriedOut(same));
+        Assert.Equal(same, restraint.CarriedOut(same));
+
+        static SetColumns PortOf(Guid row) =>
+            new(
+                "port",
+                "db",
+                "mark as Weft's",
+                [new("Port", row, "external_ids", Datum.Empty, "homelab")]
+            );
+    }
+
+    /// <summary>A network namespace that is made anew may have the name that the former had.</summary>
+    [Fact]
+    public void What_is_put_right_as_it_is_made_is_no_repetition()
+    {
+        Change[] given =
+        [
+            new LinkChange(ChangeAction.Add, "interface", "eth1 in web", "", [])
+            {
+                Namespace = "web",
+            },
+            new ChecksumChange(Stage.AfterSwitch, "web", "eth1", "web"),
+        ];
+        foreach (var _ in Enumerable.Range(1, 4))
+        {
+            Assert.Empty(restraint.CarriedOut(given));
+        }
     }
 
     /// <summary>Each look between finds all as it should be.</summary>

@@ -19,6 +19,7 @@ namespace Weft.Core.Execution;
 /// <param name="observe">Reads the host.</param>
 /// <param name="plan">Observation → plan; called again after each round.</param>
 /// <param name="patience">How long ovs-vswitchd may take for the transaction.</param>
+/// <param name="notice">How long it may take beside that to open ports whose links were made a moment ago.</param>
 /// <param name="clock">The clock.</param>
 /// <param name="carriedOut">Is told what was carried out of each plan.</param>
 public sealed class Applier(
@@ -26,6 +27,7 @@ public sealed class Applier(
     Func<CancellationToken, Task<HostObservation>> observe,
     Func<HostObservation, Plan> plan,
     TimeSpan patience,
+    TimeSpan notice,
     TimeProvider clock,
     Action<IEnumerable<Change>>? carriedOut = null
 )
@@ -36,7 +38,6 @@ public sealed class Applier(
     // Where one after the other starts and ends within moments, the next may have ended too.
     private const int MostEnded = 5;
     private const int NamespacesAtOnce = 4;
-    private static readonly TimeSpan NoticePatience = TimeSpan.FromSeconds(2);
 
     /// <summary>Makes the host match.</summary>
     /// <param name="observation">What the host looked like for the first round's plan.</param>
@@ -103,23 +104,19 @@ public sealed class Applier(
                 Items = [.. refusals.Keys],
             };
         }
-        var errors = PortErrors(current, observation.Switch).ToImmutableArray();
+        var errors = Errors(observation.Switch);
         if (!errors.IsEmpty)
         {
             // What stood in a port's way may be gone, and ovs-vswitchd tries again only when it is asked for something.
             await host.WaitUntilRestoredAsync(patience, cancellationToken);
             // It opens a port whose link was made a moment ago once the kernel has told it so.
-            errors =
-            [
-                .. PortErrors(
-                    current,
-                    await host.WaitForSwitchAsync(
-                        seen => !PortErrors(current, seen).Any(),
-                        NoticePatience,
-                        cancellationToken
-                    )
-                ),
-            ];
+            errors = Errors(
+                await host.WaitForSwitchAsync(
+                    seen => Errors(seen).IsEmpty,
+                    notice,
+                    cancellationToken
+                )
+            );
         }
         return new ApplyResult(
             current,
@@ -128,6 +125,9 @@ public sealed class Applier(
             counts.LinkCommands,
             clock.GetElapsedTime(started)
         );
+
+        ImmutableArray<string> Errors(SwitchObservation seen) =>
+            [.. PortErrors(current.Overlay, seen, observation.Links)];
     }
 
     /// <summary>
@@ -144,24 +144,25 @@ public sealed class Applier(
             .ToHashSet();
         return left.Changes.Where(change =>
             !open.Contains((change.Action, change.What, change.Name, change.Detail))
-            && SpacesOf(change).All(space => isThere(ContainerSighting.PathOf(space)))
+            && (SpaceOf(change) is not { } space || isThere(ContainerSighting.PathOf(space)))
         );
     }
 
     /// <summary>Whether a container has ended since the plan was made that something was to be set up in.</summary>
     private static bool IsOfContainerThatEnded(Plan plan) =>
         plan
-            .Changes.SelectMany(SpacesOf)
+            .Changes.Select(SpaceOf)
+            .OfType<string>()
             .Distinct()
             .Any(space => !NetworkNamespace.IsAt(ContainerSighting.PathOf(space)));
 
-    /// <summary>The network namespaces that something is set up in.</summary>
-    private static IEnumerable<string> SpacesOf(Change change) =>
+    /// <summary>The network namespace of the container that something is set up for.</summary>
+    private static string? SpaceOf(Change change) =>
         change switch
         {
-            BatchChange batch => batch.Lines.Select(line => line.Namespace).OfType<string>(),
-            ChecksumChange { Namespace: { } space } => [space],
-            _ => [],
+            LinkChange link => link.Namespace,
+            ChecksumChange checksum => checksum.Namespace,
+            _ => null,
         };
 
     private async Task CarryOutAsync(
@@ -194,7 +195,7 @@ public sealed class Applier(
             );
             await TransactAsync(changes);
             // What a port was to give cannot be set up where the port could not be made.
-            var failed = FailedPorts(current, await host.ReadSwitchAsync())
+            var failed = FailedPorts(current.Overlay, await host.ReadSwitchAsync())
                 .Where(row => changes.Exists(change => change.Name == row.Name))
                 .ToList();
             if (failed.Count > 0)
@@ -479,12 +480,23 @@ public sealed class Applier(
         }
     }
 
-    private static IEnumerable<string> PortErrors(Plan current, SwitchObservation seen) =>
-        FailedPorts(current, seen).Select(Words);
+    /// <summary>What is wrong with ports, but for those whose links are gone: with a container that ended, the port goes next.</summary>
+    /// <param name="overlay">The overlay.</param>
+    /// <param name="seen">The switch.</param>
+    /// <param name="links">The host's links.</param>
+    internal static IEnumerable<string> PortErrors(
+        string overlay,
+        SwitchObservation seen,
+        IReadOnlyDictionary<string, Link> links
+    ) =>
+        FailedPorts(overlay, seen)
+            // A link of any other type the switch itself was to make.
+            .Where(row => row.Type.Length > 0 || links.ContainsKey(row.Name))
+            .Select(Words);
 
-    private static IEnumerable<InterfaceRow> FailedPorts(Plan current, SwitchObservation seen) =>
+    private static IEnumerable<InterfaceRow> FailedPorts(string overlay, SwitchObservation seen) =>
         from port in seen.Ports.Values
-        where port.Mark == current.Overlay
+        where port.Mark == overlay
         from row in port.Interfaces
         where row.Problem is not null
         orderby row.Name

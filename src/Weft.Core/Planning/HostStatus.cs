@@ -162,7 +162,10 @@ public sealed record HostStatus(
                     intended,
                     ItemState.Missing,
                     string.Join("; ", wrong)
-                );
+                )
+                {
+                    IsBlocked = conflicts.Count > 0,
+                };
         }
 
         /// <summary>An expired certificate is wrong while everything still works: what was negotiated with it lasts, and nothing follows.</summary>
@@ -329,7 +332,11 @@ public sealed record StatusItem(
     string Intended,
     ItemState State,
     string? Detail
-);
+)
+{
+    /// <summary>Whether something stands in the way that applying does not touch, as the detail says.</summary>
+    public bool IsBlocked { get; init; }
+}
 
 /// <summary>How a thing stands.</summary>
 public enum ItemState

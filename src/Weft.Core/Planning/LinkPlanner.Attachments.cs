@@ -116,7 +116,8 @@ internal sealed partial class LinkPlanner
                 BlockRoot(attachment, outer),
                 Mtu(hostEnd, attachment.Mtu, outer, null),
                 Up(hostEnd, outer, null),
-            ]
+            ],
+            space
         );
         SetIfNeeded(
             "interface",
@@ -125,7 +126,8 @@ internal sealed partial class LinkPlanner
                 Address(name, attachment.Mac, inner, space),
                 Mtu(name, attachment.Mtu, inner, space),
                 .. Carried(attachment, inside, space),
-            ]
+            ],
+            space
         );
         PlanChecksums(
             Stage.AfterSwitch,
@@ -210,7 +212,8 @@ internal sealed partial class LinkPlanner
                             space
                         )
                         .SelectMany(step => step.Lines),
-                ]
+                ],
+                space
             );
         }
         else
@@ -229,7 +232,8 @@ internal sealed partial class LinkPlanner
                         outer!,
                         attachment.IsAdopted
                     ),
-                ]
+                ],
+                space
             );
             SetIfNeeded(
                 "interface",
@@ -237,7 +241,8 @@ internal sealed partial class LinkPlanner
                 [
                     .. Common(name, attachment.Mac, attachment.Mtu, inner!, space),
                     .. Carried(attachment, inside, space),
-                ]
+                ],
+                space
             );
         }
         PlanChecksums(

@@ -257,7 +257,7 @@ internal sealed partial class LinkPlanner
             $"addr {verb} {address} dev {name}" + (IsIpv6(address) ? " nodad" : "")
         );
 
-    private void SetIfNeeded(string what, string name, Steps steps)
+    private void SetIfNeeded(string what, string name, Steps steps, string? space = null)
     {
         if (steps.AreNeeded)
         {
@@ -266,7 +266,8 @@ internal sealed partial class LinkPlanner
                 what,
                 name,
                 string.Join(", ", steps.Select(step => step.Words)),
-                [.. steps.SelectMany(step => step.Lines)]
+                [.. steps.SelectMany(step => step.Lines)],
+                space
             );
         }
     }
@@ -276,8 +277,9 @@ internal sealed partial class LinkPlanner
         string what,
         string name,
         string detail,
-        ImmutableArray<LinkCommand> lines
-    ) => Changes.Add(new LinkChange(action, what, name, detail, lines));
+        ImmutableArray<LinkCommand> lines,
+        string? space = null
+    ) => Changes.Add(new LinkChange(action, what, name, detail, lines) { Namespace = space });
 
     private static LinkCommand Before(string line, string? container = null) =>
         new(Stage.BeforeSwitch, container, line);

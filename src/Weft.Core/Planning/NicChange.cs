@@ -20,8 +20,11 @@ public sealed record NicChange(
     string Detail
 ) : Change(Action, "device", $"{Device} of {Container.Name}", Detail)
 {
-    /// <summary>Whether the container does not run, so that nothing is missing in it yet.</summary>
+    /// <summary>Whether the container does not run, so that nothing is missing in it yet, and no container that does needs what it has.</summary>
     public bool CanWait { get; init; }
+
+    /// <summary>Whether another device is to have the Ethernet address or the host's end of one that goes, which the engine refuses before it is gone.</summary>
+    public bool MakesWay { get; init; }
 
     private string Program => Container.Engine is Engine.Incus ? "incus" : "lxc";
 

@@ -36,6 +36,9 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
                 && device.Value.Mark == intent.Overlay
                 && !wanted.Contains((container.Key, device.Key))
             orderby container.Key.Name, device.Key
+            let successors = intent
+                .Attachments.Where(attachment => Succeeds(attachment, device.Value))
+                .ToList()
             select new NicChange(
                 ChangeAction.Remove,
                 container.Key,
@@ -45,10 +48,17 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
                 ""
             )
             {
-                CanWait = container.Namespace is null,
+                CanWait = container.Namespace is null && !successors.Exists(Runs),
+                MakesWay = successors.Count > 0,
             }
         );
     }
+
+    private static bool Succeeds(AttachmentIntent attachment, NicDevice leaving) =>
+        attachment.Nic is { } nic && (nic.Mac == leaving.Mac || nic.HostEnd == leaving.HostEnd);
+
+    private bool Runs(AttachmentIntent attachment) =>
+        observation.Containers.GetValueOrDefault(attachment.Key) is { Namespace: not null };
 
     /// <summary>What an engine that is silent had when it last answered is no reason to change anything.</summary>
     private bool Answers(ContainerKey container) =>

@@ -67,12 +67,18 @@ public sealed record Plan
     public IEnumerable<IpsecChange> IpsecOf(Stage stage) =>
         Changes.OfType<IpsecChange>().Where(change => change.Stage == stage);
 
-    /// <summary>The changes of containers' devices at a stage, which come before its link commands: bridges that they leave may go then.</summary>
+    /// <summary>
+    /// The changes of containers' devices at a stage, which come before its link commands: bridges that they leave may go then.
+    /// What makes way for another goes before that comes.
+    /// </summary>
     public IEnumerable<NicChange> NicsOf(Stage stage) =>
         Changes
             .OfType<NicChange>()
-            .Where(change => change.Action is ChangeAction.Remove == stage is Stage.Last)
-            .Where(_ => stage is Stage.AfterSwitch or Stage.Last);
+            .Where(change =>
+                change is { Action: ChangeAction.Remove, MakesWay: false } == stage is Stage.Last
+            )
+            .Where(_ => stage is Stage.AfterSwitch or Stage.Last)
+            .OrderBy(change => change.Action is not ChangeAction.Remove);
 
     /// <summary>
     /// The link commands of a stage, in order: containers shrink their MTU and clear their interfaces' names before
@@ -192,6 +198,12 @@ public enum Stage
 /// <param name="Detail">What is being done to it, in words.</param>
 public abstract record Change(ChangeAction Action, string What, string Name, string Detail)
 {
+    /// <summary>
+    /// What tells the thing from others that had its name before, as a container that is started anew has: its network namespace,
+    /// or its row. Null where the name does.
+    /// </summary>
+    public virtual string? Identity => null;
+
     /// <summary>The shell commands that an administrator would type for it, in order.</summary>
     public abstract IEnumerable<string> Commands { get; }
 }
@@ -221,7 +233,14 @@ public sealed record LinkChange(
     string Name,
     string Detail,
     ImmutableArray<LinkCommand> Lines
-) : BatchChange(Action, What, Name, Detail, Lines);
+) : BatchChange(Action, What, Name, Detail, Lines)
+{
+    /// <summary>The network namespace of the container that the link leads into, by its name or the path of its file; null where it leads into none.</summary>
+    public string? Namespace { get; init; }
+
+    /// <inheritdoc/>
+    public override string? Identity => Namespace;
+}
 
 /// <summary>A change of the guard of one peer: the policies that block what is not encrypted.</summary>
 /// <param name="Action">What it does.</param>
@@ -364,6 +383,9 @@ public sealed record ChecksumChange(
             : "completed in software: the userspace datapath cannot leave it to hardware"
     )
 {
+    /// <inheritdoc/>
+    public override string? Identity => Namespace;
+
     /// <inheritdoc/>
     public override IEnumerable<string> Commands =>
         [

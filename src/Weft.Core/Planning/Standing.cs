@@ -28,7 +28,11 @@ public sealed class Standing(HostObservation observation, Plan plan)
             .Conflicts.Where(conflict => parts.Contains(conflict.Name))
             .Select(conflict => conflict.Message)
             .ToList();
-        return conflicts.Count > 0 ? Item(ItemState.Missing, string.Join("; ", conflicts))
+        return conflicts.Count > 0
+                ? Item(ItemState.Missing, string.Join("; ", conflicts)) with
+                {
+                    IsBlocked = true,
+                }
             : pending.Exists(change => change.Action is ChangeAction.Add)
                 ? Item(ItemState.Missing, Words(pending))
             : errors.Count > 0 ? Item(ItemState.Error, string.Join("; ", errors))

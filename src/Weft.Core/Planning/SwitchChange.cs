@@ -123,6 +123,9 @@ public sealed record SetColumns(
 ) : SwitchChange(ChangeAction.Set, What, Name, Detail)
 {
     /// <inheritdoc/>
+    public override string? Identity => Columns.FirstOrDefault()?.Row.ToString();
+
+    /// <inheritdoc/>
     public override Secret? Key =>
         Columns.Select(column => column.WantedKey).FirstOrDefault(key => key is not null);
 

@@ -77,6 +77,8 @@ internal sealed class Reconciler(
                         async token => observation = await mirror.ObserveAsync(on, token),
                         seen => PlanNow(observation = on.Record(seen)),
                         Patience,
+                        // The switch tells of a port that it opens, and whoever comes next is not kept waiting for that.
+                        notice: TimeSpan.Zero,
                         clock,
                         done.AddRange
                     ).ApplyAsync(observation, null, cancellationToken);

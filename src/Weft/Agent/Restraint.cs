@@ -129,6 +129,7 @@ internal sealed class Restraint(TimeProvider clock)
         TimeSpan PatienceWith(Change change) =>
             change is NicChange { CanWait: true } ? HandsOff
             : change is NicChange { Replugs: true } ? SecondLook
+            : change is NicChange { MakesWay: true } ? TimeSpan.Zero
             : change.Action is ChangeAction.Remove && !isNewFile && !added.Contains(change.Name)
                 ? SecondLook
             : TimeSpan.Zero;
@@ -161,7 +162,9 @@ internal sealed class Restraint(TimeProvider clock)
                 : 1;
             failures[name] = new Failure(times, clock.GetUtcNow() + PauseAfter(times), reason)
             {
-                IsTakenBack = mended.Count(one => one.Change.Name == name) >= TooOften,
+                IsTakenBack = mended.Exists(one =>
+                    one.Change.Name == name && IsTooOften(one.Change)
+                ),
             };
         }
     }
@@ -176,18 +179,28 @@ internal sealed class Restraint(TimeProvider clock)
     {
         var now = clock.GetUtcNow();
         mended.RemoveAll(one => one.At + Lately <= now);
-        // What comes and goes with containers may do so many times.
-        List<Change> set = [.. changes.Where(change => change.Action is ChangeAction.Set)];
-        mended.AddRange(set.Select(change => (change, now)));
-        return
+        var all = changes.ToList();
+        // What comes and goes with containers may do so many times, and is put right with each making.
+        var made = all.Where(change => change.Action is ChangeAction.Add)
+            .Select(change => change.Name)
+            .ToHashSet(StringComparer.Ordinal);
+        List<Change> set =
         [
-            .. set.Where(change =>
-                mended.Count(one =>
-                    KeyOf(one.Change) == KeyOf(change) && one.Change.Detail == change.Detail
-                ) >= TooOften
+            .. all.Where(change =>
+                change.Action is ChangeAction.Set && !made.Contains(change.Name)
             ),
         ];
+        mended.AddRange(set.Select(change => (change, now)));
+        return [.. set.Where(IsTooOften)];
     }
+
+    /// <summary>Whether the same was put right of the same thing again and again lately: not of another that has its name since.</summary>
+    private bool IsTooOften(Change change) =>
+        mended.Count(one =>
+            KeyOf(one.Change) == KeyOf(change)
+            && one.Change.Identity == change.Identity
+            && one.Change.Detail == change.Detail
+        ) >= TooOften;
 
     /// <summary>Tells what failed and is still to be done from what is so no more, or only seems to be.</summary>
     private void Recall(HashSet<string> names, DateTimeOffset now)

@@ -15,6 +15,7 @@ namespace Weft.Commands;
 internal sealed class HostSession : IAsyncDisposable
 {
     private static readonly TimeSpan KnockPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan NoticePatience = TimeSpan.FromSeconds(2);
 
     private readonly LocalHost doors;
     private readonly HostOverlay on;
@@ -178,6 +179,7 @@ internal sealed class HostSession : IAsyncDisposable
                     : Planner.Plan(intend(recorded), recorded);
             },
             patience,
+            NoticePatience,
             TimeProvider.System
         ).ApplyAsync(observation, progress, cancellationToken);
 

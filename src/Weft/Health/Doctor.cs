@@ -136,10 +136,18 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
             )
         );
 
-    private static IEnumerable<Finding> Standing(HostIntent intent, HostObservation observation)
+    /// <summary>How things of this host stand, and what stands in the way, once each.</summary>
+    internal static IEnumerable<Finding> Standing(HostIntent intent, HostObservation observation)
     {
         var status = HostStatus.Of(intent, observation);
-        foreach (var conflict in status.Conflicts)
+        // What is negotiated is tried below, which says more.
+        var items = status.Items.Where(item => item.Kind != "encryption").ToList();
+        var told = items.Where(item => item.IsBlocked).Select(item => item.Detail!).ToList();
+        foreach (
+            var conflict in status.Conflicts.Where(conflict =>
+                !told.Exists(detail => detail.Contains(conflict.Message, StringComparison.Ordinal))
+            )
+        )
         {
             yield return new Finding(conflict.Name, Verdict.Wrong, conflict.Message);
         }
@@ -165,8 +173,7 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
         {
             yield return new Finding("host", Verdict.Doubtful, notice);
         }
-        // What is negotiated is tried below, which says more.
-        foreach (var item in status.Items.Where(item => item.Kind != "encryption"))
+        foreach (var item in items)
         {
             yield return Finding.Of(item);
         }

@@ -24,7 +24,7 @@ internal sealed record Finding(string What, Verdict Verdict, string Words)
                 ItemState.Waiting => Verdict.Doubtful,
                 _ => Verdict.Wrong,
             },
-            item.State is ItemState.Missing or ItemState.Differs
+            item is { State: ItemState.Missing or ItemState.Differs, IsBlocked: false }
                 ? $"{item.Detail}: `weft apply` mends it"
                 : item.Detail ?? item.Intended
         );

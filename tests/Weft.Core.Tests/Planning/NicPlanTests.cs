@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Weft.Core.Addressing;
 using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
@@ -289,6 +290,22 @@ public sealed class NicPlanTests
         );
     }
 
+    /// <summary>An engine makes the pair anew at each start: what is then set is not what was set at the former one.</summary>
+    [Fact]
+    public void What_is_set_of_what_a_start_made_is_told_from_what_was_at_another()
+    {
+        var set = Planner
+            .Plan(AtBridge, Plugged(With(Holding(Attachment.Nic!))))
+            .Changes.Where(change => change.Action is ChangeAction.Set)
+            .ToList();
+
+        Assert.Equal(
+            ["eth1 in wallabag", "wallabag-eth1"],
+            set.Select(change => change.Name).Distinct().Order(StringComparer.Ordinal)
+        );
+        Assert.All(set, change => Assert.Equal(Running.Namespace, change.Identity));
+    }
+
     [Fact]
     public void A_route_that_is_not_Wefts_stands_in_the_way_of_that_route_alone()
     {
@@ -334,6 +351,38 @@ public sealed class NicPlanTests
 
         Assert.Equal((ChangeAction.Remove, "eth7"), (change.Action, change.Device));
         Assert.Equal("lxc config device remove wallabag eth7", Assert.Single(change.Commands));
+    }
+
+    /// <summary>LXD and Incus refuse a second device of one address, as a container's that was renamed and stopped still has it.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_another_is_to_have_goes_before_that_comes_and_does_not_wait_where_it_runs(
+        bool isRunning
+    )
+    {
+        var old = Holding(Attachment.Nic!) with { Key = new(Engine.Lxd, "old"), Namespace = null };
+        var other = Attachment.Nic! with { HostEnd = "old-eth2", Mac = MacAddress.Derive("old") };
+        var seen = With(
+            old with
+            {
+                Nics = old.Nics.Add("eth2", other),
+            },
+            Running with
+            {
+                Namespace = isRunning ? Running.Namespace : null,
+            }
+        );
+        var plan = Planner.Plan(AtBridge, seen);
+
+        Assert.Equal(
+            [("eth1 of old", !isRunning), ("eth1 of wallabag", !isRunning)],
+            plan.NicsOf(Stage.AfterSwitch).Select(change => (change.Name, change.CanWait))
+        );
+        Assert.Equal(
+            [("eth2 of old", true)],
+            plan.NicsOf(Stage.Last).Select(change => (change.Name, change.CanWait))
+        );
     }
 
     [Fact]
