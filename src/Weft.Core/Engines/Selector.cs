@@ -84,6 +84,16 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
         ];
     }
 
+    /// <summary>The MAC address of the interface that a container which the file does not name has in a network.</summary>
+    /// <remarks>The names of such containers are unique in one engine of one host only.</remarks>
+    public static MacAddress MacOf(
+        Overlay overlay,
+        string host,
+        ContainerKey container,
+        string network
+    ) =>
+        MacAddress.Derive(overlay.Name, host, container.Engine.ToString(), container.Name, network);
+
     private static (Engine, string) IdOf(ContainerSighting sighting) =>
         (sighting.Key.Engine, sighting.Id);
 
@@ -180,14 +190,7 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
                     Network = place.Network,
                     Interface = @interface,
                     Addresses = [],
-                    // Names of containers that the file does not know are unique in one engine of one host only.
-                    Mac = MacAddress.Derive(
-                        overlay.Name,
-                        host,
-                        key.Engine.ToString(),
-                        key.Name,
-                        place.Network
-                    ),
+                    Mac = MacOf(overlay, host, key, place.Network),
                     To = place.To,
                     Routes = [.. place.Routes.Where(route => routes.Add(route.Destination))],
                 }
