@@ -209,9 +209,12 @@ public sealed class RosterTests
         }
     }
 
-    /// <summary>Who was started in the network of one that is started anew stays in the former, which nobody else has.</summary>
+    /// <summary>
+    /// Those of a pod that is started anew are in two networks until the last of them is, and so is who was started in the network
+    /// of one that alone is started anew: what it had for the time being would be another address.
+    /// </summary>
     [Fact]
-    public void Whoever_was_left_in_a_former_network_has_a_place_of_its_own()
+    public void Whoever_was_left_in_a_former_network_waits_until_it_is_started_anew()
     {
         var web = Docker("one", "weft.network=mgmt") with
         {
@@ -225,8 +228,59 @@ public sealed class RosterTests
             NamespaceId = "net:[1]",
         };
         var roster = Roster(Labels, [web, left]);
+        Assert.Equal(["web", "one"], Names(roster));
         Assert.Contains("one eth1 mgmt 10.8.2.2", Places(roster));
-        Assert.Contains("two eth1 mgmt 10.8.2.3", Places(roster));
+        Assert.Equal(
+            "docker container two was started in the network of docker container one, which has another now, and its places in the overlay there: start it anew too",
+            Assert.Single(roster.Notices)
+        );
+    }
+
+    /// <summary>What holds a pod's network has another name each time that the pod is made, and is made before all of it.</summary>
+    [Fact]
+    public void Of_a_pod_whoever_has_a_name_of_its_own_has_the_places()
+    {
+        var infra = Podman("0123456789ab-infra", "weft.network=mgmt") with
+        {
+            NamespaceId = "net:[7]",
+        };
+        var alone = Roster(Labels, [infra]);
+        Assert.Contains("0123456789ab-infra eth1 mgmt 10.8.2.2", Places(alone));
+        var app = Podman("app", "weft.network=mgmt") with
+        {
+            SharesNetworkOf = infra.Id,
+            NamespaceId = "net:[7]",
+        };
+        var both = Roster(Labels, [infra, app], alone.Records, hours: 1);
+        Assert.Equal(["web", "app"], Names(both));
+        var again = Roster(
+            Labels,
+            [
+                Podman("ba9876543210-infra", "weft.network=mgmt") with
+                {
+                    NamespaceId = "net:[8]",
+                },
+                app with
+                {
+                    Id = "id-new",
+                    SharesNetworkOf = "id-ba9876543210-infra",
+                    NamespaceId = "net:[8]",
+                },
+            ],
+            both.Records,
+            hours: 2
+        );
+        Assert.Equal(Places(both), Places(again));
+        // What is called otherwise has a name to be known by.
+        var named = infra with
+        {
+            Key = new(Engine.Podman, "pod-0123456789ab-infra"),
+        };
+        var kept = Roster(Labels, [named], alone.Records);
+        Assert.Equal(
+            ["web", "pod-0123456789ab-infra"],
+            Names(Roster(Labels, [named, app], kept.Records, hours: 1))
+        );
     }
 
     [Fact]
