@@ -102,6 +102,24 @@ public sealed class FindingTests
                     }
                 )
             );
+
+            // Those of users are never seen, whatever is seen of the system's.
+            var users = $"{root}/run/user/1000/containers/overlay-containers/2/userdata";
+            Directory.CreateDirectory(users);
+            Directory.CreateDirectory($"{root}/run/user/1001");
+            Assert.Single(Judge(bare));
+            File.WriteAllText($"{users}/pidfile", "8");
+            Assert.Contains(
+                "user 1000's own Podman",
+                Assert.Single(Judge(bare).Skip(1)).Words,
+                StringComparison.Ordinal
+            );
+            Directory.CreateDirectory($"{root}/etc");
+            File.WriteAllText($"{root}/etc/passwd", "root:x:0:0::/root:\nann:x:1000:1000::/:\n");
+            Assert.StartsWith(
+                "containers of user ann's own Podman run here, which are not seen",
+                Assert.Single(Judge(bare).Skip(1)).Words
+            );
         }
         finally
         {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using Weft.Core.Addressing;
 using Weft.Core.Overlays;
 
 namespace Weft.Core.Engines;
@@ -99,7 +100,7 @@ internal sealed class AddressGiver
         }
         var held = needs.ToDictionary(
             need => (need.Container, need.Network),
-            need => need.Holding is { IsDropped: false } holding ? holding.Record.Addresses : []
+            need => need.Holding is { IsDropped: false } holding ? holding.Record : null
         );
         return
         [
@@ -119,10 +120,11 @@ internal sealed class AddressGiver
             [
                 .. container
                     .Attachments.Select(place =>
-                        place.Addresses.IsEmpty
+                        place.Addresses.IsEmpty && held[(key, place.Network)] is { } record
                             ? place with
                             {
-                                Addresses = held[(key, place.Network)],
+                                Addresses = record.Addresses,
+                                Mac = MacOf(key, place, record),
                             }
                             : place
                     )
@@ -130,6 +132,20 @@ internal sealed class AddressGiver
             ];
         }
     }
+
+    /// <summary>The MAC address of a place: of those that the file does not name by what the record says.</summary>
+    private MacAddress MacOf(ContainerKey container, Attachment place, AddressRecord record) =>
+        Declared(container) is null
+            ? Selector.MacOf(
+                overlay,
+                host,
+                container with
+                {
+                    Name = record.MacOrigin,
+                },
+                place.Network
+            )
+            : place.Mac;
 
     /// <summary>Whether a record may have the address: the file gives it to nobody, and its network has it still.</summary>
     private bool IsRight(AddressRecord record, IPAddress address)
@@ -149,10 +165,12 @@ internal sealed class AddressGiver
     }
 
     private bool IsDeclaredFor(ContainerKey container, IPAddress address) =>
-        overlay.Containers.Any(one =>
-            one.Host == host
-            && new ContainerKey(one.Engine, one.Name) == container
-            && one.Attachments.Any(place => place.Addresses.Contains(address))
+        Declared(container) is { } one
+        && one.Attachments.Any(place => place.Addresses.Contains(address));
+
+    private Container? Declared(ContainerKey container) =>
+        overlay.Containers.FirstOrDefault(one =>
+            one.Host == host && new ContainerKey(one.Engine, one.Name) == container
         );
 
     /// <summary>Finds the record of each need: by the container's id, and then of those that are left by its name.</summary>
@@ -177,7 +195,9 @@ internal sealed class AddressGiver
                     .All(one => recorded.Contains((one.Key, one.Id, holding.Record.Network)))
             )
             .OrderByDescending(holding => holding.Record.GoneSince ?? DateTimeOffset.MaxValue)
-            .ToLookup(holding => (holding.Record.Container, holding.Record.Network));
+            .ToLookup(holding =>
+                (holding.Record.Container.BeforeReplaced(holding.Record.Id), holding.Record.Network)
+            );
         Take(need => byName[(need.Container, need.Network)]);
 
         IEnumerable<Holding> HeldById(Need need) =>
@@ -212,6 +232,10 @@ internal sealed class AddressGiver
                     Container = sighting.Key,
                     Id = sighting.Id,
                     Labels = LabelsOf(sighting),
+                    MacFrom =
+                        holding.Record.MacOrigin == sighting.Key.Name
+                            ? null
+                            : holding.Record.MacOrigin,
                     GoneSince = null,
                 }
                 : holding.Record with
@@ -254,6 +278,14 @@ internal sealed class AddressGiver
                     Addresses = [],
                     Since = now,
                     Labels = LabelsOf(need.Sighting),
+                    // One that was called so before it was renamed has the MAC address of that name.
+                    MacFrom = holdings.Any(other =>
+                        other.Record.Network == need.Network
+                        && other.Record.Container.Engine == need.Container.Engine
+                        && other.Record.MacOrigin == need.Container.Name
+                    )
+                        ? need.Sighting.Id
+                        : null,
                 }
             );
             holdings.Add(holding);

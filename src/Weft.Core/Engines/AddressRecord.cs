@@ -24,6 +24,15 @@ public sealed record AddressRecord
     /// <summary>Since when no container needs them; null while one does.</summary>
     public DateTimeOffset? GoneSince { get; init; }
 
+    /// <summary>
+    /// What the MAC address of its interface is derived from, where that is not its name: neighbours send to the one that they
+    /// know, so that it outlives a new name, and who is called so after it gets another. Null where it is its name.
+    /// </summary>
+    public string? MacFrom { get; init; }
+
+    /// <summary>What the MAC address of its interface is derived from.</summary>
+    internal string MacOrigin => MacFrom ?? Container.Name;
+
     /// <summary>Those of its labels that the overlay selects by, by which it is known while its engine does not answer.</summary>
     public ImmutableSortedDictionary<string, string> Labels { get; init; } =
         ImmutableSortedDictionary<string, string>.Empty;

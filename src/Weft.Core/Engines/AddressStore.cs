@@ -110,7 +110,8 @@ public sealed class AddressStore
                             [.. record.Addresses.Select(address => address.ToString())],
                             record.Since,
                             record.GoneSince,
-                            record.Labels.Count == 0 ? null : new(record.Labels)
+                            record.Labels.Count == 0 ? null : new(record.Labels),
+                            record.MacFrom
                         )),
                     ]
                 ),
@@ -168,6 +169,7 @@ public sealed class AddressStore
                 Labels =
                     entry.Labels?.ToImmutableSortedDictionary(StringComparer.Ordinal)
                     ?? ImmutableSortedDictionary<string, string>.Empty,
+                MacFrom = entry.MacFrom,
             }
             : throw Damaged($"record {number} has engine '{entry.Engine}', which there is not");
     }
@@ -191,7 +193,8 @@ internal sealed record AddressEntry(
     string?[] Addresses,
     DateTimeOffset Since,
     DateTimeOffset? GoneSince = null,
-    Dictionary<string, string>? Labels = null
+    Dictionary<string, string>? Labels = null,
+    string? MacFrom = null
 );
 
 [JsonSourceGenerationOptions(

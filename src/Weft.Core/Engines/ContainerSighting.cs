@@ -9,6 +9,23 @@ namespace Weft.Core.Engines;
 /// <param name="Name">The name that its engine knows it by.</param>
 public readonly record struct ContainerKey(Engine Engine, string Name)
 {
+    private const int ShortId = 12;
+
+    /// <summary>
+    /// The name that a container had before Docker Compose 1 put the beginning of its id in front, as it does with the one that
+    /// it is about to replace; the name that it has where none did.
+    /// </summary>
+    /// <param name="id">The container's own id.</param>
+    public ContainerKey BeforeReplaced(string id) =>
+        Engine is Engine.Docker or Engine.Podman
+        && id.Length >= ShortId
+        && Name.StartsWith($"{id[..ShortId]}_", StringComparison.Ordinal)
+            ? this with
+            {
+                Name = Name[(ShortId + 1)..],
+            }
+            : this;
+
     /// <summary>As people say it: <c>docker container web</c>.</summary>
     public override string ToString() => $"{Engine.Word} container {Name}";
 }
@@ -57,6 +74,10 @@ public sealed record ContainerSighting
     /// it. Or may do: <see cref="Silence"/> is by another of which nobody knows whether it runs.
     /// </summary>
     public bool IsKeptByOthers { get; init; }
+
+    /// <summary>Whether it is known not to run itself.</summary>
+    internal bool HasEnded =>
+        this is { Namespace: null, Silence: null } or { IsKeptByOthers: true };
 
     /// <summary>What all that share one network have in common, whether they run or not.</summary>
     internal (Engine, string) Group => (Key.Engine, SharesNetworkOf ?? Id);

@@ -53,7 +53,9 @@ public sealed record Roster
         var notices = ImmutableArray.CreateBuilder<string>();
         ContainerSighting[] known =
         [
-            .. sightings.Concat(Remembered(records, answered)).DistinctBy(sighting => sighting.Key),
+            .. NotReplaced(sightings)
+                .Concat(Remembered(records, answered))
+                .DistinctBy(sighting => sighting.Key),
         ];
         var containers = new Selector(overlay, host, notices).Resolve(known, records);
         var giver = new AddressGiver(overlay, host, answered, records, now, notices);
@@ -115,6 +117,22 @@ public sealed record Roster
                 where !left.IsEmpty || place.Addresses.IsEmpty
                 select left == place.Addresses ? place : place with { Addresses = left };
         }
+    }
+
+    /// <summary>
+    /// Those that have not ended beside another that was made in their place: it has what they had. Docker Compose 1 keeps
+    /// what it replaces under a name for the time being until the new one runs.
+    /// </summary>
+    private static IEnumerable<ContainerSighting> NotReplaced(
+        IReadOnlyCollection<ContainerSighting> sightings
+    )
+    {
+        var keys = sightings.Select(sighting => sighting.Key).ToHashSet();
+        return sightings.Where(sighting =>
+            !sighting.HasEnded
+            || sighting.Key.BeforeReplaced(sighting.Id) is var former
+                && (former == sighting.Key || !keys.Contains(former))
+        );
     }
 
     /// <summary>The containers of engines that do not answer, as far as they were recorded.</summary>

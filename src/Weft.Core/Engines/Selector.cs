@@ -69,7 +69,8 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
             .ToList();
         var selected = sightings
             .Where(sighting => !names.Contains(sighting.Key) && !sighting.SharesHostNetwork)
-            .OrderBy(sighting => since.GetValueOrDefault(IdOf(sighting), DateTimeOffset.MaxValue))
+            .OrderBy(IsNamedByPod)
+            .ThenBy(sighting => since.GetValueOrDefault(IdOf(sighting), DateTimeOffset.MaxValue))
             .ThenBy(sighting => sighting.Key.Engine)
             .ThenBy(sighting => sighting.Key.Name, StringComparer.Ordinal)
             .Select(Select)
@@ -84,8 +85,31 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
         ];
     }
 
+    /// <summary>The MAC address of the interface that a container which the file does not name has in a network.</summary>
+    /// <remarks>The names of such containers are unique in one engine of one host only.</remarks>
+    public static MacAddress MacOf(
+        Overlay overlay,
+        string host,
+        ContainerKey container,
+        string network
+    ) =>
+        MacAddress.Derive(overlay.Name, host, container.Engine.ToString(), container.Name, network);
+
     private static (Engine, string) IdOf(ContainerSighting sighting) =>
         (sighting.Key.Engine, sighting.Id);
+
+    /// <summary>
+    /// Whether it holds the network of a pod of Podman's and is named by the pod's id, which is another each time that the pod is
+    /// made: of the pod whoever has a name to be known by again comes first.
+    /// </summary>
+    private static bool IsNamedByPod(ContainerSighting sighting)
+    {
+        const string End = "-infra";
+        return sighting.Key is { Engine: Engine.Podman, Name: var name }
+            && name.Length == 12 + End.Length
+            && name.EndsWith(End, StringComparison.Ordinal)
+            && name[..^End.Length].All(char.IsAsciiHexDigitLower);
+    }
 
     private static ContainerKey KeyOf(Container container) => new(container.Engine, container.Name);
 
@@ -180,14 +204,7 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
                     Network = place.Network,
                     Interface = @interface,
                     Addresses = [],
-                    // Names of containers that the file does not know are unique in one engine of one host only.
-                    Mac = MacAddress.Derive(
-                        overlay.Name,
-                        host,
-                        key.Engine.ToString(),
-                        key.Name,
-                        place.Network
-                    ),
+                    Mac = MacOf(overlay, host, key, place.Network),
                     To = place.To,
                     Routes = [.. place.Routes.Where(route => routes.Add(route.Destination))],
                 }
@@ -236,27 +253,33 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
     /// <summary>Of containers that live in one network, as those of a pod do, the first has its places, and so all of them do.</summary>
     private bool TakeNetwork(ContainerSighting sighting)
     {
-        // Who takes over the network of one that is started anew lives in another until it is itself.
+        // Those of a pod that is started anew live in two namespaces until the last of them is: a place for the time being would
+        // be another address.
         if (
             groups.TryGetValue(sighting.Group, out var first)
             && (sighting.SharesNetworkOf ?? first.SharesNetworkOf) is not null
-            && (first.NamespaceId, sighting.NamespaceId) is (null, _) or (_, null)
         )
         {
-            return Refuse(first.Key);
+            return
+                (first.NamespaceId, sighting.NamespaceId) is ({ } now, { } former) && now != former
+                ? Refuse(
+                    $"was started in the network of {first.Key}, which has another now, and its places in the overlay there: start it anew too"
+                )
+                : Refuse(InNetworkOf(first.Key));
         }
         if (sighting.NamespaceId is { } network && !networks.TryAdd(network, sighting.Key))
         {
-            return Refuse(networks[network]);
+            return Refuse(InNetworkOf(networks[network]));
         }
         groups.TryAdd(sighting.Group, sighting);
         return true;
 
-        bool Refuse(ContainerKey other)
+        static string InNetworkOf(ContainerKey other) =>
+            $"lives in the network of {other}, whose places in the overlay are its own too: start it with a network of its own, or take one of them out of the overlay";
+
+        bool Refuse(string why)
         {
-            notices.Add(
-                $"{sighting.Key} lives in the network of {other}, whose places in the overlay are its own too: start it with a network of its own, or take one of them out of the overlay"
-            );
+            notices.Add($"{sighting.Key} {why}");
             return false;
         }
     }

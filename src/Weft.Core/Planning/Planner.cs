@@ -117,11 +117,28 @@ public static class Planner
         observation.SilentEngines.TryGetValue(container.Engine, out var silence)
             ? $"cannot be looked at: {silence}"
         : !observation.Containers.TryGetValue(container, out var sighting)
-            ? "is not there: it gets its place once it is"
+            ? $"is not there: it gets its place once it is{Meant(container, observation)}"
         : sighting.Silence is { } unknown ? $"cannot be looked at: {unknown}"
         : sighting.SharesHostNetwork ? "has the host's own network: it can be given nothing there"
         : sighting.Namespace is null ? "does not run: it gets its place once it does"
         : null;
+
+    /// <summary>What may be meant by a container that is not there, as the end of a sentence; nothing where nothing may.</summary>
+    private static string Meant(ContainerKey container, HostObservation observation)
+    {
+        var quadlets = container with { Name = $"systemd-{container.Name}" };
+        return container.Engine is Engine.Podman && observation.Containers.ContainsKey(quadlets)
+                ? $". There is {quadlets.Name}, as Quadlet calls what a unit gives no name: write that, or `ContainerName={container.Name}` into the unit"
+            : Enum.GetValues<Engine>()
+                .Where(engine =>
+                    observation.Containers.ContainsKey(container with { Engine = engine })
+                )
+                .Select(engine => engine.Word)
+                .FirstOrDefault()
+                is { } other
+                ? $". There is {other} container {container.Name}: if that is meant, write `engine: {other}`"
+            : "";
+    }
 
     /// <summary>Which engines do not answer that have containers here, each said once for all of these.</summary>
     public static IEnumerable<string> Silences(HostIntent intent, HostObservation observation) =>

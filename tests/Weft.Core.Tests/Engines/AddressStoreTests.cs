@@ -28,12 +28,15 @@ public sealed class AddressStoreTests : IDisposable
             {
                 GoneSince = DateTimeOffset.UnixEpoch.AddTicks(1234567),
                 Labels = ImmutableSortedDictionary<string, string>.Empty.Add("é", "\"x\""),
+                MacFrom = "former",
             },
             Record(2),
         ];
         Assert.True(store.Write(records));
         Assert.False(store.Write(records));
         Assert.Equal(Path.Combine(directory, "home", "addresses.json"), store.Path);
+        // Of most there is nothing to say, as in the files of former versions.
+        Assert.Single(File.ReadLines(store.Path), line => line.Contains("macFrom"));
         var read = store.Read();
         Assert.False(store.Write(read));
         Assert.Equal(records.Select(Text), read.Select(Text));
@@ -154,5 +157,5 @@ public sealed class AddressStoreTests : IDisposable
         };
 
     private static string Text(AddressRecord record) =>
-        $"{record.Container} {record.Id} {record.Network} {string.Join(',', record.Addresses)} {record.Since:O} {record.GoneSince:O} {string.Join(',', record.Labels)}";
+        $"{record.Container} {record.Id} {record.Network} {string.Join(',', record.Addresses)} {record.Since:O} {record.GoneSince:O} {string.Join(',', record.Labels)} {record.MacFrom}";
 }

@@ -209,9 +209,12 @@ public sealed class RosterTests
         }
     }
 
-    /// <summary>Who was started in the network of one that is started anew stays in the former, which nobody else has.</summary>
+    /// <summary>
+    /// Those of a pod that is started anew are in two networks until the last of them is, and so is who was started in the network
+    /// of one that alone is started anew: what it had for the time being would be another address.
+    /// </summary>
     [Fact]
-    public void Whoever_was_left_in_a_former_network_has_a_place_of_its_own()
+    public void Whoever_was_left_in_a_former_network_waits_until_it_is_started_anew()
     {
         var web = Docker("one", "weft.network=mgmt") with
         {
@@ -225,8 +228,59 @@ public sealed class RosterTests
             NamespaceId = "net:[1]",
         };
         var roster = Roster(Labels, [web, left]);
+        Assert.Equal(["web", "one"], Names(roster));
         Assert.Contains("one eth1 mgmt 10.8.2.2", Places(roster));
-        Assert.Contains("two eth1 mgmt 10.8.2.3", Places(roster));
+        Assert.Equal(
+            "docker container two was started in the network of docker container one, which has another now, and its places in the overlay there: start it anew too",
+            Assert.Single(roster.Notices)
+        );
+    }
+
+    /// <summary>What holds a pod's network has another name each time that the pod is made, and is made before all of it.</summary>
+    [Fact]
+    public void Of_a_pod_whoever_has_a_name_of_its_own_has_the_places()
+    {
+        var infra = Podman("0123456789ab-infra", "weft.network=mgmt") with
+        {
+            NamespaceId = "net:[7]",
+        };
+        var alone = Roster(Labels, [infra]);
+        Assert.Contains("0123456789ab-infra eth1 mgmt 10.8.2.2", Places(alone));
+        var app = Podman("app", "weft.network=mgmt") with
+        {
+            SharesNetworkOf = infra.Id,
+            NamespaceId = "net:[7]",
+        };
+        var both = Roster(Labels, [infra, app], alone.Records, hours: 1);
+        Assert.Equal(["web", "app"], Names(both));
+        var again = Roster(
+            Labels,
+            [
+                Podman("ba9876543210-infra", "weft.network=mgmt") with
+                {
+                    NamespaceId = "net:[8]",
+                },
+                app with
+                {
+                    Id = "id-new",
+                    SharesNetworkOf = "id-ba9876543210-infra",
+                    NamespaceId = "net:[8]",
+                },
+            ],
+            both.Records,
+            hours: 2
+        );
+        Assert.Equal(Places(both), Places(again));
+        // What is called otherwise has a name to be known by.
+        var named = infra with
+        {
+            Key = new(Engine.Podman, "pod-0123456789ab-infra"),
+        };
+        var kept = Roster(Labels, [named], alone.Records);
+        Assert.Equal(
+            ["web", "pod-0123456789ab-infra"],
+            Names(Roster(Labels, [named, app], kept.Records, hours: 1))
+        );
     }
 
     [Fact]
@@ -338,6 +392,95 @@ public sealed class RosterTests
             again.Records,
             record => record.Network == "mgmt" && record.GoneSince is null
         );
+    }
+
+    /// <summary>Docker Compose 1 stops what it replaces, puts the beginning of its id before its name, and then makes the new one.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void An_address_survives_Docker_Composes_former_way_of_making_its_container_anew(
+        bool isEveryMomentSeen
+    )
+    {
+        const string Id = "0123456789abcdef";
+        var db = Docker("db", "weft.network=mgmt") with { Id = Id };
+        var first = Roster(Labels, [db]);
+        Assert.Contains("db eth1 mgmt 10.8.2.2", Places(first));
+        var old = db with { Key = new(Engine.Docker, "0123456789ab_db"), Namespace = null };
+        var made = Docker("db", "weft.network=mgmt") with { Id = "id-new" };
+        ContainerSighting[][] moments =
+        [
+            [db with { Namespace = null }],
+            // Whoever shared its network keeps that, and is replaced next.
+            [old with { Namespace = "/proc/1/ns/net", IsKeptByOthers = true }],
+            [old],
+            [old, made with { Namespace = null }],
+            [old, made],
+            [made],
+        ];
+        var roster = first;
+        foreach (var moment in moments.Skip(isEveryMomentSeen ? 0 : 4))
+        {
+            roster = Roster(Labels, moment, roster.Records, hours: 1);
+            var record = Assert.Single(roster.Records);
+            Assert.Null(record.GoneSince);
+            Assert.Equal("10.8.2.2", record.Addresses[0].ToString());
+            var place = roster.Containers[^1];
+            Assert.Equal(moment[^1].Key.Name, place.Name);
+            Assert.Equal(first.Containers[^1].Attachments[0].Mac, place.Attachments[0].Mac);
+        }
+        Assert.Equal(("db", "id-new", null), Whose(roster));
+
+        // Seen last when the old one had its name for the time being.
+        var before = Roster(Labels, [old], first.Records);
+        Assert.Equal(("db", "id-new", null), Whose(Roster(Labels, [made], before.Records)));
+        // One that runs is nobody's former.
+        var both = Roster(Labels, [old with { Namespace = "/proc/1/ns/net" }, made], first.Records);
+        Assert.Contains("0123456789ab_db eth1 mgmt 10.8.2.2", Places(both));
+        Assert.Contains("db eth1 mgmt 10.8.2.3", Places(both));
+
+        static (string, string, string?) Whose(Roster roster)
+        {
+            var record = Assert.Single(roster.Records);
+            return (record.Container.Name, record.Id, record.MacFrom);
+        }
+    }
+
+    /// <summary>Neighbours send to the MAC address that they know.</summary>
+    [Fact]
+    public void A_MAC_address_outlives_another_name_and_whoever_has_the_former_gets_another()
+    {
+        var first = Roster(Labels, [Docker("db", "weft.network=mgmt")]);
+        var mac = Mac(first, "db");
+        Assert.Null(Assert.Single(first.Records).MacFrom);
+        var renamed = Docker("old", "weft.network=mgmt") with { Id = "id-db" };
+        var alone = Roster(Labels, [renamed], first.Records);
+        Assert.Equal(mac, Mac(alone, "old"));
+
+        var made = Docker("db", "weft.network=mgmt") with { Id = "id-new" };
+        foreach (var before in new[] { first, alone })
+        {
+            var both = Roster(Labels, [made, renamed], before.Records);
+            Assert.Equal(mac, Mac(both, "old"));
+            Assert.NotEqual(mac, Mac(both, "db"));
+            // Both keep theirs when they are made anew, also while the other is gone.
+            var again = Roster(Labels, [made with { Id = "id-again" }], both.Records, hours: 1);
+            Assert.Equal(Mac(both, "db"), Mac(again, "db"));
+            var back = Roster(
+                Labels,
+                [made with { Id = "id-again" }, renamed with { Id = "id-back" }],
+                again.Records,
+                hours: 2
+            );
+            Assert.Equal((mac, Mac(both, "db")), (Mac(back, "old"), Mac(back, "db")));
+        }
+        // By its first name it has nothing to be remembered.
+        var former = Roster(Labels, [Docker("db", "weft.network=mgmt")], alone.Records);
+        Assert.Equal(mac, Mac(former, "db"));
+        Assert.Null(Assert.Single(former.Records).MacFrom);
+
+        static MacAddress Mac(Roster roster, string name) =>
+            roster.Containers.Single(one => one.Name == name).Attachments[0].Mac;
     }
 
     [Fact]

@@ -1,8 +1,11 @@
 using System.Collections.Immutable;
 using System.Net;
+using Weft.Core.Engines;
 using Weft.Core.Ipsec;
 using Weft.Core.Observation;
+using Weft.Core.Overlays;
 using Weft.Core.Planning;
+using Weft.Core.Tests.Engines;
 using Weft.Core.Tests.Planning.Model;
 
 namespace Weft.Core.Tests.Planning;
@@ -149,6 +152,41 @@ public sealed class HostStatusTests
         Assert.Equal(
             ("wallabag", ItemState.Waiting, "is not there: it gets its place once it is"),
             (item.Name, item.State, item.Detail)
+        );
+    }
+
+    /// <summary>Whoever moves from one engine to another, or runs a container by a unit, would else wait for good.</summary>
+    [Theory]
+    [InlineData(
+        Engine.Docker,
+        "web",
+        ". There is docker container web: if that is meant, write `engine: docker`"
+    )]
+    [InlineData(
+        Engine.Podman,
+        "systemd-web",
+        ". There is systemd-web, as Quadlet calls what a unit gives no name: write that, or `ContainerName=web` into the unit"
+    )]
+    [InlineData(Engine.Docker, "systemd-web", "")]
+    public void Of_a_container_that_is_not_there_it_is_said_which_may_be_meant(
+        Engine engine,
+        string name,
+        string words
+    )
+    {
+        var there = RosterTests.Sighting(engine, name);
+        Assert.Equal(
+            $"is not there: it gets its place once it is{words}",
+            Planner.WhyNotReady(
+                new(Engine.Podman, "web"),
+                HostObservation.Bare(kernelDatapath: true) with
+                {
+                    Containers = new Dictionary<ContainerKey, ContainerSighting>
+                    {
+                        [there.Key] = there,
+                    },
+                }
+            )
         );
     }
 
