@@ -413,7 +413,6 @@ internal sealed class AgentLoop(
                     Time = clock.GetUtcNow(),
                     Did = "agent",
                     Host = state.On!.Host,
-                    File = HistoryStore.NameOf(read.Bytes.Span),
                 },
                 read.Bytes,
                 hasChanged: false
