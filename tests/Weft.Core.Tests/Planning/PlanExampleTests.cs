@@ -56,7 +56,7 @@ public sealed class PlanExampleTests
             ip link set dev wallabag-eth1 alias weft:homelab addrgenmode none master cont-mgmnt0 up
             ip link set dev wallabag-eth1 type bridge_slave root_block on
             ethtool -K cont-mgmnt0-br tx off
-            ovs-vsctl add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev other_config:forward-bpdu=true external_ids:weft=homelab -- set port ovsbr0 external_ids:weft=homelab -- set interface ovsbr0 type=internal mtu_request=1458 external_ids:weft=homelab
+            ovs-vsctl add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev other_config:forward-bpdu=true external_ids:weft=homelab external_ids:weft-forward-bpdu=true -- set port ovsbr0 external_ids:weft=homelab -- set interface ovsbr0 type=internal mtu_request=1458 external_ids:weft=homelab
             ovs-vsctl add-port ovsbr0 cont-mgmnt0-sw tag=200 external_ids:weft=homelab -- set interface cont-mgmnt0-sw external_ids:weft=homelab
             ovs-vsctl add-port ovsbr0 host-mgmnt0 tag=100 external_ids:weft=homelab -- set interface host-mgmnt0 type=internal mtu_request=1458 mac='"02:37:cd:5e:51:8e"' external_ids:weft=homelab
             ovs-vsctl add-port ovsbr0 tun-host2 protected=true external_ids:weft=homelab -- set interface tun-host2 type=gre options:local_ip=192.0.2.1 options:remote_ip=192.0.2.2 external_ids:weft=homelab
