@@ -23,10 +23,10 @@ public sealed class RememberingTests : IDisposable
         File.WriteAllBytes(store.PathOf(first), First);
         File.WriteAllBytes(store.PathOf(second), Second);
 
-        Remembering.Add(store, Entry(HistoryStore.NameOf(Second)), Second, hasChanged: false);
+        Remembering.Add(store, Entry(null), Second, hasChanged: false);
         Assert.Equal(2, store.Read().Entries.Length);
 
-        Remembering.Add(store, Entry(HistoryStore.NameOf(Second)), Second, hasChanged: true);
+        Remembering.Add(store, Entry(null), Second, hasChanged: true);
         var book = store.Read();
         Assert.Equal(3, book.Entries.Length);
         Assert.Equal(Second, store.FileOf(book.Settled!.File!));
@@ -34,9 +34,63 @@ public sealed class RememberingTests : IDisposable
         Assert.Equal(First, store.FileOf(book.Former!.File!));
     }
 
+    [Theory]
+    // What was applied after it, or nothing as the overlay was taken off the host since.
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_file_that_an_earlier_weft_stored_by_another_hash_can_be_tried_confirmed_and_gone_back_from(
+        bool isOn
+    )
+    {
+        var store = new HistoryStore("home", directory);
+        var first = OldNameOf(First);
+        var settled = isOn ? OldNameOf(Second) : null;
+        store.Write(HistoryBook.Empty.Add(Entry(first)).Add(Entry(settled)), First, Second);
+        var run = new TrialRun(store, TimeProvider.System);
+        var entry = Try(null, settled);
+        Assert.Equal(First, store.FileOf(entry.File!));
+        Assert.Equal(first, store.Read().Open!.File);
+        Assert.Equal(isOn ? Second : null, BeforeOf(entry));
+        store.Write(store.Read().Settle(EntryState.Reverted, DateTimeOffset.UnixEpoch));
+
+        // What nobody wrote down as applied, but as what a try went back to.
+        entry = Try(Second, null);
+        Assert.Equal(First, store.FileOf(entry.File!));
+        Assert.Equal(Second, BeforeOf(entry));
+
+        HistoryEntry Try(byte[]? before, string? stored) =>
+            run.Begin(
+                new Administrator("root", null),
+                "host1",
+                First,
+                before is null ? null : (ReadOnlyMemory<byte>?)before,
+                new Trial
+                {
+                    Before = stored,
+                    Within = TimeSpan.FromMinutes(1),
+                    Deadline = DateTimeOffset.UnixEpoch,
+                    Boot = "this",
+                    Process = default,
+                    Database = "unix:/run/openvswitch/db.sock",
+                }
+            );
+
+        byte[]? BeforeOf(HistoryEntry tried) =>
+            tried.Trial!.Before is { } name ? store.FileOf(name) : null;
+    }
+
+    [Fact]
+    public void A_file_that_entries_have_by_two_names_is_found_by_either()
+    {
+        var store = new HistoryStore("home", directory);
+        string[] names = [OldNameOf(First), HistoryStore.NameOf(First)];
+        store.Write(HistoryBook.Empty.Add(Entry(names[0])).Add(Entry(names[1])), First);
+        Assert.All(names, name => Assert.Equal(First, store.FileOf(name)));
+    }
+
     private static string OldNameOf(byte[] file) => Convert.ToHexStringLower(SHA256.HashData(file));
 
-    private static HistoryEntry Entry(string file) =>
+    private static HistoryEntry Entry(string? file) =>
         new()
         {
             Time = DateTimeOffset.UnixEpoch,

@@ -16,6 +16,11 @@ internal sealed class ContainerProcesses(string root)
             : null;
     }
 
+    /// <summary>Whether a namespace's file is still what it was when an engine named it: another process may have the number of one that has ended, the host's own too.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="id">What told the namespace from all others; null for one that has a name.</param>
+    public static bool IsStill(string path, string? id) => id is null || Identity(path) == id;
+
     /// <summary>What tells a namespace from all others, such as <c>net:[4026531840]</c> (namespaces(7)).</summary>
     private static string? Identity(string path)
     {

@@ -91,7 +91,7 @@ public static class SwitchTransaction
                             ["datapath_type"] = bridge.Switch.DatapathType,
                             ["ports"] = Datum.Set(In(added, bridge.Name)),
                             ["other_config"] = bridge.Switch.Settings,
-                            ["external_ids"] = Mark(bridge.Overlay),
+                            ["external_ids"] = bridge.Switch.Marks(bridge.Overlay),
                         }
                     )
                     {

@@ -67,7 +67,7 @@ internal sealed class HistoryStore
         }
     }
 
-    /// <summary>What a file is stored as.</summary>
+    /// <summary>What a file is stored as that no entry names yet; <see cref="HistoryBook.NameOf"/> knows what others are.</summary>
     /// <remarks>Root alone writes here, so nobody has to be kept from finding two files of one name; OpenSSL would be 4 MB of the agent's memory for it.</remarks>
     public static string NameOf(ReadOnlySpan<byte> file) =>
         Convert.ToHexStringLower(XxHash128.Hash(file));
@@ -172,7 +172,11 @@ internal sealed class HistoryStore
         {
             foreach (var file in files)
             {
-                DurableFile.Replace(PathOf(book.NameOf(file.Span)), file.Span, OwnerOnly);
+                // An upgrade may have left it two names, by each of which an entry is to find it.
+                foreach (var name in book.Files.Where(name => IsNameOf(name, file.Span)))
+                {
+                    DurableFile.Replace(PathOf(name), file.Span, OwnerOnly);
+                }
             }
             DurableFile.Replace(Path, HistoryJson.Format(book.Entries), OwnerOnly);
             if (File.Exists(mark))

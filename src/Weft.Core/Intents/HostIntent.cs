@@ -98,11 +98,22 @@ public sealed record SwitchIntent(string Name, bool Userspace, ImmutableArray<Po
     /// <summary>The key of <c>other_config</c> by which Open vSwitch passes on what it else drops (ovs-vswitchd.conf.db(5), table Bridge).</summary>
     public const string PassSpanningTree = "forward-bpdu";
 
+    /// <summary>The key of <c>external_ids</c> that tells that Weft set <see cref="PassSpanningTree"/>: one that somebody else set is theirs.</summary>
+    public const string PassSpanningTreeMark = "weft-forward-bpdu";
+
     /// <summary>What <c>other_config</c> of the bridge must have.</summary>
     public ImmutableSortedDictionary<string, string> Settings =>
         PassesSpanningTree
             ? ImmutableSortedDictionary<string, string>.Empty.Add(PassSpanningTree, "true")
             : ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>What tells in <c>external_ids</c> of a bridge that is made whose it is, and what of it.</summary>
+    /// <param name="overlay">The overlay's name.</param>
+    public ImmutableSortedDictionary<string, string> Marks(string overlay)
+    {
+        var marks = ImmutableSortedDictionary<string, string>.Empty.Add(OwnershipMark.Key, overlay);
+        return PassesSpanningTree ? marks.Add(PassSpanningTreeMark, "true") : marks;
+    }
 
     /// <summary>Whether the bridge was there and is taken over.</summary>
     public bool IsAdopted { get; init; }

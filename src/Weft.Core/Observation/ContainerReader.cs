@@ -90,14 +90,26 @@ public static class ContainerReader
             .Where(answer => answer.Silence is not null)
             .ToImmutableSortedDictionary(answer => answer.Engine, answer => answer.Silence!);
 
+    /// <summary>The links inside a container; null where it has no network of its own, or has ended since its engine told of it.</summary>
+    /// <param name="container">The container.</param>
+    /// <exception cref="HostException">It cannot be looked into.</exception>
+    public static IReadOnlyDictionary<string, Link>? LinksOf(ContainerSighting container) =>
+        IsThere(container) ? LinkReader.Read(container.Namespace!) : null;
+
+    /// <summary>Whether a container is still where its engine said, in a network of its own.</summary>
+    /// <param name="container">The container.</param>
+    public static bool IsThere(ContainerSighting container) =>
+        container.IsReady
+        && ContainerProcesses.IsStill(container.Namespace!, container.NamespaceId);
+
     private static Dictionary<ContainerKey, IReadOnlyDictionary<string, Link>> LookInside(
         IEnumerable<ContainerSighting> containers
     )
     {
         var inside = new Dictionary<ContainerKey, IReadOnlyDictionary<string, Link>>();
-        foreach (var container in containers.Where(container => container.IsReady))
+        foreach (var container in containers)
         {
-            if (LinkReader.Read(container.Namespace!) is { } links)
+            if (LinksOf(container) is { } links)
             {
                 inside[container.Key] = links;
             }

@@ -69,6 +69,7 @@ public sealed record HostObservation
                             ? link.Value with
                             {
                                 Addresses = link.Value.Addresses.RemoveAll(one => Goes(one)),
+                                Floating = [.. link.Value.Addresses.Where(Goes)],
                             }
                             : link.Value,
                     StringComparer.Ordinal
@@ -384,6 +385,9 @@ public sealed record Link
 
     /// <summary>The addresses that somebody set, without <see cref="LinkLocal"/>.</summary>
     public ImmutableArray<InterfaceAddress> Addresses { get; init; } = [];
+
+    /// <summary>The addresses that something else moves between hosts or containers: they are nobody's to set or remove, and in no other list once an intent has named them.</summary>
+    public ImmutableArray<InterfaceAddress> Floating { get; init; } = [];
 
     /// <summary>The addresses that come and go by themselves: from DHCP, or from a router's advertisement (RFC 4862).</summary>
     public ImmutableArray<InterfaceAddress> Leased { get; init; } = [];

@@ -31,7 +31,14 @@ internal sealed partial class LinkPlanner
             inner.IsIpv6Off is true && Ipv6In(attachment, space) is { IsEmpty: false } on
                 ? new Step("IPv6 on", on)
                 : null,
-            .. Addresses(name, attachment.Addresses, inner.Addresses, space, attachment.Mtu),
+            .. Addresses(
+                name,
+                attachment.Addresses,
+                inner.Addresses,
+                inner.Floating,
+                space,
+                attachment.Mtu
+            ),
             Up(name, inner, space),
         ];
         // The kernel drops a link's routes when it goes down, and with its last address: what is set again needs them again.

@@ -31,7 +31,14 @@ internal sealed partial class LinkPlanner
                     After($"link set dev {name} addrgenmode none")
                 ),
             .. Unswayed(name, mtu, addresses, actual, Stage.BeforeSwitch, isAdopted, forwards),
-            .. Addresses(name, addresses, actual.Addresses.AddRange(actual.LinkLocal), null, mtu),
+            .. Addresses(
+                name,
+                addresses,
+                actual.Addresses.AddRange(actual.LinkLocal),
+                actual.Floating,
+                null,
+                mtu
+            ),
             Up(name, actual, null, Silently(mtu)),
         ];
 
@@ -176,6 +183,7 @@ internal sealed partial class LinkPlanner
         string name,
         ImmutableArray<InterfaceAddress> desired,
         ImmutableArray<InterfaceAddress> actual,
+        ImmutableArray<InterfaceAddress> floating,
         string? container,
         int mtu
     )
@@ -201,8 +209,10 @@ internal sealed partial class LinkPlanner
             ))
             .ToList();
         // For the same reason the old address goes first where the new one is of its subnet, and so it does where
-        // the new one differs in its prefix length only, which IPv6 does not take beside it.
+        // the new one differs in its prefix length only, which IPv6 does not take beside it. One that floats goes along,
+        // and is nobody's to take.
         var bound = desired
+            .Concat(floating.Where(address => !IsIpv6(address)))
             .Where(address =>
                 surplus.Exists(old =>
                     address.SharesSubnetWith(old) || address.Address.Equals(old.Address)
@@ -211,8 +221,11 @@ internal sealed partial class LinkPlanner
             .ToList();
         var additions = desired
             .Where(address => bound.Contains(address) || !actual.Contains(address))
+            .Concat(floating.Where(bound.Contains))
             .Select(address => new Step(
-                actual.Contains(address) ? $"keep {address}" : $"add {address}",
+                actual.Contains(address) || floating.Contains(address)
+                    ? $"keep {address}"
+                    : $"add {address}",
                 SetAddress(bound.Count > 0 ? "replace" : "add", address, name, container)
             ));
         return bound.Count > 0 ? [.. removals, .. additions] : [.. additions, .. removals];

@@ -193,6 +193,7 @@ internal sealed partial class LinkPlanner(
                             name,
                             carried.Addresses,
                             actual!.Addresses,
+                            actual.Floating,
                             null,
                             port.MtuRequest ?? actual.Mtu
                         ),

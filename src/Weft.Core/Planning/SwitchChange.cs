@@ -57,8 +57,12 @@ public sealed record AddBridge(SwitchIntent Switch, string Overlay)
             var settings = string.Concat(
                 Switch.Settings.Select(pair => $"other_config:{pair.Key}={pair.Value} ")
             );
+            var marks = string.Join(
+                ' ',
+                Switch.Marks(Overlay).Select(pair => $"external_ids:{pair.Key}={pair.Value}")
+            );
             var name = ShellWord.Quote(Name);
-            return $"ovs-vsctl add-br {name} -- set bridge {name} {datapath}{settings}{mark} -- set port {name} {mark}"
+            return $"ovs-vsctl add-br {name} -- set bridge {name} {datapath}{settings}{marks} -- set port {name} {mark}"
                 + $" -- set interface {name} {Vsctl.Columns(Switch.Ports[0])}{mark}";
         }
     }

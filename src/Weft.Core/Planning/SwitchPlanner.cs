@@ -198,18 +198,7 @@ internal sealed class SwitchPlanner(
                 "fail mode secure → standalone, without its OpenFlow rules"
             );
         }
-        columns.Compare(
-            "other_config",
-            bridge.OtherConfig,
-            wanted.PassesSpanningTree
-            || bridge.OtherConfig.GetValueOrDefault(SwitchIntent.PassSpanningTree) != "true"
-                ? bridge.OtherConfig.SetItems(wanted.Settings)
-                : bridge.OtherConfig.Remove(SwitchIntent.PassSpanningTree),
-            wanted.PassesSpanningTree
-                ? "pass spanning tree frames on"
-                : "pass no spanning tree frames on"
-        );
-        columns.CompareMark(bridge.ExternalIds, intent.Overlay, isAdopted: false);
+        PlanSpanningTree(wanted, bridge, columns);
         Set("switch", bridge.Name, columns);
         PlanPort(wanted.Name, wanted.Ports[0]);
         if (wanted.IsAdopted)
@@ -220,6 +209,42 @@ internal sealed class SwitchPlanner(
                     .Select(loop => new Conflict(loop.Port, loop.WhereTakenOver))
             );
         }
+    }
+
+    /// <summary>Has a switch pass the spanning tree's frames on while a network has it; where somebody else wants them passed on, they are.</summary>
+    private void PlanSpanningTree(SwitchIntent wanted, BridgeRow bridge, Columns columns)
+    {
+        var (settings, marks) = (bridge.OtherConfig, bridge.ExternalIds);
+        if (!wanted.PassesSpanningTree)
+        {
+            if (marks.ContainsKey(SwitchIntent.PassSpanningTreeMark))
+            {
+                settings = settings.Remove(SwitchIntent.PassSpanningTree);
+                marks = marks.Remove(SwitchIntent.PassSpanningTreeMark);
+            }
+        }
+        else if (settings.GetValueOrDefault(SwitchIntent.PassSpanningTree) != "true")
+        {
+            settings = settings.SetItems(wanted.Settings);
+            marks = marks.SetItems(wanted.Marks(intent.Overlay));
+        }
+        columns.Compare(
+            "other_config",
+            bridge.OtherConfig,
+            settings,
+            wanted.PassesSpanningTree
+                ? "pass spanning tree frames on"
+                : "pass no spanning tree frames on"
+        );
+        columns.Compare(
+            "external_ids",
+            bridge.ExternalIds,
+            marks.SetItem(OwnershipMark.Key, intent.Overlay),
+            // What else is told there has been said.
+            bridge.Mark == intent.Overlay
+                ? null
+                : "mark as Weft's"
+        );
     }
 
     private void PlanPort(string bridge, PortIntent port)
@@ -445,11 +470,15 @@ internal sealed class SwitchPlanner(
         public Columns Of(string otherTable, Guid otherRow) =>
             new(otherTable, otherRow) { Changes = Changes, Words = Words };
 
-        public void Compare(string column, Datum seen, Datum wanted, string words)
+        public void Compare(string column, Datum seen, Datum wanted, string? words)
         {
-            if (seen != wanted)
+            if (seen == wanted)
             {
-                Changes.Add(new ColumnChange(table, row, column, seen, wanted));
+                return;
+            }
+            Changes.Add(new ColumnChange(table, row, column, seen, wanted));
+            if (words is not null)
+            {
                 Words.Add(words);
             }
         }

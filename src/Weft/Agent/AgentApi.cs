@@ -232,9 +232,11 @@ internal static class AgentApi
     /// </summary>
     private static Socket? Take(IPEndPoint place, Action<Severity, string> log)
     {
-        var socket = new Socket(place.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        Socket? socket = null;
         try
         {
+            // A kernel without IPv6 has no such socket.
+            socket = new Socket(place.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
             var (level, name) =
                 place.AddressFamily is AddressFamily.InterNetworkV6 ? FreeBind6 : FreeBind;
             socket.SetRawSocketOption(level, name, BitConverter.GetBytes(1));
@@ -248,7 +250,7 @@ internal static class AgentApi
         }
         catch (SocketException exception)
         {
-            socket.Dispose();
+            socket?.Dispose();
             log(
                 Severity.Error,
                 $"{Refused(place, exception)}. The host is kept all the same; start the agent anew once that is put right"

@@ -207,7 +207,6 @@ internal sealed class FileKeeper(
                 Time = clock.GetUtcNow(),
                 Did = "agent",
                 Host = state.On!.Host,
-                File = HistoryStore.NameOf(read.Bytes.Span),
             },
             read.Bytes,
             hasChanged: false

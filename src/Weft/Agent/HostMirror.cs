@@ -419,6 +419,14 @@ internal sealed class HostMirror(LocalHost host)
 
     private void RefreshInsides(Stale stale, ContainerInterest interest)
     {
+        // Who does not answer tells of no container that has ended either.
+        stale.Insides.UnionWith(
+            inside.Keys.Where(container =>
+                silent.ContainsKey(container.Engine)
+                && sightings.TryGetValue(container, out var sighting)
+                && !ContainerReader.IsThere(sighting)
+            )
+        );
         if (stale.Insides.Count == 0)
         {
             return;
@@ -428,9 +436,8 @@ internal sealed class HostMirror(LocalHost host)
         {
             if (
                 sightings.TryGetValue(container, out var sighting)
-                && sighting.IsReady
                 && interest.Includes(sighting)
-                && LinkReader.Read(sighting.Namespace!) is { } found
+                && ContainerReader.LinksOf(sighting) is { } found
             )
             {
                 inside[container] = found;

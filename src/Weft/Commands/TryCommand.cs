@@ -130,10 +130,7 @@ internal static class TryCommand
                         before,
                         new Trial
                         {
-                            Before =
-                                isRecorded ? settled!.File
-                                : before is { } bytes ? HistoryStore.NameOf(bytes.Span)
-                                : null,
+                            Before = isRecorded ? settled!.File : null,
                             Kept = own?.Path,
                             Within = parsed.GetValue(within).Span,
                             Deadline = clock.GetUtcNow() + parsed.GetValue(within).Span + patience,

@@ -6,30 +6,25 @@ namespace Weft.Health;
 
 /// <summary>
 /// Whether a host that routes, as one does for the containers of Docker, Podman, LXD or libvirt, leads into the overlay's
-/// networks that it has addresses in, or out of them. What comes in by the overlay's links it does not forward by IPv4; what
-/// comes in by others, and all of IPv6, is its firewall's to stop.
+/// networks that it has addresses in, or out of them. What comes in by the links that Weft made it does not forward by IPv4; what
+/// comes in by others, those that were taken over too, and all of IPv6, is its firewall's to stop.
 /// </summary>
 /// <param name="firewall">The host's firewall.</param>
-/// <param name="routed">The IP versions that the host forwards.</param>
-internal sealed class RouterFirewall(Firewall firewall, IReadOnlyList<AddressFamily> routed)
+/// <param name="forwardsIpv6">Whether the host forwards IPv6, which it does by all links or by none; IPv4 the kernel forwards by each link as that is set.</param>
+internal sealed class RouterFirewall(Firewall firewall, bool forwardsIpv6)
 {
     private const int MostNamed = 4;
 
     /// <summary>What this host's does.</summary>
     public static RouterFirewall Of(Firewall firewall) =>
-        new(
-            firewall,
-            [
-                .. (
-                    (AddressFamily[])[AddressFamily.InterNetwork, AddressFamily.InterNetworkV6]
-                ).Where(IsRouted),
-            ]
-        );
+        new(firewall, KernelSetting.IsOn("net.ipv6.conf.all.forwarding"));
 
     /// <summary>What is let through of it that the file does not ask for.</summary>
     public IEnumerable<Finding> Judge(HostIntent intent, HostObservation seen)
     {
-        var own = intent.LinksIntoNetworks.Select(link => link.Name).ToHashSet();
+        AddressFamily[] families = forwardsIpv6
+            ? [AddressFamily.InterNetwork, AddressFamily.InterNetworkV6]
+            : [AddressFamily.InterNetwork];
         foreach (
             var (name, addresses) in intent.LinksIntoNetworks.Where(link =>
                 !intent.IsRouterOf(link.Name)
@@ -37,7 +32,7 @@ internal sealed class RouterFirewall(Firewall firewall, IReadOnlyList<AddressFam
         )
         {
             foreach (
-                var family in routed.Where(family =>
+                var family in families.Where(family =>
                     addresses.Any(address => address.Address.AddressFamily == family)
                 )
             )
@@ -61,7 +56,7 @@ internal sealed class RouterFirewall(Firewall firewall, IReadOnlyList<AddressFam
                         $"this host forwards {version} into it from",
                         others
                             .Where(link =>
-                                !(isIPv4 && (own.Contains(link.Name) || link.Forwards is not true))
+                                !isIPv4 || link.Forwards is true && !intent.IsRouterOf(link.Name)
                             )
                             .Select(link => link.Name),
                         other => new FirewallPacket(family) { In = other, Out = name },
@@ -129,9 +124,4 @@ internal sealed class RouterFirewall(Firewall firewall, IReadOnlyList<AddressFam
 
     private static string Named(List<string> links) =>
         string.Join(", ", links.Take(MostNamed)) + (links.Count > MostNamed ? " and others" : "");
-
-    private static bool IsRouted(AddressFamily family) =>
-        KernelSetting.IsOn(
-            $"net.{(family is AddressFamily.InterNetwork ? "ipv4" : "ipv6")}.conf.all.forwarding"
-        );
 }

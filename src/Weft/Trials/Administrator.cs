@@ -23,17 +23,11 @@ internal sealed record Administrator(string User, SshConnection? Connection)
             )
         );
 
-    /// <summary>An entry of what they do now, applied to stay.</summary>
+    /// <summary>An entry of what they do now, applied to stay; its file is named by the book that it comes into.</summary>
     /// <param name="did">What they do.</param>
     /// <param name="host">Which of the overlay's hosts this is.</param>
-    /// <param name="file">The file; null where the overlay is taken off the host.</param>
     /// <param name="now">The time.</param>
-    public HistoryEntry Entry(
-        string did,
-        string host,
-        ReadOnlyMemory<byte>? file,
-        DateTimeOffset now
-    ) =>
+    public HistoryEntry Entry(string did, string host, DateTimeOffset now) =>
         new()
         {
             Time = now,
@@ -41,7 +35,6 @@ internal sealed record Administrator(string User, SshConnection? Connection)
             By = User,
             From = Connection?.Client.ToString(),
             Host = host,
-            File = file is { } bytes ? HistoryStore.NameOf(bytes.Span) : null,
         };
 
     /// <summary>The connection as the nearest process before this one has it that has one: sudo takes the variable away.</summary>

@@ -29,12 +29,7 @@ internal static class Remembering
         {
             Add(
                 session.History,
-                Administrator.Current.Entry(
-                    did,
-                    session.Host,
-                    file,
-                    TimeProvider.System.GetUtcNow()
-                ),
+                Administrator.Current.Entry(did, session.Host, TimeProvider.System.GetUtcNow()),
                 file,
                 hasChanged
             );
@@ -50,6 +45,10 @@ internal static class Remembering
     /// Adds an entry where it says something new. A try that was over has gone back with it: whatever was applied, the host
     /// is as tried no more. The host's lock must be held.
     /// </summary>
+    /// <param name="store">What was applied of the overlay.</param>
+    /// <param name="entry">The entry; its file is named here.</param>
+    /// <param name="file">The file; null where the overlay was taken off the host.</param>
+    /// <param name="hasChanged">Whether the host was changed, so that it is worth an entry though the file is the same.</param>
     /// <exception cref="HostException">It cannot be written.</exception>
     public static void Add(
         HistoryStore store,
@@ -65,10 +64,7 @@ internal static class Remembering
         }
         var wasTried = book.Open is not null;
         book = book.Settle(EntryState.Reverted, entry.Time);
-        if (file is { } applied)
-        {
-            entry = entry with { File = book.NameOf(applied.Span) };
-        }
+        entry = entry with { File = file is { } applied ? book.NameOf(applied.Span) : null };
         if (book.Settled is { } settled && settled.File == entry.File && !hasChanged)
         {
             if (wasTried)
@@ -81,7 +77,7 @@ internal static class Remembering
         if (
             book.Settled is null
             && TrialRun.OwnFileOf(store.Overlay) is { } own
-            && HistoryStore.NameOf(own.Bytes.Span) is var name
+            && book.NameOf(own.Bytes.Span) is var name
             && name != entry.File
         )
         {

@@ -93,6 +93,11 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
     }
 
     /// <summary>Writes a try down, before anything is changed.</summary>
+    /// <param name="who">Who tries it.</param>
+    /// <param name="host">Which of the overlay's hosts this is.</param>
+    /// <param name="tried">The file.</param>
+    /// <param name="before">The file that was in force, where it is not stored yet; null where it is, or there was none.</param>
+    /// <param name="trial">The try.</param>
     /// <returns>Its entry.</returns>
     public HistoryEntry Begin(
         Administrator who,
@@ -104,17 +109,22 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
     {
         var now = clock.GetUtcNow();
         // What goes back from a try before it goes back from this one too.
-        var book = store
-            .Read()
-            .Settle(EntryState.Reverted, now)
-            .Add(
-                who.Entry("try", host, tried, now) with
-                {
-                    State = EntryState.Trying,
-                    Trial = trial,
-                }
-            );
-        store.Write(book, [tried, .. before is { } bytes ? [bytes] : (ReadOnlyMemory<byte>[])[]]);
+        var book = store.Read().Settle(EntryState.Reverted, now);
+        List<ReadOnlyMemory<byte>> files = [tried];
+        if (before is { } found)
+        {
+            trial = trial with { Before = book.NameOf(found.Span) };
+            files.Add(found);
+        }
+        book = book.Add(
+            who.Entry("try", host, now) with
+            {
+                File = book.NameOf(tried.Span),
+                State = EntryState.Trying,
+                Trial = trial,
+            }
+        );
+        store.Write(book, files);
         if (trial is { Kept: { } path, Before: not null })
         {
             // Where the host's own copy was edited itself: it is the former file until the new one is confirmed.

@@ -98,6 +98,38 @@ public sealed class AdoptionTests
         Assert.Empty(host.PlanFor(Fit(host, adopt: true)).Changes);
     }
 
+    /// <summary>Whoever runs a spanning tree of their own by the switch has set it, and wants it after the overlay's has gone.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_passes_the_spanning_tree_on_goes_with_it_unless_somebody_else_set_it(
+        bool isSomebodyElses
+    )
+    {
+        var host = ByHand.Host1();
+        if (isSomebodyElses)
+        {
+            host.Shell("ovs-vsctl set bridge ovsbr0 other_config:forward-bpdu=true");
+        }
+        host.Apply(Fit(host, adopt: true));
+        Assert.True(PassesSpanningTree());
+
+        var plan = host.Apply(
+            Fit(host, adopt: false, File.Replace("stp: true, forward_delay: 15, ", ""))
+        );
+
+        Assert.Equal(isSomebodyElses, PassesSpanningTree());
+        Assert.Equal(
+            isSomebodyElses ? [] : ["pass no spanning tree frames on"],
+            plan.Changes.Where(change => change.What == "switch").Select(change => change.Detail)
+        );
+
+        bool PassesSpanningTree() =>
+            host.Observe()
+                .Switch.Bridges["ovsbr0"]
+                .OtherConfig.GetValueOrDefault(SwitchIntent.PassSpanningTree) == "true";
+    }
+
     [Fact]
     public void A_bridge_that_comes_back_without_its_mark_is_known_by_its_port()
     {

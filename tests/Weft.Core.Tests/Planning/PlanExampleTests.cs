@@ -56,7 +56,7 @@ public sealed class PlanExampleTests
             ip link set dev wallabag-eth1 alias weft:homelab addrgenmode none master cont-mgmnt0 up
             ip link set dev wallabag-eth1 type bridge_slave root_block on
             ethtool -K cont-mgmnt0-br tx off
-            ovs-vsctl add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev other_config:forward-bpdu=true external_ids:weft=homelab -- set port ovsbr0 external_ids:weft=homelab -- set interface ovsbr0 type=internal mtu_request=1458 external_ids:weft=homelab
+            ovs-vsctl add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev other_config:forward-bpdu=true external_ids:weft=homelab external_ids:weft-forward-bpdu=true -- set port ovsbr0 external_ids:weft=homelab -- set interface ovsbr0 type=internal mtu_request=1458 external_ids:weft=homelab
             ovs-vsctl add-port ovsbr0 cont-mgmnt0-sw tag=200 external_ids:weft=homelab -- set interface cont-mgmnt0-sw external_ids:weft=homelab
             ovs-vsctl add-port ovsbr0 host-mgmnt0 tag=100 external_ids:weft=homelab -- set interface host-mgmnt0 type=internal mtu_request=1458 mac='"02:37:cd:5e:51:8e"' external_ids:weft=homelab
             ovs-vsctl add-port ovsbr0 tun-host2 protected=true external_ids:weft=homelab -- set interface tun-host2 type=gre options:local_ip=192.0.2.1 options:remote_ip=192.0.2.2 external_ids:weft=homelab
@@ -692,6 +692,61 @@ public sealed class PlanExampleTests
         var plan = host.PlanFor(TwoHosts.Intent(floating));
         Assert.Empty(plan.Changes);
         Assert.Contains(IPAddress.Parse("10.8.2.8"), new Slices(floating).Declared);
+    }
+
+    /// <summary>The kernel deletes the further addresses of a subnet with its first (ip-sysctl: promote_secondaries).</summary>
+    [Fact]
+    public void An_address_that_floats_stays_where_the_one_beside_it_changes()
+    {
+        const string Floating = "10.8.2.100";
+        var file = TwoHosts
+            .File.Replace("bridge: { stp: true }", "bridge: true, hosts: { host1: 10.8.2.1 }")
+            .Replace("10.8.2.0/24,", $"10.8.2.0/24, floating: [{Floating}, 10.8.2.101],");
+        var host = TwoHosts.Bare();
+        host.Apply(TwoHosts.Intent(TwoHosts.Read(file)));
+        host.Shell($"ip addr add {Floating}/24 dev cont-mgmnt0");
+        // As keepalived has them unless it is told otherwise: of no subnet, and with nobody's to go.
+        host.Shell("ip addr add 10.8.2.101/32 dev cont-mgmnt0");
+        host.Shell($"ip -n wallabag addr add {Floating}/24 dev eth1");
+
+        var changed = TwoHosts.Intent(
+            TwoHosts.Read(
+                file.Replace("10.8.2.1 }", "10.8.2.9 }").Replace("10.8.2.2 }", "10.8.2.8 }")
+            )
+        );
+        var plan = host.PlanFor(changed);
+        Assert.All(
+            ["cont-mgmnt0", "eth1 in wallabag"],
+            name =>
+                Assert.Contains(
+                    $"keep {Floating}/24",
+                    Assert.Single(plan.Changes, change => change.Name == name).Detail,
+                    StringComparison.Ordinal
+                )
+        );
+        Assert.DoesNotContain(
+            plan.Commands,
+            command => command.Contains(".101", StringComparison.Ordinal)
+        );
+        host.Apply(changed);
+        Assert.Equal(
+            [$"{Floating}/24", "10.8.2.101/32", "10.8.2.9/24"],
+            AddressesOf(null, "cont-mgmnt0")
+        );
+        Assert.Equal([$"{Floating}/24", "10.8.2.8/24"], AddressesOf("wallabag", "eth1"));
+        Assert.Empty(host.PlanFor(changed).Changes);
+
+        // It stays also where the file gives the host no address any more.
+        host.Apply(
+            TwoHosts.Intent(TwoHosts.Read(file.Replace(", hosts: { host1: 10.8.2.1 }", "")))
+        );
+        Assert.Equal([$"{Floating}/24", "10.8.2.101/32"], AddressesOf(null, "cont-mgmnt0"));
+
+        IEnumerable<string> AddressesOf(string? space, string name) =>
+            host.Find(space, name)
+                .Addresses.Where(address => !ModelLink.IsLinkLocal(address))
+                .Select(address => $"{address}")
+                .Order(StringComparer.Ordinal);
     }
 
     [Fact]
