@@ -223,7 +223,11 @@ internal sealed class SwitchPlanner(
                 marks = marks.Remove(SwitchIntent.PassSpanningTreeMark);
             }
         }
-        else if (settings.GetValueOrDefault(SwitchIntent.PassSpanningTree) != "true")
+        else if (
+            settings.GetValueOrDefault(SwitchIntent.PassSpanningTree) != "true"
+            // Whoever took the switch's mark away took this one too.
+            || bridge.Mark is null && !wanted.IsAdopted
+        )
         {
             settings = settings.SetItems(wanted.Settings);
             marks = marks.SetItems(wanted.Marks(intent.Overlay));
