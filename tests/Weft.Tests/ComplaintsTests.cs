@@ -46,6 +46,16 @@ public sealed class ComplaintsTests
         Assert.Equal(["ip ended with 1"], Next(With(null), "ip ended with 1", waiting));
     }
 
+    [Fact]
+    public void What_stands_in_the_way_is_not_said_again_after_a_round_that_failed_meanwhile()
+    {
+        Assert.Equal(["link 'eth1' is there"], Next(With(null), "link 'eth1' is there"));
+        Assert.Equal(["ip ended with 1"], Next(With(null), "ip ended with 1"));
+        Assert.Empty(Next(With(null), "link 'eth1' is there"));
+        Assert.Empty(Next(With(null)));
+        Assert.Equal(["link 'eth1' is there"], Next(With(null), "link 'eth1' is there"));
+    }
+
     private IReadOnlyList<string> Next(
         HostStatus? status,
         string? problem = null,

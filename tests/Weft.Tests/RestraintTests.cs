@@ -218,6 +218,19 @@ public sealed class RestraintTests
     }
 
     [Fact]
+    public void A_guard_that_is_missing_beside_its_tunnel_is_put_up_at_once_however_often_that_failed()
+    {
+        var missing = Guard(ChangeAction.Add, "192.0.2.2") with { IsOverdue = true };
+        foreach (var time in Enumerable.Range(1, 5))
+        {
+            Assert.Equal([missing], Now(missing));
+            restraint.Failed([missing.Name], $"somebody takes it away, time {time}");
+            clock.Advance(TimeSpan.FromMilliseconds(1));
+        }
+        Assert.Equal([missing], Now(missing));
+    }
+
+    [Fact]
     public void No_tunnel_is_led_to_where_its_guard_is_left_for_later_and_its_former_guard_stays_as_long()
     {
         var guard = Guard(ChangeAction.Add, "192.0.2.4");

@@ -37,13 +37,13 @@ public static class AddressAudit
             .Where(sighting => !recorded.Contains((sighting.Key, sighting.Id)))
             .Select(sighting => (sighting.Key.Engine, sighting.Id))
             .ToHashSet();
-        var names = sightings.Select(sighting => sighting.Key).ToHashSet();
+        var seen = sightings.ToDictionary(sighting => sighting.Key);
         foreach (
             var record in records.Where(record =>
                 record.GoneSince is null
                 && answered.Contains(record.Container.Engine)
                 && !ids.Contains((record.Container.Engine, record.Id))
-                && !names.Contains(record.Container)
+                && !seen.ContainsKey(record.Container)
             )
         )
         {
@@ -93,7 +93,11 @@ public static class AddressAudit
                         )
                     );
                 }
-                else if (isKnown && holder.Container != container)
+                else if (
+                    isKnown
+                    && holder.Container != container
+                    && !MayShare(container, holder.Container)
+                )
                 {
                     faults.Add(
                         new AddressFault(
@@ -119,6 +123,14 @@ public static class AddressAudit
             }
         }
         return faults.ToImmutable();
+
+        // The engine does not tell of who has the place: it may be in the same network.
+        bool MayShare(ContainerKey container, ContainerKey? holder) =>
+            seen.TryGetValue(container, out var one)
+            && holder is { } other
+            && seen.TryGetValue(other, out var silent)
+            && silent is { Silence: not null, Namespace: null }
+            && (silent.IsNetworkUnknown || silent.Group == one.Group);
 
         // What is inside one of those that share a network, as those of a pod do, is inside all of them, and belongs to who
         // has the place.

@@ -279,6 +279,7 @@ public sealed class DockerEngine : IContainerEngine
             timer.Token
         );
         string silence;
+        var isRefused = false;
         try
         {
             var answer =
@@ -293,6 +294,7 @@ public sealed class DockerEngine : IContainerEngine
             {
                 return Seen(answer);
             }
+            isRefused = true;
             silence = Refusal(answer).Message;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -305,12 +307,20 @@ public sealed class DockerEngine : IContainerEngine
             silence =
                 $"{socket.Name} tells of others, and of this one not within {patience.TotalSeconds:0.##} s: its start hangs, perhaps, or what it mounts; see the log of its daemon";
         }
-        return await listed(cancellationToken) is { } one && Sighting(one) is { } sighting
+        if (await listed(cancellationToken) is not { } one || Sighting(one) is not { } sighting)
+        {
+            return null;
+        }
+        // What has ended has no network that others could be in: for that nobody needs to wait until it is told of again.
+        return isRefused && !one.MayRun
             ? sighting with
             {
-                Silence = silence,
+                IsNetworkUnknown = false,
             }
-            : null;
+            : sighting with
+            {
+                Silence = silence,
+            };
     }
 
     private ContainerSighting Seen(EngineAnswer answer)
@@ -484,7 +494,8 @@ internal sealed record DockerListed
 
     /// <summary>Whether it may have a process.</summary>
     [JsonIgnore]
-    public bool MayRun => State is not ("created" or "exited" or "dead");
+    public bool MayRun =>
+        State is not ("created" or "exited" or "dead" or "stopped" or "configured");
 }
 
 /// <summary>The answer to <c>GET /containers/NAME/json</c>.</summary>

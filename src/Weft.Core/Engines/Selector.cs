@@ -67,22 +67,29 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
                 || !sighting.SharesHostNetwork && TakeNetwork(sighting)
             )
             .ToList();
-        var selected = sightings
+        var candidates = sightings
             .Where(sighting => !names.Contains(sighting.Key) && !sighting.SharesHostNetwork)
-            .OrderBy(IsNamedByPod)
-            .ThenBy(sighting => since.GetValueOrDefault(IdOf(sighting), DateTimeOffset.MaxValue))
-            .ThenBy(sighting => sighting.Key.Engine)
-            .ThenBy(sighting => sighting.Key.Name, StringComparer.Ordinal)
-            .Select(Select)
-            .OfType<Container>()
             .ToList();
-        return
-        [
-            .. attachable,
-            .. selected
-                .OrderBy(container => container.Engine)
-                .ThenBy(container => container.Name, StringComparer.Ordinal),
-        ];
+        candidates.Sort(
+            (one, other) =>
+                RankOf(one).CompareTo(RankOf(other)) is not 0 and var byRank
+                    ? byRank
+                    : ByName(one.Key, other.Key)
+        );
+        var selected = candidates.Select(Select).OfType<Container>().ToList();
+        selected.Sort((one, other) => ByName(KeyOf(one), KeyOf(other)));
+        return [.. attachable, .. selected];
+
+        (bool, DateTimeOffset) RankOf(ContainerSighting sighting) =>
+            (
+                IsNamedByPod(sighting),
+                since.GetValueOrDefault(IdOf(sighting), DateTimeOffset.MaxValue)
+            );
+
+        static int ByName(ContainerKey one, ContainerKey other) =>
+            one.Engine == other.Engine
+                ? string.CompareOrdinal(one.Name, other.Name)
+                : one.Engine.CompareTo(other.Engine);
     }
 
     /// <summary>The MAC address of the interface that a container which the file does not name has in a network.</summary>

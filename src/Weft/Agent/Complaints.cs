@@ -14,6 +14,7 @@ internal sealed class Complaints(TimeProvider clock)
 
     private readonly Dictionary<string, DateTimeOffset> since = new(StringComparer.Ordinal);
     private HashSet<string> said = new(StringComparer.Ordinal);
+    private string? former;
 
     /// <summary>When there is to be looked again for no other reason than that something has not worked for long enough to be said.</summary>
     public DateTimeOffset? Due { get; private set; }
@@ -55,10 +56,12 @@ internal sealed class Complaints(TimeProvider clock)
         ];
         said =
         [
-            .. problem is null ? [] : (string[])[problem],
+            // A round that fails says nothing of what else stands in the way, and that does not end with it.
+            .. problem is null ? [] : new[] { problem, former }.OfType<string>(),
             .. failures.Select(failure => failure.Reason),
             .. lasting.Where(what => said.Contains(what) || faults.ContainsKey(what)),
         ];
+        former = problem;
         // Of a host that cannot be read, the next round that can says it.
         Due = status is null
             ? null

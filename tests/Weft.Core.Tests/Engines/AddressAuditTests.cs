@@ -78,6 +78,41 @@ public sealed class AddressAuditTests
             };
     }
 
+    /// <summary>Who has a pod's place may hang: then what another of it has is no fault of that one's.</summary>
+    [Theory]
+    [InlineData(true, 0)]
+    [InlineData(false, 1)]
+    public void An_address_of_one_that_the_engine_tells_nothing_of_may_be_inside_another(
+        bool isSilent,
+        int faults
+    )
+    {
+        var app = RosterTests.Sighting(Engine.Docker, "app") with
+        {
+            Namespace = null,
+            IsNetworkUnknown = isSilent,
+            Silence = isSilent ? "docker tells of others" : null,
+        };
+        var web = RosterTests.Sighting(Engine.Docker, "web") with { NamespaceId = "net:[1]" };
+        var record = Record("app", "10.8.2.1") with { Container = app.Key };
+        Assert.Equal(
+            faults,
+            AddressAudit
+                .Find(
+                    RosterTests.Read(Yaml),
+                    "host1",
+                    [record],
+                    [app, web],
+                    new HashSet<Engine> { Engine.Docker },
+                    new Dictionary<ContainerKey, ImmutableArray<IPAddress>>
+                    {
+                        [web.Key] = [IPAddress.Parse("10.8.2.1")],
+                    }
+                )
+                .Length
+        );
+    }
+
     private static IEnumerable<string> Find(
         AddressRecord[] records,
         string[] names,
