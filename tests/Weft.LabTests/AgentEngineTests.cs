@@ -141,6 +141,31 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
         }
     }
 
+    /// <summary>LXD makes the interface anew at each start, and the agent gives it the same again: nobody takes that back.</summary>
+    [Fact]
+    public async Task A_container_that_is_started_again_and_again_has_its_address_each_time()
+    {
+        var lab = await shared.UpAsync(Engine.Lxd);
+        await using var agent = await RunningAgent.StartAsync(lab, "host1");
+        await shared.IsReachedAsync(1, Engine.Lxd);
+        var one = AgentEngineLab.On(1, Engine.Lxd);
+        var address = $"10.8.2.{AgentEngineLab.NumberOf(1, Engine.Lxd)}/";
+        for (var times = 0; times < 6; times++)
+        {
+            await lab.RunAsync(
+                "host1",
+                With(
+                    Engine.Lxd,
+                    one,
+                    $"$c restart -f $one; until $c exec $one -- ip addr show eth1 | grep -q {address}; do sleep 0.05; done"
+                )
+            );
+        }
+        Assert.DoesNotContain("changing it back", await agent.LogAsync(), StringComparison.Ordinal);
+        await shared.IsReachedAsync(1, Engine.Lxd);
+        await agent.HasMendedAsync();
+    }
+
     [Theory]
     [InlineData(Engine.Docker, 15)]
     [InlineData(Engine.Podman, 15)]
