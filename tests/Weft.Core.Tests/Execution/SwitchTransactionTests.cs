@@ -19,7 +19,10 @@ public sealed class SwitchTransactionTests
         );
         var bridge = Assert.Single(Inserted(operations, "Bridge"));
         Assert.Equal(4, bridge["ports"].Count);
-        Assert.Equal(Datum.Map(("weft", "homelab")), bridge["external_ids"]);
+        Assert.Equal(
+            Datum.Map(("weft", "homelab"), ("weft-forward-bpdu", "true")),
+            bridge["external_ids"]
+        );
         Assert.All(
             Inserted(operations, "Interface"),
             row => Assert.Equal("homelab", row["external_ids"].StringMap["weft"])
