@@ -60,10 +60,13 @@ internal sealed record HistoryBook(ImmutableArray<HistoryEntry> Entries)
         && trial.Boot == boot
         && now < trial.Deadline;
 
+    /// <summary>The number of the entry that is written down next.</summary>
+    public int Next => (Entries.LastOrDefault()?.Number ?? 0) + 1;
+
     /// <summary>The same with one more, which gets the next number. The oldest goes where there are too many.</summary>
     public HistoryBook Add(HistoryEntry entry)
     {
-        var all = Entries.Add(entry with { Number = (Entries.LastOrDefault()?.Number ?? 0) + 1 });
+        var all = Entries.Add(entry with { Number = Next });
         // What is in force must be known however many tries went back since.
         return new([
             .. all.Where(

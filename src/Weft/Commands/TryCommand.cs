@@ -123,6 +123,13 @@ internal static class TryCommand
                             clock,
                             cancellationToken
                         );
+                    // Before it is written down: from then on an agent keeps to the tried file.
+                    await TrialWatch.StartAsync(
+                        session,
+                        store,
+                        store.Read().Next,
+                        cancellationToken
+                    );
                     entry = run.Begin(
                         Administrator.Current,
                         session.Host,
@@ -144,7 +151,7 @@ internal static class TryCommand
                             Datapath = options.DatapathOf(parsed),
                         }
                     );
-                    if (await IsCarriedOutAsync(session, observation, plan, entry.Number))
+                    if (await IsCarriedOutAsync(session, observation, plan))
                     {
                         Tell(terminal, lifelines, connection);
                         entry = run.Applied();
@@ -178,13 +185,11 @@ internal static class TryCommand
                 async Task<bool> IsCarriedOutAsync(
                     HostSession session,
                     HostObservation observation,
-                    Plan plan,
-                    int number
+                    Plan plan
                 )
                 {
                     try
                     {
-                        await TrialWatch.StartAsync(session, store, number, cancellationToken);
                         var (code, _, _) = await ApplyCommand.CarryOutAsync(
                             terminal,
                             session,

@@ -2,6 +2,7 @@ using System.Globalization;
 using Weft.Commands;
 using Weft.Core;
 using Weft.Core.History;
+using Weft.Core.Linux;
 using Weft.Rendering;
 
 namespace Weft.Trials;
@@ -38,6 +39,10 @@ internal sealed class TrialWatch(
     private TimeSpan leftThen;
 
     /// <summary>Starts the process, which ends with neither this one nor its session, and waits until it watches.</summary>
+    /// <param name="session">The host, which nobody else changes meanwhile.</param>
+    /// <param name="store">What was applied of the overlay.</param>
+    /// <param name="number">The number that the try will have.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="HostException">It does not start; nothing may be tried then.</exception>
     public static async Task StartAsync(
         HostSession session,
@@ -46,6 +51,7 @@ internal sealed class TrialWatch(
         CancellationToken cancellationToken
     )
     {
+        store.Make();
         var unit = new TrialUnit(store.Overlay, number);
         var keeper = TrialUnit.Keeper;
         if (keeper is Keeper.Service)
@@ -100,9 +106,10 @@ internal sealed class TrialWatch(
     {
         try
         {
-            if (store.Read()[number] is not { IsOpen: true, Trial: { } trial } entry)
+            var book = store.Read();
+            if (book[number] is not { IsOpen: true, Trial: { } trial } entry)
             {
-                return null;
+                return book.Next <= number && await IsComingAsync(cancellationToken) ? Pause : null;
             }
             if (await ReasonAsync(entry, trial, cancellationToken) is not { } reason)
             {
@@ -124,6 +131,27 @@ internal sealed class TrialWatch(
             terminal.Fail(exception.Message);
             return RetryPause;
         }
+    }
+
+    /// <summary>
+    /// Whether a try that is not written down yet may still be: that is done once this process watches, so that at no instant
+    /// nobody does. Who tries keeps the host until then.
+    /// </summary>
+    private async Task<bool> IsComingAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var only = await HostLock.TakeAsync(
+                () => { },
+                cancellationToken,
+                patience: TimeSpan.Zero
+            );
+        }
+        catch (HostException)
+        {
+            return true;
+        }
+        return store.Read().Next > number;
     }
 
     /// <summary>Why the try must go back now; null while it need not.</summary>
