@@ -9,7 +9,8 @@ namespace Weft.Core.Engines;
 /// <param name="Name">The name that its engine knows it by.</param>
 public readonly record struct ContainerKey(Engine Engine, string Name)
 {
-    private const int ShortId = 12;
+    /// <summary>How many digits of an id engines put into names.</summary>
+    internal const int ShortId = 12;
 
     /// <summary>
     /// The name that a container had before Docker Compose 1 put the beginning of its id in front, as it does with the one that

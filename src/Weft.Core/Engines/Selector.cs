@@ -113,7 +113,7 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
     {
         const string End = "-infra";
         return sighting.Key is { Engine: Engine.Podman, Name: var name }
-            && name.Length == 12 + End.Length
+            && name.Length == ContainerKey.ShortId + End.Length
             && name.EndsWith(End, StringComparison.Ordinal)
             && name[..^End.Length].All(char.IsAsciiHexDigitLower);
     }

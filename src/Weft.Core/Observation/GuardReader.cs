@@ -17,12 +17,6 @@ internal static class GuardReader
     // linux/xfrm.h.
     private const ushort GetAssociation = 0x12;
     private const ushort GetPolicy = 0x15;
-    private const ushort Template = 5;
-    private const ushort Mark = 21;
-    private const ushort InterfaceId = 31;
-
-    private const int PolicyBytes = 168;
-    private const int TemplateBytes = 64;
 
     /// <summary>The policies of the calling thread's network namespace. It never fails: that it cannot read is an observation too.</summary>
     public static GuardObservation Read()
@@ -37,7 +31,7 @@ internal static class GuardReader
                 policies.Clear,
                 (_, message) =>
                 {
-                    if (Parse(message) is { } policy)
+                    if (XfrmMessage.ReadPolicy(message) is { } policy)
                     {
                         policies.Add(policy);
                     }
@@ -84,49 +78,10 @@ internal static class GuardReader
         }
     }
 
-    /// <summary>Reads a struct xfrm_userpolicy_info and its attributes; null for the policy of a single socket.</summary>
-    internal static XfrmPolicy? Parse(ReadOnlySpan<byte> message)
-    {
-        // After the selector's 56 bytes come lifetimes of 64 and 32.
-        var (priority, direction, action) = (
-            MemoryMarshal.Read<uint>(message[152..]),
-            message[160],
-            message[161]
-        );
-        if (direction > (int)XfrmDirection.Forward || ParseSelector(message) is not { } selector)
-        {
-            return null;
-        }
-        var policy = new XfrmPolicy
-        {
-            Direction = (XfrmDirection)direction,
-            Selector = selector,
-            Priority = priority,
-            Blocks = action != 0,
-        };
-        Netlink.ForEachAttribute(
-            message[PolicyBytes..],
-            (kind, value) =>
-            {
-                switch (kind)
-                {
-                    case Template when Demanded(value) is { } requestId:
-                        policy = policy with { Encrypts = true, RequestId = requestId };
-                        break;
-                    case Mark when MemoryMarshal.Read<uint>(value[4..]) != 0:
-                    case InterfaceId when MemoryMarshal.Read<uint>(value) != 0:
-                        policy = policy with { IsPartial = true };
-                        break;
-                }
-            }
-        );
-        return policy;
-    }
-
     /// <summary>Reads a struct xfrm_usersa_info: a selector of 56 bytes, an xfrm_id, the other address, lifetimes, statistics.</summary>
     private static XfrmState? ParseState(ReadOnlySpan<byte> message)
     {
-        var bytes = AddressBytes(message[212..]);
+        var bytes = XfrmMessage.AddressBytes(message[212..]);
         return bytes == 0
             ? null
             : new XfrmState(
@@ -137,67 +92,4 @@ internal static class GuardReader
                 MemoryMarshal.Read<uint>(message[208..])
             );
     }
-
-    /// <summary>Reads a struct xfrm_selector.</summary>
-    private static XfrmSelector? ParseSelector(ReadOnlySpan<byte> bytes)
-    {
-        var addressBytes = AddressBytes(bytes[40..]);
-        if (addressBytes == 0)
-        {
-            return null;
-        }
-        var (toMask, fromMask) = (Port(bytes[34..]), Port(bytes[38..]));
-        var odd =
-            ((ulong)MemoryMarshal.Read<uint>(bytes[48..]) << 32)
-            ^ MemoryMarshal.Read<uint>(bytes[52..])
-            ^ (toMask is 0 or ushort.MaxValue ? 0UL : toMask)
-            ^ (fromMask is 0 or ushort.MaxValue ? 0UL : (ulong)fromMask << 16);
-        return new XfrmSelector(
-            Network(bytes.Slice(16, addressBytes), bytes[43]),
-            Network(bytes[..addressBytes], bytes[42]),
-            bytes[44],
-            fromMask == 0 ? null : Port(bytes[36..]),
-            toMask == 0 ? null : Port(bytes[32..]),
-            odd
-        );
-    }
-
-    /// <summary>The number that the first of the templates (struct xfrm_user_tmpl) that is not optional demands; null if all are.</summary>
-    private static uint? Demanded(ReadOnlySpan<byte> templates)
-    {
-        const int RequestId = 44;
-        const int Optional = 50;
-        for (var at = 0; at + TemplateBytes <= templates.Length; at += TemplateBytes)
-        {
-            if (templates[at + Optional] == 0)
-            {
-                return MemoryMarshal.Read<uint>(templates[(at + RequestId)..]);
-            }
-        }
-        return null;
-    }
-
-    /// <summary>How long addresses of a family are; 0 for one that is neither IPv4 nor IPv6.</summary>
-    private static int AddressBytes(ReadOnlySpan<byte> family) =>
-        MemoryMarshal.Read<ushort>(family) switch
-        {
-            2 => 4,
-            10 => 16,
-            _ => 0,
-        };
-
-    private static IPNetwork Network(ReadOnlySpan<byte> address, int prefixLength)
-    {
-        // The kernel looks at the bits of the prefix only and keeps whatever it was given behind them.
-        Span<byte> masked = stackalloc byte[address.Length];
-        for (var i = 0; i < address.Length; i++)
-        {
-            var bits = Math.Clamp(prefixLength - 8 * i, 0, 8);
-            masked[i] = (byte)(address[i] & (0xff00 >> bits));
-        }
-        return new IPNetwork(new IPAddress(masked), Math.Min(prefixLength, 8 * address.Length));
-    }
-
-    private static ushort Port(ReadOnlySpan<byte> bytes) =>
-        BinaryPrimitives.ReadUInt16BigEndian(bytes);
 }
