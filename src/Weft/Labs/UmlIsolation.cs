@@ -46,6 +46,8 @@ internal sealed class UmlIsolation : IIsolation
     {
         directory.Unpack("host-layers.sh");
         directory.Unpack("uml-preload.so");
+        directory.Unpack("uml-pages.so");
+        directory.Unpack("uml-modprobe");
         var init = directory.Unpack("uml-init.sh");
         File.SetUnixFileMode(
             init,

@@ -41,10 +41,13 @@ mount -t tmpfs -o mode=755 tmpfs run
 mkdir -p dev/pts dev/shm dev/net run/lock run/netns run/openvswitch
 mount -t devpts devpts dev/pts
 mount -t tmpfs tmpfs dev/shm
+install -m 755 "$WEFT_LAB/uml-pages.so" "$WEFT_LAB/uml-modprobe" run/
 echo "$WEFT_HOST" >/proc/sys/kernel/hostname
 pivot_root . .machine
 umount -l /.machine
 ln -sf /proc/self/fd /dev/fd
+echo /run/uml-pages.so >/etc/ld.so.preload
+echo /run/uml-modprobe >/proc/sys/kernel/modprobe
 
 # `ip netns` wants a mount point of its own that passes new mounts on, as the machine's is.
 mount --bind /run/netns /run/netns

@@ -1,0 +1,97 @@
+// uml-modprobe.c: stands before modprobe(8) in a User Mode Linux (kernel.modprobe), without any library.
+//
+// A kernel asks for a module by the name of every network device that somebody looks for and that is not there: Open vSwitch
+// looks for each of its own before it makes it, and Weft's file for two bridges made the kernel start modprobe eight times.
+// That takes a machine a millisecond, and such a kernel 35 ms, most of it to load the libraries of modprobe. So what no module
+// has for a name is answered here. All else goes to modprobe.
+#if !defined(__x86_64__)
+// There is no User Mode Linux on other machines.
+void _start(void) {}
+#else
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+// kmod(8) is several programs, and goes by the name it is started by.
+static char modprobe[] = "/sbin/modprobe";
+
+static long call(long number, long first, long second, long third)
+{
+    long result;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(first), "S"(second), "d"(third)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+static char *append(char *to, const char *text)
+{
+    while ((*to = *text++))
+        to++;
+    return to;
+}
+
+// Modules have the same name with one or the other.
+static char normal(char c)
+{
+    return c == '-' ? '_' : c;
+}
+
+// Whether a list of modules has the name, or a pattern that begins as the name does, as a word of its own; or cannot be read.
+static int may_have(const char *list, const char *name)
+{
+    static char part[4096];
+    int matched = 0, matches = 1;
+    long file = call(SYS_open, (long)list, O_RDONLY, 0), length;
+    if (file < 0)
+        return 1;
+    while ((length = call(SYS_read, file, (long)part, sizeof part)) > 0) {
+        for (long i = 0; i < length; i++) {
+            char c = part[i];
+            // Words end so, the names of files (dummy.ko) with a suffix.
+            if (c == ' ' || c == '\n' || c == '/' || c == '.') {
+                if (matches && matched && !name[matched])
+                    return 1;
+                matches = c != '.';
+                matched = 0;
+            } else if (matches) {
+                if (c == '*' || c == '[' || c == '?')
+                    return 1;
+                matches = name[matched] && normal(c) == normal(name[matched]);
+                matched++;
+            }
+        }
+    }
+    return length < 0;
+}
+
+static int is_known(const char *name)
+{
+    static const char *const lists[] = { "modules.alias", "modules.dep", "modules.builtin" };
+    struct utsname kernel;
+    if (call(SYS_uname, (long)&kernel, 0, 0) != 0)
+        return 1;
+    for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++) {
+        char path[sizeof "/lib/modules//modules.builtin" + sizeof kernel.release];
+        append(append(append(append(path, "/lib/modules/"), kernel.release), "/"), lists[i]);
+        if (may_have(path, name))
+            return 1;
+    }
+    return 0;
+}
+
+// Where the stack begins: how many arguments, the arguments, 0, the environment.
+__attribute__((used)) static void begin(long *stack)
+{
+    char **arguments = (char **)(stack + 1);
+    // The kernel's words: modprobe -q -- NAME.
+    if (stack[0] != 4 || is_known(arguments[3])) {
+        arguments[0] = modprobe;
+        call(SYS_execve, (long)modprobe, (long)arguments, (long)(arguments + stack[0] + 1));
+    }
+    call(SYS_exit_group, 1, 0, 0);
+}
+
+__asm__(".globl _start\n_start: mov %rsp, %rdi\n and $-16, %rsp\n call begin\n");
+#endif

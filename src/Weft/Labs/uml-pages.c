@@ -1,0 +1,74 @@
+// uml-pages.c: stands before the libraries of every program in a User Mode Linux (/etc/ld.so.preload).
+//
+// A page of a program that is touched for the first time costs a machine about a microsecond, and less than one in sixteen
+// costs even that, because the kernel makes known to the processor what it has around it. User Mode Linux 6.1 does so in its
+// own tables alone, so that each page costs 60 µs nevertheless: half of what a program of 30 MB takes. So what such a kernel
+// has in memory of a program and its libraries is made known at once when a program begins.
+#define _GNU_SOURCE
+#include <link.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+// Since Linux 5.14; older headers lack it.
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
+enum { PAGE = 4096, PAGES = 256 };
+
+static void populate(char *from, char *to, int protection)
+{
+    // What the kernel would have to read first is left for who needs it.
+    for (char *part = from; part < to; part += PAGES * PAGE) {
+        unsigned char present[PAGES];
+        int pages = to - part < PAGES * PAGE ? (to - part) / PAGE : PAGES;
+        if (mincore(part, (size_t)pages * PAGE, present) != 0)
+            return;
+        for (int page = 0, first; page < pages; page++) {
+            for (first = page; page < pages && present[page] & 1;)
+                page++;
+            if (page > first)
+                madvise(part + first * PAGE, (size_t)(page - first) * PAGE, MADV_POPULATE_READ);
+        }
+    }
+    // The processor is told of a whole range only where its protection changes.
+    mprotect(from, to - from, protection ^ PROT_WRITE);
+    mprotect(from, to - from, protection);
+}
+
+static int populate_object(struct dl_phdr_info *object, size_t size, void *nothing)
+{
+    (void)size, (void)nothing;
+    uintptr_t constant = 0;
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        if (part->p_type == PT_GNU_RELRO)
+            constant = object->dlpi_addr + part->p_vaddr + part->p_memsz;
+    }
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        if (part->p_type != PT_LOAD)
+            continue;
+        uintptr_t from = object->dlpi_addr + part->p_vaddr, to = from + part->p_filesz;
+        int protection = part->p_flags & PF_R ? PROT_READ : 0;
+        if (part->p_flags & PF_X)
+            protection |= PROT_EXEC;
+        if (part->p_flags & PF_W) {
+            protection |= PROT_WRITE;
+            // The linker has taken the right to write from the first part.
+            if (constant > from)
+                from = constant;
+        }
+        from &= -(uintptr_t)PAGE;
+        to = (to + PAGE - 1) & -(uintptr_t)PAGE;
+        if (from < to)
+            populate((char *)from, (char *)to, protection);
+    }
+    return 0;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    dl_iterate_phdr(populate_object, 0);
+}
