@@ -34,7 +34,9 @@ internal static class EncryptionBench
     {
         var weft = new Timing("weft apply, manager strongswan");
         var monitor = new Timing("weft apply, manager openvswitch-ipsec");
-        var guide = new Timing($"the guide's commands with openvswitch-ipsec, {Moment} s of them a wait");
+        var guide = new Timing(
+            $"the guide's commands with openvswitch-ipsec, {Moment} s of them a wait"
+        );
         await using (var lab = await BenchLab.MakeAsync(Mesh(hosts, "strongswan")))
         {
             await lab.RunAsync(weft, Rounds, host => Timed(host, hosts, Apply), Destroy);

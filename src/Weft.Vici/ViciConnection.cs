@@ -18,7 +18,11 @@ namespace Weft.Vici;
 /// </remarks>
 internal sealed class ViciConnection : IAsyncDisposable
 {
+    // As much as a daemon streams between two looks, and a packet's length and the rest of it, at once.
+    private const int BytesAhead = 16 * 1024;
+
     private readonly Stream _stream;
+    private readonly BufferedStream _incoming;
     private readonly string _path;
     private readonly TimeSpan? _patience;
     private readonly SemaphoreSlim _turn = new(1, 1);
@@ -26,6 +30,9 @@ internal sealed class ViciConnection : IAsyncDisposable
     private readonly Dictionary<string, ImmutableArray<Action<ViciEvent>>> _handlers = new(
         StringComparer.Ordinal
     );
+
+    // What commands stream, as far as it is registered for. Only whose turn it is uses it.
+    private readonly HashSet<string> _streams = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource<ViciException> _closed = new(
         TaskCreationOptions.RunContinuationsAsynchronously
     );
@@ -37,6 +44,7 @@ internal sealed class ViciConnection : IAsyncDisposable
     private ViciConnection(Stream stream, string path, TimeSpan? patience)
     {
         _stream = stream;
+        _incoming = new BufferedStream(stream, BytesAhead);
         _path = path;
         _patience = patience;
         _reading = Task.Run(ReadAsync);
@@ -74,7 +82,7 @@ internal sealed class ViciConnection : IAsyncDisposable
     /// <summary>Sends a request when its turn has come, and gives back what was answered.</summary>
     /// <param name="command">The command.</param>
     /// <param name="message">Its arguments.</param>
-    /// <param name="stream">An event to be registered for while the command runs; null for none.</param>
+    /// <param name="stream">An event to be registered for when the command runs; null for none.</param>
     /// <param name="handler">Is told of that event, on the thread that reads.</param>
     /// <param name="takes">How long the daemon may be silent over it beyond the connection's patience; null for without end.</param>
     /// <param name="cancellationToken">Gives up. What was sent already is carried out all the same.</param>
@@ -95,14 +103,20 @@ internal sealed class ViciConnection : IAsyncDisposable
                         return await RequestAsync(command, message, takes).ConfigureAwait(false);
                     }
 
-                    await RegisterAsync(stream, handler).ConfigureAwait(false);
+                    // What a command streams comes to nobody but who sent it: one registration does for all that follow.
+                    if (!_streams.Contains(stream))
+                    {
+                        await RegisterAsync(stream, Ignore).ConfigureAwait(false);
+                        _streams.Add(stream);
+                    }
+                    Add(stream, handler);
                     try
                     {
                         return await RequestAsync(command, message, takes).ConfigureAwait(false);
                     }
                     finally
                     {
-                        await UnregisterAsync(stream, handler).ConfigureAwait(false);
+                        Forget(stream, handler);
                     }
                 },
                 cancellationToken
@@ -233,14 +247,7 @@ internal sealed class ViciConnection : IAsyncDisposable
     // charon would send an event twice to who registered twice: only the first handler registers, only the last unregisters.
     private async Task RegisterAsync(string name, Action<ViciEvent> handler)
     {
-        bool isFirst;
-        lock (_gate)
-        {
-            isFirst = !_handlers.TryGetValue(name, out var handlers);
-            _handlers[name] = isFirst ? [handler] : handlers.Add(handler);
-        }
-
-        if (!isFirst)
+        if (!Add(name, handler))
         {
             return;
         }
@@ -278,6 +285,19 @@ internal sealed class ViciConnection : IAsyncDisposable
         }
         catch (ViciException) { }
     }
+
+    /// <summary>Takes a handler in, and says whether it is the event's first.</summary>
+    private bool Add(string name, Action<ViciEvent> handler)
+    {
+        lock (_gate)
+        {
+            var isFirst = !_handlers.TryGetValue(name, out var handlers);
+            _handlers[name] = isFirst ? [handler] : handlers.Add(handler);
+            return isFirst;
+        }
+    }
+
+    private static void Ignore(ViciEvent told) { }
 
     /// <summary>Takes a handler out, and says whether it was there and the last one of the event.</summary>
     private bool Forget(string name, Action<ViciEvent> handler)
@@ -384,7 +404,7 @@ internal sealed class ViciConnection : IAsyncDisposable
         try
         {
             while (
-                await _stream
+                await _incoming
                     .ReadAtLeastAsync(header, 4, throwOnEndOfStream: false)
                     .ConfigureAwait(false)
                     is var read
@@ -411,7 +431,7 @@ internal sealed class ViciConnection : IAsyncDisposable
                 }
 
                 var bytes = new byte[length];
-                await _stream.ReadExactlyAsync(bytes).ConfigureAwait(false);
+                await _incoming.ReadExactlyAsync(bytes).ConfigureAwait(false);
                 Volatile.Write(ref _heard, Stopwatch.GetTimestamp());
                 Take(Packet.Read(bytes));
             }

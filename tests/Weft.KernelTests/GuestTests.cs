@@ -75,6 +75,40 @@ public sealed class GuestTests(TwoHosts hosts) : TwoHostsTests(hosts)
     }
 
     [Fact]
+    public async Task Processes_that_take_turns_keep_their_floating_point_numbers()
+    {
+        const string Sum =
+            "awk 'BEGIN { for (i = 1; i < 300000; i++) s += 1 / i; printf \"%.17g\\n\", s }'";
+        var lab = await LabAsync();
+        var result = await lab.TryAsync(
+            "host1",
+            $"for n in 1 2 3 4; do {Sum} & done; while jobs -r | grep -q .; do ls -l /proc/self >/dev/null; done"
+        );
+        var here = await Tool.RunAsync(["sh", "-c", Sum], cancellationToken: Needs.Cancellation);
+        Assert.Equal(string.Concat(Enumerable.Repeat(here.Output, 4)), result.Output);
+    }
+
+    [Theory]
+    [InlineData("netdev-none", null)]
+    [InlineData("dumm", null)]
+    [InlineData("dummy-", null)]
+    [InlineData("dummy", "dummy")]
+    [InlineData("netdev-ip6_vti0", "ip6_vti")]
+    [InlineData("rtnl_link_ifb", "ifb")]
+    public async Task A_module_is_loaded_by_any_of_its_names_and_by_no_other(
+        string name,
+        string? module
+    )
+    {
+        var lab = await LabAsync();
+        var result = await lab.TryAsync(
+            "host2",
+            $"$(cat /proc/sys/kernel/modprobe) -q -- {name}; echo $?; grep -c '^{module ?? name} ' /proc/modules || :"
+        );
+        Assert.Equal(module is null ? "1\n0\n" : "0\n1\n", result.Output);
+    }
+
+    [Fact]
     public async Task Megabytes_go_in_and_come_out_as_they_were()
     {
         var lab = await LabAsync();

@@ -90,6 +90,33 @@ public sealed class ClientTests
     }
 
     [Fact]
+    public async Task What_commands_stream_is_registered_for_once_and_comes_to_the_one_that_streams()
+    {
+        var packets = new List<string>();
+        await using var daemon = new FakeDaemon(async session =>
+        {
+            while (await session.ReadAsync() is { } request)
+            {
+                packets.Add($"{request.Type} {request.Name}");
+                await session.WriteAsync(
+                    request.Name == "list"
+                        ? [.. Sane.UpEvent, .. Sane.UpEvent, .. Sane.Response(ViciMessage.Empty)]
+                        : Sane.Answer(request)
+                );
+            }
+        });
+        await using var client = await daemon.ConnectAsync();
+        var first = await client.StreamAsync("list", EventNames.ChildUpdown);
+        await using (var told = await client.SubscribeAsync([EventNames.ChildUpdown]))
+        {
+            Assert.Equal(2, (await client.StreamAsync("list", EventNames.ChildUpdown)).Length);
+        }
+        var last = await client.StreamAsync("list", EventNames.ChildUpdown);
+        Assert.Equal((2, 2), (first.Length, last.Length));
+        Assert.Equal(["3 child-updown", "0 list", "0 list", "0 list"], packets);
+    }
+
+    [Fact]
     public async Task An_event_is_registered_once_for_all_who_want_it_and_unregistered_by_the_last()
     {
         var packets = new List<string>();

@@ -138,7 +138,7 @@ internal static class StrongSwan
                     EstablishAsync(client, ipsec, connection, policies, left, cancellationToken)
                 )
         );
-        seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
+        seen = await StrongSwanReader.ReadNegotiatedAsync(client, cancellationToken);
         foreach (
             var ike in PeerConnection
                 .AllOf(intent, seen)
@@ -176,7 +176,7 @@ internal static class StrongSwan
     {
         for (var waited = TimeSpan.Zero; ; waited += SettlePause)
         {
-            var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
+            var seen = await StrongSwanReader.ReadNegotiatedAsync(client, cancellationToken);
             var begun = PeerConnection
                 .AllOf(intent, seen)
                 .SelectMany(connection => connection.Associations)
@@ -380,7 +380,7 @@ internal static class StrongSwan
             return;
         }
         // What was proved before, beside an association that packets cross by, is no proof any more.
-        var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
+        var seen = await StrongSwanReader.ReadNegotiatedAsync(client, cancellationToken);
         foreach (
             var ike in seen.Associations.Where(ike =>
                 ike.Connection == load.Name && ike.IsEstablished && ike.Children.IsEmpty

@@ -37,6 +37,34 @@ public static class StrongSwanReader
                     ?? $"strongSwan does not answer at {string.Join(" or ", Sockets)}: {HostServices.Here.RestartStrongSwan}"
             );
         }
+        var seen = await ReadNegotiatedAsync(client, cancellationToken);
+        if (seen.Problem is not null)
+        {
+            return seen;
+        }
+        try
+        {
+            return seen with
+            {
+                Authorities = await client.AuthorityNamesAsync(cancellationToken),
+                SharedKeys = await client.SharedIdsAsync(cancellationToken),
+                PrivateKeys = await client.KeyIdsAsync(cancellationToken),
+            };
+        }
+        catch (ViciException exception)
+        {
+            return Unasked(exception);
+        }
+    }
+
+    /// <summary>Reads what is negotiated, and for which connections; not what the daemon has to prove itself by.</summary>
+    /// <param name="client">The daemon.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<StrongSwanObservation> ReadNegotiatedAsync(
+        ViciClient client,
+        CancellationToken cancellationToken
+    )
+    {
         try
         {
             // First the kernel's: what comes up meanwhile the daemon knows, and is not taken for something left behind.
@@ -72,9 +100,6 @@ public static class StrongSwanReader
                         )
                         .Select(connection => connection.Name),
                 ],
-                Authorities = await client.AuthorityNamesAsync(cancellationToken),
-                SharedKeys = await client.SharedIdsAsync(cancellationToken),
-                PrivateKeys = await client.KeyIdsAsync(cancellationToken),
                 Associations = AssociationsOf(known, states, after),
                 Strays = [.. StraysOf(states ?? [], known)],
                 Awaited =
@@ -87,11 +112,14 @@ public static class StrongSwanReader
         }
         catch (ViciException exception)
         {
-            return Silent(
-                $"strongSwan cannot be asked ({exception.Message}): {HostServices.Here.RestartStrongSwan}"
-            );
+            return Unasked(exception);
         }
     }
+
+    private static StrongSwanObservation Unasked(ViciException exception) =>
+        Silent(
+            $"strongSwan cannot be asked ({exception.Message}): {HostServices.Here.RestartStrongSwan}"
+        );
 
     /// <summary>What is known where the daemon does not answer.</summary>
     /// <param name="problem">Why it does not, and what to do.</param>

@@ -41,7 +41,7 @@ static char normal(char c)
 // Whether a list of modules has the name, or a pattern that begins as the name does, as a word of its own; or cannot be read.
 static int may_have(const char *list, const char *name)
 {
-    static char part[4096];
+    static char part[16 * 1024];
     int matched = 0, matches = 1;
     long file = call(SYS_open, (long)list, O_RDONLY, 0), length;
     if (file < 0)

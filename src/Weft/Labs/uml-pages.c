@@ -8,14 +8,24 @@
 #include <link.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 // Since Linux 5.14; older headers lack it.
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
 #endif
 
-enum { PAGE = 4096, PAGES = 256 };
+// As many pages as a thread's stack has room to be asked about.
+enum { PAGE = 4096, PAGES = 4096 };
+
+// The processor is told of a whole range only where its protection changes.
+static void tell(char *from, char *to, int protection)
+{
+    syscall(SYS_mprotect, from, to - from, protection ^ PROT_WRITE);
+    syscall(SYS_mprotect, from, to - from, protection);
+}
 
 static void populate(char *from, char *to, int protection)
 {
@@ -32,9 +42,7 @@ static void populate(char *from, char *to, int protection)
                 madvise(part + first * PAGE, (size_t)(page - first) * PAGE, MADV_POPULATE_READ);
         }
     }
-    // The processor is told of a whole range only where its protection changes.
-    mprotect(from, to - from, protection ^ PROT_WRITE);
-    mprotect(from, to - from, protection);
+    tell(from, to, protection);
 }
 
 static int populate_object(struct dl_phdr_info *object, size_t size, void *nothing)
@@ -71,4 +79,14 @@ static int populate_object(struct dl_phdr_info *object, size_t size, void *nothi
 __attribute__((constructor)) static void begin(void)
 {
     dl_iterate_phdr(populate_object, 0);
+}
+
+// A heap that grows by little is about to be written to, as that of .NET, which is given room before and takes it so.
+int mprotect(void *from, size_t length, int protection)
+{
+    int result = syscall(SYS_mprotect, from, length, protection);
+    if (result == 0 && protection == (PROT_READ | PROT_WRITE) && length <= 64 * PAGE
+        && madvise(from, length, MADV_POPULATE_WRITE) == 0)
+        tell(from, (char *)from + length, protection);
+    return result;
 }
