@@ -2,7 +2,7 @@
 //
 // A page of a program that is touched for the first time costs a machine about a microsecond, and less than one in sixteen
 // costs even that, because the kernel makes known to the processor what it has around it. User Mode Linux 6.1 does so in its
-// own tables alone, so that each page costs 60 µs nevertheless: half of what a program of 30 MB takes. So what such a kernel
+// own tables alone, so that each page costs 60 µs nevertheless: two fifths of what a program of 30 MB takes. So what such a kernel
 // has in memory of a program and its libraries is made known at once when a program begins.
 #define _GNU_SOURCE
 #include <link.h>
