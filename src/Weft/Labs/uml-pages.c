@@ -20,10 +20,12 @@
 // As many pages as a thread's stack has room to be asked about.
 enum { PAGE = 4096, PAGES = 4096 };
 
-// The processor is told of a whole range only where its protection changes.
+// The processor is told of a whole range only where its protection changes: for a moment there is more right to it, so that
+// whoever uses it meanwhile does not miss any.
 static void tell(char *from, char *to, int protection)
 {
-    syscall(SYS_mprotect, from, to - from, protection ^ PROT_WRITE);
+    int more = protection | (protection & PROT_WRITE ? PROT_EXEC : PROT_WRITE);
+    syscall(SYS_mprotect, from, to - from, more);
     syscall(SYS_mprotect, from, to - from, protection);
 }
 
