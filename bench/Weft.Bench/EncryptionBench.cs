@@ -12,7 +12,7 @@ namespace Weft.Bench;
 /// </summary>
 internal static class EncryptionBench
 {
-    private const int Rounds = 3;
+    private const int Rounds = 5;
 
     // What a failed negotiation leaves in the kernel keeps the next one waiting for 165 s.
     private const int Patience = 300;
@@ -34,9 +34,7 @@ internal static class EncryptionBench
     {
         var weft = new Timing("weft apply, manager strongswan");
         var monitor = new Timing("weft apply, manager openvswitch-ipsec");
-        var guide = new Timing(
-            $"the guide's commands with openvswitch-ipsec, {Moment} s of them a wait"
-        );
+        var guide = new Timing($"the guide's commands, {Moment} s a wait, openvswitch-ipsec");
         await using (var lab = await BenchLab.MakeAsync(Mesh(hosts, "strongswan")))
         {
             await lab.RunAsync(weft, Rounds, host => Timed(host, hosts, Apply), Destroy);
