@@ -68,7 +68,7 @@ internal static class IpsecMonitor
         var started = TimeProvider.System.GetTimestamp();
         while (true)
         {
-            var seen = await StrongSwanReader.ReadAsync(client, cancellationToken);
+            var seen = await StrongSwanReader.ReadNegotiatedAsync(client, cancellationToken);
             ImmutableArray<PeerConnection> missing =
             [
                 .. PeerConnection

@@ -1,7 +1,7 @@
 // uml-modprobe.c: stands before modprobe(8) in a User Mode Linux (kernel.modprobe), without any library.
 //
 // A kernel asks for a module by the name of every network device that somebody looks for and that is not there: Open vSwitch
-// looks for each of its own before it makes it, and Weft's file for two bridges made the kernel start modprobe eight times.
+// looks for each of its own before it makes it, and two of them make the kernel start modprobe eight times.
 // That takes a machine a millisecond, and such a kernel 35 ms, most of it to load the libraries of modprobe. So what no module
 // has for a name is answered here. All else goes to modprobe.
 #if !defined(__x86_64__)

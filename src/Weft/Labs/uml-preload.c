@@ -14,6 +14,8 @@
 // time, and every system call, one wakes the other. Across processors that takes several times as long, and the machine's
 // scheduler moves whoever is woken to an idle one. So all of a host stay on one processor: number WEFT_PROCESSOR of those that
 // it may use, counted round.
+#if defined(__x86_64__)
+// There is no User Mode Linux on other machines.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <elf.h>
@@ -63,7 +65,7 @@ __attribute__((constructor)) static void begin(void)
 }
 
 // What is known of the floating point state of a process: the last that was taken from it or given to it, as long as it has
-// executed nothing since.
+// executed nothing of its own since.
 static struct known {
     pid_t pid;
     enum __ptrace_request last;
@@ -158,3 +160,4 @@ int clock_gettime(clockid_t clock, struct timespec *now)
         now->tv_sec -= uptime;
     return result;
 }
+#endif
