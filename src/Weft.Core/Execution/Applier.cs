@@ -264,21 +264,17 @@ public sealed class Applier(
         CancellationToken cancellationToken
     )
     {
-        if (
-            intent.Ipsec is not { } ipsec
-            || await host.StrongSwanAsync(cancellationToken) is not { } daemon
-        )
+        if (intent.Ipsec is not { } ipsec)
         {
             return [];
         }
         var unknown = ipsec is { Manager: IpsecManager.OpenVSwitch }
-            ? await IpsecMonitor.SettleAsync(
-                daemon,
-                intent,
-                await host.ReadSwitchAsync(),
-                cancellationToken
-            )
+            ? await IpsecMonitor.SettleAsync(host, intent, cancellationToken)
             : [];
+        if (await host.StrongSwanAsync(cancellationToken) is not { } daemon)
+        {
+            return StrongSwan.Unanswered(ipsec, StrongSwanReader.Absent(host.StrongSwanDenial));
+        }
         var down = await StrongSwan.EstablishAsync(daemon, intent, patience, cancellationToken);
         Keep(intent.Overlay, ipsec, down);
         return [.. unknown, .. down.ExceptBy(unknown.Select(one => one.Peer), one => one.Peer)];

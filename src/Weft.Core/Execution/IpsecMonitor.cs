@@ -3,7 +3,6 @@ using Weft.Core.Intents;
 using Weft.Core.Linux;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
-using Weft.Vici;
 
 namespace Weft.Core.Execution;
 
@@ -21,20 +20,20 @@ internal static class IpsecMonitor
     private const int Tries = 3;
 
     /// <summary>Waits until strongSwan has the connections of all peers, and has it read them again where that takes too long.</summary>
-    /// <param name="client">strongSwan's daemon.</param>
-    /// <param name="intent">What this host must look like.</param>
-    /// <param name="switch">What ovs-monitor-ipsec was told.</param>
+    /// <param name="host">The host, whose strongSwan ovs-monitor-ipsec has started anew where it was itself.</param>
+    /// <param name="intent">What it must look like.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>The peers whose connections it still has not.</returns>
+    /// <returns>The peers whose connections it still has not; none where it does not answer, and nobody knows.</returns>
     public static async Task<ImmutableArray<FailedPeer>> SettleAsync(
-        ViciClient client,
+        LocalHost host,
         HostIntent intent,
-        SwitchObservation @switch,
         CancellationToken cancellationToken
     )
     {
+        // What ovs-monitor-ipsec was told.
+        var @switch = await host.ReadSwitchAsync();
         await FollowAsync(cancellationToken);
-        var missing = await WaitAsync(client, intent, @switch, cancellationToken);
+        var missing = await WaitAsync(host, intent, @switch, cancellationToken);
         if (!missing.IsEmpty)
         {
             // It has the keys read again.
@@ -45,7 +44,7 @@ internal static class IpsecMonitor
             // As `ipsec reload` does: all connections are loaded anew. Where ovs-monitor-ipsec was just writing the file
             // again, which it does in every round, there was nothing in it: once more.
             ProcessIdentity.OfPidFile(MonitorReader.StarterPidFile)?.Send(Libc.SigUsr1);
-            missing = await WaitAsync(client, intent, @switch, cancellationToken);
+            missing = await WaitAsync(host, intent, @switch, cancellationToken);
         }
         return
         [
@@ -59,7 +58,7 @@ internal static class IpsecMonitor
     }
 
     private static async Task<ImmutableArray<PeerConnection>> WaitAsync(
-        ViciClient client,
+        LocalHost host,
         HostIntent intent,
         SwitchObservation @switch,
         CancellationToken cancellationToken
@@ -68,7 +67,9 @@ internal static class IpsecMonitor
         var started = TimeProvider.System.GetTimestamp();
         while (true)
         {
-            var seen = await StrongSwanReader.ReadNegotiatedAsync(client, cancellationToken);
+            var seen = await host.StrongSwanAsync(cancellationToken) is { } client
+                ? await StrongSwanReader.ReadNegotiatedAsync(client, cancellationToken)
+                : StrongSwanReader.Absent(host.StrongSwanDenial);
             ImmutableArray<PeerConnection> missing =
             [
                 .. PeerConnection
@@ -77,7 +78,7 @@ internal static class IpsecMonitor
             ];
             if (missing.IsEmpty || TimeProvider.System.GetElapsedTime(started) > Patience)
             {
-                return missing;
+                return seen.Problem is null ? missing : [];
             }
             await Task.Delay(Pause, cancellationToken);
         }

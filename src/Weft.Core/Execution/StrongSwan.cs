@@ -31,7 +31,7 @@ internal static class StrongSwan
                 change switch
                 {
                     LoadConnection load => LoadAsync(client, load, cancellationToken),
-                    UnloadConnection unload => UnloadAsync(client, unload.Name, cancellationToken),
+                    UnloadConnection unload => UnloadAsync(client, unload, cancellationToken),
                     LoadSharedKey key => client.LoadSharedAsync(
                         new SharedSecret
                         {
@@ -47,10 +47,7 @@ internal static class StrongSwan
                         new ViciMessage { ["cacert"] = new ViciValue(load.Certificate.AsMemory()) },
                         cancellationToken
                     ),
-                    UnloadAuthority unload => client.UnloadAuthorityAsync(
-                        unload.Name,
-                        cancellationToken
-                    ),
+                    UnloadAuthority unload => UnloadAsync(client, unload, cancellationToken),
                     UnloadSharedKey key => client.UnloadSharedAsync(key.Name, cancellationToken),
                     LoadPrivateKey key => LoadAsync(client, key, cancellationToken),
                     UnloadPrivateKey key => UnloadAsync(client, key, cancellationToken),
@@ -100,7 +97,10 @@ internal static class StrongSwan
     private static string WentAway(ViciException exception) =>
         $"strongSwan went away meanwhile: {exception.Message}";
 
-    private static ImmutableArray<FailedPeer> Unanswered(
+    /// <summary>All peers, where the daemon does not say how it stands with them.</summary>
+    /// <param name="ipsec">What this host must look like.</param>
+    /// <param name="silent">Why the daemon does not.</param>
+    public static ImmutableArray<FailedPeer> Unanswered(
         IpsecIntent ipsec,
         StrongSwanObservation silent
     ) =>
@@ -139,6 +139,11 @@ internal static class StrongSwan
                 )
         );
         seen = await StrongSwanReader.ReadNegotiatedAsync(client, cancellationToken);
+        if (seen.Problem is not null)
+        {
+            // With the daemon went what was just agreed on.
+            return Unanswered(ipsec, seen);
+        }
         foreach (
             var ike in PeerConnection
                 .AllOf(intent, seen)
@@ -373,14 +378,20 @@ internal static class StrongSwan
         CancellationToken cancellationToken
     )
     {
-        await client.LoadConnectionAsync(load.Name, load.Message, cancellationToken);
         if (load.Begins)
         {
+            await client.LoadConnectionAsync(load.Name, load.Message, cancellationToken);
             await BeginAsync(client, load, cancellationToken);
             return;
         }
-        // What was proved before, beside an association that packets cross by, is no proof any more.
         var seen = await StrongSwanReader.ReadNegotiatedAsync(client, cancellationToken);
+        if (seen.Problem is { } problem)
+        {
+            throw new HostException(problem);
+        }
+        // What was proved before, beside an association that packets cross by, is no proof any more. Nobody comes back to it
+        // once the connection is as it should be: from here on it is carried out to its end.
+        await client.LoadConnectionAsync(load.Name, load.Message, CancellationToken.None);
         foreach (
             var ike in seen.Associations.Where(ike =>
                 ike.Connection == load.Name && ike.IsEstablished && ike.Children.IsEmpty
@@ -390,7 +401,7 @@ internal static class StrongSwan
             await TerminateAsync(
                 client,
                 new AssociationSelector { IkeId = ike.Id },
-                cancellationToken
+                CancellationToken.None
             );
         }
     }
@@ -460,12 +471,47 @@ internal static class StrongSwan
 
     private static async Task UnloadAsync(
         ViciClient client,
-        string name,
+        UnloadConnection connection,
         CancellationToken cancellationToken
     )
     {
-        await client.UnloadConnectionAsync(name, cancellationToken);
-        await TerminateAsync(client, new AssociationSelector { Ike = name }, cancellationToken);
+        try
+        {
+            await client.UnloadConnectionAsync(connection.Name, cancellationToken);
+        }
+        catch (ViciCommandException)
+        {
+            if ((await client.ConnectionNamesAsync(cancellationToken)).Contains(connection.Name))
+            {
+                throw;
+            }
+            // The daemon was started anew meanwhile, or an earlier Weft was ended in the midst of this.
+        }
+        await TerminateAsync(
+            client,
+            new AssociationSelector { Ike = connection.Name },
+            cancellationToken
+        );
+    }
+
+    private static async Task UnloadAsync(
+        ViciClient client,
+        UnloadAuthority authority,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            await client.UnloadAuthorityAsync(authority.Name, cancellationToken);
+        }
+        catch (ViciCommandException)
+        {
+            if ((await client.AuthorityNamesAsync(cancellationToken)).Contains(authority.Name))
+            {
+                throw;
+            }
+            // The daemon was started anew meanwhile.
+        }
     }
 
     private static async Task TerminateAsync(

@@ -350,6 +350,9 @@ public sealed class LocalHost : IAsyncDisposable
             HasIpv6 = Directory.Exists("/proc/sys/net/ipv6"),
         };
 
+    /// <summary>Why this process may not ask the host's strongSwan; null where it may, or none runs.</summary>
+    internal string? StrongSwanDenial => strongSwanDenial;
+
     /// <summary>
     /// The host's strongSwan; null where it does not run. All who ask share one connection; where it has ended, or there was
     /// none, the one that was started since is found.

@@ -32,10 +32,7 @@ public static class StrongSwanReader
     {
         if (client is null)
         {
-            return Silent(
-                denial
-                    ?? $"strongSwan does not answer at {string.Join(" or ", Sockets)}: {HostServices.Here.RestartStrongSwan}"
-            );
+            return Absent(denial);
         }
         var seen = await ReadNegotiatedAsync(client, cancellationToken);
         if (seen.Problem is not null)
@@ -119,6 +116,14 @@ public static class StrongSwanReader
     private static StrongSwanObservation Unasked(ViciException exception) =>
         Silent(
             $"strongSwan cannot be asked ({exception.Message}): {HostServices.Here.RestartStrongSwan}"
+        );
+
+    /// <summary>What is known where the daemon does not run, or may not be asked.</summary>
+    /// <param name="denial">Why this process may not ask it; null where it does not run.</param>
+    internal static StrongSwanObservation Absent(string? denial) =>
+        Silent(
+            denial
+                ?? $"strongSwan does not answer at {string.Join(" or ", Sockets)}: {HostServices.Here.RestartStrongSwan}"
         );
 
     /// <summary>What is known where the daemon does not answer.</summary>

@@ -99,7 +99,10 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         }
         Removals.AddRange(
             observation
-                .StrongSwan.Connections.Keys.Where(name =>
+                .StrongSwan.Connections.Keys
+                // Ended between the two, a Weft has left what a connection had agreed on without it.
+                .Union(observation.StrongSwan.Associations.Select(ike => ike.Connection))
+                .Where(name =>
                     name.StartsWith(own, StringComparison.Ordinal) && !connections.Contains(name)
                 )
                 .Order(StringComparer.Ordinal)

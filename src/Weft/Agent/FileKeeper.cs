@@ -42,12 +42,20 @@ internal sealed class FileKeeper(
     public void Watch()
     {
         inForce = FileInForce.Of(state.File, clock);
-        seen = Content(inForce.Path) ?? [];
+        // What was read at the start, and not what is there by now; where that was refused, what is there is no news.
+        seen =
+            state.Read is { } read && read.Path == inForce.Path
+                ? read.Bytes.ToArray()
+                : Content(inForce.Path) ?? [];
         var path = Path.GetFullPath(state.File);
         watchers.Add(WatchFile(path));
         target = new LinkTarget(path, WatchFile);
         watchers.Add(target);
         watchers.Add(WatchTrials());
+        if (IsOutdated())
+        {
+            Changed(WasChanged);
+        }
     }
 
     /// <inheritdoc/>

@@ -205,13 +205,15 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
     /// <param name="reason">Why.</param>
     /// <param name="terminal">Where to tell it.</param>
     /// <param name="cancellationToken">Stops between two steps.</param>
-    /// <returns>The entry as it ended.</returns>
+    /// <param name="unlessApplied">Whether one stays that has been carried out by when the host is this one's: its time begins then.</param>
+    /// <returns>The entry as it ended, or as it stays.</returns>
     /// <exception cref="HostException">The host is not what it was; it is worth another try.</exception>
     public async Task<HistoryEntry> RevertAsync(
         int number,
         string reason,
         Output terminal,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        bool unlessApplied = false
     )
     {
         if (store.Read()[number] is not { IsOpen: true, Trial: { } trial } entry)
@@ -234,7 +236,7 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
             isPartOfTrial: true
         );
         var now = store.Read()[number];
-        if (now is not { IsOpen: true })
+        if (now is not { IsOpen: true } || unlessApplied && now.Trial is { IsApplied: true })
         {
             return now!;
         }

@@ -71,20 +71,25 @@ internal sealed class TrialWatch(
         ]);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(StartPatience);
+        var isReady = false;
         try
         {
-            if (await process.StandardOutput.ReadLineAsync(patience.Token) is Ready)
-            {
-                return;
-            }
+            isReady = await process.StandardOutput.ReadLineAsync(patience.Token) is Ready;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             // Said below.
         }
-        if (keeper is Keeper.Service)
+        finally
         {
-            unit.TakeEnvironment();
+            if (!isReady && keeper is Keeper.Service)
+            {
+                unit.TakeEnvironment();
+            }
+        }
+        if (isReady)
+        {
+            return;
         }
         throw new HostException(
             $"nothing watches over the try, so nothing was changed: {store.LogPath} says why"
@@ -116,13 +121,20 @@ internal sealed class TrialWatch(
                 return Pause;
             }
             terminal.Notice($"{clock.GetUtcNow():u} try {number} goes back: {reason}");
-            await new TrialRun(store, clock).RevertAsync(
+            var ended = await new TrialRun(store, clock).RevertAsync(
                 number,
                 reason,
                 terminal,
-                cancellationToken
+                cancellationToken,
+                // Who carries it out has the host until then, and may be done by now.
+                unlessApplied: !trial.IsApplied
             );
-            return null;
+            if (ended is not { IsOpen: true })
+            {
+                return null;
+            }
+            terminal.Notice($"{clock.GetUtcNow():u} try {number} stays: it has been carried out");
+            return Pause;
         }
         catch (Exception exception)
             when (HostFault.Is(exception) || exception is InvalidOverlayException)

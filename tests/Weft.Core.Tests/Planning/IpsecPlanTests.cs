@@ -355,6 +355,36 @@ public sealed class IpsecPlanTests
     }
 
     [Fact]
+    public void What_was_agreed_on_goes_too_where_its_connection_went_without_it()
+    {
+        var host = TwoHosts.Bare();
+        host.Apply(Encrypted);
+        host.Apply(TwoHosts.Intent());
+        var seen = host.Observe();
+
+        var plan = Planner.Plan(
+            TwoHosts.Intent(),
+            seen with
+            {
+                StrongSwan = seen.StrongSwan with
+                {
+                    Associations =
+                    [
+                        .. (
+                            (string[])["weft-homelab/host2", "weft-homelab-2/host2", "office"]
+                        ).Select(name => new IkeAssociation(name, 1, true, true, true, [])),
+                    ],
+                },
+            }
+        );
+
+        Assert.Equal(
+            "weft-homelab/host2",
+            Assert.Single(plan.Changes.OfType<UnloadConnection>()).Name
+        );
+    }
+
+    [Fact]
     public void Two_overlays_that_strongSwan_could_not_tell_apart_are_refused()
     {
         var host = TwoHosts.Bare();
