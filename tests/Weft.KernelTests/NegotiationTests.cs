@@ -130,4 +130,26 @@ public sealed class NegotiationTests(TwoHosts hosts) : TwoHostsTests(hosts)
             }
         );
     }
+
+    [Fact]
+    public async Task What_was_agreed_on_ends_with_the_overlay_though_somebody_has_unloaded_its_connection()
+    {
+        var lab = await LabAsync();
+        await Wire.StaysEncryptedAsync(
+            lab,
+            async () =>
+            {
+                // It unloads what no file of its own names.
+                await lab.RunAsync("host2", "swanctl --load-conns");
+                Assert.Contains("weft-homelab/host1", await ListAsync(), StringComparison.Ordinal);
+
+                await lab.WeftDoneAsync("host2", "destroy", "--yes");
+
+                Assert.DoesNotContain("weft-", await ListAsync(), StringComparison.Ordinal);
+                await lab.WeftDoneAsync("host2", "apply", "--yes");
+            }
+        );
+
+        Task<string> ListAsync() => lab.RunAsync("host2", "swanctl --list-sas 2>/dev/null");
+    }
 }
