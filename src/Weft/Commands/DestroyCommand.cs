@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Weft.Core.Intents;
 
 namespace Weft.Commands;
 
@@ -12,10 +11,6 @@ internal static class DestroyCommand
             "destroy",
             "Remove from this host what Weft made for the overlay, and nothing else.",
             question: "Remove?",
-            (session, _) => _ => HostIntent.Nothing(session.Overlay.Name, session.Host),
-            source: _ => null,
-            boot: null,
-            adopt: null,
             destroys: true,
             ("weft destroy overlay.yaml", "show what goes and ask"),
             ("weft destroy --yes overlay.yaml", "do not ask"),

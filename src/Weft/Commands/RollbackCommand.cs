@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Spectre.Console;
 using Weft.Core;
 using Weft.Installation;
@@ -79,18 +78,15 @@ internal static class RollbackCommand
                     cancellationToken
                 );
                 await session.LockAsync(patience, new Notices(terminal), cancellationToken);
+                var run = new ApplyRun(terminal, session, patience);
                 if (
-                    await ApplyCommand.ProposeAsync(
-                        terminal,
-                        session,
-                        session.Intend,
+                    await run.ProposeAsync(
                         parsed.GetValue(yes)
                             ? null
                             : ("rollback", $"Go back to entry {entry.Number}?"),
-                        patience,
                         cancellationToken
                     )
-                    is not var (observation, plan)
+                    is not { } proposal
                 )
                 {
                     return ExitCode.Failed;
@@ -101,24 +97,19 @@ internal static class RollbackCommand
                         $"{HostFiles.Overlay} is the file of entry {entry.Number} now"
                     );
                 }
-                var (code, _, _) = await ApplyCommand.CarryOutAsync(
-                    terminal,
-                    session,
-                    session.Intend,
-                    observation,
-                    plan,
-                    patience,
+                var outcome = await run.CarryOutAsync(
+                    proposal,
                     cancellationToken,
                     () =>
                         Remembering.Note(
                             terminal,
                             session,
-                            string.Create(CultureInfo.InvariantCulture, $"rollback {entry.Number}"),
+                            $"rollback {entry.Number}",
                             former.Bytes,
-                            !plan.IsEmpty
+                            !proposal.Plan.IsEmpty
                         )
                 );
-                return code;
+                return outcome.Code;
             }
         );
         return command;

@@ -118,21 +118,13 @@ internal static class RotateCommand
                 if (!after.SequenceEqual(keys))
                 {
                     KeyFileWriter.Write(file, after);
-                    observation = await session.ObserveAsync(cancellationToken);
                 }
-                var plan = Planner.Plan(session.Intend(observation), observation);
-                PlanView.Write(terminal.Out, session.Intend(observation), plan);
-                PlanView.WriteRemarks(terminal, plan);
-                var (code, _, down) = await ApplyCommand.CarryOutAsync(
-                    terminal,
-                    session,
-                    session.Intend,
-                    observation,
-                    plan,
-                    patience,
+                var run = new ApplyRun(terminal, session, patience);
+                var outcome = await run.CarryOutAsync(
+                    await run.LookAsync(cancellationToken),
                     cancellationToken
                 );
-                if (code != ExitCode.Done || !down.IsEmpty)
+                if (outcome.Code != ExitCode.Done || !outcome.Down.IsEmpty)
                 {
                     return ExitCode.Failed;
                 }

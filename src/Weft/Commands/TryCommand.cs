@@ -1,13 +1,10 @@
 using System.Collections.Immutable;
 using System.CommandLine;
-using System.Globalization;
 using Spectre.Console;
 using Weft.Agent;
 using Weft.Core.History;
 using Weft.Core.Linux;
-using Weft.Core.Observation;
 using Weft.Core.Overlays;
-using Weft.Core.Planning;
 using Weft.Installation;
 using Weft.Rendering;
 using Weft.Trials;
@@ -82,21 +79,18 @@ internal static class TryCommand
                     await session.LockAsync(patience, new Notices(terminal), cancellationToken);
                     // What cannot go back is refused before anybody is asked.
                     _ = TrialRun.GoesBackTo(read, store.Read().Settled, own);
+                    var change = new ApplyRun(terminal, session, patience);
                     if (
-                        await ApplyCommand.ProposeAsync(
-                            terminal,
-                            session,
-                            session.Intend,
+                        await change.ProposeAsync(
                             parsed.GetValue(yes) ? null : ("try", "Try?"),
-                            patience,
                             cancellationToken
                         )
-                        is not var (observation, plan)
+                        is not { } proposal
                     )
                     {
                         return ExitCode.Failed;
                     }
-                    if (plan.IsEmpty)
+                    if (proposal.Plan.IsEmpty)
                     {
                         terminal.Out.WriteLine(
                             "Nothing of this host changes: there is nothing to try. `weft apply` makes the file the one in force."
@@ -112,7 +106,7 @@ internal static class TryCommand
                         : null;
                     if (former is null)
                     {
-                        TrialRun.RefuseWhereSomethingIs(session, observation);
+                        TrialRun.RefuseWhereSomethingIs(session, proposal.Observation);
                     }
                     var (lifelines, connection) = parsed.GetValue(untilDeadline)
                         ? ([], null)
@@ -151,7 +145,7 @@ internal static class TryCommand
                             Datapath = options.DatapathOf(parsed),
                         }
                     );
-                    if (await IsCarriedOutAsync(session, observation, plan))
+                    if (await IsCarriedOutAsync(change, proposal))
                     {
                         Tell(terminal, lifelines, connection);
                         entry = run.Applied();
@@ -182,24 +176,12 @@ internal static class TryCommand
                 }
                 return await WaitAsync(terminal, run, store, entry, clock, cancellationToken);
 
-                async Task<bool> IsCarriedOutAsync(
-                    HostSession session,
-                    HostObservation observation,
-                    Plan plan
-                )
+                async Task<bool> IsCarriedOutAsync(ApplyRun change, Proposal proposal)
                 {
                     try
                     {
-                        var (code, _, _) = await ApplyCommand.CarryOutAsync(
-                            terminal,
-                            session,
-                            session.Intend,
-                            observation,
-                            plan,
-                            patience,
-                            cancellationToken
-                        );
-                        return code == ExitCode.Done;
+                        var outcome = await change.CarryOutAsync(proposal, cancellationToken);
+                        return outcome.Code == ExitCode.Done;
                     }
                     catch (Exception exception)
                         when (HostFault.Is(exception) || exception is OperationCanceledException)
@@ -260,10 +242,7 @@ internal static class TryCommand
             {
                 // Written again and again: what the terminal's connection does not carry is seen by it.
                 Console.Error.Write(
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"\rKeep it? Enter or y keeps it, n goes back, which it does by itself in {left:h\\:mm\\:ss} "
-                    )
+                    $"\rKeep it? Enter or y keeps it, n goes back, which it does by itself in {left:h\\:mm\\:ss} "
                 );
             }
             try

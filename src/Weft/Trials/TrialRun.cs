@@ -251,27 +251,17 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
             terminal.Notice(exception.Message);
         }
         TrialGate.PutBack(store, trial);
-        Func<HostObservation, HostIntent> intentOf = isNothing
-            ? _ => HostIntent.Nothing(session.Overlay.Name, session.Host)
-            : session.Intend;
-        var observation = await session.ObserveAsync(cancellationToken);
-        var plan = Planner.Plan(intentOf(observation), observation);
-        PlanView.Write(terminal.Out, intentOf(observation), plan);
-        PlanView.WriteRemarks(terminal, plan);
+        var run = new ApplyRun(terminal, session, Patience)
+        {
+            Intend = isNothing
+                ? _ => HostIntent.Nothing(session.Overlay.Name, session.Host)
+                : session.Intend,
+        };
+        var proposal = await run.LookAsync(cancellationToken);
         // What stands in the way of a single container, tunnel or bridge keeps nothing else from going back: nobody is there to take it away.
         var isDone =
-            plan.HasClearWay
-            && (
-                await ApplyCommand.CarryOutAsync(
-                    terminal,
-                    session,
-                    intentOf,
-                    observation,
-                    plan,
-                    Patience,
-                    cancellationToken
-                )
-            ).Matches;
+            proposal.Plan.HasClearWay
+            && (await run.CarryOutAsync(proposal, cancellationToken)).Matches;
         if (!isDone)
         {
             throw new HostException("the host is not yet as it was before the try");
