@@ -66,7 +66,7 @@ public static class OverlaySchema
                 ("kernel", DatapathChoice.Kernel),
                 ("userspace", DatapathChoice.Userspace)
             ),
-            "Which of Open vSwitch's datapaths the switch uses: 'kernel', 'userspace' (the one inside ovs-vswitchd), or 'auto', which is the kernel's where the kernel has one. Where nothing tells, a switch keeps the datapath that it has."
+            "Which of Open vSwitch's datapaths the switch uses: 'kernel', 'userspace' (inside ovs-vswitchd), or 'auto': the kernel's if it has one. Unless given, a switch keeps the datapath that it has."
         )
         {
             Default = "auto",
@@ -78,7 +78,7 @@ public static class OverlaySchema
             {
                 AtLeastOne = true,
             },
-            "The machines that run containers, by the name that 'hostname' prints there. An underlay address may stand in place of the mapping."
+            "The machines that run containers, by the name that 'hostname' prints there. Instead of a mapping, the underlay address alone may be given."
         )
         {
             Required = true,
@@ -109,7 +109,7 @@ public static class OverlaySchema
                 Container.Shape,
                 "web: { host: host1, engine: lxd, networks: { cont-mgmnt0: 10.8.2.2 } }"
             ),
-            "The containers that attach to networks, by the name that their engine knows them by. An entry with 'select' stands for all containers that carry its labels."
+            "The containers that attach to networks, by the name that their engine has for them. An entry with 'select' stands for all containers that carry its labels."
         );
 
         public static readonly ObjectShape Shape = new(
@@ -129,7 +129,7 @@ public static class OverlaySchema
         public static readonly Key<IPAddress> Address = new(
             "address",
             Texts.Address,
-            "The underlay address: the one that the other hosts reach this host by. All hosts have an IPv4 one, or all have an IPv6 one, outside every network's subnets."
+            "The underlay address, at which the other hosts reach this host. It lies outside every network's subnets. Either all hosts have an IPv4 one, or all have an IPv6 one."
         )
         {
             Required = true,
@@ -147,13 +147,13 @@ public static class OverlaySchema
         public static readonly Key<IPAddress> Local = new(
             "local",
             Texts.Address,
-            "The address that the host itself has, where 'address' is translated into it one to one on the way, as for most machines in clouds. Like the others it is there once and outside every network's subnets."
+            "The address that the host itself has, if 'address' is translated to it one to one on the way, as for most cloud machines. It too is unique, and outside every network's subnets."
         );
 
         public static readonly Key<SshTarget> Ssh = new(
             "ssh",
             Texts.SshTarget,
-            "Where SSH reaches the host from the administrator's machine, if not at 'address': a name that SSH's own configuration knows will do. Hosts make nothing of it."
+            "Where SSH reaches the host from the administrator's machine, if not at 'address'; a name from SSH's own configuration will do. Hosts ignore it."
         );
 
         public static readonly ObjectShape Shape = new(
@@ -186,7 +186,7 @@ public static class OverlaySchema
         public static readonly Key<long> KeyNumber = new(
             "key",
             new IntegerShape("a number", 1, uint.MaxValue),
-            "The GRE key, or the VXLAN or Geneve network identifier (at most 16777215). Two overlays over the same hosts need two. Without it packets carry none."
+            "The GRE key, or the VXLAN or Geneve network identifier (at most 16777215). Two overlays over the same hosts need different ones. Unless given, packets carry none."
         );
 
         public static readonly Key<long> Port = new(
@@ -198,7 +198,7 @@ public static class OverlaySchema
         public static readonly Key<Fields> Ipsec = new(
             "ipsec",
             OverlaySchema.Ipsec.Shape,
-            "How the tunnels are encrypted. Without it what they carry crosses in the clear."
+            "How the tunnels are encrypted. Without it, their packets cross in plaintext."
         );
 
         public static readonly ObjectShape Shape = new(
@@ -215,13 +215,13 @@ public static class OverlaySchema
         public static readonly Key<Fields> Psk = new(
             "psk",
             OverlaySchema.Psk.Shape,
-            "The key that all hosts share. It may stand here itself; better, here stands where each host finds it."
+            "The key that all hosts share: the key itself, or better, where each host finds it."
         );
 
         public static readonly Key<Fields> Certificates = new(
             "certificates",
             OverlaySchema.Certificates.Shape,
-            "Certificates instead of a 'psk': each host has one, and all trust the authority that issued them. 'true' takes the files where `weft pki` puts them."
+            "Certificates instead of a 'psk': each host has one, and all trust the authority that issued them. 'true' means the files where `weft pki` puts them."
         )
         {
             Default = "false",
@@ -233,7 +233,7 @@ public static class OverlaySchema
                 (IpsecManager.StrongSwan.Word, IpsecManager.StrongSwan),
                 (IpsecManager.OpenVSwitch.Word, IpsecManager.OpenVSwitch)
             ),
-            "What negotiates the keys: strongSwan, which Weft speaks to itself, or Open vSwitch's own ovs-monitor-ipsec, for those who run it already."
+            "What has the keys negotiated: Weft itself, with strongSwan, or Open vSwitch's ovs-monitor-ipsec, for those who run it already."
         )
         {
             Default = IpsecManager.StrongSwan.Word,
@@ -242,7 +242,7 @@ public static class OverlaySchema
         public static readonly Key<long> Rekey = new(
             "rekey",
             new IntegerShape("a number of seconds", 1, 86_400),
-            "Seconds that packets are encrypted by one key before the next takes its place, of which no packet is lost. It may be a tenth less. The manager strongswan only."
+            "Seconds after which a key is replaced by a new one, without losing a packet; up to a tenth sooner. With the manager strongswan only."
         )
         {
             Default = $"{IpsecSettings.DefaultRekeySeconds}",
@@ -268,7 +268,7 @@ public static class OverlaySchema
         public static readonly Key<Secret> KeyItself = new(
             "key",
             new SecretShape(LeastCharacters),
-            "The key itself. Whoever reads the overlay file has it then."
+            "The key itself. Everybody who can read the overlay file then has it."
         );
 
         public static readonly Key<string> File = new(
@@ -300,7 +300,7 @@ public static class OverlaySchema
         public static readonly Key<string> Authority = new(
             "ca",
             Texts.File,
-            "The authority's certificate. In this and the other paths HOST stands for the host's name."
+            "The authority's certificate. In this path and the others, HOST stands for the host's name."
         )
         {
             Default = CertificateFiles.Default.Authority,
@@ -318,7 +318,7 @@ public static class OverlaySchema
         public static readonly Key<string> PrivateKey = new(
             "key",
             Texts.File,
-            "The private key to the host's certificate."
+            "The private key of the host's certificate."
         )
         {
             Default = CertificateFiles.Default.Key,
@@ -340,7 +340,7 @@ public static class OverlaySchema
         public static readonly Key<long> Vlan = new(
             "vlan",
             new IntegerShape("a VLAN tag", 1, 4094),
-            "The VLAN tag that keeps the network apart from the others; no two networks have the same."
+            "The VLAN tag that separates the network from the others; no two networks have the same."
         )
         {
             Required = true,
@@ -362,7 +362,7 @@ public static class OverlaySchema
         public static readonly Key<Fields> Bridge = new(
             "bridge",
             OverlaySchema.Bridge.Shape,
-            "The Linux bridge that the network has on each host, for engines that attach to bridges. 'true' takes one with the defaults."
+            "The Linux bridge that the network has on each host, for engines that attach containers to bridges. 'true' means one with the defaults."
         )
         {
             Default = "false",
@@ -371,7 +371,7 @@ public static class OverlaySchema
         public static readonly Key<bool> Forward = new(
             "forward",
             new BooleanShape(),
-            "Whether hosts forward what comes in from the network, by IPv4, as routers do. A host does in any case whose address in the network is what a container's 'routes' lead by; others are kept from it, whatever else they route."
+            "Whether hosts forward IPv4 packets that come in from the network, as routers do. A host whose address in the network is the gateway of a container's 'routes' always does; all others do not, whatever else they route."
         )
         {
             Default = "false",
@@ -404,13 +404,13 @@ public static class OverlaySchema
                 ),
                 "host1: 10.8.2.64/26"
             ),
-            "The part of the subnet that a host gives addresses out of, by host: one, or a list of an IPv4 one and an IPv6 one. A host that is not here has a part that is worked out from the order of 'hosts'."
+            "The part of the subnet from which a host gives addresses, by host: one, or a list of an IPv4 one and an IPv6 one. A host that is not listed has a part that follows from the order of 'hosts'."
         );
 
         public static readonly Key<ImmutableArray<Marked<IPAddress>?>> Floating = new(
             "floating",
             new ListShape<IPAddress>(Texts.Address),
-            "Addresses that something else puts on hosts or containers and moves between them, as keepalived does: one, or a list. Weft gives them to nobody and takes them from nobody."
+            "Addresses that something else puts on hosts or containers and moves between them, as keepalived does: one, or a list. Weft neither assigns nor removes them."
         );
 
         public static readonly ObjectShape Shape = new(
@@ -439,7 +439,7 @@ public static class OverlaySchema
         public static readonly Key<long> ForwardDelay = new(
             "forward_delay",
             new IntegerShape("a number of seconds", 2, 30),
-            "Seconds that a port of the bridge listens, and again learns, before it forwards. It counts with 'stp' only."
+            "Seconds that a port of the bridge spends listening, and again learning, before it forwards. Only with 'stp'."
         )
         {
             Default = "2",
@@ -451,7 +451,7 @@ public static class OverlaySchema
                 ("veth", Overlays.Uplink.Veth),
                 ("direct", Overlays.Uplink.Direct)
             ),
-            "What ties the bridge to the switch: a veth pair, or ('direct') the bridge device itself as the switch's port, which has every frame from other hosts flooded to all local containers and lets the host have no address in the network."
+            "What connects the bridge to the switch: a veth pair, or ('direct') the bridge device itself as the switch's port. With 'direct', every frame from other hosts is flooded to all local containers, and the host can have no address in the network."
         )
         {
             Default = "veth",
@@ -476,13 +476,13 @@ public static class OverlaySchema
             {
                 AtLeastOne = true,
             },
-            "The labels that a container must carry, all of them, to get the places in 'networks'; of LXD and Incus the keys below 'user.'. The entry's name is then no container's."
+            "The labels that a container must carry, all of them, to be attached to 'networks'; with LXD and Incus, configuration keys below 'user.'. The entry's name is then not a container's."
         );
 
         public static readonly Key<string> Host = new(
             "host",
             Texts.HostName,
-            "The host that the container runs on; beside 'select' the only one whose containers are meant."
+            "The host that the container runs on; with 'select', the only host whose containers are selected."
         )
         {
             RequiredUnless = Select,
@@ -497,7 +497,7 @@ public static class OverlaySchema
                 ("docker", Overlays.Engine.Docker),
                 ("podman", Overlays.Engine.Podman)
             ),
-            "What runs the container; 'netns' is a named network namespace. Beside 'select' the only engine whose containers are meant."
+            "What runs the container; 'netns' is a named network namespace. With 'select', the only engine whose containers are selected."
         )
         {
             RequiredUnless = Select,
@@ -514,7 +514,7 @@ public static class OverlaySchema
             {
                 AtLeastOne = true,
             },
-            "The networks that the container attaches to. An address, a list of an IPv4 one and an IPv6 one, or nothing may stand in place of the mapping."
+            "The networks that the container attaches to. Instead of a mapping, an address alone, a list of an IPv4 one and an IPv6 one, or nothing may be given."
         )
         {
             Required = true,
@@ -534,25 +534,25 @@ public static class OverlaySchema
         public static readonly Key<ImmutableArray<Marked<IPAddress>?>> Address = new(
             "address",
             Texts.Addresses,
-            "The container's address in the network, or a list of an IPv4 one and an IPv6 one. Unless given, the host gives one out of its slice of each subnet."
+            "The container's address in the network, or a list of an IPv4 one and an IPv6 one. Unless given, the host gives it one from its slice of each subnet."
         );
 
         public static readonly Key<string> Interface = new(
             "interface",
             Texts.LinkName,
-            "The interface's name inside the container. Unless given it is eth1, eth2 and so on, in the file's order; eth0 is left to the engine's own network."
+            "The interface's name inside the container. Unless given: eth1, eth2 and so on, in the file's order; eth0 is left to the engine's own network."
         );
 
         public static readonly Key<MacAddress> Mac = new(
             "mac",
             Texts.Mac,
-            "The interface's MAC address. Unless given it is derived from the names of overlay, container and network, and so stays the same."
+            "The interface's MAC address. Unless given, it is derived from the names of overlay, container and network, and so stays the same."
         );
 
         public static readonly Key<AttachTo> Attach = new(
             "attach",
             new ChoiceShape<AttachTo>(("bridge", AttachTo.Bridge), ("switch", AttachTo.Switch)),
-            "What the interface attaches to on the host: the network's container bridge, or the switch itself. Unless given it is the bridge where the network has one, else the switch."
+            "What the interface attaches to on the host: the network's container bridge, or the switch itself. Unless given: the bridge if the network has one, else the switch."
         );
 
         public static readonly Key<ImmutableArray<Entry<IPAddress>>> Routes = new(
@@ -566,7 +566,7 @@ public static class OverlaySchema
             {
                 Noun = "destination",
             },
-            "What else the container reaches by this interface: destinations, each with the neighbour in the network that knows the way. '0.0.0.0/0' and '::/0' are everything."
+            "What else the container reaches through this interface: destinations, each with its gateway in the network. '0.0.0.0/0' and '::/0' are everything."
         );
 
         public static readonly ObjectShape Shape = new(

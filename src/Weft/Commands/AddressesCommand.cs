@@ -18,7 +18,7 @@ internal static class AddressesCommand
         var json = CommonOptions.Json();
         var command = new WeftCommand(
             "addresses",
-            "List who has which address on this host: by the overlay file, or given out of this host's slices."
+            "List who has which address on this host: those of the overlay file, and those given from this host's slices."
         )
         {
             Examples =

@@ -19,7 +19,7 @@ internal static class AgentCommand
         var options = new HostOptions(takesInput: false);
         var socket = new Option<string>("--socket")
         {
-            Description = "The unix socket on which the agent tells how it stands.",
+            Description = "The unix socket at which the agent answers.",
             HelpName = "PATH",
             DefaultValueFactory = _ => AgentApi.DefaultSocket,
         };
@@ -38,7 +38,7 @@ internal static class AgentCommand
         var page = new Option<string?>("--page")
         {
             Description =
-                "Show a page too: at a loopback address of this machine, or with 'socket' where the agent listens anyway.",
+                "Also serve a page for browsers: at a loopback address of this machine, or with 'socket' at the agent's own sockets.",
             HelpName = "ADDRESS:PORT|socket",
         };
         var command = new WeftCommand(

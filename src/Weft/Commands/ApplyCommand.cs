@@ -43,12 +43,12 @@ internal static class ApplyCommand
         var boot = new Option<bool>("--boot")
         {
             Description =
-                "As weft.service does at boot: wait for Open vSwitch and strongSwan to be there, and do not ask.",
+                "As weft.service does at boot: wait for Open vSwitch and strongSwan to start, and do not ask.",
         };
         var store = new Option<bool>("--store")
         {
             Description =
-                $"Keep the file as {HostFiles.Overlay}, where a boot and the agent find it, also where no such file is there yet.",
+                $"Store the file as {HostFiles.Overlay}, which a boot and the agent read, even if no file is there yet.",
         };
         var json = new Option<bool>("--json")
         {

@@ -87,7 +87,7 @@ internal static class CommonOptions
     public static Option<double> Timeout() =>
         new("--timeout")
         {
-            Description = "How many seconds ovs-vswitchd may take for the change.",
+            Description = "How many seconds to wait for ovs-vswitchd to carry out the change.",
             HelpName = "SECONDS",
             DefaultValueFactory = _ => 30,
             CustomParser = result =>
@@ -174,7 +174,7 @@ internal static class CommonOptions
         new("--adopt")
         {
             Description =
-                "Take over what nobody's mark is on and what has the kind and the place that the overlay needs, as it was set up by hand.",
+                "Take over bridges, ports and interfaces that were set up by hand, if they have the kind and place that the overlay needs.",
         };
 
     /// <summary>Whether to write JSON.</summary>

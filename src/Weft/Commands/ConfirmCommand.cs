@@ -15,7 +15,7 @@ internal static class ConfirmCommand
     {
         var command = new WeftCommand(
             "confirm",
-            "Keep what `weft try` has made of this host. It fails where that has gone back already."
+            "Keep what `weft try` applied to this host. Fails if it was undone already."
         )
         {
             ChangesHost = true,

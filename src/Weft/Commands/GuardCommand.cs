@@ -20,7 +20,7 @@ internal static class GuardCommand
         var host = CommonOptions.As();
         var command = new WeftCommand(
             "guard",
-            "Put up the guard that lets nothing cross in plaintext, before Open vSwitch is started."
+            "Put up the guard that blocks plaintext between hosts, before Open vSwitch is started."
         )
         {
             ChangesHost = true,

@@ -19,7 +19,7 @@ internal static class HistoryCommand
         var json = CommonOptions.Json();
         var command = new WeftCommand(
             "history",
-            "List what was applied on this host, when, by whom, from where, and what became of what was tried."
+            "List what was applied on this host: when, by whom, from where, and how tries ended."
         )
         {
             Examples =

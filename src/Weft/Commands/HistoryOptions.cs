@@ -11,7 +11,7 @@ internal static class HistoryOptions
     public static Option<string?> Overlay() =>
         new("--overlay")
         {
-            Description = "The overlay's name, where this host has had several.",
+            Description = "The overlay's name, if this host has had several.",
             HelpName = "NAME",
         };
 

@@ -65,7 +65,7 @@ internal static class ImportCommand
         var command = new WeftCommand(
             "import",
             "Read hosts that were set up by hand and write the overlay file that describes them. "
-                + $"Nothing is changed, but that a key that tunnels have (options:psk) is put into {OverlayImport.KeyFile}."
+                + $"Changes nothing, except that a key found in tunnels (options:psk) is stored in {OverlayImport.KeyFile}."
         )
         {
             Examples =

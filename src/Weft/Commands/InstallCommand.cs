@@ -43,13 +43,13 @@ internal static partial class InstallCommand
         var prefix = new Option<string>("--prefix")
         {
             Description =
-                "The program goes to DIRECTORY/bin/weft. The one of the Debian package stays where it is unless this is given.",
+                "Put the program at DIRECTORY/bin/weft. Without this, the program of the Debian package stays where it is.",
             HelpName = "DIRECTORY",
             DefaultValueFactory = _ => "/usr/local",
         };
         var inPlace = new Option<bool>("--in-place")
         {
-            Description = "Leave the program where it is: the services run it from there.",
+            Description = "Leave the program where it is, and have the services run it from there.",
         };
         var root = RootOption();
         var fleet = new FleetOptions();
@@ -223,7 +223,8 @@ internal static partial class InstallCommand
     public static Option<string?> RootOption() =>
         new("--root")
         {
-            Description = "The host's file system is in DIRECTORY, and does not run.",
+            Description =
+                "Install into the file system of a host that is not running, in DIRECTORY.",
             HelpName = "DIRECTORY",
         };
 

@@ -31,7 +31,7 @@ internal static class InventoryCommand
         };
         var command = new WeftCommand(
             "inventory",
-            "Print the containers as a dynamic inventory of Ansible: those of the overlay file, and those that this host gave addresses."
+            "Print the containers as a dynamic inventory for Ansible: those of the overlay file, and those that this host gave addresses."
         )
         {
             Examples =

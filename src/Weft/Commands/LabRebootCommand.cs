@@ -18,7 +18,7 @@ internal static class LabRebootCommand
         };
         var cut = new Option<bool>("--power-cut")
         {
-            Description = "Take its power away, with nothing written down first.",
+            Description = "Cut its power, without shutting down first.",
         };
         var host = new Argument<string>("HOST") { Description = "The host.", HelpName = "HOST" };
         lab.CompletionSources.Add(LabNames.Complete);

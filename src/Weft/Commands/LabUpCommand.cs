@@ -33,7 +33,7 @@ internal static class LabUpCommand
         var hosts = new Option<int?>("--hosts")
         {
             Description =
-                $"Without FILE: make up an overlay of so many hosts, 1 to {SampleOverlay.MostHosts}.",
+                $"Without FILE: make up an overlay of this many hosts, 1 to {SampleOverlay.MostHosts}.",
             HelpName = "N",
         };
         var userspace = new Option<bool>("--userspace")
@@ -42,7 +42,7 @@ internal static class LabUpCommand
         };
         var kernel = new Option<bool>("--kernel")
         {
-            Description = "Use the kernel's datapath, and refuse where there is none.",
+            Description = "Use the kernel's datapath, and fail if there is none.",
         };
         var isolation = CommonOptions.OneOf<Isolation>(
             "--isolation",

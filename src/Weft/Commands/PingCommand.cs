@@ -57,7 +57,7 @@ internal static class PingCommand
         var ways = new Option<int?>(Ways)
         {
             Description =
-                "How many ways from each host to ask of. Where there are more, each address asks some others, spread over all. If not given: as many as the kernel keeps neighbours for (gc_thresh3 of arp(7)).",
+                "How many pairs to ask from each host. If there are more, each address asks some of the others, spread evenly. Default: as many as the kernel keeps neighbours for (gc_thresh3 of arp(7)).",
             HelpName = "NUMBER",
         };
         var json = CommonOptions.Json();
@@ -65,7 +65,7 @@ internal static class PingCommand
         var fleet = new FleetOptions();
         var command = new WeftCommand(
             "ping",
-            "Show who reaches whom within each network, with packets that may not be fragmented. Exits with 1 if somebody is not reached; with --watch, if any packet was lost."
+            "Show who reaches whom within each network, with packets that must not be fragmented. Exits with 1 if anybody is not reached; with --watch, if any packet was lost."
         )
         {
             Examples =
@@ -223,7 +223,7 @@ internal static class PingCommand
         new("--size")
         {
             Description =
-                "The size of the IP packets in bytes, headers and all. Without it two sizes are tried: a small one and the overlay's MTU.",
+                "The size of the IP packets in bytes, headers included. Default: two sizes, a small one and the overlay's MTU.",
             HelpName = "BYTES",
         };
 

@@ -9,7 +9,7 @@ internal static class PkiCommand
     public static Command Create() =>
         new WeftCommand(
             "pki",
-            "Make the certificates that the hosts of an overlay know each other by: one authority, one certificate a host."
+            "Make the certificates by which the hosts of an overlay know each other: one authority, and one certificate for each host."
         )
         {
             Examples =

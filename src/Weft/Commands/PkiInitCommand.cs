@@ -29,7 +29,7 @@ internal static class PkiInitCommand
         };
         var retire = new Option<bool>("--retire")
         {
-            Description = "End the trust in all authorities but the newest.",
+            Description = "Stop trusting all authorities but the newest.",
         };
         curve.AcceptOnlyFromAmong("p256", "p384");
         name.Validators.Add(result =>

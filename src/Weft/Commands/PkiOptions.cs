@@ -29,7 +29,7 @@ internal static class PkiOptions
     {
         var days = new Option<int>("--days")
         {
-            Description = "How many days it lasts.",
+            Description = "How many days it is valid.",
             HelpName = "DAYS",
             DefaultValueFactory = _ => otherwise,
         };

@@ -13,7 +13,7 @@ internal static class PkiRenewCommand
         var hosts = new PkiHosts();
         var all = new Option<bool>("--all")
         {
-            Description = "Renew every certificate, also those that are still good for long.",
+            Description = "Renew every certificate, even those that are valid for a long time yet.",
         };
         var days = PkiOptions.Days(CertificateAuthority.DefaultHostDays);
         var command = new WeftCommand(

@@ -21,7 +21,7 @@ internal static class ReportCommand
         };
         var command = new WeftCommand(
             "report",
-            "Pack what a maintainer would ask for into one archive, without keys and passwords: versions, the overlay file, status, plan, doctor, the switch's database, links, routes, policies, logs. Look into it before you give it away: names and addresses are in it."
+            "Pack what a maintainer would ask for into one archive, without keys and passwords: versions, the overlay file, status, plan, doctor, the switch's database, links, routes, policies, logs. It contains names and addresses: look into it before you pass it on."
         )
         {
             Examples =

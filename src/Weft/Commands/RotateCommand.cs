@@ -18,7 +18,7 @@ internal static class RotateCommand
     public static Command Create() =>
         new WeftCommand(
             "rotate",
-            "Replace the key that hosts share without a moment in which two of them cannot agree: three steps, each taken on every host before the next."
+            "Replace the key that hosts share, without a moment in which two of them cannot agree: three steps, each taken on every host before the next."
         )
         {
             Examples =

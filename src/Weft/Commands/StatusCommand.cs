@@ -20,7 +20,7 @@ internal static class StatusCommand
         var fleet = new FleetOptions();
         var command = new WeftCommand(
             "status",
-            "Show how this host stands, or others: what is intended, what is there, what drifted; and its agent."
+            "Show the state of this host, or of others: what is intended, what is there, what drifted, and its agent."
         )
         {
             Examples =

@@ -30,11 +30,11 @@ internal static class TopCommand
         var once = new Option<bool>("--once")
         {
             Description =
-                "Show it once, and end: as soon as enough is known, up to ten seconds for tunnels. So it is where nobody watches.",
+                "Show it once and end, as soon as enough is known: up to ten seconds for tunnels. This is the default without a terminal.",
         };
         var interval = new Option<double>("--interval")
         {
-            Description = "Seconds from one look to the next.",
+            Description = "Seconds between two readings.",
             HelpName = "SECONDS",
             DefaultValueFactory = _ => DefaultInterval,
         };
@@ -42,12 +42,12 @@ internal static class TopCommand
         var counters = new Option<bool>("--counters")
         {
             Description =
-                "Write what links and tunnels have carried since they were made, as JSON, a line a host, and no rates.",
+                "Write what links and tunnels have carried since they were made, without rates, as JSON, one line for each host.",
         };
         var fleet = new FleetOptions();
         var command = new WeftCommand(
             "top",
-            "Show how much tunnels and containers carry, live, what carries most first. IN is what arrives at the container, or by the tunnel at this host."
+            "Show live how much tunnels and containers carry, busiest first. IN is what arrives at the container, or through the tunnel at this host."
         )
         {
             Examples =

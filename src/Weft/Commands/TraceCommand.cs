@@ -51,7 +51,7 @@ internal sealed class TraceCommand
 
     private readonly Option<double> timeout = new("--timeout")
     {
-        Description = "Seconds that answers are waited for.",
+        Description = "Seconds to wait for answers.",
         HelpName = "SECONDS",
         DefaultValueFactory = _ => DefaultTimeout,
     };
@@ -76,7 +76,7 @@ internal sealed class TraceCommand
         var trace = new TraceCommand();
         var command = new WeftCommand(
             "trace",
-            "Tell the whole way of a packet between two, hop by hop and back, and the first thing on it that is wrong. Exits with 1 if something is. A host alone tells its own half."
+            "Follow a packet from one end to the other and back, hop by hop, and name the first thing that is wrong. Exits with 1 if something is. A single host can tell its own half only."
         )
         {
             Examples =

@@ -28,19 +28,19 @@ internal static class TryCommand
         );
         var grace = Durations.Option(
             "--grace",
-            "How long another host, or you, may be silent before it goes back.",
+            "How long another host, or you, may be unreachable before it goes back.",
             TimeSpan.FromSeconds(10)
         );
         var untilDeadline = new Option<bool>("--until-deadline")
         {
             Description =
-                "Go back at the deadline only, whoever falls silent: for a change that other hosts must follow first.",
+                "Go back only at the deadline, whoever becomes unreachable: for a change that other hosts must follow first.",
         };
         var yes = CommonOptions.Yes();
         var timeout = CommonOptions.Timeout();
         var command = new WeftCommand(
             "try",
-            "Make this host match the overlay file, and make it again what it was unless that is confirmed in time, or as soon as it is cut off."
+            "Make this host match the overlay file, and undo that unless it is confirmed in time, or as soon as the host is cut off."
         )
         {
             ChangesHost = true,

@@ -33,7 +33,7 @@ internal static class UninstallCommand
         var force = new Option<bool>("--force")
         {
             Description =
-                "Do so though tunnels of an encrypted overlay are left, which send in plaintext from the next boot on.",
+                "Uninstall even if tunnels of an encrypted overlay are left, which send plaintext from the next boot on.",
         };
         var command = new WeftCommand(
             "uninstall",

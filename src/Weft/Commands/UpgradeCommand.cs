@@ -17,7 +17,7 @@ internal static class UpgradeCommand
         var fleet = new FleetOptions();
         var command = new WeftCommand(
             "upgrade",
-            "Put this weft on hosts in place of the one that is there, and have their agents go on with it. Traffic is not touched."
+            "Replace the weft that is installed on hosts by this one, and restart their agents with it. Traffic goes on."
         )
         {
             Examples =

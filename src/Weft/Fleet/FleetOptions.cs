@@ -35,13 +35,13 @@ internal sealed class FleetOptions(bool hasOverlay = true)
     private readonly Option<string[]> binaries = new("--binary")
     {
         Description =
-            $"With {Meaning(hasOverlay, "and")}: the weft to put on hosts in place of this one, such as that for machines of another kind.",
+            $"With {Meaning(hasOverlay, "and")}: copy this weft to the hosts instead of the one that runs here, for machines of another architecture.",
         HelpName = "FILE",
     };
     private readonly Option<string?> installed = new("--installed")
     {
         Description =
-            $"With {Meaning(hasOverlay, "and")}: run the weft that is there on the hosts, and put none in place.",
+            $"With {Meaning(hasOverlay, "and")}: run the weft that is installed on the hosts there, and copy none.",
         HelpName = "PATH",
     };
 
