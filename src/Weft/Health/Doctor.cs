@@ -114,8 +114,10 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
             $"{row.Problem}. It is not Weft's: whoever made it can mend it, or `ovs-vsctl del-port {port.Name}`"
         );
 
-    /// <summary>Ports in the overlay's container bridges that others made, and whose MTU is too large for their packets to reach
-    /// other hosts.</summary>
+    /// <summary>
+    /// Ports in the overlay's container bridges that others made, and whose MTU is too large for their packets to reach other
+    /// hosts.
+    /// </summary>
     private static IEnumerable<Finding> StrangersTooWide(
         HostIntent intent,
         HostObservation observation

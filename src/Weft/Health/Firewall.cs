@@ -259,8 +259,9 @@ internal sealed class Firewall
     /// <summary>What becomes of a packet in a chain.</summary>
     /// <param name="key">The chain.</param>
     /// <param name="packet">The packet.</param>
-    /// <param name="walked">The fates of chains so far; a chain that is still being walked is undecided, as the kernel allows no
-    /// loops.</param>
+    /// <param name="walked">
+    /// The fates of chains so far; a chain that is still being walked is undecided, as the kernel allows no loops.
+    /// </param>
     private Fate Walk(
         FirewallChain key,
         FirewallPacket packet,
@@ -300,8 +301,9 @@ internal sealed class Firewall
         return walked[key] = fates | Fate.Undecided;
     }
 
-    /// <summary>The verdicts that a rule may give, each with whether the packet meets its conditions: null where it
-    /// may.</summary>
+    /// <summary>
+    /// The verdicts that a rule may give, each with whether the packet meets its conditions: null where it may.
+    /// </summary>
     private IEnumerable<(bool? Meets, (string Name, string Target) Verdict)> Outcomes(
         FirewallChain chain,
         JsonElement rule,
@@ -432,8 +434,10 @@ internal sealed class Firewall
             var value => Is(chain, value, named) is { } isIt ? isIt != isOther : packet.Otherwise,
         };
 
-    /// <summary>The packet's value for what a rule asks for: null where it is unknown, and <see cref="Absent"/> where such a
-    /// packet has none.</summary>
+    /// <summary>
+    /// The packet's value for what a rule asks for: null where it is unknown, and <see cref="Absent"/> where such a packet has
+    /// none.
+    /// </summary>
     private static object? ValueOf(JsonElement asked, FirewallPacket packet)
     {
         if (asked.ValueKind is not JsonValueKind.Object)

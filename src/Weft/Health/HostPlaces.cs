@@ -40,8 +40,9 @@ internal sealed class HostPlaces
     /// <summary>A network's container bridge; null where it has none.</summary>
     public BridgeLinkIntent? BridgeOf(string network) => bridges[network].FirstOrDefault();
 
-    /// <summary>The veth pair that connects a container bridge to the switch; null where the bridge itself is the switch's
-    /// port.</summary>
+    /// <summary>
+    /// The veth pair that connects a container bridge to the switch; null where the bridge itself is the switch's port.
+    /// </summary>
     public VethIntent? UplinkOf(BridgeLinkIntent bridge) => uplinks[bridge.Name].FirstOrDefault();
 
     /// <summary>The ports at which the host's bridge and switch must learn somebody.</summary>
@@ -61,7 +62,8 @@ internal sealed class HostPlaces
 }
 
 /// <summary>The ports at which a host must learn a resident.</summary>
-/// <param name="BridgePort">The port of the network's container bridge, or the bridge itself; null where there is no bridge that
-/// learns.</param>
+/// <param name="BridgePort">
+/// The port of the network's container bridge, or the bridge itself; null where there is no bridge that learns.
+/// </param>
 /// <param name="SwitchPort">The switch's port; null where there is none.</param>
 internal sealed record ExpectedPlace(string? BridgePort, string? SwitchPort);

@@ -4,8 +4,10 @@ using Weft.Core.Linux;
 
 namespace Weft.Health;
 
-/// <summary>Finds whether the kernel has the modules that an overlay needs. It loads them itself on demand, but kernels for
-/// virtual machines often come without some.</summary>
+/// <summary>
+/// Finds whether the kernel has the modules that an overlay needs. It loads them itself on demand, but kernels for virtual
+/// machines often come without some.
+/// </summary>
 internal static class NeededModules
 {
     /// <summary>Checks all that a host needs.</summary>

@@ -79,8 +79,9 @@ internal sealed record PacketTrace(
 
     /// <summary>Judges the trace.</summary>
     /// <param name="bridge">The switch.</param>
-    /// <param name="tunnel">The host to which it must go by a tunnel, and its underlay address; null where it stays on this
-    /// host.</param>
+    /// <param name="tunnel">
+    /// The host to which it must go by a tunnel, and its underlay address; null where it stays on this host.
+    /// </param>
     /// <param name="isExplained">Whether another finding about the switch explains a loss already.</param>
     public Finding Judge(string bridge, (string Host, IPAddress Address)? tunnel, bool isExplained)
     {

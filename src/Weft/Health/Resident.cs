@@ -23,8 +23,9 @@ internal sealed record Resident(
     /// <summary>The name by which people know it.</summary>
     public string Name => Container ?? Host;
 
-    /// <summary>All that the overlay file names, and the containers that this host itself selects by label, in the order of the
-    /// file.</summary>
+    /// <summary>
+    /// All that the overlay file names, and the containers that this host itself selects by label, in the order of the file.
+    /// </summary>
     /// <param name="overlay">The overlay.</param>
     /// <param name="intent">What the host must look like.</param>
     public static ImmutableArray<Resident> AllOf(Overlay overlay, HostIntent intent) =>

@@ -10,8 +10,9 @@ namespace Weft.Health;
 /// links, including those that were taken over, and all IPv6 only the firewall can stop.
 /// </summary>
 /// <param name="firewall">The host's firewall.</param>
-/// <param name="forwardsIpv6">Whether the host forwards IPv6, which is on for all links or for none; for IPv4 the kernel has a
-/// setting per link.</param>
+/// <param name="forwardsIpv6">
+/// Whether the host forwards IPv6, which is on for all links or for none; for IPv4 the kernel has a setting per link.
+/// </param>
 internal sealed class RouterFirewall(Firewall firewall, bool forwardsIpv6)
 {
     private const int MostNamed = 4;

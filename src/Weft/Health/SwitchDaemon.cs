@@ -44,8 +44,9 @@ internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Mis
     public bool GetsNothing => Missed > 0 && Lost == Missed;
 
     /// <summary>Judges the state.</summary>
-    /// <param name="before">The state some packets ago, since the counters survive a restart of the daemon; null if
-    /// unknown.</param>
+    /// <param name="before">
+    /// The state some packets ago, since the counters survive a restart of the daemon; null if unknown.
+    /// </param>
     public Finding Judge(SwitchDaemon? before = null)
     {
         if (StartedAfterBoot is null)

@@ -14,8 +14,9 @@ internal sealed record SwitchEntry(long? Port, int Vlan, MacAddress Mac, bool Is
     /// <summary>How many seconds ago the address was last seen; null where the table does not say.</summary>
     public int? Age { get; init; }
 
-    /// <summary>Parses the output of <c>ovs-appctl fdb/show</c>: a heading, then a line of port, VLAN, address and age for each
-    /// entry.</summary>
+    /// <summary>
+    /// Parses the output of <c>ovs-appctl fdb/show</c>: a heading, then a line of port, VLAN, address and age for each entry.
+    /// </summary>
     public static ImmutableArray<SwitchEntry> Parse(string table) =>
         [
             .. table

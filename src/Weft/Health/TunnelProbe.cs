@@ -10,8 +10,9 @@ using Weft.Reachability;
 
 namespace Weft.Health;
 
-/// <summary>Sends packets through the tunnels: from an address of this host or one of its containers to one on each other
-/// host.</summary>
+/// <summary>
+/// Sends packets through the tunnels: from an address of this host or one of its containers to one on each other host.
+/// </summary>
 internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvider clock)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);

@@ -21,8 +21,9 @@ internal static class UnderlayFirewall
     /// <param name="intent">What the host must look like.</param>
     /// <param name="seen">What it looks like.</param>
     /// <param name="peer">The other host.</param>
-    /// <param name="answers">Whether it answers through the tunnel all the same, because the firewall takes its packets for
-    /// answers.</param>
+    /// <param name="answers">
+    /// Whether it answers through the tunnel all the same, because the firewall takes its packets for answers.
+    /// </param>
     public static IEnumerable<Finding> Judge(
         Firewall firewall,
         Overlay overlay,

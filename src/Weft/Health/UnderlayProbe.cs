@@ -11,8 +11,9 @@ using Weft.Reachability;
 
 namespace Weft.Health;
 
-/// <summary>Asks the other hosts over the underlay: whether they are there, what packet size the path carries, and what time they
-/// have.</summary>
+/// <summary>
+/// Asks the other hosts over the underlay: whether they are there, what packet size the path carries, and what time they have.
+/// </summary>
 internal sealed class UnderlayProbe(
     HostIntent intent,
     HostObservation seen,

@@ -87,8 +87,10 @@ internal sealed record Whereabouts(
     public static string BeginAgain(string @switch) =>
         $"`ovs-ofctl add-flow {@switch} priority=0,actions=NORMAL`";
 
-    /// <summary>The rules in the output of <c>ovs-appctl bridge/dump-flows</c>, except the one that a switch begins with and Open
-    /// vSwitch's own.</summary>
+    /// <summary>
+    /// The rules in the output of <c>ovs-appctl bridge/dump-flows</c>, except the one that a switch begins with and Open
+    /// vSwitch's own.
+    /// </summary>
     internal static ImmutableArray<string> RulesIn(string flows) =>
         [
             .. flows

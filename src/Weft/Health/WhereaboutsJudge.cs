@@ -118,8 +118,9 @@ internal sealed class WhereaboutsJudge
             );
     }
 
-    /// <summary>Whether a container bridge has somebody behind the right port; null where there is no such bridge, or it has no
-    /// entry.</summary>
+    /// <summary>
+    /// Whether a container bridge has somebody behind the right port; null where there is no such bridge, or it has no entry.
+    /// </summary>
     public Finding? JudgeBridge(Resident resident)
     {
         if (

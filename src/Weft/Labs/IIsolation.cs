@@ -16,8 +16,9 @@ internal interface IIsolation
     /// <summary>The programs that it needs, and the Debian package that each comes with.</summary>
     IReadOnlyDictionary<string, string> Programs { get; }
 
-    /// <summary>The machine's address, with its length, on the control wire, which tells hosts what to run; null where there is
-    /// none.</summary>
+    /// <summary>
+    /// The machine's address, with its length, on the control wire, which tells hosts what to run; null where there is none.
+    /// </summary>
     string? ControlAddress { get; }
 
     /// <summary>Whether its hosts' kernels have Open vSwitch's datapath; null where hosts share the machine's kernel.</summary>

@@ -68,8 +68,9 @@ internal sealed record LabRecord
 /// <param name="Port">The number of its port on the segment, from 1.</param>
 /// <param name="Mtu">The MTU of its <c>eth0</c> in bytes.</param>
 /// <param name="Boot">The arguments of <c>host-boot.sh</c>.</param>
-/// <param name="BehindRouter">Whether it is behind a router that translates its address, rather than on the segment
-/// itself.</param>
+/// <param name="BehindRouter">
+/// Whether it is behind a router that translates its address, rather than on the segment itself.
+/// </param>
 internal sealed record HostRecord(
     string Name,
     string Address,

@@ -54,8 +54,9 @@ internal static class IcmpMessage
     /// <param name="packet">The packet with its IP header.</param>
     /// <param name="id">The request's identifier.</param>
     /// <param name="sequence">The request's sequence number.</param>
-    /// <returns>The time of day (UTC) at which the other answered, by its clock; null for another message, or a clock that is not
-    /// UTC.</returns>
+    /// <returns>
+    /// The time of day (UTC) at which the other answered, by its clock; null for another message, or a clock that is not UTC.
+    /// </returns>
     public static TimeSpan? ReadTimestamp(ReadOnlySpan<byte> packet, ushort id, ushort sequence)
     {
         // The highest bit marks a time that is not in milliseconds since midnight UT.

@@ -99,8 +99,9 @@ internal sealed class Prober(Func<Endpoint, string?> namespaceOf, TimeProvider t
         );
     }
 
-    /// <summary>The largest size that gets through on the path where this size is lost or too long; null where none
-    /// does.</summary>
+    /// <summary>
+    /// The largest size that gets through on the path where this size is lost or too long; null where none does.
+    /// </summary>
     private static int? SmallerOne(ProbeResult[] way, ProbeResult result)
     {
         var reached = way.Where(other =>

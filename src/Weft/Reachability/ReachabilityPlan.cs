@@ -65,8 +65,9 @@ internal static class ReachabilityPlan
         from size in sizes
         select new Probe(network.Name, endpoints[source], endpoints[destination], size);
 
-    /// <summary>Plans one path to each of some other hosts, between the hosts themselves where a network gives them
-    /// addresses.</summary>
+    /// <summary>
+    /// Plans one path to each of some other hosts, between the hosts themselves where a network gives them addresses.
+    /// </summary>
     /// <param name="overlay">The overlay.</param>
     /// <param name="host">The host that sends, itself or from one of its containers.</param>
     /// <param name="peers">The hosts to reach, themselves or one of their containers.</param>
@@ -163,8 +164,9 @@ internal static class ReachabilityPlan
     private static int AskedByEach(int here, int all, int mostWays) =>
         (long)here * all <= mostWays ? all : Math.Max(1, mostWays / 2 / here);
 
-    /// <summary>Chooses the senders: all; or, where even one destination each is too many, as many as the limit allows, evenly
-    /// spaced.</summary>
+    /// <summary>
+    /// Chooses the senders: all; or, where even one destination each is too many, as many as the limit allows, evenly spaced.
+    /// </summary>
     private static IEnumerable<int> Asking(int here, int all, int mostWays)
     {
         var most = (long)here * all <= mostWays ? here : Math.Clamp(mostWays / 2, 1, here);
@@ -186,8 +188,9 @@ internal static class ReachabilityPlan
                 .Order();
     }
 
-    /// <summary>A step that visits every index and spreads neighbours far apart: the golden ratio's, or the next that is
-    /// coprime.</summary>
+    /// <summary>
+    /// A step that visits every index and spreads neighbours far apart: the golden ratio's, or the next that is coprime.
+    /// </summary>
     private static int StepOf(int all)
     {
         var step = Math.Max(1, (int)(all * 0.618));
@@ -201,8 +204,9 @@ internal static class ReachabilityPlan
     private static bool IsWay(Endpoint source, Endpoint destination) =>
         Family(source) == Family(destination) && Owner(source) != Owner(destination);
 
-    /// <summary>Takes at most so many probes per network and destination host, so that a large overlay is sampled in every
-    /// part.</summary>
+    /// <summary>
+    /// Takes at most so many probes per network and destination host, so that a large overlay is sampled in every part.
+    /// </summary>
     /// <returns>The probes taken, in their order, and how many were left out.</returns>
     public static (ImmutableArray<Probe> Taken, long Left) Sample(
         IEnumerable<Probe> probes,

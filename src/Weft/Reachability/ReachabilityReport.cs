@@ -54,8 +54,9 @@ internal sealed record ProbeResult(
     string? Detail = null
 )
 {
-    /// <summary>The size in bytes of the largest packet that gets through, where a smaller one does and this one does
-    /// not.</summary>
+    /// <summary>
+    /// The size in bytes of the largest packet that gets through, where a smaller one does and this one does not.
+    /// </summary>
     public int? Fits { get; init; }
 
     /// <summary>Puts a probe and its answer together.</summary>

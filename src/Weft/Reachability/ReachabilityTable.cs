@@ -16,8 +16,9 @@ internal static class ReachabilityTable
     /// <summary>Writes the report. A table that is too wide for the console has one sign for each pair.</summary>
     /// <param name="console">Where to.</param>
     /// <param name="report">Who reached whom.</param>
-    /// <param name="ways">The limit on pairs that the user gave; null if none, so that the kernel's neighbour table was the
-    /// limit.</param>
+    /// <param name="ways">
+    /// The limit on pairs that the user gave; null if none, so that the kernel's neighbour table was the limit.
+    /// </param>
     public static void Write(IAnsiConsole console, ReachabilityReport report, int? ways = null)
     {
         foreach (var line in Matrix(report, console.Profile.Width, Cell))

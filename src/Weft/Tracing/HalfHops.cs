@@ -349,8 +349,9 @@ internal sealed class HalfHops(
         }
     }
 
-    /// <summary>Whether this host has all that it needs to negotiate, so that the cause of a failure may be found on the
-    /// other.</summary>
+    /// <summary>
+    /// Whether this host has all that it needs to negotiate, so that the cause of a failure may be found on the other.
+    /// </summary>
     private bool KnowsOwnPart =>
         seen.StrongSwan.Problem is null
         && seen.Credentials?.Problem is null

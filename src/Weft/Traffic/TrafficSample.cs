@@ -103,8 +103,9 @@ internal sealed record TrafficSample(
 /// <param name="Link">The switch's port, or the host's link.</param>
 internal sealed record Flow(FlowKind Kind, string Name, string Network, string Link)
 {
-    /// <summary>Its counters, where "in" is into the container or the host (for a tunnel: this host); null where it is not
-    /// there.</summary>
+    /// <summary>
+    /// Its counters, where "in" is into the container or the host (for a tunnel: this host); null where it is not there.
+    /// </summary>
     public TrafficCounters? Counters { get; init; }
 }
 
