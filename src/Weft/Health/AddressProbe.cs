@@ -17,7 +17,7 @@ internal static class AddressProbe
     private const int Times = 3;
     private const int LargestFrame = 2048;
 
-    // Each socket receives the answers to all questions: with more at once, they would be too many to receive.
+    // Each socket receives all ARP of its link, other questions included: with more at once, answers would be missed.
     private const int MostAtOnce = 64;
     private const int MostNamed = 12;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(300);
