@@ -14,7 +14,7 @@ namespace Weft.Health;
 /// <param name="filtered">The IP versions whose packets br_netfilter shows to the firewall.</param>
 internal sealed class BridgeFirewall(Firewall firewall, IReadOnlyList<AddressFamily> filtered)
 {
-    /// <summary>Returns the state of this host.</summary>
+    /// <summary>Creates one for this host, from its kernel's settings.</summary>
     public static BridgeFirewall Of(Firewall firewall) =>
         new(
             firewall,

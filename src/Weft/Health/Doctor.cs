@@ -13,7 +13,7 @@ namespace Weft.Health;
 /// <summary>Looks for what stops overlays from working in practice.</summary>
 internal sealed class Doctor(HostSession session, TimeProvider clock)
 {
-    /// <summary>How long hosts are given to agree on keys.</summary>
+    /// <summary>How long to wait for hosts to negotiate keys.</summary>
     public static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
 
     /// <summary>Runs every check.</summary>

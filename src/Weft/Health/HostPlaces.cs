@@ -31,7 +31,7 @@ internal sealed class HostPlaces
     /// <summary>The interfaces of a container of this host; none if it has no such container.</summary>
     public IEnumerable<AttachmentIntent> Of(string container) => attachments[container];
 
-    /// <summary>The container's interface on this host; null if it does not run here.</summary>
+    /// <summary>The container's interface on this host; null if the resident is not a container of this host.</summary>
     public AttachmentIntent? AttachmentOf(Resident resident) =>
         resident.Host == intent.Host && resident.Container is { } container
             ? Of(container).FirstOrDefault(place => place.Network == resident.Network)

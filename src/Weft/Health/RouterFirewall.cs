@@ -17,7 +17,7 @@ internal sealed class RouterFirewall(Firewall firewall, bool forwardsIpv6)
 {
     private const int MostNamed = 4;
 
-    /// <summary>Returns the state of this host.</summary>
+    /// <summary>Creates one for this host, from its kernel's settings.</summary>
     public static RouterFirewall Of(Firewall firewall) =>
         new(firewall, KernelSetting.IsOn("net.ipv6.conf.all.forwarding"));
 

@@ -21,7 +21,7 @@ internal sealed partial class Lab
         Hosts = [.. record.Hosts.Select(host => new LabHost(record, host, isolation))];
     }
 
-    /// <summary>What is written down of the lab.</summary>
+    /// <summary>The lab's record.</summary>
     public LabRecord Record { get; }
 
     /// <summary>The lab's name.</summary>
@@ -45,11 +45,11 @@ internal sealed partial class Lab
             $"lab '{Name}' has no host '{host}': its hosts are {string.Join(", ", Hosts.Select(candidate => candidate.Name))}"
         );
 
-    /// <summary>Runs a command in every host, in several at a time.</summary>
+    /// <summary>Runs a command on every host, several at a time.</summary>
     /// <param name="command">The command.</param>
     /// <param name="progress">Called with a word on how many are done.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>What each host's run has left, in the order of the hosts.</returns>
+    /// <returns>The result of each host, in the order of the hosts.</returns>
     public async Task<IReadOnlyList<(LabHost Host, ToolResult Result)>> RunEverywhereAsync(
         IReadOnlyList<string> command,
         Action<string>? progress,

@@ -15,7 +15,7 @@ internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isola
     /// <summary>The containers that engines have made in it.</summary>
     public IReadOnlyList<ContainerKey> Containers => record.Containers;
 
-    /// <summary>The host's first process, by its number on the machine; null where there is none.</summary>
+    /// <summary>The PID on the machine of the host's first process; null where there is none.</summary>
     public int? Pid => IsAlive ? record.Process.Init!.Value.Pid : null;
 
     /// <summary>Whether the host still runs.</summary>
