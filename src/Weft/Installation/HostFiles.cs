@@ -30,7 +30,7 @@ internal static class HostFiles
     /// <summary>The directory of the administrator's own units, and of drop-ins for those of packages.</summary>
     public const string Units = "/etc/systemd/system";
 
-    // The first line of the text files that `weft install` puts in place.
+    // How the first line of the text files begins that `weft install` puts in place.
     private const string Mark = "# Put here by `weft install`";
 
     private const string PackagedUnits = "/usr/lib/systemd/system";

@@ -115,7 +115,7 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
     )
     {
         var now = clock.GetUtcNow();
-        // If an earlier try is still going back, this one takes that over when it goes back itself.
+        // An earlier try that is still going back ends here: when this one goes back, that one's changes go too.
         var book = store.Read().Settle(EntryState.Reverted, now);
         List<ReadOnlyMemory<byte>> files = [tried];
         if (before is { } found)

@@ -93,7 +93,8 @@ internal sealed class TrialUnit(string overlay, int number, string runtimeRoot =
         ];
 
     /// <summary>
-    /// Writes this process's environment to a file for the service, each time that it starts. The file goes with the service.
+    /// <summary>Writes this process's environment to a file that the service reads each time it starts, and that goes with
+    /// it.</summary>
     /// </summary>
     /// <exception cref="HostException">The directory cannot be made.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
