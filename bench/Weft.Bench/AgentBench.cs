@@ -4,8 +4,8 @@ using System.Text;
 namespace Weft.Bench;
 
 /// <summary>
-/// What the agent costs while nothing happens, and how long it takes to mend one thing, with 10, 100 and 1,000 containers
-/// (named network namespaces) on the host.
+/// Measures what the agent costs while nothing happens, and how long it takes to mend one thing, with 10, 100 and 1,000
+/// containers (named network namespaces) on the host.
 /// </summary>
 internal static class AgentBench
 {
@@ -19,14 +19,15 @@ internal static class AgentBench
         until curl --fail --silent --unix-socket /run/weft/agent.sock http://weft/readyz >/dev/null; do sleep 0.1; done
         """;
 
-    // What the containers' making leaves to do, the kernel and the agent do first: until the agent takes nothing for ten seconds.
+    // First the kernel and the agent finish what making the containers has caused: waits until the agent takes no processor time
+    // for ten seconds.
     private const string Rest = """
         read pid </run/weft-agent.pid
         ticks() { awk '{ print $14 + $15 }' /proc/$pid/stat; }
         until before=$(ticks) && sleep 10 && [ "$(ticks)" -le $((before + 1)) ]; do :; done
         """;
 
-    // Prints the milliseconds from the end of what $2 does until $3 holds, $1 times.
+    // $1 times: runs $2, then prints the microseconds until $3 succeeds.
     private const string Measure = """
         now() { echo $(($(date +%s%N) / 1000)); }
         for round in $(seq "$1"); do
@@ -39,7 +40,7 @@ internal static class AgentBench
         done
         """;
 
-    // The same with the plain commands and no agent: what of it is the kernel's and ip's own.
+    // The same with plain commands and no agent: the share of the kernel and ip.
     private const string ByHand = """
         now() { echo $(($(date +%s%N) / 1000)); }
         host="address $(cat /sys/class/net/c1-eth1/address) mtu $(cat /sys/class/net/c1-eth1/mtu)"
@@ -55,7 +56,7 @@ internal static class AgentBench
         done
         """;
 
-    // Resident memory in kB, then the processor time in ticks of a hundredth of a second, before and after.
+    // Prints the resident memory in kB and the processor time used meanwhile, in ticks of a hundredth of a second.
     private const string Idle = """
         read pid </run/weft-agent.pid
         ticks() { awk '{ print $14 + $15 }' /proc/$pid/stat; }

@@ -5,9 +5,8 @@ using Weft.Core.Overlays;
 namespace Weft.Bench;
 
 /// <summary>
-/// <c>weft apply</c> on a fresh host, as a whole process, against the commands of the guide typed as a script, and
-/// against the least that can be done: one transaction and one link batch, written by hand, by a client that is
-/// connected already.
+/// Times <c>weft apply</c> on a fresh host, as a whole process, against a script of the guide's commands, and against the
+/// minimum: one hand-written transaction and link batch, by a client that is already connected.
 /// </summary>
 internal static class ApplyBench
 {
@@ -52,7 +51,7 @@ internal static class ApplyBench
         Timing.Print("nothing to change:", [same, show, version]);
     }
 
-    // DESIGN section 1, row by row; the container's interface as ip commands, since the container is a namespace.
+    // The guide's commands, row by row (DESIGN section 1); the container is a namespace, so its interface is made with ip.
     private const string GuideScript = """
         ip link add cont-mgmnt0 type bridge stp_state 1
         ip link set cont-mgmnt0 up

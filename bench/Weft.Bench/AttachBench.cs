@@ -5,8 +5,8 @@ using Weft.Labs;
 namespace Weft.Bench;
 
 /// <summary>
-/// How long after its start a container is reached, with the agent and real engines; beside it Docker with a bridge
-/// network of its own, and the reference plugins of CNI, which attach a namespace. All in one host, in turn.
+/// Measures how long after its start a container can be reached, with the agent and real engines. For comparison: Docker with a
+/// bridge network of its own, and CNI's reference plugins, which attach a namespace. All in one host, one after another.
 /// </summary>
 internal static class AttachBench
 {
@@ -21,7 +21,7 @@ internal static class AttachBench
           l1: { host: host1, engine: lxd, networks: { net0: 10.8.2.12 } }
         """;
 
-    // A subnet that nobody else on the host has; Docker's own rules are left out, as they have no part in attaching.
+    // A subnet unused on this host. Docker's firewall rules are left out, as they play no part in attaching.
     private const string Prepare = """
         docker network create --subnet 10.9.1.0/24 own >/dev/null
         docker create --name d2 --network own --ip 10.9.1.11 weft-lab >/dev/null
@@ -34,8 +34,8 @@ internal static class AttachBench
         until curl --fail --silent --unix-socket /run/weft/agent.sock http://weft/readyz >/dev/null; do sleep 0.1; done
         """;
 
-    // $1 is how often, $2 what starts it, $3 what undoes that, $4 whom to ask. Prints for each round the milliseconds that the
-    // start took and those from its end to the first answer.
+    // $1 is the number of rounds, $2 starts it, $3 undoes that, $4 is the address to ping. Prints for each round the microseconds
+    // that the start took and those from its end to the first answer.
     private const string Measure = """
         # The kernel asks for a neighbour that did not answer once a second only: each ping is to ask anew.
         ask() { ip neigh flush to "$1"; ping -n -q -c 1 -W 0.02 "$1" >/dev/null 2>&1; }

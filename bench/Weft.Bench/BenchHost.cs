@@ -6,7 +6,7 @@ using Weft.Ovsdb;
 
 namespace Weft.Bench;
 
-/// <summary>One bare lab host that things are timed on.</summary>
+/// <summary>A bare lab host for benchmarks.</summary>
 internal sealed class BenchHost : IAsyncDisposable
 {
     public static readonly string Weft = Path.GetFullPath(
@@ -26,7 +26,7 @@ internal sealed class BenchHost : IAsyncDisposable
 
     private LabHost Host => lab.Hosts[0];
 
-    /// <summary>Makes the first host of an overlay, with its containers.</summary>
+    /// <summary>Makes the first host of an overlay, with its containers and without the others.</summary>
     public static async Task<BenchHost> MakeAsync(string yaml)
     {
         var overlay = Parse(yaml);
@@ -55,7 +55,7 @@ internal sealed class BenchHost : IAsyncDisposable
     /// <summary>Runs a script on the host.</summary>
     public Task ScriptAsync(string script) => RunAsync(["bash", "-eu"], script);
 
-    /// <summary>Runs a command on the host and gives what it printed.</summary>
+    /// <summary>Runs a command on the host and returns its output.</summary>
     public async Task<string> OutputAsync(params IEnumerable<string> command) =>
         (await RunAsync(command)).Output;
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Weft.Bench;
 
-/// <summary>A real ovsdb-server with one table of two columns, in a directory of its own.</summary>
+/// <summary>A real ovsdb-server with a small schema, in a directory of its own.</summary>
 internal sealed class BenchServer : IDisposable
 {
     public const string Database = "bench";

@@ -6,20 +6,20 @@ using Weft.Labs;
 namespace Weft.Bench;
 
 /// <summary>
-/// How long it takes until all tunnels are encrypted, with strongSwan spoken to by Weft, with ovs-monitor-ipsec driven by
-/// Weft, and with ovs-monitor-ipsec and the guide's commands; and how fast TCP is through the first and the last. On hosts with
-/// kernels of their own, all of which share this machine's processors.
+/// Measures how long it takes until all tunnels are encrypted: with strongSwan configured by Weft, with ovs-monitor-ipsec driven
+/// by Weft, and with ovs-monitor-ipsec and the guide's commands. Also measures TCP throughput of the first and the last. The
+/// hosts have kernels of their own, and all share this machine's processors.
 /// </summary>
 internal static class EncryptionBench
 {
     private const int Rounds = 5;
 
-    // What a failed negotiation leaves in the kernel keeps the next one waiting for 165 s.
+    // What a failed negotiation leaves in the kernel delays the next one by up to 165 s.
     private const int Patience = 300;
     private const int Seconds = 4;
     private const string Moment = "0.5";
 
-    // Until every host has a shell that waits for the others.
+    // Enough for every host to have a shell that waits for the common start.
     private static readonly TimeSpan Start = TimeSpan.FromSeconds(6);
 
     public static async Task RunAsync()
@@ -59,8 +59,8 @@ internal static class EncryptionBench
     }
 
     /// <summary>
-    /// How fast TCP is from container to container: as Weft does it, as Weft does it where the file asks for the guide's
-    /// uplink, and as the guide does it. In turn, so that what else the machine does falls on all alike.
+    /// Measures TCP throughput from container to container: with Weft, with Weft and the guide's direct uplink, and with the
+    /// guide's commands. The set-ups take turns, so that other load on the machine affects all alike.
     /// </summary>
     public static async Task ThroughputAsync()
     {
@@ -156,7 +156,8 @@ internal static class EncryptionBench
 
     private static string Destroy => $"{BenchLab.Weft} destroy --yes\n{AwaitNone}";
 
-    // One whose other end went first asks it for 165 s about the address that went too, and ends after that.
+    // An association whose peer has ended it first still tells that peer of the address that was removed as well, and retransmits
+    // for 165 s before it ends: after 5 s it is terminated.
     private const string AwaitNone = """
         SECONDS=0
         while swanctl --list-sas 2>/dev/null | grep -q INSTALLED; do
@@ -170,9 +171,9 @@ internal static class EncryptionBench
         """;
 
     /// <summary>
-    /// Runs commands and says when they began and when the kernel had been given the keys of every tunnel, both ways, in
-    /// seconds since 1970. The kernel's own word is written down with its time, and read when all is over: whoever asks again
-    /// and again, or reads along, measures mostly himself in hosts where every system call takes a while.
+    /// Runs commands and prints when they began and when the kernel had received the keys of every tunnel, both ways, in seconds
+    /// since 1970. The kernel's events are recorded with their times and read afterwards: polling, or reading along, would mostly
+    /// measure itself on hosts where every system call is slow.
     /// </summary>
     private static string Timed(int host, int hosts, string commands) =>
         $$"""
@@ -215,8 +216,9 @@ internal static class EncryptionBench
     private static string Peers(int host, int hosts) =>
         string.Join(' ', Enumerable.Range(1, hosts).Where(peer => peer != host));
 
-    // ovs-monitor-ipsec has nothing negotiated until a packet asks for it: the administrator pings. And is slower than this: where
-    // both ends ask each other while they read their configuration, both refuse, and hear of each other again after 165 s.
+    // With ovs-monitor-ipsec nothing is negotiated until a packet asks for it: the administrator pings. Not at once, as people
+    // are slower: if both ends asked each other while they read their configuration, both would refuse, and try again only after
+    // 165 s.
     private static string Traffic(int host, int hosts) =>
         $$"""
             peers=' '
@@ -236,8 +238,8 @@ internal static class EncryptionBench
             done
             """;
 
-    // DESIGN section 1, row by row. The key is the file's, so that both have one. A mesh of three is a loop, which is
-    // kept from storming.
+    // The guide's commands, row by row (DESIGN section 1), with the key from the same file. A mesh of three hosts or more has
+    // loops: protected ports prevent a broadcast storm.
     private static string GuideTunnels(int host, int hosts) =>
         string.Join(
             '\n',
@@ -257,7 +259,7 @@ internal static class EncryptionBench
                 .Prepend("exec {policies}< <(exec ip xfrm monitor policy 2>/dev/null)")
         );
 
-    // The containers' MTU, which the guide forgets, is set: without it large packets vanish.
+    // Sets the containers' MTU, which the guide forgets: without it large packets vanish.
     private static string GuideContainer(int host)
     {
         var (container, address) = host == 1 ? ("wallabag", "10.8.2.2") : ("mastodon", "10.8.2.3");
@@ -272,7 +274,7 @@ internal static class EncryptionBench
             """;
     }
 
-    /// <summary>Hosts with kernels of their own, with nothing applied.</summary>
+    /// <summary>Hosts with kernels of their own and nothing applied.</summary>
     private sealed class BenchLab(Lab lab) : IAsyncDisposable
     {
         public static readonly string Weft = Path.GetFullPath(
@@ -294,14 +296,14 @@ internal static class EncryptionBench
             );
 
         /// <summary>
-        /// Times a script that all hosts begin at the same moment, from where the first begins to where the last has its keys;
-        /// another one undoes it each time.
+        /// Times a script that all hosts start at the same moment, from the first start to the moment when the last host has its
+        /// keys; another script undoes it after each round.
         /// </summary>
         public async Task RunAsync(Timing timing, int rounds, Func<int, string> script, string undo)
         {
             for (var round = 0; round < rounds; round++)
             {
-                // The hosts' clocks are this machine's.
+                // The hosts use this machine's clock.
                 var at = (DateTimeOffset.UtcNow + Start).ToUnixTimeMilliseconds() * 1000;
                 var times = (
                     await EverywhereAsync(host =>
@@ -319,11 +321,11 @@ internal static class EncryptionBench
             }
         }
 
-        /// <summary>Runs a script on all hosts at once, which is told the host's number.</summary>
+        /// <summary>Runs a script, made from the host's number, on all hosts at once.</summary>
         public Task<string[]> EverywhereAsync(Func<int, string> script) =>
             Task.WhenAll(lab.Hosts.Select((host, index) => OnAsync(host.Name, script(index + 1))));
 
-        /// <summary>Runs a script on a host and gives what it printed.</summary>
+        /// <summary>Runs a script on a host and returns its output.</summary>
         public async Task<string> OnAsync(string host, string script)
         {
             var result = await lab[host].RunAsync(["bash", "-euc", script]);

@@ -6,8 +6,9 @@ using Weft.LabTests;
 namespace Weft.Bench;
 
 /// <summary>
-/// What many hosts take: <c>weft apply --all</c> from one machine over real SSH, on hosts with userspace switches; and a full
-/// mesh of more hosts than one machine could forward packets for, with <c>weft apply</c> on each. All share this machine.
+/// Measures work on many hosts: <c>weft apply --all</c> from one machine over real SSH, on hosts with userspace switches; and
+/// <c>weft apply</c> on each host of a full mesh that is larger than one machine could forward packets for. All share this
+/// machine.
 /// </summary>
 internal static class FleetBench
 {
@@ -16,7 +17,7 @@ internal static class FleetBench
     private const int Rounds = 3;
     private const int MeshHosts = 200;
 
-    // Prints the most that the command had resident, and the least that the machine had left meanwhile, in kB.
+    // Prints, in kB, the command's peak resident memory and the least memory that the machine had available meanwhile.
     private const string Watched = """
         "$@" </dev/null >/run/said 2>&1 &
         pid=$! most=0 least=
@@ -161,7 +162,7 @@ internal static class FleetBench
             : throw new InvalidOperationException($"{host.Name}: {result.Output}{result.Errors}");
     }
 
-    /// <summary>Hosts with two containers each, in a network of their own each.</summary>
+    /// <summary>Hosts with two containers each, one in each of two networks.</summary>
     private static string Yaml(int hosts, bool laptop = false)
     {
         var text = new StringBuilder("name: fleet\nhosts:\n");

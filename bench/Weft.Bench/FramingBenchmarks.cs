@@ -4,7 +4,7 @@ using Weft.Ovsdb;
 
 namespace Weft.Bench;
 
-/// <summary>Cutting a stream into messages: 1 MB an operation, so that 1,000 µs are 1 GB/s.</summary>
+/// <summary>Splits a stream into messages: 1 MB per operation, so that 1,000 µs are 1 GB/s.</summary>
 public class FramingBenchmarks
 {
     private const int Size = 1_000_000;

@@ -9,12 +9,13 @@ using Perfolizer.Horology;
 
 namespace Weft.Bench;
 
-/// <summary>The database client against a real server, and against Open vSwitch's own client.</summary>
+/// <summary>Measures the database client against a real server, compared with Open vSwitch's own client.</summary>
 internal static class OvsdbBench
 {
     public static void Run()
     {
-        // In this process: what is measured are exchanges with a server, and a build for each benchmark would take longer than all of them.
+        // In this process: exchanges with a server are measured, and building each benchmark separately would take longer than
+        // all of them.
         var config = ManualConfig
             .CreateEmpty()
             .WithArtifactsPath("artifacts/bench")

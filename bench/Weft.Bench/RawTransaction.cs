@@ -2,7 +2,7 @@ using Weft.Ovsdb;
 
 namespace Weft.Bench;
 
-/// <summary>A port as the transaction by hand makes it.</summary>
+/// <summary>A port of the hand-written transaction.</summary>
 internal sealed record RawPort(string Name, string Type)
 {
     public int? Tag { get; init; }
@@ -12,7 +12,7 @@ internal sealed record RawPort(string Name, string Type)
     public string? Remote { get; init; }
 }
 
-/// <summary>The limit: a bridge with its ports in one transaction, without anything that Weft is there for.</summary>
+/// <summary>The lower limit: a bridge with its ports in one transaction, without anything that Weft adds.</summary>
 internal static class RawTransaction
 {
     private const string Database = "Open_vSwitch";

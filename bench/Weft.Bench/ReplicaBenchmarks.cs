@@ -3,7 +3,7 @@ using Weft.Ovsdb;
 
 namespace Weft.Bench;
 
-/// <summary>From nothing to a replica of 10,000 rows; the yardstick is ovsdb-client dumping the same table.</summary>
+/// <summary>Builds a replica of 10,000 rows from nothing; the baseline is ovsdb-client dumping the same table.</summary>
 public class ReplicaBenchmarks
 {
     private const int Rows = 10_000;

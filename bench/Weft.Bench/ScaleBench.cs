@@ -5,8 +5,8 @@ using Weft.Core.Linux;
 namespace Weft.Bench;
 
 /// <summary>
-/// What an overlay of many hosts costs that is only read: <c>weft check</c>, <c>plan</c> for one host and <c>diagram</c>, as
-/// whole processes. Ten times as large it should take no more than ten times as long.
+/// Measures commands that only read a large overlay: <c>weft check</c>, <c>plan</c> for one host and <c>diagram</c>, as whole
+/// processes. An overlay ten times as large should take at most ten times as long.
 /// </summary>
 internal static class ScaleBench
 {

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Weft.Bench;
 
-/// <summary>Times of one thing that was done several times, in milliseconds.</summary>
+/// <summary>The times that one thing took, in milliseconds.</summary>
 internal sealed class Timing(string what)
 {
     private readonly List<double> times = [];
@@ -19,7 +19,7 @@ internal sealed class Timing(string what)
         }
     }
 
-    /// <summary>Does it once more.</summary>
+    /// <summary>Runs the work once and adds its time.</summary>
     public async Task MeasureAsync(Func<Task> work)
     {
         var started = Stopwatch.GetTimestamp();
@@ -27,7 +27,7 @@ internal sealed class Timing(string what)
         times.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
     }
 
-    /// <summary>Takes in how long it took once more, in milliseconds.</summary>
+    /// <summary>Adds a time in milliseconds.</summary>
     public void Add(double milliseconds) => times.Add(milliseconds);
 
     /// <summary>Prints the timings of one run, each as a ratio to the first.</summary>

@@ -3,7 +3,7 @@ using Weft.Ovsdb;
 
 namespace Weft.Bench;
 
-/// <summary>Transactions against a live server; the yardstick is what a script does: one ovsdb-client for each.</summary>
+/// <summary>Runs transactions against a live server; the baseline is what a script does: one ovsdb-client for each.</summary>
 public class TransactionBenchmarks
 {
     private const int Pipelined = 200;

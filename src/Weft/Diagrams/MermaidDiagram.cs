@@ -3,15 +3,17 @@ using Weft.Core.Overlays;
 namespace Weft.Diagrams;
 
 /// <summary>
-/// An overlay as a flowchart of Mermaid: a box a host, and in it one a network with what is in it there. Where hosts are
-/// many, one mark stands for all tunnels.
+/// Draws an overlay as a Mermaid flowchart: a box per host, and in it one per network with the addresses there. With more than
+/// two hosts, one node stands for all tunnels.
 /// </summary>
 internal static class MermaidDiagram
 {
-    /// <summary>What Mermaid draws unless whoever embeds it allows more (its setting <c>maxTextSize</c>).</summary>
+    /// <summary>
+    /// The most characters that Mermaid draws, unless the page that embeds it allows more (its setting <c>maxTextSize</c>).
+    /// </summary>
     public const int UsualLimit = 50_000;
 
-    // Mermaid has no colours for light and dark: these are readable on either.
+    // Mermaid cannot choose colours by light and dark theme: these are readable in both.
     private static readonly string[] Colors =
     [
         "#0b62a4",
@@ -55,7 +57,7 @@ internal static class MermaidDiagram
             );
         }
         text.Write("  end\n");
-        // Above all else, where no line crosses them.
+        // Placed above everything else, where no line crosses them.
         text.Write($"  networks ~~~ {(overlay.Hosts.Length > 2 ? "tunnels" : "h0")}\n");
         for (var index = 0; index < Math.Min(Colors.Length, overlay.Networks.Length); index++)
         {
@@ -105,7 +107,7 @@ internal static class MermaidDiagram
         text.Write("  end\n");
     }
 
-    // The entities of Mermaid's quoted texts; '#' begins one.
+    // Entities of Mermaid's quoted strings, which begin with '#'.
     private static string Escape(string text) =>
         text.Replace("#", "#35;", StringComparison.Ordinal)
             .Replace("&", "#amp;", StringComparison.Ordinal)

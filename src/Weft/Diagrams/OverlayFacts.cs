@@ -6,14 +6,14 @@ using Weft.Core.Overlays;
 
 namespace Weft.Diagrams;
 
-/// <summary>What a diagram shows of an overlay, in the order of the overlay file, gathered in one pass.</summary>
+/// <summary>The facts about an overlay that diagrams show, in the order of the overlay file, gathered in one pass.</summary>
 internal sealed class OverlayFacts
 {
     private readonly Dictionary<string, int> networks;
     private readonly ILookup<string, Container> containers;
     private readonly ILookup<string, (int Network, ImmutableArray<IPAddress> Addresses)> own;
 
-    /// <summary>Gathers them.</summary>
+    /// <summary>Gathers the facts.</summary>
     public OverlayFacts(Overlay overlay)
     {
         Overlay = overlay;
@@ -32,7 +32,7 @@ internal sealed class OverlayFacts
     /// <summary>The overlay.</summary>
     public Overlay Overlay { get; }
 
-    /// <summary>How much of everything there is, and the MTU.</summary>
+    /// <summary>The numbers of hosts, networks and containers, and the MTU.</summary>
     public string Size =>
         string.Join(
             ", ",
@@ -45,7 +45,7 @@ internal sealed class OverlayFacts
             }
         );
 
-    /// <summary>How the hosts are joined.</summary>
+    /// <summary>How the hosts are connected.</summary>
     public string Tunnels
     {
         get
@@ -72,7 +72,7 @@ internal sealed class OverlayFacts
         }
     }
 
-    /// <summary>A host's own addresses, and then its containers with their places.</summary>
+    /// <summary>A host's own addresses, and then those of its containers.</summary>
     public IEnumerable<Place> PlacesOn(Host host)
     {
         foreach (var (network, addresses) in own[host.Name])
@@ -92,13 +92,13 @@ internal sealed class OverlayFacts
         }
     }
 
-    /// <summary>How a host is reached.</summary>
+    /// <summary>A host's underlay address, and what is special about it.</summary>
     public static string Underlay(Host host) =>
         host.Address
         + (host.Local is { } local ? $" for {local}" : "")
         + (host.Mtu == Host.DefaultMtu ? "" : $", MTU {host.Mtu}");
 
-    /// <summary>What a network is, without its VLAN.</summary>
+    /// <summary>A network's subnets and bridge.</summary>
     public static string Describe(Network network) =>
         string.Join(", ", network.Subnets)
         + network.Bridge switch
@@ -109,7 +109,7 @@ internal sealed class OverlayFacts
             _ => ", bridge",
         };
 
-    /// <summary>Which containers that the file does not name a selection is about, and their networks.</summary>
+    /// <summary>Which containers a selection chooses by label, and the networks that they get.</summary>
     public string Describe(Selection selection) =>
         $"{string.Join(", ", selection.Labels.Select(label => $"{label.Key}={label.Value}"))}"
         + $" on {selection.Host ?? "every host"}"
@@ -124,8 +124,8 @@ internal sealed class OverlayFacts
         [.. addresses.Select(address => address.ToString())];
 }
 
-/// <summary>One place in a network.</summary>
-/// <param name="Container">Who has it; null for the host itself.</param>
-/// <param name="Network">The network's number in the order of the file.</param>
-/// <param name="Addresses">The addresses, or where they come from.</param>
+/// <summary>The addresses of a host or container in one network.</summary>
+/// <param name="Container">The container; null for the host itself.</param>
+/// <param name="Network">The network's index in the overlay file.</param>
+/// <param name="Addresses">The addresses, or where they will come from.</param>
 internal sealed record Place(Container? Container, int Network, ImmutableArray<string> Addresses);

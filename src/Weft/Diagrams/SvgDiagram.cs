@@ -6,8 +6,8 @@ using Weft.Core.Overlays;
 namespace Weft.Diagrams;
 
 /// <summary>
-/// An overlay as SVG: a card a host, which hang on one line that stands for all tunnels, since a line for each would be
-/// their square. Text is of one width a letter, so that its place is known without measuring it.
+/// Draws an overlay as SVG: a card per host, all on one line that stands for the tunnels, since a line for each tunnel would grow
+/// with the square of the hosts. The font is monospaced, so that text can be placed without measuring it.
 /// </summary>
 internal sealed class SvgDiagram
 {
@@ -19,7 +19,7 @@ internal sealed class SvgDiagram
     private const int Between = 14;
     private const int PillWidth = 42;
 
-    // Between a row of cards and the one before: the line of the tunnels, and what the cards hang on.
+    // Above each row of cards: the line of the tunnels, and the stubs from which the cards hang.
     private const int RailHeight = 46;
     private const int Stub = 24;
 
@@ -27,19 +27,20 @@ internal sealed class SvgDiagram
     private const int TitleSize = 22;
     private const int HostSize = 15;
 
-    // A letter's width as a part of its height, in the widest of the usual fonts.
+    // A letter's width relative to its height, in the widest of the usual fonts.
     private const double LetterWidth = 0.62;
 
     private const int LongestName = 40;
     private const int LeastWidth = 480;
 
-    // So few stand side by side whatever they hold.
+    // Up to this many always stand side by side.
     private const int FewCards = 3;
 
-    // About the shape of a screen.
+    // Roughly the shape of a screen.
     private const double WidthToHeight = 1.6;
 
-    // Each is readable below white, and the other below black; the number in a mark tells those apart who see no colours.
+    // The first of each is readable on white, the second on black. Without seeing colours, one tells networks apart by the number
+    // in a mark.
     private static readonly (string Light, string Dark)[] Colors =
     [
         ("#0b62a4", "#7cc0ff"),
@@ -214,7 +215,7 @@ internal sealed class SvgDiagram
         );
         y += 8;
 
-        // Side by side as many as there is room for.
+        // As many side by side as fit.
         var widest = legend.Max(entry => entry.Width) + 2 * Between;
         var abreast = Math.Clamp((width + 2 * Between) / widest, 1, legend.Count);
         for (var index = 0; index < legend.Count; index++)
@@ -260,7 +261,7 @@ internal sealed class SvgDiagram
             new LegendEntry(overlay.Switch, facts.Tunnels, null) { IsTunnels = true },
         ];
 
-    /// <summary>How many cards stand side by side for the whole to have about the shape of a screen.</summary>
+    /// <summary>How many cards to put side by side so that the diagram has about the shape of a screen.</summary>
     private int PerRow()
     {
         var height = cards.Average(card => card.Height) + RailHeight;
@@ -277,7 +278,7 @@ internal sealed class SvgDiagram
     private int WriteCards(StringBuilder body, int perRow, int top)
     {
         var rows = cards.Chunk(perRow).ToArray();
-        // Below one another the cards hang on a line beside them.
+        // With several rows, the cards hang on a line to their left.
         var left = Margin + (rows.Length > 1 ? Gap : 0);
         var rails = new StringBuilder();
         var places = new List<(int X, int Y)>();
@@ -401,7 +402,7 @@ internal sealed class SvgDiagram
 
     private static int Width(string text, int size)
     {
-        // Scripts of East Asia, and pictures, take two places.
+        // East Asian scripts and emoji take two columns.
         var letters = 0;
         foreach (var rune in text.EnumerateRunes())
         {
@@ -418,18 +419,18 @@ internal sealed class SvgDiagram
 
     private static string Escape(string text) => SecurityElement.Escape(text);
 
-    // Its numbers are whole and not negative: every culture writes them alike.
+    // The numbers are non-negative integers, which every culture writes alike.
     private static string Text(ref DefaultInterpolatedStringHandler text) =>
         text.ToStringAndClear();
 
-    /// <summary>A host with its lines.</summary>
+    /// <summary>A host's card, and the lines on it.</summary>
     private sealed record Card(Host Host, List<Line> Lines)
     {
         public int Height { get; } =
             HeadHeight + Lines.Count * LineHeight + (Lines.Count > 0 ? 8 : 0);
     }
 
-    /// <summary>One address of somebody.</summary>
+    /// <summary>One address on a card.</summary>
     private sealed record Line(
         string Name,
         string Engine,
@@ -445,7 +446,7 @@ internal sealed class SvgDiagram
         public int Width { get; } = PillWidth + 10 + SvgDiagram.Width($"{Name} {Words}", TextSize);
     }
 
-    /// <summary>Where what stands on a card, from the widest of all cards.</summary>
+    /// <summary>The columns of a card, as wide as the widest card needs.</summary>
     private sealed record Columns(int Name, int Engine, int Address, int Head)
     {
         public int EngineAt { get; } = Name + Between;

@@ -6,29 +6,31 @@ using Weft.Rendering;
 
 namespace Weft.Fleet;
 
-/// <summary><c>weft apply</c> and <c>weft destroy</c> on many hosts: all plans are shown, one question is asked, all are carried out.</summary>
+/// <summary>
+/// Runs <c>weft apply</c> or <c>weft destroy</c> on many hosts: shows all plans, asks one question, carries all out.
+/// </summary>
 /// <param name="terminal">Where to write.</param>
 /// <param name="fleet">The hosts.</param>
-/// <param name="name">What the command is called.</param>
-/// <param name="destroys">Whether the overlay is taken off the hosts.</param>
+/// <param name="name">The command's name.</param>
+/// <param name="destroys">Whether it removes the overlay from the hosts.</param>
 internal sealed class FleetApply(Output terminal, FleetSession fleet, string name, bool destroys)
 {
-    /// <summary>What is asked.</summary>
+    /// <summary>The question to ask before anything is changed.</summary>
     public required string Question { get; init; }
 
-    /// <summary>Whether it is asked at all.</summary>
+    /// <summary>Whether to ask it.</summary>
     public required bool Asks { get; init; }
 
-    /// <summary>Whether what came of it is for programs.</summary>
+    /// <summary>Whether to write the result as JSON.</summary>
     public required bool Json { get; init; }
 
-    /// <summary>What <c>weft plan</c> on each host takes besides, and the command too.</summary>
+    /// <summary>More options for both <c>weft plan</c> and the command on each host.</summary>
     public required IReadOnlyList<string> Overrides { get; init; }
 
-    /// <summary>What the command on each host takes beyond that.</summary>
+    /// <summary>More options for the command alone.</summary>
     public required IReadOnlyList<string> Options { get; init; }
 
-    /// <summary>Does it.</summary>
+    /// <summary>Runs the command.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         if (Asks && (Json || !Output.CanAsk))
@@ -98,8 +100,8 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
     }
 
     /// <summary>
-    /// The hosts by when their plans are carried out: MTUs shrink everywhere before one grows anywhere, so that nobody
-    /// sends more than a host still takes that is yet to change.
+    /// Orders the hosts: MTUs shrink on all hosts before one grows anywhere, so that nobody sends packets that are too large for
+    /// a host yet to change.
     /// </summary>
     internal static IEnumerable<string[]> Phases(IEnumerable<HostPlan> able) =>
         able.GroupBy(one => one.Plan!.Shrinks)
@@ -169,7 +171,7 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
         );
     }
 
-    /// <summary>What is said after a no: a plan may have taken files that a host had none of.</summary>
+    /// <summary>The answer to a no: making the plans may already have put files on hosts that had none.</summary>
     private string Unchanged()
     {
         var put = fleet.Put;
@@ -181,7 +183,7 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
     private string QuestionOf(HostPlan[] able) =>
         $"{Question.TrimEnd('?')} on {(able is [var only] ? only.Host : $"{able.Length} hosts")}?";
 
-    /// <summary>What was said of a host with its plan already.</summary>
+    /// <summary>The remarks that were shown with a host's plan already.</summary>
     private static IEnumerable<string> RemarksOf(IReadOnlyList<HostPlan> planned, string host) =>
         planned.First(one => one.Host == host).Plan is { } plan
             ? plan.Notices.Concat(plan.Interruptions)

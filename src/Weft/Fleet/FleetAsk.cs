@@ -8,19 +8,19 @@ using Weft.Rendering;
 
 namespace Weft.Fleet;
 
-/// <summary>One command on many hosts, and what came of it.</summary>
+/// <summary>Runs one command on many hosts and shows the results.</summary>
 internal static class FleetAsk
 {
-    /// <summary>Runs weft on all hosts to change something, and says a line for each.</summary>
+    /// <summary>Runs a command that changes something on all hosts, and reports a line for each.</summary>
     /// <param name="terminal">Where to write.</param>
     /// <param name="fleet">The hosts.</param>
-    /// <param name="step">What is being done, in a word.</param>
-    /// <param name="arguments">What follows <c>weft</c> on a host.</param>
-    /// <param name="input">What each reads.</param>
-    /// <param name="afterwards">What is said when all have done it.</param>
-    /// <param name="withKeys">Whether the files that the overlay file names go along.</param>
+    /// <param name="step">What is being done, in one word.</param>
+    /// <param name="arguments">The arguments of <c>weft</c> on a host.</param>
+    /// <param name="input">The standard input of each run.</param>
+    /// <param name="afterwards">A message for when all hosts have succeeded.</param>
+    /// <param name="withKeys">Whether to put the files that the overlay file names on the hosts, too.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <param name="words">What is said of a host that has done it, where that is more than that.</param>
+    /// <param name="words">What to report of a host that has succeeded; "done" if null.</param>
     public static async Task<int> DoAsync(
         Output terminal,
         FleetSession fleet,
@@ -66,7 +66,7 @@ internal static class FleetAsk
         return Conclude(terminal, answers, afterwards);
     }
 
-    /// <summary><c>weft status</c> of all hosts: a line for each, and below it what is not as intended.</summary>
+    /// <summary>Runs <c>weft status</c> on all hosts: shows a line for each, followed by what is not as intended.</summary>
     public static Task<int> StatusAsync(
         Output terminal,
         FleetSession fleet,
@@ -88,7 +88,7 @@ internal static class FleetAsk
             {
                 var sign = answer.ExitCode == ExitCode.Done ? "[green]✓[/]" : "[red]✗[/]";
                 var verdict = host.Healthy ? "as intended" : "[red]not as intended[/]";
-                // Where one of them is down the lines below say so.
+                // If a tunnel is not encrypted, the lines below say so.
                 var tunnels = host.Items.Where(item => item.Kind == "encryption").ToList();
                 var encryption =
                     tunnels.Count > 0 && tunnels.TrueForAll(item => item.State == "ok")
@@ -117,7 +117,7 @@ internal static class FleetAsk
         );
     }
 
-    /// <summary><c>weft doctor</c> on all hosts: of each what is not well.</summary>
+    /// <summary>Runs <c>weft doctor</c> on all hosts: shows what is not well on each.</summary>
     public static Task<int> DoctorAsync(
         Output terminal,
         FleetSession fleet,
@@ -144,7 +144,7 @@ internal static class FleetAsk
             cancellationToken
         );
 
-    /// <summary>Says how many hosts are well, and gives the exit code.</summary>
+    /// <summary>Reports how many hosts are well, and returns the exit code.</summary>
     public static int Conclude(
         Output terminal,
         IReadOnlyCollection<HostAnswer> answers,
@@ -170,15 +170,15 @@ internal static class FleetAsk
         return CodeOf(answers);
     }
 
-    /// <summary>Shows what all hosts say as JSON; or writes that, for programs.</summary>
+    /// <summary>Runs a command that answers in JSON on all hosts, and shows the answers or writes them as JSON.</summary>
     /// <param name="terminal">Where to write.</param>
     /// <param name="fleet">The hosts.</param>
-    /// <param name="command">What weft is asked on each.</param>
-    /// <param name="options">What it takes besides.</param>
-    /// <param name="json">Whether it is for programs.</param>
-    /// <param name="type">How it is read.</param>
-    /// <param name="silence">What a host did not do that says something else, as in "has no status".</param>
-    /// <param name="write">Writes what one host says.</param>
+    /// <param name="command">The command of weft.</param>
+    /// <param name="options">More options for it.</param>
+    /// <param name="json">Whether to write JSON.</param>
+    /// <param name="type">The type of an answer.</param>
+    /// <param name="silence">What to say of a host without a valid answer, as in "has no status".</param>
+    /// <param name="write">Shows the answer of one host.</param>
     /// <param name="cancellationToken">Stops it.</param>
     private static async Task<int> ShowAsync<T>(
         Output terminal,

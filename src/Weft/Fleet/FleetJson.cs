@@ -5,10 +5,10 @@ using Weft.Rendering;
 
 namespace Weft.Fleet;
 
-/// <summary>What came of many hosts, for programs.</summary>
+/// <summary>Writes the results of many hosts as JSON.</summary>
 internal static class FleetJson
 {
-    /// <summary>Writes what was planned and done: one object a host.</summary>
+    /// <summary>Writes what was planned and done: one object per host.</summary>
     public static void Write(
         TextWriter writer,
         IReadOnlyList<HostPlan> planned,
@@ -34,7 +34,7 @@ internal static class FleetJson
         );
     }
 
-    /// <summary>Writes what each host answered, which is JSON itself.</summary>
+    /// <summary>Writes the hosts' answers, which are JSON themselves.</summary>
     public static void Write(TextWriter writer, IReadOnlyList<HostAnswer> answers) =>
         Write(
             writer,
@@ -65,12 +65,12 @@ internal static class FleetJson
     }
 }
 
-/// <summary>What came of one host.</summary>
+/// <summary>The result of one host.</summary>
 /// <param name="Host">The host.</param>
 /// <param name="ExitCode">Weft's exit code there; 1 where it was not run.</param>
 /// <param name="Unreached">Why it was not run; null where it was.</param>
-/// <param name="Remarks">What weft said beside it.</param>
-/// <param name="Result">What the command alone writes on the host as JSON; for what changes a host, its plan.</param>
+/// <param name="Remarks">What weft wrote to standard error.</param>
+/// <param name="Result">The JSON that the command itself writes on the host; for a command that changes a host, its plan.</param>
 internal sealed record HostDocument(
     string Host,
     int ExitCode,

@@ -5,8 +5,8 @@ using Weft.Rendering;
 
 namespace Weft.Fleet;
 
-/// <summary>What every command takes that can be run on many hosts from a machine that is none of them.</summary>
-/// <param name="hasOverlay">Whether an overlay file names the hosts; else they are what <c>ssh</c> calls them.</param>
+/// <summary>The options of every command that can be run on many hosts, over SSH from another machine.</summary>
+/// <param name="hasOverlay">Whether hosts are named as in the overlay file; otherwise as for <c>ssh</c>.</param>
 internal sealed class FleetOptions(bool hasOverlay = true)
 {
     private const int MostJobs = 256;
@@ -45,12 +45,12 @@ internal sealed class FleetOptions(bool hasOverlay = true)
         HelpName = "PATH",
     };
 
-    /// <summary>All of them.</summary>
+    /// <summary>All options.</summary>
     public IEnumerable<Symbol> All =>
         [hosts, .. hasOverlay ? [all] : (Symbol[])[], jobs, binaries, installed];
 
-    /// <summary>Whether the command is meant for hosts that are reached over SSH.</summary>
-    /// <exception cref="UsageException">That contradicts itself.</exception>
+    /// <summary>Whether the user asks to run the command on hosts over SSH.</summary>
+    /// <exception cref="UsageException">The options contradict each other.</exception>
     public bool IsMeant(
         ParseResult parsed,
         Option<string?>? here = null,
@@ -91,14 +91,14 @@ internal sealed class FleetOptions(bool hasOverlay = true)
         return isMeant;
     }
 
-    /// <summary>Whether weft is on the hosts already, to be left as it is.</summary>
+    /// <summary>Whether to use the weft that is on the hosts already.</summary>
     public bool IsInstalled(ParseResult parsed) => parsed.GetValue(installed) is not null;
 
     /// <inheritdoc cref="Open(ParseResult, Overlay, string)"/>
     public FleetSession Open(ParseResult parsed, HostOptions options) =>
         Open(parsed, options.Load(parsed), options.FileOf(parsed));
 
-    /// <summary>The hosts of the overlay that are meant, and how to reach them.</summary>
+    /// <summary>The chosen hosts of the overlay, and how to reach them.</summary>
     /// <exception cref="UsageException">The overlay has no such host, or a value is out of range.</exception>
     public FleetSession Open(ParseResult parsed, Overlay overlay, string file)
     {
@@ -121,8 +121,8 @@ internal sealed class FleetOptions(bool hasOverlay = true)
         );
     }
 
-    /// <summary>The hosts that are meant as <c>ssh</c> calls them, by these names, and where that is.</summary>
-    /// <exception cref="UsageException">That is no name for ssh, or a value is out of range.</exception>
+    /// <summary>The chosen hosts, named as for <c>ssh</c>, and their SSH targets.</summary>
+    /// <exception cref="UsageException">A name is not valid for ssh, or a value is out of range.</exception>
     public (SshRunner Runner, IReadOnlyDictionary<string, SshTarget> Targets) Open(
         ParseResult parsed
     )
@@ -137,7 +137,7 @@ internal sealed class FleetOptions(bool hasOverlay = true)
         return (RunnerOf(parsed, [.. targets.Select(pair => (pair.Key, pair.Value))]), targets);
     }
 
-    /// <summary>On how many hosts something is done at a time.</summary>
+    /// <summary>The number of hosts to work on at a time.</summary>
     /// <exception cref="UsageException">The number is out of range.</exception>
     public int JobsOf(ParseResult parsed) =>
         parsed.GetValue(jobs) is >= 1 and <= MostJobs and var most

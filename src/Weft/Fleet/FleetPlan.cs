@@ -5,7 +5,7 @@ using Weft.Rendering;
 
 namespace Weft.Fleet;
 
-/// <summary>How plans are written.</summary>
+/// <summary>The format of plans.</summary>
 internal enum PlanFormat
 {
     /// <summary>For people.</summary>
@@ -18,10 +18,10 @@ internal enum PlanFormat
     Json,
 }
 
-/// <summary>The plans of many hosts.</summary>
+/// <summary>Makes and shows the plans of many hosts.</summary>
 internal static class FleetPlan
 {
-    /// <summary>Shows what would change on each.</summary>
+    /// <summary>Shows what would change on each host.</summary>
     public static async Task<int> ShowAsync(
         Output terminal,
         FleetSession fleet,
@@ -67,11 +67,11 @@ internal static class FleetPlan
 
     /// <summary>Asks each host for its plan.</summary>
     /// <param name="fleet">The hosts.</param>
-    /// <param name="board">Where that is shown.</param>
-    /// <param name="options">What <c>weft plan</c> takes besides.</param>
+    /// <param name="board">Where to show progress.</param>
+    /// <param name="options">More options for <c>weft plan</c>.</param>
     /// <param name="keys">
-    /// Where the files are put that the overlay file names; null where they do not matter. Without them a fresh host has no
-    /// whole plan. What is yet to be put is part of the plan.
+    /// Where to put the files that the overlay file names; null where they do not matter. Without them a fresh host has no
+    /// complete plan. Files that are still to be put there become part of the plan.
     /// </param>
     /// <param name="cancellationToken">Stops it.</param>
     public static async Task<IReadOnlyList<HostPlan>> AskAsync(
@@ -118,8 +118,8 @@ internal static class FleetPlan
     }
 
     /// <summary>
-    /// A plan with what is to be put on the host first. Files that are not there, or no certificate and its key, as when
-    /// somebody copied one of them alone, are in nobody's way then.
+    /// Adds the files that are to be put on the host first. Conflicts about these files (missing, or a certificate without its
+    /// key because only one was copied) are then removed: the files resolve them.
     /// </summary>
     private static PlanDocument With(PlanDocument plan, HostKeys keys)
     {
@@ -147,7 +147,7 @@ internal static class FleetPlan
         };
     }
 
-    /// <summary>Writes plans, those that change nothing in one line.</summary>
+    /// <summary>Writes plans; one that changes nothing takes one line.</summary>
     public static void Write(
         Output terminal,
         IReadOnlyList<HostPlan> planned,
@@ -217,13 +217,13 @@ internal static class FleetPlan
     }
 }
 
-/// <summary>What would change on one host.</summary>
+/// <summary>The plan for one host.</summary>
 /// <param name="Host">The host.</param>
-/// <param name="Plan">Its plan; null where there is none.</param>
+/// <param name="Plan">The plan; null where there is none.</param>
 /// <param name="Why">Why there is none.</param>
-/// <param name="Keys">How the files stand that the overlay file names; null where they do not matter.</param>
+/// <param name="Keys">The state of the files that the overlay file names; null where they do not matter.</param>
 internal sealed record HostPlan(string Host, PlanDocument? Plan, string? Why, HostKeys? Keys)
 {
-    /// <summary>Whether it can be carried out.</summary>
+    /// <summary>Whether the plan can be carried out.</summary>
     public bool IsAble => Plan is { Conflicts.Count: 0 };
 }

@@ -10,10 +10,10 @@ using Weft.Rendering;
 
 namespace Weft.Fleet;
 
-/// <summary>Some of an overlay's hosts, reached over SSH from a machine that has the overlay file.</summary>
+/// <summary>Reaches hosts of an overlay over SSH from a machine that has the overlay file.</summary>
 internal sealed class FleetSession : IAsyncDisposable
 {
-    // Where the overlay file is on a host, the files that it names are too, and likewise on this machine.
+    // The overlay file's directory on a host. Files named within it are looked for beside the overlay file on this machine.
     private const string Etc = "/etc/weft/";
 
     private readonly SshRunner runner;
@@ -34,7 +34,7 @@ internal sealed class FleetSession : IAsyncDisposable
     /// <summary>The overlay.</summary>
     public Overlay Overlay { get; }
 
-    /// <summary>The overlay file, as it travels to the hosts by standard input.</summary>
+    /// <summary>The overlay file's content, which hosts get on standard input.</summary>
     public ReadOnlyMemory<byte> File { get; }
 
     /// <summary>The hosts' names.</summary>
@@ -48,20 +48,20 @@ internal sealed class FleetSession : IAsyncDisposable
         CancellationToken cancellationToken
     ) => runner.AskAsync(host, arguments, input, cancellationToken);
 
-    /// <summary>Whether weft was put in place on a host just now.</summary>
+    /// <summary>Reaches a host, and says whether weft was put in place there just now.</summary>
     public Task<bool> WasPutAsync(string host, CancellationToken cancellationToken) =>
         runner.ConnectAsync(host, null, cancellationToken);
 
-    /// <summary>The hosts, to be asked by whoever asks a lab as well.</summary>
+    /// <summary>The hosts as an <see cref="IHostRunner"/>, for what also runs on labs.</summary>
     public IHostRunner Runner => runner;
 
     /// <summary>The files that were put on each host so far.</summary>
     public ILookup<string, string> Put => put.ToLookup(one => one.Host, one => one.Path);
 
-    /// <summary>How many hosts are asked at a time.</summary>
+    /// <summary>The number of hosts to work on at a time.</summary>
     public int Jobs => jobs;
 
-    /// <summary>Runs weft on hosts, several at a time, and shows how far that is.</summary>
+    /// <summary>Runs weft on hosts, several at a time, and shows the progress.</summary>
     public Task<IReadOnlyList<HostAnswer>> AskAsync(
         FleetBoard board,
         IReadOnlyList<string> hosts,
@@ -83,7 +83,7 @@ internal sealed class FleetSession : IAsyncDisposable
             cancellationToken
         );
 
-    /// <summary>Does something on hosts, several at a time; those that are not reached are said.</summary>
+    /// <summary>Does work for hosts, several at a time, and shows which could not be reached.</summary>
     public Task<IReadOnlyList<HostAnswer>> EachAsync(
         FleetBoard board,
         IReadOnlyList<string> hosts,
@@ -115,13 +115,15 @@ internal sealed class FleetSession : IAsyncDisposable
         );
 
     /// <summary>
-    /// Puts the files that the overlay file names on a host, if they are on this machine at the same place beside the
-    /// overlay file. A shared key that a host has already stays: another in its place is for <c>weft rotate</c>.
+    /// Puts the files that the overlay file names on a host, if this machine has them at the same place relative to the overlay
+    /// file. A shared key that a host already has stays: replacing it is for <c>weft rotate</c>.
     /// </summary>
     /// <param name="host">The host.</param>
-    /// <param name="where">Where certificates are put; a shared key, wherever that is said to be, at most where there is none.</param>
+    /// <param name="where">
+    /// Where to put certificates. Shared keys are put at most where there are none, whatever this says.
+    /// </param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <exception cref="HostException">The host is not reached, or a file cannot be read here or put there.</exception>
+    /// <exception cref="HostException">The host is not reached, or a file cannot be read here or written there.</exception>
     public async Task<HostKeys> PutKeysAsync(
         string host,
         KeyPlacing where,
@@ -176,8 +178,8 @@ internal sealed class FleetSession : IAsyncDisposable
     public ValueTask DisposeAsync() => runner.DisposeAsync();
 
     /// <summary>
-    /// Puts files on a host. A certificate and its key that are both new take over in the moment in which the key gets its
-    /// name, as <see cref="PkiDirectory"/> reads them: wherever the connection is lost, the host has one pair or the other.
+    /// Puts files on a host. If certificate and key are both new, they take effect together, when the key is renamed into place,
+    /// as <see cref="PkiDirectory"/> reads them: if the connection is lost, the host has the old pair or the new one.
     /// </summary>
     private async Task PutAsync(
         string host,
@@ -221,10 +223,10 @@ internal sealed class FleetSession : IAsyncDisposable
         };
 }
 
-/// <summary>How the files that the overlay file names stand on a host.</summary>
-/// <param name="Files">Where those are that are on this machine too.</param>
-/// <param name="Due">Those that are yet to be put there, or in the place of others.</param>
-/// <param name="Remark">What is to be said besides; null if nothing.</param>
+/// <summary>The state on a host of the files that the overlay file names.</summary>
+/// <param name="Files">The paths of those that this machine has, too.</param>
+/// <param name="Due">Those that are still to be put there, or to replace others.</param>
+/// <param name="Remark">A remark for the user; null if none.</param>
 internal sealed record HostKeys(
     IReadOnlyList<string> Files,
     IReadOnlyList<ChangeDocument> Due,

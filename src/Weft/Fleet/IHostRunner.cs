@@ -6,20 +6,20 @@ using Weft.Core.Linux;
 namespace Weft.Fleet;
 
 /// <summary>
-/// The hosts of one overlay, on each of which weft can be run: those of a lab, or real ones over SSH. Whatever is asked of
-/// several hosts goes through this door, and does not care which.
+/// The hosts of one overlay on which weft can be run: those of a lab, or real ones over SSH. Whatever asks several hosts uses
+/// this interface and does not care which they are.
 /// </summary>
 internal interface IHostRunner
 {
     /// <summary>The hosts' names, in the order of the overlay file.</summary>
     IReadOnlyList<string> Hosts { get; }
 
-    /// <summary>Runs weft on a host to its end, as root.</summary>
+    /// <summary>Runs weft on a host as root and waits for it to end.</summary>
     /// <param name="host">One of <see cref="Hosts"/>.</param>
-    /// <param name="arguments">What follows <c>weft</c>: no secrets, which go by <paramref name="input"/>.</param>
-    /// <param name="input">What it reads.</param>
-    /// <param name="cancellationToken">Stops waiting; the host ends what it began.</param>
-    /// <exception cref="HostException">Weft could not be run there; what it says itself is in the result.</exception>
+    /// <param name="arguments">The arguments of <c>weft</c>. Secrets must go by <paramref name="input"/> instead.</param>
+    /// <param name="input">Its standard input.</param>
+    /// <param name="cancellationToken">Stops waiting; the host finishes what it has begun.</param>
+    /// <exception cref="HostException">Weft could not be run there; errors of weft itself are in the result.</exception>
     Task<ToolResult> RunAsync(
         string host,
         IReadOnlyList<string> arguments,
@@ -28,32 +28,32 @@ internal interface IHostRunner
     );
 }
 
-/// <summary>What came of running weft on one host.</summary>
+/// <summary>The result of running weft on one host.</summary>
 /// <param name="Host">The host.</param>
-/// <param name="Result">What weft left; null where it could not be run.</param>
+/// <param name="Result">The exit code and output; null where it could not be run.</param>
 /// <param name="Unreached">Why it could not be run; null where it was.</param>
 internal sealed record HostAnswer(string Host, ToolResult? Result, string? Unreached)
 {
-    /// <summary>What is said of an answer that this weft cannot read.</summary>
+    /// <summary>The message for an answer that this version cannot read.</summary>
     public const string OfAnotherVersion =
         "it answers as another version of weft does: install the same version on every host and here";
 
-    /// <summary>What there is to say besides, of what was done around it.</summary>
+    /// <summary>A remark of this machine about the host, beside weft's own.</summary>
     public string? Remark { get; init; }
 
-    /// <summary>Whether what weft wrote there is nothing that this weft knows to read.</summary>
+    /// <summary>Whether weft's output there could not be parsed here.</summary>
     public bool IsUnread { get; init; }
 
-    /// <summary>Whether weft did there what it was asked, and its answer was understood.</summary>
+    /// <summary>Whether weft succeeded there, and its answer was understood.</summary>
     public bool IsDone => ExitCode == Weft.ExitCode.Done && !IsUnread;
 
     /// <summary>The exit code; that of failure where the host was not reached.</summary>
     public int ExitCode => Result?.ExitCode ?? Weft.ExitCode.Failed;
 
-    /// <summary>What weft wrote; nothing where it could not be run.</summary>
+    /// <summary>The standard output; empty where it could not be run.</summary>
     public string Output => Result?.Output ?? "";
 
-    /// <summary>What weft said beside it, without what it begins its lines with.</summary>
+    /// <summary>The lines on standard error, without progress and without their prefixes.</summary>
     public IReadOnlyList<string> Remarks =>
         [
             .. (Result?.Errors ?? "")
@@ -70,10 +70,10 @@ internal sealed record HostAnswer(string Host, ToolResult? Result, string? Unrea
                 ),
         ];
 
-    /// <summary>The last of it, which tells most; null where nothing was said.</summary>
+    /// <summary>The last remark, which says most; null where there is none.</summary>
     public string? LastRemark => Remarks is [.., var last] ? last : null;
 
-    /// <summary>Why there is no answer that can be read, whatever was said beside it.</summary>
+    /// <summary>Why there is no readable answer, with all remarks.</summary>
     public string Fault =>
         Unreached
         ?? string.Join(
@@ -84,27 +84,27 @@ internal sealed record HostAnswer(string Host, ToolResult? Result, string? Unrea
         );
 
     /// <summary>What went wrong, as a sentence.</summary>
-    /// <param name="what">What the host then did not do, as in "has no plan".</param>
+    /// <param name="what">What the host did not do, as in "has no plan".</param>
     public string Why(string what) => Unreached ?? $"host '{Host}' {what}: {Fault}";
 }
 
-/// <summary>A host that told nothing.</summary>
+/// <summary>A host that gave no answer.</summary>
 /// <param name="Host">The host.</param>
 /// <param name="Why">Why, as a sentence.</param>
 internal sealed record UnaskedHost(string Host, string Why);
 
-/// <summary>Asking several hosts at once.</summary>
+/// <summary>Asks several hosts at once.</summary>
 internal static class HostRunners
 {
-    /// <summary>How many hosts are asked at a time unless somebody says otherwise.</summary>
+    /// <summary>The number of hosts to ask at a time by default.</summary>
     public const int DefaultJobs = 16;
 
-    /// <summary>Runs weft on every host; one that is not reached keeps no other from being asked.</summary>
+    /// <summary>Runs weft on every host; an unreachable host does not keep the others from being asked.</summary>
     /// <param name="runner">The hosts.</param>
-    /// <param name="arguments">What follows <c>weft</c> on a host.</param>
-    /// <param name="input">What each reads.</param>
-    /// <param name="jobs">How many hosts are asked at a time.</param>
-    /// <param name="answered">Called with each answer when it is there.</param>
+    /// <param name="arguments">The arguments of <c>weft</c> on a host.</param>
+    /// <param name="input">The standard input of each run.</param>
+    /// <param name="jobs">The number of hosts to ask at a time.</param>
+    /// <param name="answered">Called with each answer as it arrives.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <returns>The answers, in the order of the hosts.</returns>
     public static Task<IReadOnlyList<HostAnswer>> AskAllAsync(
@@ -123,15 +123,15 @@ internal static class HostRunners
             cancellationToken
         );
 
-    /// <summary>Asks every host something that it answers as JSON.</summary>
+    /// <summary>Asks every host something that is answered in JSON.</summary>
     /// <param name="runner">The hosts.</param>
-    /// <param name="arguments">What follows <c>weft</c> on a host.</param>
-    /// <param name="read">Reads an answer; throws a <see cref="JsonException"/> where it is something else.</param>
-    /// <param name="silence">What a host did not do that says something else, as in "could not be asked".</param>
-    /// <param name="input">What each reads.</param>
-    /// <param name="jobs">How many hosts are asked at a time.</param>
+    /// <param name="arguments">The arguments of <c>weft</c> on a host.</param>
+    /// <param name="read">Parses an answer; throws a <see cref="JsonException"/> if it is invalid.</param>
+    /// <param name="silence">What to say of a host without a valid answer, as in "could not be asked".</param>
+    /// <param name="input">The standard input of each run.</param>
+    /// <param name="jobs">The number of hosts to ask at a time.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>What the hosts that could be asked said, in the order of the hosts, and why the others could not.</returns>
+    /// <returns>The answers, in the order of the hosts, and why other hosts gave none.</returns>
     public static async Task<(
         IReadOnlyList<T> Said,
         ImmutableArray<UnaskedHost> Silent
@@ -162,7 +162,7 @@ internal static class HostRunners
             }
             catch (JsonException)
             {
-                // Ctrl-C ends what runs for a host too, which then has said nothing.
+                // Ctrl-C also ends the commands that run for hosts, which leaves their output empty.
                 cancellationToken.ThrowIfCancellationRequested();
                 silent.Add(new UnaskedHost(answer.Host, answer.Why(silence)));
             }
@@ -170,7 +170,7 @@ internal static class HostRunners
         return (said, silent.DrainToImmutable());
     }
 
-    /// <summary>Runs weft on one host; that it is not reached is an answer too.</summary>
+    /// <summary>Runs weft on one host; an unreachable host becomes an answer rather than an exception.</summary>
     public static async Task<HostAnswer> AskAsync(
         this IHostRunner runner,
         string host,
@@ -193,8 +193,8 @@ internal static class HostRunners
         }
     }
 
-    /// <summary>Does something for every host, for several at a time.</summary>
-    /// <returns>What came of each, in the order of the hosts.</returns>
+    /// <summary>Does work for every host, several at a time.</summary>
+    /// <returns>The results, in the order of the hosts.</returns>
     public static async Task<IReadOnlyList<T>> EachAsync<T>(
         IReadOnlyList<string> hosts,
         int jobs,

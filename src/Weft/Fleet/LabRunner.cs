@@ -6,7 +6,7 @@ namespace Weft.Fleet;
 
 /// <summary>The hosts of a lab on this machine.</summary>
 /// <param name="lab">The lab.</param>
-/// <param name="weft">The beginning of weft's command line; this very program unless given.</param>
+/// <param name="weft">The first words of weft's command line; those of this program unless given.</param>
 internal sealed class LabRunner(Lab lab, IReadOnlyList<string>? weft = null) : IHostRunner
 {
     /// <inheritdoc/>

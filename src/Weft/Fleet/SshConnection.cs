@@ -6,14 +6,14 @@ using Weft.Core.Planning;
 
 namespace Weft.Fleet;
 
-/// <summary>The way to one host by the system's own <c>ssh</c>: one connection, which all commands share.</summary>
+/// <summary>Reaches one host with the system's own <c>ssh</c>, over one connection that all commands share.</summary>
 internal sealed class SshConnection : IAsyncDisposable
 {
     private const int ExitOfSsh = 255;
 
     private static readonly string[] Always =
     [
-        // Nobody is there to answer: no password, no passphrase, no question about a key.
+        // Nobody is there to enter a password or passphrase, or to confirm a key.
         "-o",
         "BatchMode=yes",
         // Whatever the user's configuration says.
@@ -39,12 +39,12 @@ internal sealed class SshConnection : IAsyncDisposable
         this.sharing = sharing;
     }
 
-    /// <summary>Finds out how the user's configuration has this host reached; nothing is sent yet.</summary>
+    /// <summary>Reads how the user's configuration reaches this host; connects to nothing yet.</summary>
     /// <param name="host">The host's name in the overlay.</param>
-    /// <param name="target">Where SSH reaches it.</param>
-    /// <param name="directory">Where sockets of shared connections may be; nobody else may look into it.</param>
+    /// <param name="target">How SSH reaches it.</param>
+    /// <param name="directory">The directory for sockets of shared connections; nobody else may have access to it.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <exception cref="HostException">There is no ssh, or the user's configuration has a mistake.</exception>
+    /// <exception cref="HostException">There is no ssh, or the user's configuration has an error.</exception>
     public static async Task<SshConnection> PrepareAsync(
         string host,
         SshTarget target,
@@ -63,7 +63,7 @@ internal sealed class SshConnection : IAsyncDisposable
                 $"host '{host}': ssh cannot make anything of its configuration: {asked.Errors.Trim()}"
             );
         }
-        // Who shares connections already goes on doing so: a key that wants to be touched is touched once a day.
+        // If the user's configuration shares connections, use that: a security key then has to be touched only once a day.
         var isShared = asked
             .Output.Split('\n')
             .Any(line =>
@@ -81,14 +81,14 @@ internal sealed class SshConnection : IAsyncDisposable
                     "ControlMaster=auto",
                     "-o",
                     $"ControlPath={directory}/%C",
-                    // In case that nobody is left to end it.
+                    // In case nobody is left to close it.
                     "-o",
                     "ControlPersist=60",
                 ]
         );
     }
 
-    /// <summary>Runs a command on the host to its end. What the user's shell there says before it is left out.</summary>
+    /// <summary>Runs a command on the host and waits for it to end. Omits what the user's shell there prints before it.</summary>
     /// <exception cref="HostException">The host was not reached.</exception>
     public async Task<ToolResult> RunAsync(
         IEnumerable<string> command,
@@ -96,7 +96,8 @@ internal sealed class SshConnection : IAsyncDisposable
         CancellationToken cancellationToken
     )
     {
-        // A greeting in .bashrc, or a warning of a locale that the host lacks, is no answer. Before sudo, whose words are.
+        // Omits a greeting from .bashrc, or a warning about a missing locale. The mark comes before sudo, whose messages are
+        // kept.
         var mark = Guid.NewGuid().ToString("N");
         string[] marking = ["sh", "-c", $"echo {mark}; echo {mark} >&2; exec \"$@\"", "sh"];
         var result = await StartAsync(
@@ -105,7 +106,7 @@ internal sealed class SshConnection : IAsyncDisposable
                 .. Always,
                 .. sharing,
                 .. LoginOf(target),
-                // The host's shell reads the words again.
+                // The host's shell parses the words again.
                 .. marking.Concat(command).Select(ShellWord.Quote),
             ],
             input,
@@ -132,7 +133,7 @@ internal sealed class SshConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>What comes after the mark; all of it where none came, since then ssh itself has something to say.</summary>
+    /// <summary>The text after the mark; all of it if there is no mark, since then it comes from ssh itself.</summary>
     private static string Since(string mark, string text) =>
         text.IndexOf($"{mark}\n", StringComparison.Ordinal) is >= 0 and var at
             ? text[(at + mark.Length + 1)..]
@@ -163,7 +164,7 @@ internal sealed class SshConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>What ssh's own words mean here, and what to do.</summary>
+    /// <summary>Explains ssh's error messages, and what to do about them.</summary>
     private HostException Failure(string errors)
     {
         var login = string.Join(' ', LoginOf(target).Select(ShellWord.Quote));

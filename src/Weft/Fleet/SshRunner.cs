@@ -8,11 +8,13 @@ using Weft.Installation;
 
 namespace Weft.Fleet;
 
-/// <summary>Hosts over SSH, each with the right weft put in place first.</summary>
-/// <param name="hosts">The hosts, and where SSH reaches them.</param>
-/// <param name="binaries">The weft that belongs on each kind of machine; only the first of a kind counts.</param>
-/// <param name="installed">Where weft is on the hosts already, to be left as it is; null where it is put in place.</param>
-/// <param name="notice">Told, in the end, what deserves attention of what was put in place.</param>
+/// <summary>Runs weft on hosts over SSH, after putting the right build of it in place.</summary>
+/// <param name="hosts">The hosts, and how SSH reaches them.</param>
+/// <param name="binaries">The builds of weft for the hosts' architectures; the first for each counts.</param>
+/// <param name="installed">
+/// The path of a weft that is on the hosts already and is left as it is; null to put one in place.
+/// </param>
+/// <param name="notice">Called in the end with what the user should know about the builds that were put in place.</param>
 internal sealed class SshRunner(
     IReadOnlyList<(string Name, SshTarget Target)> hosts,
     Lazy<IReadOnlyList<WeftBinary>> binaries,
@@ -20,7 +22,7 @@ internal sealed class SshRunner(
     Action<string> notice
 ) : IHostRunner, IAsyncDisposable
 {
-    /// <summary>Where weft is put on a host, as <c>weft install</c> does.</summary>
+    /// <summary>The path at which weft is put on a host, the same as for <c>weft install</c>.</summary>
     public const string Program = "/usr/local/bin/weft";
 
     private const string None = "none";
@@ -28,8 +30,8 @@ internal sealed class SshRunner(
     private const string Greet =
         $"id -u; uname -m; for one do sha256sum -- \"$one\" 2>/dev/null || echo {None}; done";
 
-    // The size, where the hash of a secret would be seen in the list of processes. A program is run once before the one
-    // that works is gone: the host's C library may be too old for it. On one line: a quoted word of csh has no more.
+    // Secrets are verified by size, since their hash would show in the process list. A program is run once before it replaces the
+    // one that works: the host's C library may be too old for it. On one line, since csh allows no line break in a quoted word.
     private static readonly string PutFile = """
         set -e
         umask 077
@@ -54,9 +56,9 @@ internal sealed class SshRunner(
     /// <inheritdoc/>
     public IReadOnlyList<string> Hosts { get; } = [.. hosts.Select(host => host.Name)];
 
-    /// <summary>Reaches a host, and puts weft in place if it is not there or another one is.</summary>
+    /// <summary>Reaches a host, and puts weft in place if it is missing or another build.</summary>
     /// <param name="host">The host.</param>
-    /// <param name="step">Told what is being done.</param>
+    /// <param name="step">Called with what is being done.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <returns>Whether weft was put in place.</returns>
     /// <exception cref="HostException">The host is not reached, or weft cannot be run there.</exception>
@@ -83,10 +85,10 @@ internal sealed class SshRunner(
             : result;
     }
 
-    /// <summary>Compares a file with a secret with the one on a host.</summary>
+    /// <summary>Compares a secret with a file on a host.</summary>
     /// <param name="host">The host.</param>
-    /// <param name="path">Where it is there.</param>
-    /// <param name="content">What it is to hold.</param>
+    /// <param name="path">The file's path there.</param>
+    /// <param name="content">The content that it should have.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="HostException">The host is not reached, or the file there cannot be read.</exception>
     public async Task<SecretThere> CompareSecretAsync(
@@ -97,7 +99,7 @@ internal sealed class SshRunner(
     )
     {
         var door = await DoorAsync(host, null, cancellationToken);
-        // Standard input again, for the same reason.
+        // On standard input, again to keep the secret out of the process list.
         var there = await door.RunAsync(
             ["sh", "-c", "[ -e \"$1\" ] || exit 3; cmp -s -- \"$1\" -", "weft", path],
             content,
@@ -114,16 +116,16 @@ internal sealed class SshRunner(
         };
     }
 
-    /// <summary>Puts a file with a secret on a host, in one step for all who look.</summary>
+    /// <summary>Puts a secret into a file on a host, atomically.</summary>
     /// <param name="host">The host.</param>
-    /// <param name="path">Where.</param>
-    /// <param name="content">What it holds.</param>
+    /// <param name="path">The file's path there.</param>
+    /// <param name="content">The content.</param>
     /// <param name="follower">
-    /// A file that waits beside its place, called as <see cref="PkiDirectory.NextSuffix"/> says, and takes it right after; null
-    /// for none.
+    /// A file that waits beside its place under a name with <see cref="PkiDirectory.NextSuffix"/>, and is renamed into place
+    /// right after; null for none.
     /// </param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <exception cref="HostException">The host is not reached, or the file cannot be put there.</exception>
+    /// <exception cref="HostException">The host is not reached, or the file cannot be written there.</exception>
     public async Task PutSecretAsync(
         string host,
         string path,
@@ -150,7 +152,7 @@ internal sealed class SshRunner(
                 catch (Exception exception)
                     when (exception is HostException or OperationCanceledException)
                 {
-                    // There was none.
+                    // There was no connection.
                 }
             }
         );
@@ -180,7 +182,7 @@ internal sealed class SshRunner(
         CancellationToken cancellationToken
     )
     {
-        // Who watches a host that was not reached asks for it again and again, until it is there.
+        // Forget a failed connection: whoever watches the host tries again until it is reachable.
         if (
             doors.TryGetValue(host, out var failed)
             && failed is { IsValueCreated: true, Value.IsFaulted: true }
@@ -248,7 +250,7 @@ internal sealed class SshRunner(
         {
             return door;
         }
-        // What is in /usr/local goes before it, also when a newer package is there.
+        // What is in /usr/local takes precedence over the package, even over a newer one.
         if (own == None && IsBinary(packaged))
         {
             return door with { Program = HostFiles.PackagedProgram };
@@ -275,19 +277,19 @@ internal sealed class SshRunner(
                 binaries.Value.Select(binary => $"{binary.Path} is for {binary.Machine}")
             );
 
-    /// <summary>A host that is reached.</summary>
+    /// <summary>A host that was reached.</summary>
     /// <param name="Host">The host.</param>
-    /// <param name="Connection">The way to it.</param>
-    /// <param name="Program">Where the weft is that is run there.</param>
+    /// <param name="Connection">The connection to it.</param>
+    /// <param name="Program">The path of the weft to run there.</param>
     private sealed record Door(string Host, SshConnection Connection, string Program)
     {
-        /// <summary>Whether who logs in there is not root.</summary>
+        /// <summary>Whether the login there is not root's.</summary>
         public bool NeedsSudo { get; init; }
 
         /// <summary>Whether weft was put in place just now.</summary>
         public bool WasPut { get; init; }
 
-        /// <summary>Whether that goes before another one, the Debian package's, from now on.</summary>
+        /// <summary>Whether that one now hides another one, the Debian package's.</summary>
         public bool HidesPackage { get; init; }
 
         public Task<ToolResult> RunAsync(
@@ -335,28 +337,28 @@ internal sealed class SshRunner(
     }
 }
 
-/// <summary>Where a file is put.</summary>
+/// <summary>Where to put a file.</summary>
 internal enum KeyPlacing
 {
-    /// <summary>It is only compared.</summary>
+    /// <summary>Nowhere: only compare.</summary>
     Nowhere,
 
-    /// <summary>Where there is none.</summary>
+    /// <summary>Where there is none yet.</summary>
     WhereNone,
 
-    /// <summary>In the place of another, too.</summary>
+    /// <summary>Everywhere, also in place of another.</summary>
     Everywhere,
 }
 
-/// <summary>What a host has where a file is to be put.</summary>
+/// <summary>What a host has at the path of a file.</summary>
 internal enum SecretThere
 {
-    /// <summary>That very file.</summary>
+    /// <summary>The same file.</summary>
     Same,
 
-    /// <summary>Another.</summary>
+    /// <summary>Another file.</summary>
     Another,
 
-    /// <summary>None.</summary>
+    /// <summary>No file.</summary>
     None,
 }

@@ -4,10 +4,10 @@ using Weft.Core;
 
 namespace Weft.Fleet;
 
-/// <summary>A weft that can be put on a host.</summary>
-/// <param name="Path">Where it is on this machine.</param>
-/// <param name="Machine">Which machines can run it, as their <c>uname -m</c> says.</param>
-/// <param name="Content">The program itself.</param>
+/// <summary>A build of weft that can be put on a host.</summary>
+/// <param name="Path">Its path on this machine.</param>
+/// <param name="Machine">The architecture that can run it, as <c>uname -m</c> prints it.</param>
+/// <param name="Content">The executable.</param>
 /// <param name="Hash">Its SHA-256, in hexadecimal digits.</param>
 internal sealed record WeftBinary(
     string Path,
@@ -16,13 +16,15 @@ internal sealed record WeftBinary(
     string Hash
 )
 {
-    // System V ABI, chapter 4: e_ident is 16 bytes, e_type 2, then comes e_machine, in the file's own byte order.
+    // System V ABI, chapter 4: e_machine follows e_ident (16 bytes) and e_type (2 bytes), in the file's own byte order.
     private const int MachineAt = 18;
     private const ushort X64 = 62;
     private const ushort Arm64 = 183;
 
-    /// <summary>Reads one.</summary>
-    /// <exception cref="HostException">It is not there, or no program for a machine that weft runs on.</exception>
+    /// <summary>Reads an executable.</summary>
+    /// <exception cref="HostException">
+    /// It does not exist, or is not an executable for an architecture that weft runs on.
+    /// </exception>
     public static WeftBinary Read(string path)
     {
         var content = System.IO.File.Exists(path)
@@ -48,7 +50,7 @@ internal sealed record WeftBinary(
         );
     }
 
-    /// <summary>This very program; null where it is a build for development, which is more than one file.</summary>
+    /// <summary>This program itself; null if it is a development build, which consists of several files.</summary>
     public static WeftBinary? OfSelf() =>
         Self.Command is [var program] && !System.IO.File.Exists($"{program}.dll")
             ? Read(program)

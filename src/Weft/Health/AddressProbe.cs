@@ -11,13 +11,13 @@ using Weft.Core.Observation;
 
 namespace Weft.Health;
 
-/// <summary>Looks for machines and containers that have an address which is this host's, or one of its containers'.</summary>
+/// <summary>Looks for other machines and containers that have an address of this host or of one of its containers.</summary>
 internal static class AddressProbe
 {
     private const int Times = 3;
     private const int LargestFrame = 2048;
 
-    // Each hears what is asked for all: more at once would not hear the answers any more.
+    // Each socket receives all ARP of its link, other questions included: with more at once, answers would be missed.
     private const int MostAtOnce = 64;
     private const int MostNamed = 12;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(300);
@@ -37,7 +37,7 @@ internal static class AddressProbe
         var held = Held(intent, seen)
             .Where(one => only is null || one.Address.Equals(only))
             .ToList();
-        // A host answers by any of its links for the addresses of all.
+        // A host answers on any of its links for the addresses of all of them.
         var own = seen.Links.Values.Select(link => link.Mac).OfType<MacAddress>().ToHashSet();
         using var places = new SemaphoreSlim(MostAtOnce);
         var findings = (await Task.WhenAll(held.Select(InTurnAsync))).OfType<Finding>().ToList();
@@ -130,8 +130,8 @@ internal static class AddressProbe
         }
     }
 
-    /// <summary>Asks a few times.</summary>
-    /// <returns>The Ethernet address of somebody else who answers; null if nobody does.</returns>
+    /// <summary>Asks up to three times.</summary>
+    /// <returns>The Ethernet address of somebody else who has the address; null if nobody answers.</returns>
     private static async Task<MacAddress?> OtherAsync(
         HeldAddress held,
         HashSet<MacAddress> own,
@@ -170,7 +170,7 @@ internal static class AddressProbe
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
-                // Asked again.
+                // No answer in time: ask again.
             }
         }
         return null;
@@ -183,7 +183,7 @@ internal static class AddressProbe
         bool IsUnderlay
     );
 
-    /// <summary>A link and an EtherType, as packet(7) has it: <c>sockaddr_ll</c>.</summary>
+    /// <summary>A link and an EtherType, as a packet socket takes them (packet(7), <c>sockaddr_ll</c>).</summary>
     private sealed class LinkEndPoint(int index, ushort etherType) : EndPoint
     {
         private const int Bytes = 20;

@@ -5,16 +5,16 @@ using Weft.Core.Overlays;
 namespace Weft.Health;
 
 /// <summary>
-/// Whether a host's firewall drops what passes its container bridges: by rules for bridges (family <c>bridge</c> of nft, and
-/// ebtables), which see each frame; and, once br_netfilter is loaded (Docker, Kubernetes and some rules of iptables do that), by
-/// rules for packets, to which the kernel shows frames as if the host routed them. Docker and firewalld have the host route
-/// nothing that they do not know.
+/// Finds whether a host's firewall drops what passes through its container bridges. Rules for bridges (nft's family
+/// <c>bridge</c>, and ebtables) see every frame. Once br_netfilter is loaded (by Docker, Kubernetes or some rules of iptables),
+/// the kernel shows frames also to the rules for IP packets, as if the host routed them; and there Docker and firewalld drop what
+/// they do not know.
 /// </summary>
 /// <param name="firewall">The host's firewall.</param>
-/// <param name="filtered">The IP versions of which the firewall is shown what passes a bridge.</param>
+/// <param name="filtered">The IP versions whose packets br_netfilter shows to the firewall.</param>
 internal sealed class BridgeFirewall(Firewall firewall, IReadOnlyList<AddressFamily> filtered)
 {
-    /// <summary>What this host's does.</summary>
+    /// <summary>Creates one for this host, from its kernel's settings.</summary>
     public static BridgeFirewall Of(Firewall firewall) =>
         new(
             firewall,
@@ -25,7 +25,7 @@ internal sealed class BridgeFirewall(Firewall firewall, IReadOnlyList<AddressFam
             ]
         );
 
-    /// <summary>What is wrong of it for one bridge; nothing where frames pass.</summary>
+    /// <summary>Returns what drops packets of one bridge; nothing where they pass.</summary>
     public IEnumerable<Finding> Judge(BridgeLinkIntent bridge, Overlay overlay)
     {
         var families = overlay
@@ -73,7 +73,8 @@ internal sealed class BridgeFirewall(Firewall firewall, IReadOnlyList<AddressFam
     {
         var what =
             $"{NameOf(family)} packets that pass bridge {bridge.Name} pass this host's firewall too ({SwitchOf(family)} is 1)";
-        // To the firewall, what a bridge forwards comes by the bridge and leaves by it; a rule that asks for more is not for all of it.
+        // The firewall sees a bridged packet enter and leave by the bridge. A rule with any further condition does not match all
+        // of them.
         var frame = new FirewallPacket(family)
         {
             In = bridge.Name,

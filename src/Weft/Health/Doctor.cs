@@ -10,10 +10,10 @@ using Weft.Core.Planning;
 
 namespace Weft.Health;
 
-/// <summary>Looks for what kills an overlay in practice.</summary>
+/// <summary>Looks for what stops overlays from working in practice.</summary>
 internal sealed class Doctor(HostSession session, TimeProvider clock)
 {
-    /// <summary>How long hosts are given to agree on keys.</summary>
+    /// <summary>How long to wait for hosts to negotiate keys.</summary>
     public static readonly TimeSpan NegotiationPatience = TimeSpan.FromSeconds(4);
 
     /// <summary>Runs every check.</summary>
@@ -92,13 +92,13 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
         findings.AddRange(RouterFirewall.Of(firewall).Judge(intent, observation));
         if (daemon is { StartedAfterBoot: not null })
         {
-            // What was asked above has sent packets up to it.
+            // The checks above have caused packets to be sent up to it.
             findings.Add((await SwitchDaemon.ReadAsync(cancellationToken)).Judge(daemon));
         }
         return findings.ToImmutable();
     }
 
-    /// <summary>Ports on the overlay's switch that are not its own: they are somebody's too.</summary>
+    /// <summary>Ports on the overlay's switch that others made and that Open vSwitch reports an error for.</summary>
     private static IEnumerable<Finding> StrangersInError(
         HostIntent intent,
         HostObservation observation
@@ -114,7 +114,10 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
             $"{row.Problem}. It is not Weft's: whoever made it can mend it, or `ovs-vsctl del-port {port.Name}`"
         );
 
-    /// <summary>Ports in the overlay's container bridges that are not its own, and whose larger packets come no further than this host.</summary>
+    /// <summary>
+    /// Ports in the overlay's container bridges that others made, and whose MTU is too large for their packets to reach other
+    /// hosts.
+    /// </summary>
     private static IEnumerable<Finding> StrangersTooWide(
         HostIntent intent,
         HostObservation observation
@@ -136,11 +139,11 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
             )
         );
 
-    /// <summary>How things of this host stand, and what stands in the way, once each.</summary>
+    /// <summary>The state of everything on this host, and what prevents it from being as it should, each said once.</summary>
     internal static IEnumerable<Finding> Standing(HostIntent intent, HostObservation observation)
     {
         var status = HostStatus.Of(intent, observation);
-        // What is negotiated is tried below, which says more.
+        // Encryption is left out: it is tried later, which says more.
         var items = status.Items.Where(item => item.Kind != "encryption").ToList();
         var told = items.Where(item => item.IsBlocked).Select(item => item.Detail!).ToList();
         foreach (
@@ -206,9 +209,9 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
             StringComparer.Ordinal
         );
 
-    /// <summary>How the encryption to a peer stands: what refused to negotiate says more than what is left of it.</summary>
-    /// <param name="item">How it looks.</param>
-    /// <param name="down">The peers that could not be negotiated with, and why.</param>
+    /// <summary>Judges the encryption to a peer; why the negotiation failed says more than its state.</summary>
+    /// <param name="item">Its state.</param>
+    /// <param name="down">The peers with which negotiation failed, and why.</param>
     public static Finding Judge(StatusItem item, IReadOnlyDictionary<string, string> down) =>
         new(
             $"encryption {item.Name}",

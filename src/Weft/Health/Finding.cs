@@ -4,17 +4,17 @@ using Weft.Core.Planning;
 
 namespace Weft.Health;
 
-/// <summary>What a check has found.</summary>
+/// <summary>The result of a check.</summary>
 /// <param name="What">What was looked at, in two or three words.</param>
-/// <param name="Verdict">How it is.</param>
+/// <param name="Verdict">How well it is.</param>
 /// <param name="Words">What was seen, and what to do about it where something is wrong.</param>
 internal sealed record Finding(string What, Verdict Verdict, string Words)
 {
-    /// <summary>Whether it tells what is seen of others, whose own host may know better why.</summary>
+    /// <summary>Whether it says what is seen of another host, which may itself know the cause better.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Beyond { get; init; }
 
-    /// <summary>How a thing of this host stands.</summary>
+    /// <summary>Judges the state of something on this host.</summary>
     public static Finding Of(StatusItem item) =>
         new(
             $"{item.Kind} {item.Name}",
@@ -29,18 +29,18 @@ internal sealed record Finding(string What, Verdict Verdict, string Words)
                 : item.Detail ?? item.Intended
         );
 
-    /// <summary>A host whose Open vSwitch cannot be asked.</summary>
+    /// <summary>Says that Open vSwitch on this host does not answer.</summary>
     public static Finding OfSilentSwitch(HostException exception) =>
         new("Open vSwitch", Verdict.Wrong, exception.Message);
 }
 
-/// <summary>How something is.</summary>
+/// <summary>How well something is.</summary>
 internal enum Verdict
 {
     /// <summary>As it should be.</summary>
     Well,
 
-    /// <summary>It may do harm, or could not be looked at.</summary>
+    /// <summary>It may do harm, or could not be checked.</summary>
     Doubtful,
 
     /// <summary>It keeps the overlay from working.</summary>

@@ -10,11 +10,11 @@ namespace Weft.Health;
 /// <summary>A chain of a host's firewall.</summary>
 internal readonly record struct FirewallChain(string Family, string Table, string Name)
 {
-    /// <summary>In words.</summary>
+    /// <summary>Names it in words.</summary>
     public override string ToString() => $"chain {Name} of table {Family} {Table}";
 }
 
-/// <summary>What is known of a packet when a firewall judges it: one that belongs to nothing it has seen before.</summary>
+/// <summary>What is known of a packet that a firewall judges; it begins a new connection.</summary>
 /// <param name="Family">Its version of IP.</param>
 internal sealed record FirewallPacket(AddressFamily Family)
 {
@@ -24,35 +24,35 @@ internal sealed record FirewallPacket(AddressFamily Family)
     /// <summary>The link that it leaves by.</summary>
     public string? Out { get; init; }
 
-    /// <summary>Whether it only passes a bridge.</summary>
+    /// <summary>Whether it is bridged rather than routed.</summary>
     public bool IsBridged { get; init; }
 
     /// <summary>
-    /// Whether it is judged as a frame, by the chains that see what passes a bridge at all times (nft(8), family <c>bridge</c>). What
-    /// it comes by and leaves by are bridges then; which ports of theirs nobody knows.
+    /// Whether it is judged as a frame, by the chains that always see bridged traffic (nft(8), family <c>bridge</c>).
+    /// <see cref="In"/> and <see cref="Out"/> are then bridges; which of their ports it uses is unknown.
     /// </summary>
     public bool IsFrame { get; init; }
 
-    /// <summary>Whether it was decrypted here; null where nobody knows.</summary>
+    /// <summary>Whether it was decrypted here; null where that is unknown.</summary>
     public bool? IsDecrypted { get; init; }
 
     /// <summary>Its IP protocol number.</summary>
     public byte? Protocol { get; init; }
 
-    /// <summary>The port that it is for.</summary>
+    /// <summary>Its destination port.</summary>
     public ushort? Port { get; init; }
 
-    /// <summary>Who sends it.</summary>
+    /// <summary>Its source address.</summary>
     public IPAddress? Source { get; init; }
 
-    /// <summary>Whom it is for.</summary>
+    /// <summary>Its destination address.</summary>
     public IPAddress? Destination { get; init; }
 
-    /// <summary>Whether it meets a condition on anything else: null where it may.</summary>
+    /// <summary>Whether it meets a condition on anything else; null where it may.</summary>
     public bool? Otherwise { get; init; }
 }
 
-/// <summary>A host's firewall: its rules as nft lists them, those of iptables among them, and what they do with a packet.</summary>
+/// <summary>A host's firewall: its rules as nft lists them, iptables' among them, and what they do with a packet.</summary>
 internal sealed class Firewall
 {
     private static readonly Dictionary<string, byte> Protocols = new(StringComparer.Ordinal)
@@ -72,8 +72,8 @@ internal sealed class Firewall
     private readonly Dictionary<FirewallChain, JsonElement> sets = [];
 
     /// <summary>A firewall with rules as <c>nft -j list ruleset</c> writes them (libnftables-json(5)).</summary>
-    /// <param name="ruleset">What it wrote; null where nobody could tell.</param>
-    /// <param name="whyUnknown">Why nobody could.</param>
+    /// <param name="ruleset">That output; null where there is none.</param>
+    /// <param name="whyUnknown">Why there is none.</param>
     public Firewall(string? ruleset, string? whyUnknown = null)
     {
         WhyUnknown = whyUnknown;
@@ -97,7 +97,7 @@ internal sealed class Firewall
         }
     }
 
-    /// <summary>What may become of a packet; several where it depends on what is not known of it.</summary>
+    /// <summary>What may become of a packet; several flags where that depends on what is unknown of it.</summary>
     [Flags]
     private enum Fate
     {
@@ -108,17 +108,17 @@ internal sealed class Firewall
         /// <summary>The chain does not decide.</summary>
         Undecided = 4,
 
-        /// <summary>A rule has its part in it of which nft does not tell all.</summary>
+        /// <summary>It depends on a rule that nft does not show completely.</summary>
         Untold = 8,
     }
 
     /// <summary>Why the rules are not known; null where they are.</summary>
     public string? WhyUnknown { get; }
 
-    /// <summary>Whether ufw keeps the rules: it would not know of one that is typed past it.</summary>
+    /// <summary>Whether ufw manages the rules: it would not know of one that is added without it.</summary>
     public bool IsKeptByUfw => chains.Keys.Any(chain => chain.Name is "ufw-user-input");
 
-    /// <summary>Reads this host's.</summary>
+    /// <summary>Reads this host's firewall.</summary>
     public static async Task<Firewall> ReadAsync(CancellationToken cancellationToken)
     {
         if (HasLegacyRules)
@@ -127,7 +127,7 @@ internal sealed class Firewall
         }
         if (Tool.Find("nft") is null)
         {
-            // What nobody could have made rules with has none.
+            // Without a program that makes rules there are none.
             return Tool.Find("iptables") is null
                 ? new Firewall("""{"nftables":[]}""")
                 : new Firewall(
@@ -151,11 +151,11 @@ internal sealed class Firewall
         }
     }
 
-    /// <summary>What becomes of a packet, as far as the rules tell.</summary>
+    /// <summary>Decides what becomes of a packet, as far as the rules tell.</summary>
     /// <param name="hook">Where in the kernel it is judged: <c>input</c>, <c>forward</c>; a frame also at <c>prerouting</c> and <c>postrouting</c>.</param>
     /// <param name="packet">The packet.</param>
     /// <returns>
-    /// The chain that drops it, whatever is not known of it, or why nobody can tell whether one does; both null where none does.
+    /// The chain that certainly drops it, or why it is not known whether one does; both null where none does.
     /// </returns>
     public (FirewallChain? Dropping, string? WhyUnknown) Judge(string hook, FirewallPacket packet)
     {
@@ -179,7 +179,7 @@ internal sealed class Firewall
                     fate & ~Fate.Undecided
                     | (chain.Policy == "drop" ? Fate.Dropped : Fate.Accepted);
             }
-            // Another chain at the same place may still drop what one accepts.
+            // A packet that one chain accepts may still be dropped by another at the same hook.
             if ((fate & ~Fate.Untold) == Fate.Dropped)
             {
                 return (key, null);
@@ -202,12 +202,12 @@ internal sealed class Firewall
         catch (Exception exception)
             when (exception is InvalidOperationException or KeyNotFoundException)
         {
-            // A statement of another shape than any nft writes today may do anything.
+            // A statement of a shape that no nft writes today may do anything.
             return Fate.Accepted | Fate.Dropped;
         }
     }
 
-    // The tables of the kernel's older interface, which nft does not list.
+    // The tables of the kernel's older interface (iptables-legacy), which nft does not list.
     private static bool HasLegacyRules =>
         IsFilled("/proc/net/ip_tables_names") || IsFilled("/proc/net/ip6_tables_names");
 
@@ -259,7 +259,9 @@ internal sealed class Firewall
     /// <summary>What becomes of a packet in a chain.</summary>
     /// <param name="key">The chain.</param>
     /// <param name="packet">The packet.</param>
-    /// <param name="walked">What is known already; a chain that is being walked decides nothing, since the kernel takes no circles.</param>
+    /// <param name="walked">
+    /// The fates of chains so far; a chain that is still being walked is undecided, as the kernel allows no loops.
+    /// </param>
     private Fate Walk(
         FirewallChain key,
         FirewallPacket packet,
@@ -299,7 +301,9 @@ internal sealed class Firewall
         return walked[key] = fates | Fate.Undecided;
     }
 
-    /// <summary>What a rule decides of a packet, and whether the packet is one of those that it is for: null where it may be.</summary>
+    /// <summary>
+    /// The verdicts that a rule may give, each with whether the packet meets its conditions: null where it may.
+    /// </summary>
     private IEnumerable<(bool? Meets, (string Name, string Target) Verdict)> Outcomes(
         FirewallChain chain,
         JsonElement rule,
@@ -314,7 +318,7 @@ internal sealed class Firewall
         {
             switch (statement.Name)
             {
-                // A condition that nobody knows, or a target that does anything.
+                // A match that nft does not show, or a target that may do anything.
                 case "xt" when statement.Value.ValueKind is not JsonValueKind.Object:
                     meets = And(meets, null);
                     break;
@@ -343,7 +347,7 @@ internal sealed class Firewall
                 case "vmap":
                     yield return (And(State(meets), packet.Otherwise), ("", ""));
                     break;
-                // What iptables has and nft does not: of these it tells only the name.
+                // Extensions of iptables that nft has no words for: it tells only their names.
                 case "xt" when TextOf(statement.Value, "type") == "target":
                     if (TextOf(statement.Value, "name") is "REJECT" or "NFQUEUE")
                     {
@@ -361,7 +365,7 @@ internal sealed class Firewall
                 case "xt" when packet.IsBridged && TextOf(statement.Value, "name") is "physdev":
                 case "counter" or "log" or "mangle" or "comment":
                     break;
-                // Whatever else it is may depend on what is not known here, as on how often there were such packets.
+                // Anything else may depend on what is unknown here, such as how many such packets there were.
                 default:
                     asksForMore = true;
                     meets = And(meets, packet.Otherwise);
@@ -373,7 +377,8 @@ internal sealed class Firewall
             yield return (meets, ("", ""));
         }
 
-        // A rule that asks of the state alone is for answers, or for what belongs to nothing; one that asks for more may be for what is new.
+        // A rule whose only condition is the state is taken to be for answers or invalid packets; one with further conditions may
+        // be for new connections.
         bool? State(bool? rest) =>
             !asksForState ? rest
             : asksForMore ? And(rest, packet.Otherwise)
@@ -412,8 +417,8 @@ internal sealed class Firewall
         };
 
     /// <summary>
-    /// Whether what a rule asks for is one of those that it names, or is another. What is not known of a packet is so either
-    /// way, and what it does not have is not another either.
+    /// Evaluates left == right, or != with <paramref name="isOther"/>. An unknown value gives unknown for both; a field that the
+    /// packet does not have satisfies neither.
     /// </summary>
     private bool? IsOneOf(
         FirewallChain chain,
@@ -429,7 +434,10 @@ internal sealed class Firewall
             var value => Is(chain, value, named) is { } isIt ? isIt != isOther : packet.Otherwise,
         };
 
-    /// <summary>What a packet has of what a rule asks for: null where nobody knows, and <see cref="Absent"/> where such a packet has none.</summary>
+    /// <summary>
+    /// The packet's value for what a rule asks for: null where it is unknown, and <see cref="Absent"/> where such a packet has
+    /// none.
+    /// </summary>
     private static object? ValueOf(JsonElement asked, FirewallPacket packet)
     {
         if (asked.ValueKind is not JsonValueKind.Object)
@@ -471,7 +479,7 @@ internal sealed class Firewall
         };
     }
 
-    /// <summary>Whether a value is one of those that a rule names; null where they are not known.</summary>
+    /// <summary>Whether a value is among those that a rule names; null where that is unknown.</summary>
     private bool? Is(FirewallChain chain, object value, JsonElement named)
     {
         switch (named.ValueKind)

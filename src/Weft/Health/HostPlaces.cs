@@ -3,8 +3,8 @@ using Weft.Core.Intents;
 namespace Weft.Health;
 
 /// <summary>
-/// Where on a host everybody has a place, by what the host must look like. It is made once for all who are looked for: a host
-/// may have thousands.
+/// Where a host must find everybody, according to its intent. It is made once for all look-ups: a host may have thousands of
+/// containers.
 /// </summary>
 internal sealed class HostPlaces
 {
@@ -14,7 +14,7 @@ internal sealed class HostPlaces
     private readonly ILookup<string, VethIntent> uplinks;
     private readonly ILookup<string?, PortIntent> tunnels;
 
-    /// <summary>The places of a host.</summary>
+    /// <summary>Indexes the intent of a host.</summary>
     public HostPlaces(HostIntent intent)
     {
         this.intent = intent;
@@ -31,7 +31,7 @@ internal sealed class HostPlaces
     /// <summary>The interfaces of a container of this host; none if it has no such container.</summary>
     public IEnumerable<AttachmentIntent> Of(string container) => attachments[container];
 
-    /// <summary>The container's interface on this host; null if it is no container of this host.</summary>
+    /// <summary>The container's interface on this host; null if the resident is not a container of this host.</summary>
     public AttachmentIntent? AttachmentOf(Resident resident) =>
         resident.Host == intent.Host && resident.Container is { } container
             ? Of(container).FirstOrDefault(place => place.Network == resident.Network)
@@ -40,10 +40,12 @@ internal sealed class HostPlaces
     /// <summary>A network's container bridge; null where it has none.</summary>
     public BridgeLinkIntent? BridgeOf(string network) => bridges[network].FirstOrDefault();
 
-    /// <summary>What ties a container bridge to the switch; null where the bridge itself is the switch's port.</summary>
+    /// <summary>
+    /// The veth pair that connects a container bridge to the switch; null where the bridge itself is the switch's port.
+    /// </summary>
     public VethIntent? UplinkOf(BridgeLinkIntent bridge) => uplinks[bridge.Name].FirstOrDefault();
 
-    /// <summary>Where the host's bridge and switch must find somebody.</summary>
+    /// <summary>The ports at which the host's bridge and switch must learn somebody.</summary>
     public ExpectedPlace Expect(Resident resident)
     {
         var bridge = BridgeOf(resident.Network);
@@ -59,7 +61,9 @@ internal sealed class HostPlaces
     }
 }
 
-/// <summary>Where a host must find a resident.</summary>
-/// <param name="BridgePort">The port of the network's container bridge, or the bridge itself; null where there is none that learns.</param>
+/// <summary>The ports at which a host must learn a resident.</summary>
+/// <param name="BridgePort">
+/// The port of the network's container bridge, or the bridge itself; null where there is no bridge that learns.
+/// </param>
 /// <param name="SwitchPort">The switch's port; null where there is none.</param>
 internal sealed record ExpectedPlace(string? BridgePort, string? SwitchPort);

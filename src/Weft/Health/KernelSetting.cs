@@ -3,7 +3,9 @@ namespace Weft.Health;
 /// <summary>Settings of the kernel's that are on or off, as sysctl(8) names them.</summary>
 internal static class KernelSetting
 {
-    /// <summary>Whether one is on. A kernel that has no such setting has nothing that it would switch on.</summary>
+    /// <summary>
+    /// Whether one is on; false for a setting that this kernel does not have, since what it switches is not there either.
+    /// </summary>
     /// <param name="name">Its name with dots.</param>
     public static bool IsOn(string name)
     {

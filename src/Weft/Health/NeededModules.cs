@@ -4,12 +4,15 @@ using Weft.Core.Linux;
 
 namespace Weft.Health;
 
-/// <summary>Whether the kernel has what an overlay takes. It loads the modules itself when they are needed; a kernel for virtual machines often comes without some.</summary>
+/// <summary>
+/// Finds whether the kernel has the modules that an overlay needs. It loads them itself on demand, but kernels for virtual
+/// machines often come without some.
+/// </summary>
 internal static class NeededModules
 {
-    /// <summary>Looks for all that a host needs.</summary>
+    /// <summary>Checks all that a host needs.</summary>
     /// <param name="intent">What the host must look like.</param>
-    /// <param name="stateOf">How the kernel stands to a module.</param>
+    /// <param name="stateOf">Returns whether the kernel has a module.</param>
     /// <param name="areFixed">Whether the kernel loads no more modules.</param>
     public static IEnumerable<Finding> Judge(
         HostIntent intent,
@@ -80,7 +83,7 @@ internal static class NeededModules
                     .Distinct()
             )
             {
-                // Open vSwitch has the kernel make a device of the tunnel's kind (dpif-netlink-rtnl.c).
+                // Open vSwitch has the kernel make a device of the tunnel's type (dpif-netlink-rtnl.c).
                 var module = type switch
                 {
                     "gre" => "ip_gre",

@@ -6,11 +6,11 @@ using Weft.Core.Addressing;
 namespace Weft.Health;
 
 /// <summary>
-/// The frame that asks who has an address without saying that one has it: an ARP probe (RFC 5227 section 2.1.1), or a
-/// neighbour solicitation for detecting duplicates (RFC 4862 section 5.4.2).
+/// A frame that asks who has an address without claiming it: an ARP probe (RFC 5227 section 2.1.1), or a neighbour solicitation
+/// for duplicate address detection (RFC 4862 section 5.4.2).
 /// </summary>
 /// <param name="address">The address.</param>
-/// <param name="own">The Ethernet address of who asks.</param>
+/// <param name="own">The Ethernet address that asks.</param>
 internal sealed class NeighbourQuestion(IPAddress address, MacAddress own)
 {
     private const int Ethernet = 14;
@@ -27,7 +27,7 @@ internal sealed class NeighbourQuestion(IPAddress address, MacAddress own)
     /// <summary>The question, as an Ethernet frame.</summary>
     public byte[] Frame() => IsIpv6 ? NeighbourSolicitation() : ArpProbe();
 
-    /// <summary>Who answers for the address in a frame; null if that is no answer.</summary>
+    /// <summary>The Ethernet address that a frame says has the address; null if the frame does not say so.</summary>
     public MacAddress? Answer(ReadOnlySpan<byte> frame)
     {
         if (
@@ -38,7 +38,7 @@ internal sealed class NeighbourQuestion(IPAddress address, MacAddress own)
             return null;
         }
         var packet = frame[Ethernet..];
-        // Any ARP packet whose sender has the address conflicts, not only a reply (RFC 5227 section 2.1.1).
+        // Any ARP packet with the address as its sender is a conflict, not only a reply (RFC 5227 section 2.1.1).
         var isAbout = IsIpv6
             ? packet.Length >= Ipv6 + 24
                 && packet[6] == IcmpV6
@@ -54,7 +54,7 @@ internal sealed class NeighbourQuestion(IPAddress address, MacAddress own)
             .. Bytes(own),
             0x08,
             0x06,
-            // Ethernet, IPv4, lengths of their addresses, request (RFC 826).
+            // Ethernet, IPv4, the lengths of their addresses, request (RFC 826).
             0,
             1,
             0x08,
@@ -140,7 +140,7 @@ internal sealed class NeighbourQuestion(IPAddress address, MacAddress own)
             ? mac
             : default;
 
-    // RFC 1071, of an even number of bytes.
+    // RFC 1071, for an even number of bytes.
     private static ushort Checksum(ReadOnlySpan<byte> bytes)
     {
         uint sum = 0;

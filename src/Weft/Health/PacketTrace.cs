@@ -6,11 +6,11 @@ using Weft.Core.Execution;
 
 namespace Weft.Health;
 
-/// <summary>What the switch does with a packet, as ofproto/trace tells it (ovs-vswitchd(8)); no packet is sent for it.</summary>
-/// <param name="Steps">What it thinks on the way, in its own words.</param>
-/// <param name="Rule">The last flow rule that it came to.</param>
+/// <summary>What the switch would do with a packet, according to ofproto/trace (ovs-vswitchd(8)); no packet is sent.</summary>
+/// <param name="Steps">The notes of the trace, in the switch's own words.</param>
+/// <param name="Rule">The last flow rule that it applied.</param>
 /// <param name="Actions">What it does in the end.</param>
-/// <param name="Problem">Why it did not say; null if it did.</param>
+/// <param name="Problem">Why there is no trace; null if there is one.</param>
 internal sealed record PacketTrace(
     ImmutableArray<string> Steps,
     string Rule,
@@ -24,8 +24,8 @@ internal sealed record PacketTrace(
     /// <param name="bridge">The switch.</param>
     /// <param name="port">The OpenFlow number of the port that the packet comes in by.</param>
     /// <param name="vlan">The VLAN that it is tagged with; null where the port has one.</param>
-    /// <param name="from">Whom it is from.</param>
-    /// <param name="to">Whom it is for.</param>
+    /// <param name="from">The sender.</param>
+    /// <param name="to">The receiver.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public static async Task<PacketTrace> AskAsync(
         string bridge,
@@ -77,10 +77,12 @@ internal sealed record PacketTrace(
         );
     }
 
-    /// <summary>What it means.</summary>
+    /// <summary>Judges the trace.</summary>
     /// <param name="bridge">The switch.</param>
-    /// <param name="tunnel">The host to which it must go by a tunnel, and where that is; null where it stays.</param>
-    /// <param name="isExplained">Whether something else of the switch is wrong already.</param>
+    /// <param name="tunnel">
+    /// The host to which it must go by a tunnel, and its underlay address; null where it stays on this host.
+    /// </param>
+    /// <param name="isExplained">Whether another finding about the switch explains a loss already.</param>
     public Finding Judge(string bridge, (string Host, IPAddress Address)? tunnel, bool isExplained)
     {
         var what = $"switch {bridge}";
@@ -94,7 +96,7 @@ internal sealed record PacketTrace(
             && !Actions.Contains($"dst={towards.Address})", StringComparison.Ordinal)
         )
         {
-            // Where it lacks the way or the neighbour, the underlay does.
+            // A missing route or neighbour is the underlay's fault, not the switch's.
             var lacks = Steps.LastOrDefault(step =>
                 step.Contains("native tunnel routing", StringComparison.Ordinal)
                 || step.Contains("neighbor cache miss", StringComparison.Ordinal)

@@ -4,26 +4,26 @@ using Weft.Core.Overlays;
 namespace Weft.Health;
 
 /// <summary>
-/// Whether Podman runs containers that nobody tells Weft of: it has no daemon, and its socket, which its package does not
-/// enable, has to be there for what it runs to be known. What a user's own Podman runs is never known. Who selects containers by
-/// their labels is told of none that is missed.
+/// Finds whether Podman runs containers that Weft does not see. Podman has no daemon: they are seen only through its socket,
+/// which its package does not enable. Containers of a user's own Podman are never seen. Without this check, an overlay that
+/// selects containers by label would miss them silently.
 /// </summary>
 internal static class PodmanSocket
 {
-    // Where Podman, of the system and of each user, keeps what it runs, by the kind of its storage (containers-storage.conf(5)).
+    // Where Podman keeps its running containers, the system's and each user's, by storage driver (containers-storage.conf(5)).
     private const string Running = "/run/containers/storage";
     private const string Users = "/run/user";
     private const string RunningOfUser = "containers";
 
-    // CRI-O keeps what it runs in the same place, and there the number of each one's monitor, whose file has another name by
-    // Podman.
+    // CRI-O keeps its running containers in the same place. Its file with the PID of a container's monitor has this name,
+    // Podman's another.
     private const string CriosMark = "conmon-pidfile";
 
-    /// <summary>Judges by what lies on the host; Podman is not run.</summary>
+    /// <summary>Judges by files on the host; Podman is not run.</summary>
     /// <param name="interest">Which containers matter.</param>
     /// <param name="observation">What the host looks like.</param>
-    /// <param name="absence">What to say where Podman cannot be asked, and what to do.</param>
-    /// <param name="root">The host's root directory; none for this one.</param>
+    /// <param name="absence">The message for a Podman that cannot be asked, with the remedy.</param>
+    /// <param name="root">A directory to take as the host's root; empty for this host's own.</param>
     public static IEnumerable<Finding> Judge(
         ContainerInterest interest,
         HostObservation observation,

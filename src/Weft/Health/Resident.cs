@@ -6,7 +6,7 @@ using Weft.Core.Overlays;
 
 namespace Weft.Health;
 
-/// <summary>A host or container with a place in one network.</summary>
+/// <summary>A host or container with an address in one network.</summary>
 /// <param name="Network">The network.</param>
 /// <param name="Host">The host, or the one that the container runs on.</param>
 /// <param name="Container">The container; null for the host itself.</param>
@@ -20,10 +20,12 @@ internal sealed record Resident(
     ImmutableArray<IPAddress> Addresses
 )
 {
-    /// <summary>What a person calls it.</summary>
+    /// <summary>The name by which people know it.</summary>
     public string Name => Container ?? Host;
 
-    /// <summary>All that the overlay file names, and all that a host itself has by their labels, in the order of the file.</summary>
+    /// <summary>
+    /// All that the overlay file names, and the containers that this host itself selects by label, in the order of the file.
+    /// </summary>
     /// <param name="overlay">The overlay.</param>
     /// <param name="intent">What the host must look like.</param>
     public static ImmutableArray<Resident> AllOf(Overlay overlay, HostIntent intent) =>

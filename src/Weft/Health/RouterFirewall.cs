@@ -5,21 +5,23 @@ using Weft.Core.Observation;
 namespace Weft.Health;
 
 /// <summary>
-/// Whether a host that routes, as one does for the containers of Docker, Podman, LXD or libvirt, leads into the overlay's
-/// networks that it has addresses in, or out of them. What comes in by the links that Weft made it does not forward by IPv4; what
-/// comes in by others, those that were taken over too, and all of IPv6, is its firewall's to stop.
+/// Finds whether a host that routes, as hosts with Docker, Podman, LXD or libvirt do, forwards packets into or out of the
+/// overlay's networks in which it has an address. IPv4 that comes in by links that Weft made is not forwarded; IPv4 by other
+/// links, including those that were taken over, and all IPv6 only the firewall can stop.
 /// </summary>
 /// <param name="firewall">The host's firewall.</param>
-/// <param name="forwardsIpv6">Whether the host forwards IPv6, which it does by all links or by none; IPv4 the kernel forwards by each link as that is set.</param>
+/// <param name="forwardsIpv6">
+/// Whether the host forwards IPv6, which is on for all links or for none; for IPv4 the kernel has a setting per link.
+/// </param>
 internal sealed class RouterFirewall(Firewall firewall, bool forwardsIpv6)
 {
     private const int MostNamed = 4;
 
-    /// <summary>What this host's does.</summary>
+    /// <summary>Creates one for this host, from its kernel's settings.</summary>
     public static RouterFirewall Of(Firewall firewall) =>
         new(firewall, KernelSetting.IsOn("net.ipv6.conf.all.forwarding"));
 
-    /// <summary>What is let through of it that the file does not ask for.</summary>
+    /// <summary>Returns what the host forwards that the overlay file does not ask for.</summary>
     public IEnumerable<Finding> Judge(HostIntent intent, HostObservation seen)
     {
         AddressFamily[] families = forwardsIpv6

@@ -6,10 +6,10 @@ using Weft.Installation;
 
 namespace Weft.Health;
 
-/// <summary>How ovs-vswitchd does with the kernel's datapath.</summary>
-/// <param name="StartedAfterBoot">How long the kernel had been running when it started; null if it does not run.</param>
+/// <summary>The state of ovs-vswitchd with the kernel's datapath.</summary>
+/// <param name="StartedAfterBoot">The kernel's uptime when it started; null if it does not run.</param>
 /// <param name="Missed">How many packets found no flow in the datapath and were sent up to it.</param>
-/// <param name="Lost">How many of these it did not get.</param>
+/// <param name="Lost">How many of these were lost on the way up.</param>
 internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Missed, long Lost)
 {
     private const string What = "packets to ovs-vswitchd";
@@ -20,10 +20,10 @@ internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Mis
     /// <summary>Whether the daemon of this host runs.</summary>
     public static bool Runs => Started() is not null;
 
-    /// <summary>What it means that it does not.</summary>
+    /// <summary>The finding for a daemon that does not run.</summary>
     public static Finding NotRunning { get; } = new(What, Verdict.Wrong, SwitchProcess.Absence);
 
-    /// <summary>Looks at the daemon of this host.</summary>
+    /// <summary>Reads the state of this host's daemon.</summary>
     public static async Task<SwitchDaemon> ReadAsync(CancellationToken cancellationToken)
     {
         var seen = await SwitchControl.AskAsync(["dpctl/show"], cancellationToken);
@@ -34,17 +34,19 @@ internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Mis
         );
     }
 
-    /// <summary>How long after it was started a kernel has to run before Open vSwitch 3.1 counts its processors.</summary>
+    /// <summary>The uptime that a kernel must have before Open vSwitch 3.1 finds its processors.</summary>
     public static TimeSpan EarlyStart { get; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Whether it was started so soon that it may have made no thread for packets.</summary>
+    /// <summary>Whether it was started so early that it may have made no thread for packets.</summary>
     public bool StartedEarly => StartedAfterBoot < EarlyStart;
 
-    /// <summary>Whether it has got none of the packets that were sent up to it.</summary>
+    /// <summary>Whether every packet sent up to it was lost.</summary>
     public bool GetsNothing => Missed > 0 && Lost == Missed;
 
-    /// <summary>What that means.</summary>
-    /// <param name="before">How it was some packets ago: the counters stay when it is started again. Null where nobody looked.</param>
+    /// <summary>Judges the state.</summary>
+    /// <param name="before">
+    /// The state some packets ago, since the counters survive a restart of the daemon; null if unknown.
+    /// </param>
     public Finding Judge(SwitchDaemon? before = null)
     {
         if (StartedAfterBoot is null)
@@ -85,11 +87,11 @@ internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Mis
     }
 
     /// <summary>
-    /// Starts it again where it was started so soon that it gets no packets. A switch without a thread for packets has no
-    /// flows and passes nothing, so that nothing which works is cut.
+    /// Restarts the daemon if it was started so early that it gets no packets. Without a thread for packets a switch has no flows
+    /// and forwards nothing, so that the restart interrupts nothing that works.
     /// </summary>
-    /// <returns>What was done, or is to be done where no systemd runs; null where nothing is.</returns>
-    /// <exception cref="Core.HostException">systemd would not.</exception>
+    /// <returns>What was done, or what to do where systemd does not run; null if it is well.</returns>
+    /// <exception cref="Core.HostException">systemd refused to restart it.</exception>
     public static async Task<string?> MendAsync(CancellationToken cancellationToken)
     {
         if (Started() is not { } started || started >= EarlyStart)
@@ -105,7 +107,7 @@ internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Mis
         {
             return daemon.Judge().Words;
         }
-        // Started again too soon, it would do the same again.
+        // A restart too early would fail in the same way.
         var uptime = TimeSpan.FromMilliseconds(Environment.TickCount64);
         if (uptime <= EarlyStart)
         {

@@ -4,17 +4,19 @@ using Weft.Core.Addressing;
 
 namespace Weft.Health;
 
-/// <summary>Behind which of its ports a switch believes an Ethernet address to be.</summary>
-/// <param name="Port">The port's OpenFlow number; null for the switch's own.</param>
-/// <param name="Vlan">In which VLAN.</param>
+/// <summary>An entry of a switch's MAC table: the port behind which it believes an Ethernet address to be.</summary>
+/// <param name="Port">The port's OpenFlow number; null for the switch's own port.</param>
+/// <param name="Vlan">The VLAN.</param>
 /// <param name="Mac">The address.</param>
-/// <param name="IsStatic">Whether somebody has set it, so that nothing is learned of the address.</param>
+/// <param name="IsStatic">Whether somebody has set it, so that the switch learns nothing about the address.</param>
 internal sealed record SwitchEntry(long? Port, int Vlan, MacAddress Mac, bool IsStatic)
 {
-    /// <summary>How many seconds ago the address was heard; null where nobody says.</summary>
+    /// <summary>How many seconds ago the address was last seen; null where the table does not say.</summary>
     public int? Age { get; init; }
 
-    /// <summary>Reads what <c>ovs-appctl fdb/show</c> writes: a heading, and a line of port, VLAN, address and age each.</summary>
+    /// <summary>
+    /// Parses the output of <c>ovs-appctl fdb/show</c>: a heading, then a line of port, VLAN, address and age for each entry.
+    /// </summary>
     public static ImmutableArray<SwitchEntry> Parse(string table) =>
         [
             .. table

@@ -10,7 +10,9 @@ using Weft.Reachability;
 
 namespace Weft.Health;
 
-/// <summary>Sends packets through the tunnels, from an address that this host or one of its containers has in a network to one on each other host.</summary>
+/// <summary>
+/// Sends packets through the tunnels: from an address of this host or one of its containers to one on each other host.
+/// </summary>
 internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvider clock)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
@@ -43,12 +45,12 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
     }
 
     /// <summary>Sends packets to other hosts.</summary>
-    /// <param name="probes">The packets, of two sizes between every two that are asked and asking; who sends them must be there.</param>
+    /// <param name="probes">The packets: two sizes for each pair of sender and receiver. The senders must be there.</param>
     /// <param name="patience">How long to wait for answers.</param>
     /// <param name="before">What the host looks like.</param>
     /// <param name="observe">Reads the host again.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>What became of them, and what that means for each host.</returns>
+    /// <returns>What became of each packet, and a finding for each host.</returns>
     public async Task<(
         ImmutableArray<ProbeResult> Results,
         ImmutableArray<Finding> Findings
@@ -116,12 +118,12 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
         );
     }
 
-    /// <summary>What it means.</summary>
+    /// <summary>Judges the results for one host.</summary>
     /// <param name="small">What became of a small packet.</param>
-    /// <param name="large">What became of one of the overlay's whole MTU.</param>
-    /// <param name="traffic">What the tunnel's packets are.</param>
-    /// <param name="crossed">What crossed encrypted meanwhile; null for a tunnel that is not encrypted.</param>
-    /// <param name="others">What became of packets to others on that host, where a container of its is silent.</param>
+    /// <param name="large">What became of a packet as large as the overlay's MTU.</param>
+    /// <param name="traffic">The protocol of the tunnel's packets.</param>
+    /// <param name="crossed">What crossed encrypted in the meantime; null for a tunnel without encryption.</param>
+    /// <param name="others">What became of packets to others on that host, sent where one of its containers was silent.</param>
     internal static Finding Judge(
         ProbeResult small,
         ProbeResult large,
@@ -162,7 +164,7 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
                 )
             );
         }
-        // Whether a container runs on another host is not known here.
+        // This host does not know whether a container on another host runs.
         var isHost = small.To.Container is null;
         var status = $"`weft status` on {small.To.Host}";
         var verdict = isHost ? Verdict.Wrong : Verdict.Doubtful;
@@ -193,11 +195,11 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
         );
     }
 
-    /// <summary>What a finding calls the way through a tunnel.</summary>
+    /// <summary>The name of the findings about one tunnel.</summary>
     /// <param name="peer">The host at its other end.</param>
     public static string WhatOf(string peer) => $"through tunnel {peer}";
 
-    /// <summary>Whether who is to send is there.</summary>
+    /// <summary>Whether the sender is there.</summary>
     public bool CanAsk(Endpoint from, HostObservation seen) =>
         from.Container is null || SightingOf(from, seen) is { IsReady: true };
 
@@ -229,7 +231,7 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
             return null;
         }
         var (was, now) = (ChildrenOf(before), ChildrenOf(after));
-        // One that has taken another's place meanwhile began at nothing.
+        // An association that has replaced another in the meantime began to count at zero.
         return new EncryptedBytes(
             Math.Max(0, now.Sum(child => child.BytesOut) - was.Sum(child => child.BytesOut)),
             Math.Max(0, now.Sum(child => child.BytesIn) - was.Sum(child => child.BytesIn)),
@@ -260,7 +262,7 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
             : "IP protocol 47 (GRE)";
 }
 
-/// <summary>What crossed to another host and back, encrypted.</summary>
+/// <summary>The encrypted bytes exchanged with another host.</summary>
 /// <param name="Out">The bytes that went out.</param>
 /// <param name="In">The bytes that came in.</param>
 /// <param name="InUdp">Whether ESP travels inside UDP (RFC 3948).</param>

@@ -8,20 +8,22 @@ using Weft.Core.Overlays;
 
 namespace Weft.Health;
 
-/// <summary>Whether a host's firewall drops what the tunnels and their encryption need of the other hosts.</summary>
+/// <summary>Finds whether a host's firewall drops packets that tunnels and their encryption need from other hosts.</summary>
 internal static class UnderlayFirewall
 {
     private const byte Esp = 50;
     private const ushort Ike = 500;
     private const ushort NatTraversal = 4500;
 
-    /// <summary>What of another host does not get in, if anything.</summary>
+    /// <summary>Returns what of another host's traffic does not get in.</summary>
     /// <param name="firewall">This host's firewall.</param>
     /// <param name="overlay">The overlay.</param>
     /// <param name="intent">What the host must look like.</param>
     /// <param name="seen">What it looks like.</param>
     /// <param name="peer">The other host.</param>
-    /// <param name="answers">Whether it answers by the tunnel all the same: as what a firewall takes for an answer.</param>
+    /// <param name="answers">
+    /// Whether it answers through the tunnel all the same, because the firewall takes its packets for answers.
+    /// </param>
     public static IEnumerable<Finding> Judge(
         Firewall firewall,
         Overlay overlay,
@@ -72,7 +74,7 @@ internal static class UnderlayFirewall
                     + $"{(answers ? ", unless it takes it for an answer" : "")}: let it in by {string.Join(" and ", commands)}"
             );
         }
-        // Of who answers there is nothing to ask: a doubt that never went would hide the others.
+        // A host that answers raises no doubt: one that never goes away would hide the others.
         foreach (
             var group in from one in judged
             where one.WhyUnknown is not null && !answers
@@ -109,7 +111,7 @@ internal static class UnderlayFirewall
                 false
             )
             : new Entrant("IP protocol 50 (ESP)", new TunnelTraffic(Esp, null), false);
-        // The kernel shows the firewall once more what it has decrypted.
+        // The kernel passes decrypted packets through the firewall once more.
         yield return Entrant.Of(encrypted.Traffic, isDecrypted: true);
     }
 

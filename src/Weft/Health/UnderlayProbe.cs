@@ -11,7 +11,9 @@ using Weft.Reachability;
 
 namespace Weft.Health;
 
-/// <summary>Asks the other hosts by the underlay: whether they are there, what size of packet the path carries, and what time it is.</summary>
+/// <summary>
+/// Asks the other hosts over the underlay: whether they are there, what packet size the path carries, and what time they have.
+/// </summary>
 internal sealed class UnderlayProbe(
     HostIntent intent,
     HostObservation seen,
@@ -25,7 +27,7 @@ internal sealed class UnderlayProbe(
     private static readonly TimeSpan ClockPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan ClocksDiffer = TimeSpan.FromMinutes(1);
 
-    /// <summary>Asks them all at the same time.</summary>
+    /// <summary>Asks all of them at the same time.</summary>
     /// <param name="others">The other hosts.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public async Task<ImmutableArray<Finding>> AskAsync(
@@ -39,7 +41,7 @@ internal sealed class UnderlayProbe(
         }
         if (seen.LinkWith(own) is { } carrier && seen.VrfOf(carrier) is { } vrf)
         {
-            // A socket of the main table's cannot have the address, and one of the VRF's would go another way than the tunnels.
+            // A socket outside the VRF cannot use the address, and one inside would take another route than the tunnels.
             return
             [
                 .. others.Select(host => JudgeVrf(host, vrf, RouteReader.Find(host.Address), seen)),
@@ -113,10 +115,10 @@ internal sealed class UnderlayProbe(
         ];
     }
 
-    /// <summary>What it means that the underlay address is in a VRF.</summary>
+    /// <summary>Judges the route to a host where this host's underlay address is in a VRF.</summary>
     /// <param name="host">The other host.</param>
     /// <param name="vrf">The VRF.</param>
-    /// <param name="route">The way that the main table knows to the other host; null where it knows none.</param>
+    /// <param name="route">The main table's route to the other host; null where there is none.</param>
     /// <param name="seen">What this host looks like.</param>
     internal static Finding JudgeVrf(
         Host host,
@@ -138,7 +140,7 @@ internal sealed class UnderlayProbe(
                     + $"take the address out of the VRF, or leak the route into the main table; `ip route get {host.Address}` shows what that says"
             );
 
-    /// <summary>What it means that the kernel knows no way to a host.</summary>
+    /// <summary>The finding for a host to which the kernel has no route.</summary>
     public static Finding NoRoute(Host host) =>
         new(
             $"underlay {host.Name}",
@@ -146,7 +148,7 @@ internal sealed class UnderlayProbe(
             $"there is no route to {host.Address}: `ip route get {host.Address}` says the same. Whatever configures this host's network has to give it one"
         );
 
-    /// <summary>The overlay's own link that a way leads by; null where it leads by another.</summary>
+    /// <summary>The link of the overlay's own that a route uses; null where it uses another.</summary>
     private Link? OwnLink(FoundRoute route)
     {
         var ownership = new Ownership(intent, seen.Switch);
@@ -185,10 +187,10 @@ internal sealed class UnderlayProbe(
                 Beyond = true,
             };
 
-    /// <summary>What it means that two clocks are apart.</summary>
+    /// <summary>Judges the difference between two clocks.</summary>
     /// <param name="host">The other host.</param>
-    /// <param name="apart">How much later it is by its clock; null if it did not say.</param>
-    /// <param name="certificate">What this host proves with, which the other compares with its clock.</param>
+    /// <param name="apart">How far the other host's clock is ahead; null if it did not say.</param>
+    /// <param name="certificate">This host's certificate, which the other host checks against its own clock.</param>
     /// <param name="now">This host's clock.</param>
     internal static IEnumerable<Finding> JudgeClock(
         string host,

@@ -9,14 +9,14 @@ using Weft.Core.Observation;
 namespace Weft.Health;
 
 /// <summary>
-/// Where a host believes everybody to be: what its bridges and its switch have learned, and who its neighbours are. It comes and
-/// goes by itself, so it is no part of what a plan is made of.
+/// Where a host believes everybody to be: the MAC tables of its bridges and its switch, and its neighbour tables. They change by
+/// themselves, so they are not part of what a plan is made from.
 /// </summary>
-/// <param name="Bridges">What its bridges have learned.</param>
-/// <param name="Switch">What its switch has learned.</param>
-/// <param name="Neighbours">Its own neighbours.</param>
-/// <param name="Inside">The neighbours of each of its containers.</param>
-/// <param name="Rules">The switch's rules that are not the one it begins with.</param>
+/// <param name="Bridges">The MAC tables of its bridges.</param>
+/// <param name="Switch">The MAC table of its switch.</param>
+/// <param name="Neighbours">Its own neighbour table.</param>
+/// <param name="Inside">The neighbour table of each of its containers.</param>
+/// <param name="Rules">The switch's flow rules other than the one it begins with.</param>
 internal sealed record Whereabouts(
     ImmutableArray<BridgeEntry> Bridges,
     ImmutableArray<SwitchEntry> Switch,
@@ -27,13 +27,14 @@ internal sealed record Whereabouts(
 {
     private const int MostRules = 5;
 
-    // Open vSwitch's own from there on, for the way to a controller, which `ovs-ofctl dump-flows` leaves out (in-band.c, IBR_FROM_LOCAL_DHCP).
+    // From here on, rules are Open vSwitch's own, for reaching a controller; `ovs-ofctl dump-flows` hides them (in-band.c,
+    // IBR_FROM_LOCAL_DHCP).
     private const int LeastHiddenPriority = 180000;
 
-    /// <summary>Whether the switch still has a rule that it forwards by.</summary>
+    /// <summary>Whether the switch still has a flow rule that forwards.</summary>
     public bool HasWayOn { get; init; } = true;
 
-    /// <summary>Reads them.</summary>
+    /// <summary>Reads the tables.</summary>
     /// <exception cref="HostException">The kernel does not say.</exception>
     public static async Task<Whereabouts> ReadAsync(
         HostIntent intent,
@@ -74,24 +75,27 @@ internal sealed record Whereabouts(
     }
 
     /// <summary>
-    /// Whether what <c>ovs-appctl bridge/dump-flows</c> writes has a rule that forwards as a switch does. It has some of its own in any
-    /// case; where it says nothing at all, nobody knows.
+    /// Whether the output of <c>ovs-appctl bridge/dump-flows</c> has a rule that forwards as an ordinary switch does. The
+    /// switch's own rules are always in it; if they are not, the answer is unknown, and true.
     /// </summary>
     internal static bool HasWayOnIn(string flows) =>
         !flows.Contains("table_id=254", StringComparison.Ordinal)
         || flows.Contains("NORMAL", StringComparison.Ordinal);
 
-    /// <summary>The command that gives a switch back the rule that it begins with (ovs-ofctl(8)).</summary>
+    /// <summary>The command that restores the flow rule that a switch begins with (ovs-ofctl(8)).</summary>
     /// <param name="switch">The switch.</param>
     public static string BeginAgain(string @switch) =>
         $"`ovs-ofctl add-flow {@switch} priority=0,actions=NORMAL`";
 
-    /// <summary>The rules of what <c>ovs-appctl bridge/dump-flows</c> writes, but for the one that a switch begins with and what it has for itself.</summary>
+    /// <summary>
+    /// The rules in the output of <c>ovs-appctl bridge/dump-flows</c>, except the one that a switch begins with and Open
+    /// vSwitch's own.
+    /// </summary>
     internal static ImmutableArray<string> RulesIn(string flows) =>
         [
             .. flows
                 .Split('\n', StringSplitOptions.RemoveEmptyEntries)
-                // Table 254 is its own (ofproto-provider.h, TBL_INTERNAL).
+                // Table 254 is Open vSwitch's own (ofproto-provider.h, TBL_INTERNAL).
                 .Where(flow => !flow.Contains("table_id=254", StringComparison.Ordinal))
                 .Select(flow =>
                     flow.IndexOf("priority=", StringComparison.Ordinal) is >= 0 and var at
@@ -110,7 +114,7 @@ internal sealed record Whereabouts(
         )
         && priority >= LeastHiddenPriority;
 
-    /// <summary>What it means that the switch has no rule to forward by.</summary>
+    /// <summary>The finding for a switch without a rule to forward by; null if it has one.</summary>
     public Finding? JudgeWayOn(string @switch) =>
         HasWayOn
             ? null
@@ -120,7 +124,7 @@ internal sealed record Whereabouts(
                 $"has lost the rule that it forwards by, and nothing crosses: {BeginAgain(@switch)}"
             );
 
-    /// <summary>What it means that the switch has rules that Weft did not make.</summary>
+    /// <summary>The finding for rules that Weft did not make; null if there are none.</summary>
     public Finding? JudgeRules(string @switch) =>
         Rules.IsEmpty
             ? null
@@ -130,11 +134,11 @@ internal sealed record Whereabouts(
                 $"has rules that Weft did not make, which may drop packets or send them elsewhere: {string.Join("; ", Rules.Take(MostRules))}. Look at `ovs-ofctl dump-flows {@switch}`"
             );
 
-    /// <summary>Whether a container bridge's own ports are open.</summary>
+    /// <summary>Judges whether a container bridge's own ports forward.</summary>
     /// <param name="bridge">The bridge.</param>
     /// <param name="intent">What the host must look like.</param>
     /// <param name="seen">What it looks like.</param>
-    /// <param name="which">The ports; if not given: all that are the overlay's.</param>
+    /// <param name="which">The ports; if not given, all of the overlay's.</param>
     public static IEnumerable<Finding> JudgePorts(
         BridgeLinkIntent bridge,
         HostIntent intent,
@@ -160,7 +164,7 @@ internal sealed record Whereabouts(
                     state switch
                     {
                         BridgePortState.Forwarding => Verdict.Well,
-                        // A link that is down is told of as such.
+                        // A link that is down is reported as such elsewhere.
                         BridgePortState.Disabled when !(port.Up && port.HasCarrier) =>
                             Verdict.Doubtful,
                         BridgePortState.Listening or BridgePortState.Learning when bridge.Stp =>

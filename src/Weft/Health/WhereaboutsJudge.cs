@@ -7,8 +7,8 @@ using Weft.Core.Overlays;
 namespace Weft.Health;
 
 /// <summary>
-/// Judges what a host believes of everybody by where the file has them. Tables and links are looked up by their keys: a host
-/// may have thousands of containers, and each of these neighbours of its own.
+/// Compares where a host believes everybody to be with where the overlay file has them. Tables and links are indexed by their
+/// keys: a host may have thousands of containers, each with neighbours of its own.
 /// </summary>
 internal sealed class WhereaboutsJudge
 {
@@ -29,7 +29,7 @@ internal sealed class WhereaboutsJudge
     private readonly ILookup<long?, string> ports;
 
     /// <summary>Judges a host.</summary>
-    /// <param name="believed">What it believes.</param>
+    /// <param name="believed">Its MAC and neighbour tables.</param>
     /// <param name="overlay">The overlay.</param>
     /// <param name="intent">What the host must look like.</param>
     /// <param name="seen">What it looks like.</param>
@@ -60,7 +60,7 @@ internal sealed class WhereaboutsJudge
             .ToLookup(port => port.OpenFlowPort, port => port.Name);
     }
 
-    /// <summary>What is wrong of all that the host believes of those that it knows.</summary>
+    /// <summary>Returns all that is wrong in what the host believes.</summary>
     public IReadOnlyList<Finding> JudgeAll()
     {
         var known = Resident.AllOf(overlay, intent);
@@ -93,8 +93,9 @@ internal sealed class WhereaboutsJudge
     }
 
     /// <summary>
-    /// Whether frames go round: who moves, or has another's address, is soon heard at one place only, and alone. Only the switch
-    /// tells how long ago it heard.
+    /// Detects a forwarding loop: several residents heard at wrong ports within the last seconds. Somebody who has moved, or has
+    /// another's address, is soon heard at one port only, and is one alone. Only the switch tells how long ago it heard an
+    /// address.
     /// </summary>
     private Finding? JudgeLoop(ImmutableArray<Resident> known)
     {
@@ -117,7 +118,9 @@ internal sealed class WhereaboutsJudge
             );
     }
 
-    /// <summary>Whether a container bridge looks for somebody where it must; null where it has no such bridge, or knows nothing.</summary>
+    /// <summary>
+    /// Whether a container bridge has somebody behind the right port; null where there is no such bridge, or it has no entry.
+    /// </summary>
     public Finding? JudgeBridge(Resident resident)
     {
         if (
@@ -142,7 +145,7 @@ internal sealed class WhereaboutsJudge
             );
     }
 
-    /// <summary>Whether the switch looks for somebody where it must; null where it knows nothing.</summary>
+    /// <summary>Whether the switch has somebody behind the right port; null where it has no entry.</summary>
     public Finding? JudgeSwitch(Resident resident)
     {
         var vlan = vlans[resident.Network];
@@ -160,7 +163,7 @@ internal sealed class WhereaboutsJudge
             );
     }
 
-    /// <summary>Whether somebody on this host takes another for who it is; null where the two have not met.</summary>
+    /// <summary>Whether a resident of this host has the right Ethernet address for another; null where it has no entry.</summary>
     public Finding? JudgeNeighbour(Resident here, Resident other) =>
         JudgeNeighbour(
             here,
@@ -168,7 +171,7 @@ internal sealed class WhereaboutsJudge
             [.. MetBy(here).Where(neighbour => other.Addresses.Contains(neighbour.Address))]
         );
 
-    /// <summary>Whom those on this host take for another than who it is, by who that is.</summary>
+    /// <summary>The neighbour entries of all residents of this host, judged, by the resident that they are about.</summary>
     private ILookup<Resident, Finding?> JudgeNeighbours(ImmutableArray<Resident> known)
     {
         var residents = known
@@ -187,7 +190,7 @@ internal sealed class WhereaboutsJudge
         ).ToLookup(judged => judged.Other, Finding? (judged) => judged.Finding);
     }
 
-    /// <summary>The neighbours that somebody on this host has, in the network in which it is that.</summary>
+    /// <summary>The neighbour entries of a resident of this host, in its network.</summary>
     private IEnumerable<Neighbour> MetBy(Resident here) =>
         LinkOf(here) is { } link
             ? TableOf(here).Where(neighbour => neighbour.Link == link.Index)
@@ -208,10 +211,10 @@ internal sealed class WhereaboutsJudge
             .FirstOrDefault(link => link.Name == bridge.Name || link.Master == bridge.Name)
             ?.Name;
 
-    /// <summary>Whether somebody on this host takes another for who it is.</summary>
-    /// <param name="here">Who is on this host.</param>
+    /// <summary>Whether a resident of this host has the right Ethernet address for another.</summary>
+    /// <param name="here">The resident of this host.</param>
     /// <param name="other">The other.</param>
-    /// <param name="met">What <paramref name="here"/> believes of the other's addresses.</param>
+    /// <param name="met">The entries of <paramref name="here"/> for the other's addresses.</param>
     private Finding? JudgeNeighbour(Resident here, Resident other, List<Neighbour> met)
     {
         if (here == other)
@@ -245,7 +248,7 @@ internal sealed class WhereaboutsJudge
             : null;
     }
 
-    // What was learned is learned anew from the next frame: it may be of the time before somebody moved.
+    // A learned entry is only doubtful: it may date from before somebody moved, and the next frame replaces it.
     private static Finding Judge(
         string what,
         Resident resident,

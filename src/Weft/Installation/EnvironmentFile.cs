@@ -3,21 +3,23 @@ using System.Text;
 
 namespace Weft.Installation;
 
-/// <summary>Variables as a file that systemd sets them from (<c>EnvironmentFile=</c> in systemd.exec(5)).</summary>
+/// <summary>Writes variables in the format of systemd's environment files (<c>EnvironmentFile=</c> in systemd.exec(5)).</summary>
 internal static class EnvironmentFile
 {
-    /// <summary>This process's own variables, as what is done in its place has them.</summary>
+    /// <summary>This process's own variables, for a service that acts in its place.</summary>
     public static string Own =>
         Of(
             Environment
                 .GetEnvironmentVariables()
                 .Cast<DictionaryEntry>()
                 .Select(one => ((string)one.Key, (string?)one.Value ?? ""))
-                // A service has its own, and what stands in the file counts more.
+                // A service has its own NOTIFY_SOCKET, which one in the file would override.
                 .Where(one => one.Item1 != "NOTIFY_SOCKET")
         );
 
-    /// <summary>Variables as the text of the file. What systemd does not take is left out: it would write it into its log, with the value.</summary>
+    /// <summary>
+    /// The text of the file. Omits variables that systemd would refuse, because it logs these with their values.
+    /// </summary>
     public static string Of(IEnumerable<(string Name, string Value)> variables)
     {
         var text = new StringBuilder();

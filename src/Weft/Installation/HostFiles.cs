@@ -4,7 +4,7 @@ using Weft.Core.Overlays;
 
 namespace Weft.Installation;
 
-/// <summary>The files that make a host restore its overlay when it boots: what <c>weft install</c> puts in place.</summary>
+/// <summary>The files that <c>weft install</c> puts in place so that a host restores its overlay at boot.</summary>
 internal static class HostFiles
 {
     /// <summary>The agent's service.</summary>
@@ -21,16 +21,16 @@ internal static class HostFiles
         Agent,
     ];
 
-    /// <summary>Where the overlay file is on a host.</summary>
+    /// <summary>The path of the overlay file on a host.</summary>
     public const string Overlay = "/etc/weft/overlay.yaml";
 
-    /// <summary>Where the Debian package's own program is, which its services run.</summary>
+    /// <summary>The path of the Debian package's program, which its services run.</summary>
     public const string PackagedProgram = "/usr/bin/weft";
 
-    /// <summary>Where an administrator's own units are, and what changes those of packages.</summary>
+    /// <summary>The directory of the administrator's own units, and of drop-ins for those of packages.</summary>
     public const string Units = "/etc/systemd/system";
 
-    // How the text files begin that `weft install` puts in place.
+    // How the first line of the text files begins that `weft install` puts in place.
     private const string Mark = "# Put here by `weft install`";
 
     private const string PackagedUnits = "/usr/lib/systemd/system";
@@ -50,26 +50,28 @@ internal static class HostFiles
         | UnixFileMode.GroupExecute
         | UnixFileMode.OtherExecute;
 
-    /// <summary>Where the drop-in is that keeps the switch from starting without the guard.</summary>
+    /// <summary>The drop-in that keeps the switch from starting without the guard.</summary>
     public const string Hold = $"{Units}/ovs-vswitchd.service.d/weft.conf";
 
-    /// <summary>What may be put in place and says so itself.</summary>
+    /// <summary>The paths of the files that may be put in place and whose first line says so.</summary>
     public static IEnumerable<string> Marked =>
         [.. Services.Select(service => $"{Units}/{service}"), .. Services.Select(DropInOf), Hold];
 
-    /// <summary>Whether a file says that it was put in place.</summary>
-    /// <param name="path">Where it is, from this process's root.</param>
+    /// <summary>Whether a file's first line says that it was put in place.</summary>
+    /// <param name="path">Its path, from this process's root.</param>
     public static bool IsMarked(string path) =>
         File.Exists(path)
         && File.ReadLines(path).FirstOrDefault() is { } line
         && line.StartsWith(Mark, StringComparison.Ordinal);
 
-    /// <summary>Whether a host has the services from the Debian package, whose files they stay.</summary>
+    /// <summary>Whether a host has the services from the Debian package, which keeps their files.</summary>
     /// <param name="placement">The host's file system.</param>
     public static bool ArePackaged(Placement placement) =>
         File.Exists(placement.At($"{PackagedUnits}/{Services[0]}"));
 
-    /// <summary>Whether those are what a host runs: what <c>weft install</c> has put goes before them (systemd.unit(5)).</summary>
+    /// <summary>
+    /// Whether a host runs the package's services: units of <c>weft install</c> take precedence over them (systemd.unit(5)).
+    /// </summary>
     /// <param name="placement">The host's file system.</param>
     public static bool RunPackaged(Placement placement) =>
         ArePackaged(placement) && !IsMarked(placement.At($"{Units}/{Agent}"));
@@ -82,7 +84,7 @@ internal static class HostFiles
         return Services.Where(service => isPackaged || placed.Contains($"{Units}/{service}"));
     }
 
-    /// <summary>The links by which services are enabled (systemctl(1), enable), wherever they lead by now.</summary>
+    /// <summary>The links that enable services (systemctl(1), enable), whatever they point to.</summary>
     /// <param name="placement">The host's file system.</param>
     /// <param name="services">The services' names.</param>
     public static string[] Enabling(Placement placement, IReadOnlyCollection<string> services) =>
@@ -97,14 +99,14 @@ internal static class HostFiles
             ]
             : [];
 
-    /// <summary>Whether the host's own overlay file, where there is one without mistakes, has its tunnels encrypted.</summary>
+    /// <summary>Whether the host's own overlay file exists, is valid, and has encrypted tunnels.</summary>
     /// <param name="placement">The host's file system.</param>
     public static bool IsEncrypted(Placement placement) =>
         Core.Overlays.OverlayFile.Read(placement.At(Overlay)).Overlay?.Tunnels.Ipsec is not null;
 
     /// <summary>
-    /// That the switch does not wait for the guard at boot though the overlay is encrypted, and what to do; null where it waits,
-    /// or nothing of Weft's is started at boot. An overlay may be encrypted after it was installed.
+    /// A warning if the switch does not wait for the guard at boot though the overlay is encrypted; null if it waits, or if
+    /// nothing of Weft's starts at boot. Encryption may have been added after <c>weft install</c> was run.
     /// </summary>
     /// <param name="placement">The host's file system.</param>
     public static string? WhyUnheld(Placement placement) =>
@@ -114,11 +116,11 @@ internal static class HostFiles
             ? $"Open vSwitch does not wait for the guard when this host boots ({Hold} is not there), and should the guard fail then, tunnels send in plaintext: `weft install` puts that right"
             : null;
 
-    /// <summary>All of them but the overlay file.</summary>
+    /// <summary>All files except the overlay file.</summary>
     /// <param name="program">The program's path on the host.</param>
-    /// <param name="binary">The program itself; null where it stays where it is.</param>
+    /// <param name="binary">The program's content; null if it stays where it is.</param>
     /// <param name="overlay">The overlay.</param>
-    /// <param name="host">Which of its hosts this is; null where the hostname says so.</param>
+    /// <param name="host">This host's name in it; null where the hostname tells.</param>
     public static IEnumerable<HostFile> Of(
         string program,
         byte[]? binary,
@@ -140,9 +142,9 @@ internal static class HostFiles
         }
     }
 
-    /// <summary>What a host that has the Debian package needs besides.</summary>
+    /// <summary>The files that a host with the Debian package needs as well.</summary>
     /// <param name="overlay">The overlay.</param>
-    /// <param name="host">Which of its hosts this is; null where the hostname says so.</param>
+    /// <param name="host">This host's name in it; null where the hostname tells.</param>
     public static IEnumerable<HostFile> BesidesThePackage(Overlay overlay, string? host)
     {
         if (host is not null)
@@ -161,13 +163,13 @@ internal static class HostFiles
         }
     }
 
-    // Before override.conf, where `systemctl edit` puts what is to have the last word (systemd.unit(5)).
+    // Sorts before override.conf of `systemctl edit`, which must have the last word (systemd.unit(5)).
     private static string DropInOf(string service) => $"{Units}/{service}.d/10-weft.conf";
 
     private static IEnumerable<HostFile> HoldOf(Overlay overlay) =>
         overlay.Tunnels.Ipsec is null ? [] : [Text(Hold, Resource.Text("ovs-vswitchd.conf"))];
 
-    // A drop-in adds to a list of commands unless it empties it first (systemd.service(5)).
+    // Commands in a drop-in are added to the unit's, unless an empty assignment clears these first (systemd.service(5)).
     private static string CommandsOf(string unit) =>
         $"{Mark}: which of the overlay's hosts this is.\n[Service]\n"
         + string.Concat(
@@ -190,11 +192,11 @@ internal static class HostFiles
         new(Overlay, content, UnixFileMode.UserRead | UnixFileMode.UserWrite, Stays: true);
 }
 
-/// <summary>A file that is put in place.</summary>
-/// <param name="Path">Where, from the host's root.</param>
-/// <param name="Content">What it holds.</param>
-/// <param name="Mode">Who may do what with it.</param>
-/// <param name="Stays">Whether it stays when the others are removed.</param>
+/// <summary>A file to put in place.</summary>
+/// <param name="Path">Its path, from the host's root.</param>
+/// <param name="Content">Its content.</param>
+/// <param name="Mode">Its permissions.</param>
+/// <param name="Stays">Whether it stays when the others are uninstalled.</param>
 internal sealed record HostFile(
     string Path,
     ReadOnlyMemory<byte> Content,

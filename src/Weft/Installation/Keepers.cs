@@ -4,14 +4,14 @@ using Weft.Core.Overlays;
 
 namespace Weft.Installation;
 
-/// <summary>What brings an overlay back that was taken off a host: the agent at once, and weft.service at the next boot.</summary>
+/// <summary>Ends what would bring back an overlay that was removed: the agent at once, weft.service at the next boot.</summary>
 internal static class Keepers
 {
-    /// <summary>Ends those of an overlay. The guard is none of them: it stands for as long as there are tunnels.</summary>
+    /// <summary>Ends those of an overlay. The guard is not among them: it stays as long as there are tunnels.</summary>
     /// <param name="overlay">The overlay's name.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>What was done, in words; null where there was nothing to do.</returns>
-    /// <exception cref="HostException">An agent runs that is no service, and whoever started it must end it.</exception>
+    /// <returns>A message about what was done; null if there was nothing to do.</returns>
+    /// <exception cref="HostException">An agent runs that is no service, so that whoever started it must end it.</exception>
     public static async Task<string?> EndAsync(string overlay, CancellationToken cancellationToken)
     {
         string[] services =
@@ -42,7 +42,7 @@ internal static class Keepers
             : null;
     }
 
-    /// <summary>Whether the services go by this overlay, or by a file that nobody can read.</summary>
+    /// <summary>Whether the services restore this overlay, or their file is missing or invalid.</summary>
     private static bool IsFor(string overlay) =>
         !File.Exists(HostFiles.Overlay)
         || OverlayFile.Parse(HostFiles.Overlay, File.ReadAllBytes(HostFiles.Overlay)).Overlay

@@ -6,15 +6,15 @@ using Weft.Core.Linux;
 namespace Weft.Installation;
 
 /// <summary>
-/// Puts files into a host's file system and remembers which it put, so that these can be removed again and no others.
+/// Puts files into a host's file system and records them, so that exactly these can be removed again.
 /// </summary>
-/// <param name="root">The directory that is, or will be, the host's root.</param>
+/// <param name="root">The directory that is, or will become, the host's root.</param>
 internal sealed class Placement(string root)
 {
-    /// <summary>Where the list of what was put is kept, one path a line.</summary>
+    /// <summary>The path of the record of what was put in place, one path per line.</summary>
     public const string Record = "/var/lib/weft/installed";
 
-    /// <summary>What was put and not removed since: what the list names, and what says so itself, should that be lost.</summary>
+    /// <summary>What is in place: the files in the record and, in case it was lost, those whose first line says so.</summary>
     public IReadOnlyList<string> Placed =>
         [
             .. Listed.Union(
@@ -25,22 +25,22 @@ internal sealed class Placement(string root)
 
     private string[] Listed => File.Exists(At(Record)) ? File.ReadAllLines(At(Record)) : [];
 
-    /// <summary>Where a path of the host's is.</summary>
+    /// <summary>The path here of a path on the host.</summary>
     public string At(string path) => root == "/" ? path : root.TrimEnd('/') + path;
 
     /// <summary>
-    /// Puts a file in place, in one step for all who look; one that is the same already is left alone. Where an administrator
-    /// has a link for a file of theirs, what it leads to is replaced, and the link stays.
+    /// Puts a file in place atomically; leaves it alone if it is the same already. If an administrator has made their file a
+    /// link, its target is replaced, and the link stays.
     /// </summary>
-    /// <returns>What came of it.</returns>
+    /// <returns>What was done.</returns>
     public Placing Put(HostFile file)
     {
         var target = file.Stays ? FollowedFrom(At(file.Path)) : At(file.Path);
         var isLink = target != At(file.Path);
         var isThere = File.Exists(target);
-        // Behind a link it is somebody's file, in a checkout for instance, and as readable as they have made it.
+        // The target of a link is somebody's own file, in a checkout for instance, and keeps its permissions.
         var mode = isLink && isThere ? File.GetUnixFileMode(target) : file.Mode;
-        // First the list: what is put by a run that is killed can be removed too.
+        // Record first, so that what a killed run has put in place can be removed too.
         if (!file.Stays && !Listed.Contains(file.Path, StringComparer.Ordinal))
         {
             Remember([.. Placed, file.Path]);
@@ -76,7 +76,7 @@ internal sealed class Placement(string root)
         return isThere;
     }
 
-    /// <summary>What a link leads to, inside the root; the path itself where it is none.</summary>
+    /// <summary>The target of a link inside the root; the path itself if it is no link.</summary>
     private string FollowedFrom(string path) =>
         new FileInfo(path).LinkTarget is not null
         && File.ResolveLinkTarget(path, returnFinalTarget: true) is { FullName: var target }
@@ -103,7 +103,7 @@ internal sealed class Placement(string root)
         );
     }
 
-    /// <summary>Has what a file or directory holds on the disk: a power cut after this takes nothing of it away.</summary>
+    /// <summary>Flushes a file or directory to disk, so that it survives a power cut (fsync(2)).</summary>
     public static void Keep(string path)
     {
         using var handle = new SafeFileHandle(Libc.Open(path, Libc.OpenToRead), ownsHandle: true);
@@ -116,13 +116,13 @@ internal sealed class Placement(string root)
     }
 }
 
-/// <summary>What came of putting a file in place.</summary>
+/// <summary>What putting a file in place has changed.</summary>
 internal enum Placing
 {
     /// <summary>It was not there.</summary>
     New,
 
-    /// <summary>Another was there.</summary>
+    /// <summary>It replaced another.</summary>
     Replaced,
 
     /// <summary>It was there already.</summary>

@@ -9,7 +9,7 @@ internal static class Systemd
     public static bool Runs => Directory.Exists("/run/systemd/system");
 
     /// <summary>Runs systemctl.</summary>
-    /// <exception cref="Core.HostException">It failed.</exception>
+    /// <exception cref="Core.HostException">systemctl failed.</exception>
     public static async Task ControlAsync(
         CancellationToken cancellationToken,
         params string[] arguments

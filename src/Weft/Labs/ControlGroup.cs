@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Weft.Labs;
 
 /// <summary>
-/// The control group, in each of the machine's hierarchies, that all of a host's are below: engines make many, and leave
-/// them behind when they are killed.
+/// The control group, in each of the machine's hierarchies, that contains everything of a host: engines make many groups below
+/// it, and leave them behind when they are killed.
 /// </summary>
 internal static class ControlGroup
 {
@@ -35,8 +35,8 @@ internal static class ControlGroup
         }
     }
 
-    /// <summary>Removes a directory and those below it: the files in them are none that could be removed.</summary>
-    /// <returns>What could not be removed yet; null if all is gone.</returns>
+    /// <summary>Removes a directory and those below it. The files in them cannot be removed and go with them.</summary>
+    /// <returns>The directory that is still in use; null if all is gone.</returns>
     private static string? Remove(string directory)
     {
         try

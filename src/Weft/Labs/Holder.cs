@@ -4,8 +4,8 @@ using Weft.Core.Linux;
 namespace Weft.Labs;
 
 /// <summary>
-/// Starts the process that holds something of a lab. It waits for a word before it makes anything, and ends if
-/// the word never comes: so it can be written down first, and whoever removes the lab later knows of it.
+/// Starts the process that will hold a part of a lab. The process makes nothing before it reads a line, and ends if none comes:
+/// it can be recorded first, so that whoever removes the lab later finds it.
 /// </summary>
 internal sealed class Holder : IDisposable
 {
@@ -33,9 +33,9 @@ internal sealed class Holder : IDisposable
     public static Holder Start(string what, string script, params IEnumerable<string> arguments) =>
         new(Tool.Start(["sh", script, .. arguments]), what);
 
-    /// <summary>Gives the word and waits until what it holds is made.</summary>
+    /// <summary>Gives the process that line and waits until it has made what it holds.</summary>
     /// <param name="cancellationToken">Stops waiting.</param>
-    /// <param name="word">What the script is to know, which was not known when it was started.</param>
+    /// <param name="word">The line: for the script, what was not known yet when it was started.</param>
     /// <returns>Both processes.</returns>
     /// <exception cref="LabException">It could not be made.</exception>
     public async Task<HeldProcess> GoAsync(CancellationToken cancellationToken, string word = "go")
@@ -59,7 +59,7 @@ internal sealed class Holder : IDisposable
         }
         catch (IOException)
         {
-            // It ended before it was given the word: said below.
+            // It ended before it read the line: reported below.
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -73,7 +73,7 @@ internal sealed class Holder : IDisposable
     /// <exception cref="LabException">They do not end.</exception>
     public static async Task EndAsync(HeldProcess held, CancellationToken cancellationToken)
     {
-        // A holder that is stopped makes no child any more: what it has now is all there will be.
+        // A stopped holder forks no more: the children that it has now are all there will be.
         held.Holder.Send(Libc.SigStop);
         ProcessIdentity[] all = [.. held.Holder.IsAlive ? held.Holder.Children() : [], held.Holder];
         if (held.Init is { } init)
@@ -97,7 +97,7 @@ internal sealed class Holder : IDisposable
         }
     }
 
-    /// <summary>Lets go of the pipes; the process ends if it was never given the word.</summary>
+    /// <summary>Closes the pipes; a process that was never given its line then ends.</summary>
     public void Dispose()
     {
         process.StandardInput.Dispose();

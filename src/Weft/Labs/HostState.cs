@@ -1,10 +1,10 @@
 namespace Weft.Labs;
 
-/// <summary>How a host of a lab is.</summary>
+/// <summary>The state of a lab's host.</summary>
 /// <param name="Host">The host.</param>
-/// <param name="DatabasePid">ovsdb-server's number in the host; null where it does not run.</param>
-/// <param name="SwitchPid">ovs-vswitchd's number in the host; null where it does not run.</param>
-/// <param name="Containers">The names of the containers that there are.</param>
+/// <param name="DatabasePid">The PID of ovsdb-server inside the host; null where it does not run.</param>
+/// <param name="SwitchPid">The PID of ovs-vswitchd inside the host; null where it does not run.</param>
+/// <param name="Containers">The names of the containers on it.</param>
 internal sealed record HostState(
     LabHost Host,
     int? DatabasePid,

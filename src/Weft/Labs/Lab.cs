@@ -21,7 +21,7 @@ internal sealed partial class Lab
         Hosts = [.. record.Hosts.Select(host => new LabHost(record, host, isolation))];
     }
 
-    /// <summary>What is written down of the lab.</summary>
+    /// <summary>The lab's record.</summary>
     public LabRecord Record { get; }
 
     /// <summary>The lab's name.</summary>
@@ -45,11 +45,11 @@ internal sealed partial class Lab
             $"lab '{Name}' has no host '{host}': its hosts are {string.Join(", ", Hosts.Select(candidate => candidate.Name))}"
         );
 
-    /// <summary>Runs a command in every host, in several at a time.</summary>
+    /// <summary>Runs a command on every host, several at a time.</summary>
     /// <param name="command">The command.</param>
     /// <param name="progress">Called with a word on how many are done.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>What each host's run has left, in the order of the hosts.</returns>
+    /// <returns>The result of each host, in the order of the hosts.</returns>
     public async Task<IReadOnlyList<(LabHost Host, ToolResult Result)>> RunEverywhereAsync(
         IReadOnlyList<string> command,
         Action<string>? progress,
@@ -74,9 +74,9 @@ internal sealed partial class Lab
 
     /// <summary>Turns a host off and on again; its disk is as it left it.</summary>
     /// <param name="host">The host's name.</param>
-    /// <param name="cut">Whether it is to lose its power, with nothing written down first.</param>
+    /// <param name="cut">Whether to cut its power without an orderly power-off.</param>
     /// <param name="cancellationToken">Stops waiting; the host may then be off.</param>
-    /// <returns>The lab as it is now; this one knows the host's old process.</returns>
+    /// <returns>The lab as it is now; this object still has the host's old process.</returns>
     /// <exception cref="LabException">There is no such host, it cannot be rebooted, or it does not come up again.</exception>
     public async Task<Lab> RebootAsync(
         string host,
@@ -136,7 +136,7 @@ internal sealed partial class Lab
         {
             return;
         }
-        // The host is gone before it could say how that went: that it is gone is the answer.
+        // The host is gone before it can report an exit code: that it is gone is the answer.
         using var told = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         told.CancelAfter(PowerOffPatience);
         var asking = host.RunAsync(["poweroff", "-f"], default, told.Token);

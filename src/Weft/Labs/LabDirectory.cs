@@ -73,7 +73,7 @@ internal sealed class LabDirectory
         }
     }
 
-    /// <summary>Writes the record in one step: who reads it finds the old one or the new one.</summary>
+    /// <summary>Replaces the record atomically: a reader finds the old one or the new one.</summary>
     public void Write(LabRecord record)
     {
         var draft = RecordFile + ".new";
@@ -91,7 +91,7 @@ internal sealed class LabDirectory
     public string Unpack(string name)
     {
         var file = Path.Combine(path, name);
-        // A shell may be reading it already: it is written once.
+        // Never rewritten: a shell may be reading it already.
         if (!File.Exists(file))
         {
             using var from = Resource.Open(name);

@@ -3,7 +3,7 @@ using Weft.Core.Overlays;
 
 namespace Weft.Labs;
 
-/// <summary>Real engines in the hosts of a lab, which then run the containers that else namespaces stand in for.</summary>
+/// <summary>Real engines in the hosts of a lab, running the containers that otherwise network namespaces stand in for.</summary>
 internal static class LabEngines
 {
     /// <summary>The programs that labs need for an engine, and the Debian package that each comes with.</summary>
@@ -52,7 +52,7 @@ internal static class LabEngines
             .. command,
         ];
 
-    // Its containers are made of busybox alone.
+    // Containers in labs consist of busybox alone.
     private static Dictionary<string, string> With(params (string, string)[] programs) =>
         programs
             .Append(("busybox", "busybox-static"))

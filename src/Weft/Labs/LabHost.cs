@@ -15,15 +15,15 @@ internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isola
     /// <summary>The containers that engines have made in it.</summary>
     public IReadOnlyList<ContainerKey> Containers => record.Containers;
 
-    /// <summary>The host's first process, by its number on the machine; null where there is none.</summary>
+    /// <summary>The PID on the machine of the host's first process; null where there is none.</summary>
     public int? Pid => IsAlive ? record.Process.Init!.Value.Pid : null;
 
     /// <summary>Whether the host still runs.</summary>
     public bool IsAlive => record.Process.Init is { IsAlive: true };
 
     /// <summary>
-    /// What is in the environment of everything that runs in the host: that namespaces stand in for the
-    /// containers of all engines, where they do, and which datapath the lab was made with.
+    /// The environment of everything that runs in the host: the datapath that the lab was made with, that namespaces stand in for
+    /// the containers of all engines (where they do), and the shared key if the overlay takes it from a variable.
     /// </summary>
     public IReadOnlyDictionary<string, string> Environment { get; } = EnvironmentOf(lab);
 
@@ -87,7 +87,7 @@ internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isola
         {
             environment["WEFT_ENGINE"] = "netns";
         }
-        // So that `weft` is there too where it is called by a path.
+        // So that `weft` is found in the host even if the user runs it by a path.
         if (lab.Program is [var program])
         {
             environment["PATH"] = $"{Tool.Path}:{Path.GetDirectoryName(program)}";

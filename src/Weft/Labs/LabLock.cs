@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace Weft.Labs;
 
 /// <summary>
-/// Keeps two commands from making or removing one lab at the same time. It is a name in the kernel (unix(7),
-/// abstract socket), so that it goes with the process that holds it and leaves no file.
+/// Keeps two commands from making or removing one lab at the same time. The lock is the name of an abstract socket (unix(7)),
+/// which goes with the process that holds it and leaves no file.
 /// </summary>
 internal sealed class LabLock : IDisposable
 {

@@ -236,7 +236,7 @@ internal sealed class LabMaker(
         ];
     }
 
-    /// <summary>Puts what the hosts prove who they are with where the overlay looks for it.</summary>
+    /// <summary>Puts the host's key or certificates where the overlay looks for them.</summary>
     private async Task GiveCredentialsAsync(
         LabRecord lab,
         HostRecord host,

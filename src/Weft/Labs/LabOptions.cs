@@ -9,18 +9,18 @@ internal sealed record LabOptions
     /// <summary>What its hosts are made of.</summary>
     public Isolation Isolation { get; init; }
 
-    /// <summary>The beginning of the command line of the program that runs in its hosts: this one, unless given.</summary>
+    /// <summary>The first words of the command line that runs Weft in its hosts: those of this program, unless given.</summary>
     public IReadOnlyList<string> Program { get; init; } = Self.Command;
 
-    /// <summary>The datapath of its switches; where none is given the overlay's, and else what the machine has.</summary>
+    /// <summary>The datapath of its switches; if not given, the overlay's choice, or else what the machine has.</summary>
     public Datapath? Datapath { get; init; }
 
     /// <summary>Whether containers are made by their own engines; else network namespaces stand in for them.</summary>
     public bool Engines { get; init; }
 
     /// <summary>
-    /// How many seconds a kernel of a host's own has run, by its own account, when it starts its first process: more than the
-    /// ten from which on Open vSwitch 3.1 may be started, unless given.
+    /// The uptime in seconds that a host's own kernel claims when it starts its first process. The default is above the ten
+    /// seconds before which Open vSwitch 3.1 must not be started.
     /// </summary>
     public int Uptime { get; init; } = 11;
 

@@ -4,7 +4,7 @@ using Weft.Core.Linux;
 
 namespace Weft.Labs;
 
-/// <summary>What is written down of a lab, so that every later command finds it, and finds all of it.</summary>
+/// <summary>The record of a lab, by which every later command finds it, and finds all of it.</summary>
 internal sealed record LabRecord
 {
     /// <summary>The lab's name.</summary>
@@ -16,16 +16,16 @@ internal sealed record LabRecord
     /// <summary>What its hosts are made of.</summary>
     public Isolation Isolation { get; init; }
 
-    /// <summary>The beginning of the command line of the program that runs in its hosts.</summary>
+    /// <summary>The first words of the command line that runs Weft in its hosts.</summary>
     public IReadOnlyList<string> Program { get; init; } = [];
 
     /// <summary>Whether its containers are made by their own engines.</summary>
     public bool Engines { get; init; }
 
-    /// <summary>How many seconds a kernel of a host's own has run, by its own account, when it starts its first process.</summary>
+    /// <summary>The uptime in seconds that a host's own kernel claims when it starts its first process.</summary>
     public int Uptime { get; init; }
 
-    /// <summary>The lab's own shared key, for an overlay that has one; the machine's keys are not for labs.</summary>
+    /// <summary>The lab's own shared key, for an overlay that has one; labs never use the machine's keys.</summary>
     public string? Key { get; init; }
 
     /// <summary>The variable in the hosts' environment that holds <see cref="Key"/>, where the overlay says so.</summary>
@@ -37,7 +37,7 @@ internal sealed record LabRecord
     /// <summary>When it was made.</summary>
     public required DateTimeOffset Created { get; init; }
 
-    /// <summary>The kernel's <c>random/boot_id</c>: process numbers mean nothing after a restart of the machine.</summary>
+    /// <summary>The kernel's <c>random/boot_id</c>: the PIDs here mean nothing after a restart of the machine.</summary>
     public required string Boot { get; init; }
 
     /// <summary>Whether every host was made; until then the lab can only be removed.</summary>
@@ -49,7 +49,7 @@ internal sealed record LabRecord
     /// <summary>The hosts, in the order of the overlay file.</summary>
     public required IReadOnlyList<HostRecord> Hosts { get; init; }
 
-    /// <summary>The record as it is true now: without its processes, if the machine was restarted since.</summary>
+    /// <summary>The record as it holds now: without processes if the machine was restarted since.</summary>
     /// <param name="boot">The kernel's <c>random/boot_id</c> now.</param>
     public LabRecord AsOf(string boot) =>
         boot == Boot
@@ -61,14 +61,16 @@ internal sealed record LabRecord
             };
 }
 
-/// <summary>What is written down of one host.</summary>
+/// <summary>The record of one host.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Address">Its underlay address.</param>
 /// <param name="Process">What holds it.</param>
 /// <param name="Port">The number of its port on the segment, from 1.</param>
 /// <param name="Mtu">The MTU of its <c>eth0</c> in bytes.</param>
 /// <param name="Boot">The arguments of <c>host-boot.sh</c>.</param>
-/// <param name="BehindRouter">Whether its port is not on the segment itself, but behind a router that translates its address.</param>
+/// <param name="BehindRouter">
+/// Whether it is behind a router that translates its address, rather than on the segment itself.
+/// </param>
 internal sealed record HostRecord(
     string Name,
     string Address,
@@ -82,16 +84,16 @@ internal sealed record HostRecord(
     /// <summary>The containers that engines have made in it.</summary>
     public IReadOnlyList<ContainerKey> Containers { get; init; } = [];
 
-    /// <summary>The control group that all of its are below; null where it has none of its own.</summary>
+    /// <summary>The control group that contains everything of the host; null where it has none of its own.</summary>
     public string? ControlGroup { get; init; }
 }
 
-/// <summary>The two processes that something with namespaces of its own lives and dies with.</summary>
+/// <summary>The two processes that keep a set of namespaces alive; the namespaces go with them.</summary>
 /// <param name="Holder">The process on the machine: known before anything is made.</param>
 /// <param name="Init">The first process in the new process namespace: known once it is made.</param>
 internal sealed record HeldProcess(ProcessIdentity Holder, ProcessIdentity? Init = null)
 {
-    /// <summary>What is gone for certain.</summary>
+    /// <summary>No process: what it held is gone for certain.</summary>
     public static HeldProcess None { get; } = new(default(ProcessIdentity));
 }
 

@@ -4,7 +4,7 @@ using Weft.Core.Overlays;
 
 namespace Weft.Labs;
 
-/// <summary>What this machine has of what a lab needs.</summary>
+/// <summary>Checks whether this machine has what a lab needs.</summary>
 internal static class Machine
 {
     private static readonly Dictionary<string, string> OpenVSwitchPrograms = new()
@@ -113,7 +113,7 @@ internal static class Machine
         {
             return Datapath.Userspace;
         }
-        // The first thing in a new namespace that needs the module could load it too, but not everywhere.
+        // The kernel could also load the module when a new namespace first needs it, but not on every machine.
         var loaded =
             isolation.HasKernelDatapath == true
             || Directory.Exists("/sys/module/openvswitch")

@@ -1,8 +1,8 @@
 namespace Weft.Labs;
 
 /// <summary>
-/// A host out of namespaces (network, mount, host name, System V IPC and process numbers): made in a tenth of a second, on
-/// the machine's own kernel. All its processes end with the first one.
+/// Makes hosts of namespaces (network, mount, host name, System V IPC and process numbers) on the machine's own kernel, in a
+/// tenth of a second each. All processes of a host end with its first one.
 /// </summary>
 internal sealed class NamespaceIsolation : IIsolation
 {
@@ -56,9 +56,9 @@ internal sealed class NamespaceIsolation : IIsolation
 
     /// <inheritdoc/>
     /// <remarks>
-    /// <c>nsenter</c> waits in front of the command, in the machine's process namespace. It is started with the
-    /// terminal's signals ignored so that it outlives Ctrl-C and gives back what the command makes of it; the
-    /// command gets them back as they were, and ends if <c>nsenter</c> does.
+    /// <c>nsenter</c> waits for the command, in the machine's process namespace. It is started with the terminal's signals
+    /// ignored so that it outlives Ctrl-C and returns the command's exit code; the command has the default actions again, and
+    /// gets SIGHUP if <c>nsenter</c> ends.
     /// </remarks>
     public IReadOnlyList<string> Enter(
         LabRecord lab,

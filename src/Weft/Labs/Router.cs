@@ -6,12 +6,12 @@ using Weft.Core.Overlays;
 namespace Weft.Labs;
 
 /// <summary>
-/// What a host of a lab stands behind if the overlay gives it a local address: a router of its own on the segment that has
-/// the host's underlay address and translates it into the local one, one to one and both ways, as clouds do.
+/// A router of its own on the segment for each host whose overlay entry has a local address. It has the host's underlay address
+/// and translates it into the local one, one to one and both ways, as clouds do.
 /// </summary>
 /// <param name="Port">The number of the host's port on the segment, from 1.</param>
 /// <param name="Public">The underlay address, which the router has on the segment.</param>
-/// <param name="PrefixLength">How much of it names the segment.</param>
+/// <param name="PrefixLength">The prefix length of the segment's subnet.</param>
 /// <param name="Local">The address that the host has.</param>
 /// <param name="Mtu">The MTU of the host's link in bytes.</param>
 internal sealed record Router(
@@ -23,8 +23,8 @@ internal sealed record Router(
 )
 {
     /// <summary>
-    /// How much of the local address names the wire between host and router: all but one bit (RFC 3021), so that no other
-    /// host's address is taken to be on it.
+    /// The prefix length of the wire between host and router: all but one bit (RFC 3021), so that no other host's address seems
+    /// to be on it.
     /// </summary>
     public const int LocalPrefixLength = 31;
 
@@ -34,7 +34,7 @@ internal sealed record Router(
     /// <summary>The router's address towards the host.</summary>
     public IPAddress Gateway => Neighbour(Local);
 
-    /// <summary>What <c>segment.sh</c> takes to make it.</summary>
+    /// <summary>The arguments of <c>segment.sh</c> that make it.</summary>
     public IEnumerable<string> Arguments =>
         [
             Port.ToString(CultureInfo.InvariantCulture),
@@ -44,7 +44,7 @@ internal sealed record Router(
             Mtu.ToString(CultureInfo.InvariantCulture),
         ];
 
-    /// <summary>Refuses an overlay whose addresses no lab translates.</summary>
+    /// <summary>Refuses an overlay with local addresses that a lab cannot translate.</summary>
     /// <exception cref="LabException">One is IPv6.</exception>
     public static void Check(Overlay overlay)
     {
@@ -61,7 +61,7 @@ internal sealed record Router(
         }
     }
 
-    /// <summary>The other address of the two that a wire for two has.</summary>
+    /// <summary>The other address of a <see cref="LocalPrefixLength"/> subnet, which has two.</summary>
     public static IPAddress Neighbour(IPAddress address)
     {
         var bytes = address.GetAddressBytes();

@@ -4,7 +4,7 @@ using Weft.Core.Overlays;
 
 namespace Weft.Labs;
 
-/// <summary>An overlay made up for a lab without a file.</summary>
+/// <summary>The overlay of a lab that is made without an overlay file.</summary>
 internal static class SampleOverlay
 {
     /// <summary>The most hosts: as many as its subnets have addresses for.</summary>

@@ -14,10 +14,10 @@ internal sealed class Segment(HeldProcess process)
     /// <summary>What holds it.</summary>
     public HeldProcess Process => process;
 
-    /// <summary>Starts the process that will hold a segment, and that does nothing yet.</summary>
+    /// <summary>Starts the process that will hold a segment, and that makes nothing yet.</summary>
     /// <param name="directory">The lab's directory.</param>
     /// <param name="control">The machine's address, with its length, on the control wire; null for no such wire.</param>
-    /// <param name="routers">What hosts stand behind.</param>
+    /// <param name="routers">The routers that hosts are behind.</param>
     public static Holder Prepare(
         LabDirectory directory,
         string? control,

@@ -7,8 +7,8 @@ using Weft.Labs.Guests;
 namespace Weft.Labs;
 
 /// <summary>
-/// A host with a kernel of its own: User Mode Linux, which runs as an ordinary process. It has what the machine's kernel
-/// may lack, it can be rebooted, and it takes seconds where namespaces take a tenth of one.
+/// Makes hosts with kernels of their own: User Mode Linux, which runs as an ordinary process. Such a host has what the machine's
+/// kernel may lack and can be rebooted, but takes seconds where namespaces take a tenth of one.
 /// </summary>
 internal sealed class UmlIsolation : IIsolation
 {
@@ -143,7 +143,7 @@ internal sealed class UmlIsolation : IIsolation
     {
         await using (var file = File.Create(disk))
         {
-            // It takes no more room than is written to it.
+            // A sparse file: it takes only the room of what is written to it.
             file.SetLength(BytesOfDisk);
         }
         var made = await Tool.RunAsync(
@@ -185,7 +185,7 @@ internal sealed class UmlIsolation : IIsolation
             }
             catch (OperationCanceledException) when (!deadline.IsCancellationRequested)
             {
-                // Nobody has answered who it is yet.
+                // The host does not answer ARP yet.
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {

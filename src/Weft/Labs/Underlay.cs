@@ -10,9 +10,9 @@ internal static class Underlay
     private const int WidthAnAdministratorWouldChoose6 = 64;
 
     /// <summary>
-    /// One subnet that holds all these addresses, so that on one wire no host needs a router to reach another,
-    /// whatever subnets they are in at home. Open vSwitch sends tunnel packets only from an address whose own
-    /// subnet holds the other end, so routes to single hosts would not do.
+    /// One subnet that contains all these addresses, so that on the lab's single wire no host needs a router to reach another,
+    /// whatever subnets they are in at home. Routes to single hosts would not do: Open vSwitch sends tunnel packets only from an
+    /// address whose own subnet contains the other end.
     /// </summary>
     /// <param name="addresses">The underlay addresses of one family; at least one.</param>
     public static IPNetwork Subnet(IReadOnlyCollection<IPAddress> addresses)
@@ -26,7 +26,7 @@ internal static class Underlay
         {
             length--;
         }
-        // In IPv4 the first and the last address of a subnet are no host's (RFC 1122 section 3.2.1.3).
+        // In IPv4 no host has the first or the last address of a subnet (RFC 1122 section 3.2.1.3).
         while (length > 0 && addresses.Any(address => IsAtEdge(address, length)))
         {
             length--;

@@ -6,7 +6,7 @@ using Weft.Core.Linux;
 
 namespace Weft.Labs;
 
-/// <summary>Watches what crosses between the hosts of a lab and sorts it, as proof of what does and what does not.</summary>
+/// <summary>Captures what crosses between the hosts of a lab and counts it by kind, as proof of what is encrypted.</summary>
 internal sealed partial class WireTap : IAsyncDisposable
 {
     // pcap-savefile(5).
@@ -14,7 +14,7 @@ internal sealed partial class WireTap : IAsyncDisposable
     private const int PacketHeaderBytes = 16;
     private const int SnapBytes = 128;
 
-    // A burst waits here while others have the processor.
+    // Holds a burst while other processes have the processor.
     private const int BufferKibibytes = 32 << 10;
 
     private readonly Process process;
@@ -74,7 +74,7 @@ internal sealed partial class WireTap : IAsyncDisposable
         }
         catch
         {
-            // It would keep the segment's namespace, and nothing crosses there any more that would end it.
+            // Left alive, tcpdump would keep the segment's namespace: with no packets to write it never finds its pipe closed.
             tcpdump.Kill();
             tcpdump.Dispose();
             throw;
@@ -100,7 +100,7 @@ internal sealed partial class WireTap : IAsyncDisposable
         process.Dispose();
     }
 
-    /// <summary>What was not seen may have been in plaintext: a capture with gaps proves nothing.</summary>
+    /// <summary>Refuses a capture with gaps, which proves nothing: what it missed may have been in plaintext.</summary>
     /// <param name="lastWords">What tcpdump says at its end.</param>
     /// <exception cref="LabException">It missed packets, or does not say that it missed none.</exception>
     internal static void RequireWhole(string lastWords)
@@ -180,7 +180,7 @@ internal sealed class WireCounts
     /// <summary>What is encrypted, inside UDP or not.</summary>
     public int Encrypted => this[WireKind.Esp] + this[WireKind.EspInUdp];
 
-    /// <summary>Everything but what hosts need to find each other on the wire.</summary>
+    /// <summary>All packets but those by which hosts find each other on the wire.</summary>
     public int BetweenHosts => counts.Sum() - this[WireKind.Neighbours];
 
     /// <summary>One more.</summary>
@@ -193,7 +193,7 @@ internal sealed class WireCounts
         }
     }
 
-    /// <summary>How many of each kind, and what it was that is of none.</summary>
+    /// <summary>How many of each kind, and the first packet of kind <see cref="WireKind.Other"/>.</summary>
     public override string ToString() =>
         string.Join(", ", Enum.GetValues<WireKind>().Select(kind => $"{this[kind]} {kind}"))
         + other;
@@ -217,10 +217,10 @@ internal enum WireKind
     /// <summary>A tunnel's packet in plaintext: gre, vxlan or geneve.</summary>
     Tunnel,
 
-    /// <summary>What hosts tell each other about the underlay itself (ICMP): that a port is not open yet, for one.</summary>
+    /// <summary>ICMP between the hosts themselves, such as "port unreachable" while a port is not open yet.</summary>
     Icmp,
 
-    /// <summary>SSH, by which hosts are looked after: encrypted, and of no overlay.</summary>
+    /// <summary>SSH, by which hosts are administered: encrypted, and not part of the overlay.</summary>
     Ssh,
 
     /// <summary>Anything else.</summary>
@@ -244,7 +244,7 @@ internal static class WirePacket
     private const int Ike = 500;
     private const int NatTraversal = 4500;
 
-    /// <summary>What an Ethernet frame carries.</summary>
+    /// <summary>The kind of packet that an Ethernet frame carries.</summary>
     /// <param name="frame">Its beginning.</param>
     /// <param name="tunnelPorts">The UDP ports of tunnels.</param>
     public static WireKind KindOf(ReadOnlySpan<byte> frame, IReadOnlySet<int> tunnelPorts)
@@ -266,14 +266,14 @@ internal static class WirePacket
             Gre => WireKind.Tunnel,
             Udp when frame.Length >= payload + 8 => KindOfUdp(frame[payload..], tunnelPorts),
             Tcp when frame.Length >= payload + 4 && IsOfPort(frame[payload..], Ssh) => WireKind.Ssh,
-            // Router solicitations, neighbour discovery (RFC 4861) and multicast listeners (RFC 3810). A hop-by-hop
-            // header (0) stands before the last.
+            // Router solicitations, neighbour discovery (RFC 4861) and multicast listeners (RFC 3810), whose messages begin with
+            // a hop-by-hop header (0).
             IcmpV6
                 when frame.Length > payload
                     && frame[payload] is >= FirstNeighbourMessage and <= LastNeighbourMessage =>
                 WireKind.Neighbours,
             0 => WireKind.Neighbours,
-            // What MLD is for IPv6 (RFC 3376).
+            // The counterpart of MLD in IPv4 (RFC 3376).
             Igmp => WireKind.Neighbours,
             Icmp or IcmpV6 => WireKind.Icmp,
             _ => WireKind.Other,
@@ -294,12 +294,12 @@ internal static class WirePacket
         {
             return WireKind.Other;
         }
-        // RFC 3948: four zero bytes where ESP has its SPI mark IKE; a single byte keeps the translation open.
+        // RFC 3948: four zero bytes in place of ESP's SPI mark IKE; a single byte is a NAT keepalive.
         var isIke = udp.Length < 12 || BinaryPrimitives.ReadUInt32BigEndian(udp[8..]) == 0;
         return isIke ? WireKind.Ike : WireKind.EspInUdp;
     }
 
-    /// <summary>Whether what begins with two ports comes from one or goes to it.</summary>
+    /// <summary>Whether a TCP or UDP header, which begins with both ports, has this one as source or destination.</summary>
     private static bool IsOfPort(ReadOnlySpan<byte> segment, int port) =>
         BinaryPrimitives.ReadUInt16BigEndian(segment) == port
         || BinaryPrimitives.ReadUInt16BigEndian(segment[2..]) == port;

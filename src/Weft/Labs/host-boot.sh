@@ -1,6 +1,6 @@
-# host-boot.sh DATAPATH MTU ADDRESS LENGTH SUBNET CONTAINERS IPSEC GATEWAY: what a host of a lab does each time that it is
-# started: gives itself its address on the wire, with GATEWAY, unless empty, as the way to all others, starts Open vSwitch
-# and what IPSEC names, makes a namespace for each container, and has the overlay restored where `weft install` was run.
+# host-boot.sh DATAPATH MTU ADDRESS LENGTH SUBNET CONTAINERS IPSEC GATEWAY: what a host of a lab does at each start. It gives
+# itself its address on the wire, with GATEWAY, unless empty, as its default gateway, starts Open vSwitch and the daemon of IPSEC,
+# makes a namespace for each container, and has the overlay restored if `weft install` was run.
 set -eu
 datapath=$1 mtu=$2 address=$3 length=$4 subnet=$5 containers=$6 ipsec=$7 gateway=$8
 
@@ -11,7 +11,7 @@ join_underlay() {
   *:*) checked=nodad ;; # An address that is still being checked for duplicates cannot be sent from.
   *) checked= ;;
   esac
-  # The kernel makes no route by itself for a prefix as wide as all addresses: it is made here, whatever its width.
+  # The kernel adds no route by itself for a prefix of length 0: the route is added here, whatever the length.
   ip -batch - <<LINES
 address add $address/$length dev $underlay noprefixroute $checked
 link set $underlay up
@@ -20,8 +20,8 @@ ${gateway:+route add default via $gateway src $address}
 LINES
 }
 
-# What systemd does with a service that `weft install` has put in place, or left to the Debian package. Where it has not been
-# run, nothing is done.
+# Starts a service as systemd would, from the unit of `weft install` or else the Debian package's. Does nothing where `weft
+# install` has not been run.
 units=/etc/systemd/system
 start() {
   unit=$units/$1
@@ -36,7 +36,7 @@ start() {
 
 ip link set eth0 addrgenmode none up
 [ "$datapath" = userspace ] || join_underlay
-# Without its guard an encrypted overlay's switch is not started.
+# The switch of an encrypted overlay must not start without its guard.
 start weft-guard.service || [ ! -f "$units/ovs-vswitchd.service.d/weft.conf" ]
 ovsdb-server --remote=punix:/run/openvswitch/db.sock --pidfile --detach --log-file -vconsole:off
 ovs-vsctl --no-wait init
@@ -50,14 +50,14 @@ strongswan)
   setsid /usr/lib/ipsec/charon --use-syslog no </dev/null >/var/log/charon.log 2>&1 &
   ;;
 openvswitch-ipsec)
-  # It has the starter start charon, and returns when it has.
+  # It has strongSwan's starter run charon, and returns once charon runs.
   /usr/share/openvswitch/scripts/ovs-monitor-ipsec --pidfile=/run/openvswitch/ovs-monitor-ipsec.pid --ike-daemon=strongswan \
     --log-file -vconsole:off --detach unix:/run/openvswitch/db.sock </dev/null >/var/log/openvswitch/ovs-monitor-ipsec.out 2>&1 &
   monitor=$!
   ;;
 esac
-# Open vSwitch 3.1 that starts within ten seconds of its kernel counts no processor, makes no thread for packets that
-# miss the datapath, and loses them all until it is started again.
+# Open vSwitch 3.1 that starts within ten seconds of its kernel finds no processor, makes no thread for packets that miss the
+# datapath, and loses all of these until it is restarted.
 while read -r uptime idle </proc/uptime && [ "${uptime%%.*}" -lt 11 ]; do sleep 0.1; done
 ovs-vswitchd --pidfile --detach --log-file -vconsole:off
 [ "$datapath" = kernel ] || join_underlay

@@ -7,7 +7,7 @@ join_cgroup() {
   for hierarchy in $hierarchies; do
     mkdir -p "$hierarchy/$1"
     if [ -f "$hierarchy/cgroup.clone_children" ] && [ -f "$hierarchy/cpuset.cpus" ]; then
-      # No process can be where there are no processors and no memory (cpuset(7)).
+      # A cpuset without processors and memory accepts no process (cpuset(7)).
       for file in cpuset.cpus cpuset.mems; do cat "$hierarchy/$file" >"$hierarchy/$1/$file"; done
       echo 1 >"$hierarchy/$1/cgroup.clone_children"
     fi
@@ -15,12 +15,12 @@ join_cgroup() {
   done
 }
 
-# mount_cgroups DIRECTORY: mounts there what this process, in a control group namespace of its own
-# (cgroup_namespaces(7)), has for the root of each hierarchy.
+# mount_cgroups DIRECTORY: mounts each hierarchy there, with its root as this process, in a control group namespace of its own
+# (cgroup_namespaces(7)), sees it.
 mount_cgroups() {
   if [ -f /sys/fs/cgroup/cgroup.procs ]; then
     mount -t cgroup2 cgroup2 "$1"
-    # A group that has processes can hand no controllers on to those below it.
+    # A group that has processes cannot pass controllers on to those below it.
     mkdir "$1/init"
     echo 0 >"$1/init/cgroup.procs"
     for controller in $(cat "$1/cgroup.controllers"); do echo "+$controller" >"$1/cgroup.subtree_control" || :; done
@@ -28,7 +28,7 @@ mount_cgroups() {
   fi
   mount -t tmpfs -o mode=755 tmpfs "$1"
   while IFS=: read -r number controllers path; do
-    # Where hierarchies have controllers, the one of version 2 has none, and crun wants none of it.
+    # Where hierarchies of version 1 have the controllers, that of version 2 has none, and crun wants none of it.
     [ "$controllers" ] || continue
     mkdir "$1/${controllers#name=}"
     case $controllers in name=*) options=none,$controllers ;; *) options=$controllers ;; esac

@@ -1,5 +1,5 @@
-# host-engines.sh ENGINE/CONTAINER...: runs once in a new host of a lab: starts the engines and makes the containers, each a
-# busybox that does nothing, and ends when it is asked to.
+# host-engines.sh ENGINE/CONTAINER...: runs once in a new host of a lab. It starts the engines and makes the containers, each a
+# busybox that does nothing until it is asked to end.
 set -eu
 work=/run/weft-engines root=/run/weft-engines/rootfs
 mkdir -p "$work"
@@ -26,10 +26,10 @@ echo 'root:x:0:' >"$root/etc/group"
 echo '127.0.0.1 localhost' >"$root/etc/hosts"
 : >"$root/etc/resolv.conf"
 printf '::sysinit:/bin/true\n::respawn:/bin/sleep 1d\n' >"$root/etc/inittab"
-# The first process is deaf to every signal that it has not said what to do upon.
+# The first process ignores every signal for which it has set no action.
 idle='CMD ["/bin/sh", "-c", "trap exit TERM; while :; do sleep 1d & wait $!; done"]'
 
-# What an engine keeps is in memory, on a file system that overlays can be made of.
+# Keeps an engine's state in memory, on a file system that overlayfs can use.
 keep() { mkdir -p "$1" && mount -t tmpfs -o mode=711 tmpfs "$1"; }
 
 docker_up() {
@@ -63,7 +63,7 @@ TEXT
 instances_up() {
   "$2" -q storage create default dir
   "$2" -q profile device add default root disk path=/ pool=default
-  # What busybox's init takes for being asked to end.
+  # The signal by which busybox's init is asked to end.
   "$2" -q profile set default raw.lxc lxc.signal.halt=SIGUSR2
   "$2" -q image import "$work/image.tar.gz" --alias weft-lab >/dev/null
   of "$1" | xargs -rP 4 -I NAME "$2" -q launch weft-lab NAME >/dev/null

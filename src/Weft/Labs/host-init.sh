@@ -1,5 +1,5 @@
 # host-init.sh NAME [CGROUP]: makes one host of a lab and is its first process. Whatever runs in the host ends with it.
-# CGROUP, where given, is the control group that the host's first process takes for the root of all.
+# CGROUP, where given, is the control group that the host sees as the root.
 set -eu
 name=$1 cgroup=${2-}
 case ${3-} in
@@ -16,7 +16,7 @@ inside)
   fi
   ;;
 esac
-# The machine's number of this process: readable only until the host has its own /proc.
+# The PID of this process on the machine: readable only until the host has its own /proc.
 read -r stat </proc/self/stat
 hostname "$name"
 ip link set lo up
@@ -26,12 +26,12 @@ ip link set lo up
 # First and with -n, because mount(8) writes there.
 mount -n -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/lock /run/netns /run/openvswitch
-# `ip netns` wants a mount point of its own that passes new mounts on, as the machine's is.
+# `ip netns` needs /run/netns to be a mount point of its own with shared propagation, as it is on the machine.
 mount --bind /run/netns /run/netns
 mount --make-shared /run/netns
 
-# /etc, /var and /usr/local, where programs are installed by hand: the machine's own underneath, what the host writes in
-# memory above.
+# /etc, /var and /usr/local (where programs are installed by hand) are overlays: the machine's own below, what the host writes
+# above, in memory.
 trees='etc var'
 if [ -d /usr/local ]; then trees="$trees usr/local"; fi
 layers=/run/layers

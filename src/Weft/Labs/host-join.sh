@@ -1,4 +1,4 @@
-# host-join.sh COMMAND...: runs a command with the control groups of the host that it is called into, and sees no others.
+# host-join.sh COMMAND...: runs a command in the control groups, and the control group namespace, of the host that it enters.
 for procs in /sys/fs/cgroup/init/cgroup.procs /sys/fs/cgroup/*/cgroup.procs; do
   [ -f "$procs" ] || continue
   echo 0 >"$procs" || exit

@@ -1,5 +1,5 @@
-# host-setup.sh: runs once in a new host of a lab, the overlay file on its standard input, and before host-boot.sh, whose
-# arguments it shares. The last of them is what /etc/hosts has of the hosts.
+# host-setup.sh: runs once in a new host of a lab, before host-boot.sh, with the overlay file on its standard input. It takes the
+# arguments of host-boot.sh and one more: the lines of /etc/hosts for the lab's hosts.
 set -eu
 cat >/etc/weft/overlay.yaml
 printf '127.0.0.1 localhost\n::1 localhost\n%s\n' "$9" >/etc/hosts

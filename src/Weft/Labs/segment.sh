@@ -1,8 +1,8 @@
-# segment.sh CONTROL [PORT PUBLIC LOCAL GATEWAY MTU]...: holds the wire between the hosts of one lab: a network namespace
-# with a bridge, connected to nothing else and without an address. CONTROL, unless empty, is the machine's address on a second
-# wire, by which hosts with kernels of their own are told what to run. For each host behind address translation it makes a
-# router and the bridge `behindPORT` that the host's port belongs into. PUBLIC and GATEWAY are the router's addresses, with
-# their lengths, on the segment and towards the host, which has LOCAL.
+# segment.sh CONTROL [PORT PUBLIC LOCAL GATEWAY MTU]...: holds the wire between the hosts of one lab: a network namespace with a
+# bridge, connected to nothing else and without an address. CONTROL, unless empty, is the machine's address on a second wire, over
+# which hosts with kernels of their own are told what to run. For each host behind address translation it makes a router, and the
+# bridge `behindPORT` for the host's port. PUBLIC and GATEWAY are the router's addresses, with their lengths, on the segment and
+# towards the host, whose own address is LOCAL.
 set -eu
 if [ "${1-}" != inside ]; then
   # Whoever starts this first writes down its process, so that the segment can be removed whatever happens next.
@@ -21,7 +21,7 @@ if [ "$control" ]; then
   ip address add "$control" dev control
   ip link set control up
 fi
-# Network namespaces have their names in /run: in one that nobody else sees.
+# `ip netns` keeps its names in /run: use one that nobody else sees.
 [ $# = 0 ] || { mount -n -t tmpfs -o mode=755 tmpfs /run && mkdir /run/netns; }
 while [ $# -gt 0 ]; do
   port=$1 public=$2 local=$3 gateway=$4 mtu=$5

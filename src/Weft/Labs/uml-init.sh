@@ -1,23 +1,23 @@
 #!/bin/sh
-# uml-init.sh: the first process of a host that is a User Mode Linux, with the machine's file system underneath, read
-# only, and a disk of its own above it, which a reboot keeps. Each program that is started here takes a tenth of a
-# second: there are few. WEFT_HOST, WEFT_MTU, WEFT_CONTROL (its address on the control wire), WEFT_LAB (the lab's
-# directory) and WEFT_AGENT (the beginning of a command line) come with the kernel's command line.
+# uml-init.sh: the first process of a host that is a User Mode Linux. Its root is the machine's file system, read-only, below an
+# overlay on the host's own disk, which a reboot keeps. Each program that is started here takes a tenth of a second: there are
+# few. WEFT_HOST, WEFT_MTU, WEFT_CONTROL (its address on the control wire), WEFT_LAB (the lab's directory) and WEFT_AGENT (the
+# first words of a command line) come with the kernel's command line.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
 unset TERM
-# Programs that close all descriptors they could have take long over a million.
+# Programs that close every descriptor up to the limit take long with a limit of a million.
 ulimit -n 4096
 mount -t proc proc /proc
 read -r kernel </proc/sys/kernel/osrelease
-# The kernel has one processor: a program that waits for a thread of its own to begin would keep it from that for some
-# milliseconds, where a machine with several begins it at once.
+# The kernel has one processor. A program that waits for its new thread would run on for some milliseconds before that thread
+# begins, which on several processors it does at once: so let the child run first.
 first=/proc/sys/kernel/sched_child_runs_first
 [ ! -f "$first" ] || echo 1 >"$first"
 mount -t tmpfs -o mode=755 tmpfs /mnt
 mkdir -p /mnt/disk /mnt/root /mnt/kernel/lib
 # modprobe looks below lib/modules; Debian has this kernel's elsewhere.
 ln -s /usr/lib/uml/modules /mnt/kernel/lib/modules
-# An Open vSwitch that makes a vxlan port before the module is there has been seen to hang the kernel.
+# Open vSwitch has been seen to hang this kernel by making a vxlan port before the module was loaded.
 modprobe -d /mnt/kernel -a overlay openvswitch vport-gre vport-geneve vport-vxlan
 mount -t ext4 -o noatime /dev/ubda /mnt/disk
 if [ ! -d /mnt/disk/upper ]; then
@@ -49,10 +49,10 @@ ln -sf /proc/self/fd /dev/fd
 echo /run/uml-pages.so >/etc/ld.so.preload
 echo /run/uml-modprobe >/proc/sys/kernel/modprobe
 
-# `ip netns` wants a mount point of its own that passes new mounts on, as the machine's is.
+# `ip netns` needs /run/netns to be a mount point of its own with shared propagation, as it is on the machine.
 mount --bind /run/netns /run/netns
 mount --make-shared /run/netns
-# The control wire ends in a network namespace of its own, where nothing in the host sees it.
+# The control wire ends in its own network namespace, where nothing in the host sees it.
 : >/run/control
 unshare --net=/run/control ip link set lo up
 ip -batch - <<LINES

@@ -1,18 +1,18 @@
-// uml-modprobe.c: stands before modprobe(8) in a User Mode Linux (kernel.modprobe), without any library.
+// uml-modprobe.c: runs in place of modprobe(8) in a User Mode Linux (kernel.modprobe), without any library.
 //
-// A kernel asks for a module by the name of every network device that somebody looks for and that is not there: Open vSwitch
-// looks for each of its own before it makes it, and two of them make the kernel start modprobe eight times.
-// That takes a machine a millisecond, and such a kernel 35 ms, most of it to load the libraries of modprobe. So what no module
-// has for a name is answered here. All else goes to modprobe.
+// The kernel requests a module for the name of every network device that is looked up and does not exist. Open vSwitch looks up
+// each of its devices before it makes it: for two of them the kernel starts modprobe eight times.
+// That takes a machine a millisecond, and such a kernel 35 ms, most of it to load modprobe's libraries. So this program itself
+// answers for names that no module has, and runs modprobe for all others.
 #if !defined(__x86_64__)
-// There is no User Mode Linux on other machines.
+// User Mode Linux runs on x86 only.
 void _start(void) {}
 #else
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
-// kmod(8) is several programs, and goes by the name it is started by.
+// modprobe is a link to kmod(8), which acts by the name that it is started with.
 static char modprobe[] = "/sbin/modprobe";
 
 static long call(long number, long first, long second, long third)
@@ -32,13 +32,14 @@ static char *append(char *to, const char *text)
     return to;
 }
 
-// Modules have the same name with one or the other.
+// Module names do not distinguish '-' and '_'.
 static char normal(char c)
 {
     return c == '-' ? '_' : c;
 }
 
-// Whether a list of modules has the name, or a pattern that begins as the name does, as a word of its own; or cannot be read.
+// Whether a list of modules has the name as a whole word, or a pattern whose literal beginning matches it; also if it is
+// unreadable.
 static int may_have(const char *list, const char *name)
 {
     static char part[16 * 1024];
@@ -49,7 +50,7 @@ static int may_have(const char *list, const char *name)
     while ((length = call(SYS_read, file, (long)part, sizeof part)) > 0) {
         for (long i = 0; i < length; i++) {
             char c = part[i];
-            // Words end so, the names of files (dummy.ko) with a suffix.
+            // These end a word; after a '.' comes only a file's suffix (dummy.ko).
             if (c == ' ' || c == '\n' || c == '/' || c == '.') {
                 if (matches && matched && !name[matched])
                     return 1;
@@ -81,11 +82,11 @@ static int is_known(const char *name)
     return 0;
 }
 
-// Where the stack begins: how many arguments, the arguments, 0, the environment.
+// The stack at entry: argc, argv, a null pointer, the environment.
 __attribute__((used)) static void begin(long *stack)
 {
     char **arguments = (char **)(stack + 1);
-    // The kernel's words: modprobe -q -- NAME.
+    // The kernel runs: modprobe -q -- NAME.
     if (stack[0] != 4 || is_known(arguments[3])) {
         arguments[0] = modprobe;
         call(SYS_execve, (long)modprobe, (long)arguments, (long)(arguments + stack[0] + 1));

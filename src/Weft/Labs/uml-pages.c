@@ -1,9 +1,9 @@
-// uml-pages.c: stands before the libraries of every program in a User Mode Linux (/etc/ld.so.preload).
+// uml-pages.c: is loaded before the libraries of every program in a User Mode Linux (/etc/ld.so.preload).
 //
-// A page of a program that is touched for the first time costs a machine about a microsecond, and less than one in sixteen
-// costs even that, because the kernel makes known to the processor what it has around it. User Mode Linux 6.1 does so in its
-// own tables alone, so that each page costs 60 µs nevertheless: two fifths of what a program of 30 MB takes. So what such a kernel
-// has in memory of a program and its libraries is made known at once when a program begins.
+// On a machine the first touch of a page of a program costs about a microsecond, and fewer than one page in sixteen costs even
+// that, because the kernel maps the cached pages around it too. User Mode Linux 6.1 maps those in its own tables only, not in the
+// processor's, so that each page still costs 60 µs: two fifths of what a program of 30 MB takes. So when a program begins, all
+// pages of it and its libraries that the kernel has in memory are mapped at once.
 #define _GNU_SOURCE
 #include <link.h>
 #include <stdint.h>
@@ -17,11 +17,11 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-// As many pages as a thread's stack has room to be asked about.
+// As many pages as mincore() can report on in an array on a thread's stack.
 enum { PAGE = 4096, PAGES = 4096 };
 
-// The processor is told of a whole range only where its protection changes: for a moment there is more right to it, so that
-// whoever uses it meanwhile does not miss any.
+// The kernel passes a whole range on to the processor only where its protection changes. It is first widened, never narrowed, so
+// that no concurrent access fails.
 static void tell(char *from, char *to, int protection)
 {
     int more = protection | (protection & PROT_WRITE ? PROT_EXEC : PROT_WRITE);
@@ -31,7 +31,7 @@ static void tell(char *from, char *to, int protection)
 
 static void populate(char *from, char *to, int protection)
 {
-    // What the kernel would have to read first is left for who needs it.
+    // Pages that the kernel would have to read from disk first are left until they are needed.
     for (char *part = from; part < to; part += PAGES * PAGE) {
         unsigned char present[PAGES];
         int pages = to - part < PAGES * PAGE ? (to - part) / PAGE : PAGES;
@@ -66,7 +66,7 @@ static int populate_object(struct dl_phdr_info *object, size_t size, void *nothi
             protection |= PROT_EXEC;
         if (part->p_flags & PF_W) {
             protection |= PROT_WRITE;
-            // The linker has taken the right to write from the first part.
+            // The dynamic linker has made the first part read-only (RELRO).
             if (constant > from)
                 from = constant;
         }
@@ -83,7 +83,8 @@ __attribute__((constructor)) static void begin(void)
     dl_iterate_phdr(populate_object, 0);
 }
 
-// A heap that grows by little is about to be written to, as that of .NET, which is given room before and takes it so.
+// .NET reserves address space for its heap and makes it writable in small steps, each just before it writes there: map such a
+// step at once.
 int mprotect(void *from, size_t length, int protection)
 {
     int result = syscall(SYS_mprotect, from, length, protection);

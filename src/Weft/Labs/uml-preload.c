@@ -1,21 +1,21 @@
-// uml-preload.c: stands before the C library in a User Mode Linux (LD_PRELOAD).
+// uml-preload.c: overrides functions of the C library in the process of a User Mode Linux kernel (LD_PRELOAD).
 //
-// ptrace(): User Mode Linux 6.1 gives a process its floating point state back in a buffer that has no room for AMX. The
-// machine's kernel takes nothing but the whole state (EFAULT: xstateregs_set in its arch/x86/kernel/fpu/regset.c), so that
-// on a processor with AMX not even init would start. What the buffer lacks is added here from the state that the process has.
+// ptrace(): User Mode Linux 6.1 restores the floating-point state of a process from a buffer that has no room for AMX. The
+// machine's kernel accepts only the whole state (EFAULT: xstateregs_set in its arch/x86/kernel/fpu/regset.c), so that on a
+// processor with AMX not even init would start. What the buffer lacks is added here from the process's current state.
 //
-// It gives it back before each step of the process, whether or not somebody changed it: a fifth of what a system call takes. What
-// the process has already is not given again.
+// It restores that state before each step of the process, changed or not, which is a fifth of the time of a system call. A state
+// that the process already has is not set again.
 //
-// clock_gettime(): Open vSwitch 3.1 that starts within ten seconds of its kernel loses packets. Rather than that a host waits
-// for them to pass, its kernel finds that WEFT_UPTIME seconds have passed when it starts its first process.
+// clock_gettime(): Open vSwitch 3.1 loses packets if it starts within ten seconds of its kernel. Instead of having the host wait
+// for them to pass, we show its kernel a clock by which WEFT_UPTIME seconds have passed when it starts its first process.
 //
-// A kernel and the processes in it take turns, each a process of the machine's: for every page that is touched for the first
-// time, and every system call, one wakes the other. Across processors that takes several times as long, and the machine's
-// scheduler moves whoever is woken to an idle one. So all of a host stay on one processor: number WEFT_PROCESSOR of those that
-// it may use, counted round.
+// A kernel and its processes are processes of the machine that take turns: for every first touch of a page, and every system
+// call, one wakes the other. Across processors that takes several times as long, and the machine's scheduler moves whoever is
+// woken to an idle one. So everything of a host stays on one processor: number WEFT_PROCESSOR modulo the number of those that it
+// may use.
 #if defined(__x86_64__)
-// There is no User Mode Linux on other machines.
+// User Mode Linux runs on x86 only.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <elf.h>
@@ -28,7 +28,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
-// The whole state has 11 kB with AMX. Not on the stack, which has little room in that kernel; it runs one thread.
+// The whole state has 11 kB with AMX. It is static because the kernel's stack has little room; the kernel has one thread.
 static char whole[64 * 1024];
 
 static long (*next_ptrace)(enum __ptrace_request, ...);
@@ -46,7 +46,7 @@ static void stay_on_one_processor(int number)
         if (CPU_ISSET(processor, &allowed) && number-- == 0) {
             CPU_ZERO(&one);
             CPU_SET(processor, &one);
-            // Where that is not allowed it is only slower.
+            // If this is not permitted, the host is only slower.
             sched_setaffinity(0, sizeof one, &one);
             return;
         }
@@ -64,12 +64,11 @@ __attribute__((constructor)) static void begin(void)
         stay_on_one_processor(atoi(processor));
 }
 
-// What is known of the floating point state of a process: the last that was taken from it or given to it, as long as it has
-// executed nothing of its own since.
+// The floating-point state last read from or written to a process, as long as the process has executed nothing of its own since.
 static struct known {
     pid_t pid;
     enum __ptrace_request last;
-    // As many bytes as there were room for, and as there were; 0 if nothing is known.
+    // The size of the caller's buffer, and how much of it the state takes; a length of 0 if the state is not known.
     size_t room, length;
     char state[4096];
 } all_known[256];
@@ -84,7 +83,7 @@ static struct known *known_of(pid_t pid)
     return known;
 }
 
-// Gives a process a state that may lack what is the last in the machine's.
+// Sets the state of a process; what the given state lacks at the end is completed with what the process has.
 static long give_state(pid_t pid, const struct iovec *part)
 {
     long result = next_ptrace(PTRACE_SETREGSET, pid, (void *)NT_X86_XSTATE, part);
@@ -118,7 +117,8 @@ long ptrace(enum __ptrace_request request, ...)
     case PTRACE_SETREGS:
         break;
     case PTRACE_CONT:
-        // After the other registers were set: a list of system calls, in assembler, that changes the process's memory.
+        // After PTRACE_SETREGS and without a signal, the process runs only the kernel's stub: system calls, in assembler, that
+        // change its memory and leave floating point alone.
         if (last != PTRACE_SETREGS || data)
             known->length = 0;
         break;
@@ -128,7 +128,7 @@ long ptrace(enum __ptrace_request request, ...)
             struct iovec *state = data;
             size_t room = state->iov_len;
             int same = known->length && known->room == room;
-            // A process is given its state for the first time.
+            // A state is set, so the first process exists.
             has_process |= request == PTRACE_SETREGSET;
             if (same && request == PTRACE_GETREGSET) {
                 memcpy(state->iov_base, known->state, known->length);
@@ -155,7 +155,7 @@ int clock_gettime(clockid_t clock, struct timespec *now)
     int result = next_clock_gettime(clock, now);
     if (result == 0 && clock == CLOCK_MONOTONIC && has_process)
         now->tv_sec += uptime;
-    // It asks for the date before that, and counts on from there.
+    // The kernel asks for the date before there is a process, and counts on from there: take away what the other clock gains.
     if (result == 0 && clock == CLOCK_REALTIME && !has_process)
         now->tv_sec -= uptime;
     return result;

@@ -7,15 +7,14 @@ using Weft.Commands;
 namespace Weft.Manuals;
 
 /// <summary>
-/// What there is to say of one command: out of the tree of commands that <c>--help</c> is printed from too, so that the two
-/// cannot differ.
+/// Describes one command, from the same tree of commands that <c>--help</c> is printed from, so that the two cannot differ.
 /// </summary>
 /// <param name="path">The commands from the root to this one.</param>
 internal sealed class CommandManual(ImmutableArray<Command> path)
 {
     private Command Command => path[^1];
 
-    /// <summary>What is typed: <c>weft lab up</c>.</summary>
+    /// <summary>The command as it is typed: <c>weft lab up</c>.</summary>
     public string Name { get; } = string.Join(' ', path.Select(Spelled));
 
     /// <summary>Its name as a man page: <c>weft-lab-up</c>.</summary>
@@ -27,7 +26,7 @@ internal sealed class CommandManual(ImmutableArray<Command> path)
     /// <summary>What it does.</summary>
     public string Description => Command.Description ?? "";
 
-    /// <summary>What follows the name when it is typed.</summary>
+    /// <summary>What follows the name on the command line.</summary>
     public string Operands =>
         string.Join(
             ' ',
@@ -38,7 +37,7 @@ internal sealed class CommandManual(ImmutableArray<Command> path)
             ]
         );
 
-    /// <summary>What is typed after it without a name of its own.</summary>
+    /// <summary>Its positional arguments.</summary>
     public IEnumerable<ManualEntry> Arguments =>
         Command
             .Arguments.Where(argument => !argument.Hidden)
@@ -49,7 +48,7 @@ internal sealed class CommandManual(ImmutableArray<Command> path)
                 argument.HasDefaultValue ? Written(argument.GetDefaultValue()) : null
             ));
 
-    /// <summary>Its options, those of the commands above it that are for all below included.</summary>
+    /// <summary>Its options, including recursive options of the commands above it.</summary>
     public IEnumerable<ManualEntry> Options =>
         Command
             .Options.Concat(
@@ -59,7 +58,7 @@ internal sealed class CommandManual(ImmutableArray<Command> path)
             )
             .Where(option => !option.Hidden)
             .Select(option => new ManualEntry(
-                // Those that begin with a slash are for another system's habits.
+                // Leave out the library's aliases that begin with a slash.
                 [
                     .. option
                         .Aliases.Where(alias => alias.StartsWith('-'))
@@ -79,18 +78,18 @@ internal sealed class CommandManual(ImmutableArray<Command> path)
             .Subcommands.Where(command => !command.Hidden)
             .Select(command => new CommandManual([.. path, command]));
 
-    /// <summary>Command lines, each with what it does.</summary>
+    /// <summary>Examples: command lines, each with what it does.</summary>
     public IReadOnlyList<(string Line, string Does)> Examples =>
         (Command as WeftCommand)?.Examples ?? [];
 
-    /// <summary>This one and all below it.</summary>
+    /// <summary>This command and all below it.</summary>
     public IEnumerable<CommandManual> All =>
         Commands.SelectMany(command => command.All).Prepend(this);
 
     /// <summary>The manual of the program.</summary>
     public static CommandManual Of(RootCommand root) => new([root]);
 
-    // The root is called after the file that runs, which may be anything while it is tested.
+    // The root's own name is that of the running executable, which differs in tests.
     private static string Spelled(Command command) =>
         command is RootCommand ? "weft" : command.Name;
 
@@ -116,10 +115,10 @@ internal sealed class CommandManual(ImmutableArray<Command> path)
 }
 
 /// <summary>An argument or option of a command.</summary>
-/// <param name="Names">What it is called when it is typed; none for an argument.</param>
-/// <param name="Value">What its value is called; empty where it takes none.</param>
+/// <param name="Names">Its names as they are typed; none for an argument.</param>
+/// <param name="Value">The placeholder of its value; empty where it takes none.</param>
 /// <param name="Description">What it is.</param>
-/// <param name="Default">Its value where none is given; null where there is no such value.</param>
+/// <param name="Default">Its default value; null where there is none.</param>
 internal sealed record ManualEntry(
     IReadOnlyList<string> Names,
     string Value,

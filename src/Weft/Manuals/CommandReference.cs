@@ -2,10 +2,10 @@ using System.Text;
 
 namespace Weft.Manuals;
 
-/// <summary>All commands as one page of the documentation.</summary>
+/// <summary>Writes all commands as one page of the documentation.</summary>
 internal static class CommandReference
 {
-    /// <summary>The page, in Markdown.</summary>
+    /// <summary>Writes the page in Markdown.</summary>
     public static string Write(CommandManual root)
     {
         var page = new StringBuilder();
@@ -30,7 +30,7 @@ internal static class CommandReference
             Line($"{manual.Name} {manual.Operands}");
             Line("```");
             Line();
-            // What all commands have is said once.
+            // Options that all commands have are listed once, at the end.
             var own = manual.Arguments.Concat(
                 manual.Options.ExceptBy(
                     root.Options.Select(option => option.Names[0]),

@@ -9,7 +9,7 @@ namespace Weft.Manuals;
 /// <summary>What is the same for every command.</summary>
 internal static class Conventions
 {
-    /// <summary>What the program's exit tells.</summary>
+    /// <summary>The meanings of the program's exit codes.</summary>
     public static IReadOnlyList<(string Code, string Means)> ExitCodes { get; } =
     [
         ($"{ExitCode.Done}", "Done, or no difference."),

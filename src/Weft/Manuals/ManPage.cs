@@ -10,11 +10,11 @@ internal static partial class ManPage
     /// <summary>The name of the page's file.</summary>
     public static string FileName(CommandManual manual) => $"{manual.Page}.1";
 
-    /// <summary>The page.</summary>
-    /// <param name="manual">What there is to say.</param>
+    /// <summary>Writes the page.</summary>
+    /// <param name="manual">The command's description.</param>
     /// <param name="all">All commands of the program.</param>
     /// <param name="version">The program's version.</param>
-    /// <param name="date">When that was made.</param>
+    /// <param name="date">The date of that version.</param>
     public static string Write(
         CommandManual manual,
         IReadOnlyList<CommandManual> all,
@@ -26,7 +26,7 @@ internal static partial class ManPage
         Line(
             $".TH {manual.Page.ToUpperInvariant()} 1 \"{date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}\" \"Weft {version}\" \"Weft\""
         );
-        // A command line that is cut in two at a hyphen cannot be copied.
+        // No hyphenation: a command line that is split at a hyphen cannot be copied.
         Line(".nh");
         Section("NAME");
         Line($"{Plain(manual.Page)} \\- {Text(FirstSentence(manual.Description))}");
@@ -118,7 +118,7 @@ internal static partial class ManPage
         }
     }
 
-    // The program's page leads to the commands of the first level, a command's to those above, below and beside it.
+    // The program's page refers to its direct subcommands, a command's page to the commands above, below and beside it.
     private static bool IsNear(CommandManual manual, CommandManual other)
     {
         var above = Above(manual.Name);
@@ -130,17 +130,17 @@ internal static partial class ManPage
     private static string Above(string name) =>
         name.LastIndexOf(' ') is var end and > 0 ? name[..end] : "";
 
-    // The line from which whatis(1) and apropos(1) are made is short, and has no full stop.
+    // whatis(1) and apropos(1) use this line, which is short and has no full stop.
     private static string FirstSentence(string text) =>
         (
             text.IndexOf(". ", StringComparison.Ordinal) is var end and > 0 ? text[..end] : text
         ).TrimEnd('.');
 
-    /// <summary>Prose, in which what stands in backticks is bold.</summary>
+    /// <summary>Formats prose, with text in backticks in bold.</summary>
     private static string Text(string text) =>
         Typed().Replace(Plain(text), match => $"\\fB{match.Groups["typed"].Value}\\fR");
 
-    /// <summary>Text of which roff takes nothing for one of its own characters.</summary>
+    /// <summary>Escapes the characters that have a meaning in roff.</summary>
     private static string Plain(string text)
     {
         var escaped = text.Replace("\\", "\\e", StringComparison.Ordinal)

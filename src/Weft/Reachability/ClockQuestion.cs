@@ -4,22 +4,22 @@ using System.Net.Sockets;
 namespace Weft.Reachability;
 
 /// <summary>
-/// Asks another machine for the time by ICMP (RFC 792, Timestamp), which Linux answers unless a firewall keeps it from it.
-/// There is none in ICMPv6.
+/// Asks another machine for the time with ICMP (RFC 792, Timestamp), which Linux answers unless a firewall drops it. ICMPv6 has
+/// no such message.
 /// </summary>
 internal static class ClockQuestion
 {
     private const int LargestPacket = 128;
     private static readonly TimeSpan Day = TimeSpan.FromDays(1);
 
-    /// <summary>Asks until an answer comes or the time is over.</summary>
+    /// <summary>Asks up to three times.</summary>
     /// <param name="source">The address to ask from.</param>
-    /// <param name="destination">Who should answer.</param>
-    /// <param name="pause">How long to wait for each of three answers.</param>
+    /// <param name="destination">The machine to ask.</param>
+    /// <param name="pause">How long to wait for each answer.</param>
     /// <param name="clock">This machine's clock.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <returns>
-    /// How much later it is by the other's clock, at most half a day either way: it tells the time of day only. Null if it
+    /// How far the other's clock is ahead, at most half a day either way, since the message has the time of day only. Null if it
     /// does not answer.
     /// </returns>
     /// <exception cref="SocketException">Nothing can be sent from the address.</exception>
@@ -49,13 +49,13 @@ internal static class ClockQuestion
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
-                // Asked again, while there is time.
+                // No answer in time: ask again.
             }
         }
         return null;
     }
 
-    /// <summary>The nearest way from one time of day to another, over midnight if that is nearer.</summary>
+    /// <summary>The shortest difference between two times of day, across midnight if that is shorter.</summary>
     internal static TimeSpan Nearest(TimeSpan from, TimeSpan to)
     {
         var difference = to - from;
@@ -83,7 +83,7 @@ internal static class ClockQuestion
             var length = await socket.ReceiveAsync(packet, cancellationToken);
             if (IcmpMessage.ReadTimestamp(packet.AsSpan(0, length), id, number) is { } theirs)
             {
-                // It answered half way between.
+                // It is taken to have answered halfway between request and reply.
                 return Nearest(asked + clock.GetElapsedTime(sent) / 2, theirs);
             }
         }

@@ -6,8 +6,8 @@ using Weft.Core.Linux;
 namespace Weft.Reachability;
 
 /// <summary>
-/// Asks and listens from one address: a raw ICMP socket (raw(7)) in the network namespace of whoever has the
-/// address. No packet that it sends may be fragmented.
+/// Sends echo requests from one address and receives the replies: a raw ICMP socket (raw(7)) in the network namespace that has
+/// the address. No packet that it sends may be fragmented.
 /// </summary>
 internal sealed class EchoSocket : IAsyncDisposable
 {
@@ -47,7 +47,7 @@ internal sealed class EchoSocket : IAsyncDisposable
     /// <param name="source">The address.</param>
     /// <param name="time">The clock.</param>
     /// <exception cref="FileNotFoundException">There is no such namespace.</exception>
-    /// <exception cref="SocketException">Nobody has the address in the namespace, or it cannot be used yet.</exception>
+    /// <exception cref="SocketException">The namespace does not have the address, or cannot use it yet.</exception>
     public static EchoSocket Open(string? networkNamespace, IPAddress source, TimeProvider time)
     {
         var ipv6 = source.AddressFamily is AddressFamily.InterNetworkV6;
@@ -77,8 +77,8 @@ internal sealed class EchoSocket : IAsyncDisposable
         }
     }
 
-    /// <summary>Asks until an answer settles it or the time is over, and once more for the time that a packet takes.</summary>
-    /// <param name="destination">Who should answer.</param>
+    /// <summary>Asks until an answer is final or the time is over; asks once more for a representative round-trip time.</summary>
+    /// <param name="destination">The address to ask.</param>
     /// <param name="size">The size of the IP packet in bytes.</param>
     /// <param name="patience">How long to wait in all.</param>
     /// <param name="cancellationToken">Stops it.</param>
@@ -100,8 +100,7 @@ internal sealed class EchoSocket : IAsyncDisposable
         {
             return first;
         }
-        // The first packet has waited for its neighbour's address to be found, and for the switches to make up
-        // their minds.
+        // The first packet also waited for the neighbour's address and for the switches to set up their flows.
         var second = await AskUntilSettledAsync(
             destination,
             size,
@@ -112,8 +111,8 @@ internal sealed class EchoSocket : IAsyncDisposable
         return second.Milliseconds < first.Milliseconds ? second : first;
     }
 
-    /// <summary>Sends one packet, whose loss is one.</summary>
-    /// <param name="destination">Who should answer.</param>
+    /// <summary>Sends one packet only, so that its loss counts as one.</summary>
+    /// <param name="destination">The address to ask.</param>
     /// <param name="size">The size of the IP packet in bytes.</param>
     /// <param name="patience">How long to wait for the answer.</param>
     /// <param name="cancellationToken">Stops it.</param>
@@ -124,9 +123,9 @@ internal sealed class EchoSocket : IAsyncDisposable
         CancellationToken cancellationToken
     ) => AskUntilSettledAsync(destination, size, patience, patience, cancellationToken);
 
-    /// <summary>The largest packet in bytes that gets there and back in one piece; several sizes are tried at a time.</summary>
-    /// <param name="destination">Who should answer.</param>
-    /// <param name="passes">A size that does.</param>
+    /// <summary>Finds the largest packet in bytes that gets there and back unfragmented; tries several sizes at a time.</summary>
+    /// <param name="destination">The address to ask.</param>
+    /// <param name="passes">A size that gets through.</param>
     /// <param name="tooLarge">A larger one that does not.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public async Task<int> LargestAsync(
@@ -162,7 +161,7 @@ internal sealed class EchoSocket : IAsyncDisposable
         return passes;
     }
 
-    // Again and again, less and less often.
+    // Repeats the request at growing intervals.
     private async Task<Answer> AskUntilSettledAsync(
         IPAddress destination,
         int size,
@@ -264,14 +263,14 @@ internal sealed class EchoSocket : IAsyncDisposable
             }
             catch (SocketException)
             {
-                // An ICMP error came in as the socket's error: the packet that it quotes comes as well.
+                // An ICMP error is reported as the socket's error; the message itself is received as well.
             }
         }
     }
 
     private void Hear(ReadOnlySpan<byte> packet)
     {
-        // A raw socket hears all of the namespace's ICMP: other sockets' answers too.
+        // A raw socket receives all ICMP of its namespace, including answers to other sockets.
         if (
             IcmpMessage.Read(packet, Ipv6) is not { } news
             || news.Id != id
@@ -292,7 +291,7 @@ internal sealed class EchoSocket : IAsyncDisposable
                 about.Question.Settled.TrySetResult(new Answer(Outcome.TooLong));
                 break;
             default:
-                // Who is not there yet may come while there is time: it settles nothing.
+                // Not final: the other end may still appear in time.
                 about.Question.Trouble = new Answer(news.Outcome);
                 break;
         }

@@ -2,15 +2,15 @@ using Weft.Fleet;
 
 namespace Weft.Reachability;
 
-/// <summary>Who reaches whom in a lab or a fleet: each host is asked, and the answers are put together.</summary>
+/// <summary>Finds who reaches whom in a lab or a fleet: asks each host and merges the answers.</summary>
 internal static class FleetReachability
 {
     /// <summary>Runs <c>weft ping</c> on each host.</summary>
     /// <param name="runner">The hosts.</param>
     /// <param name="overlay">The overlay's name.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="arguments">What follows <c>weft ping</c>, besides what is asked of each host by itself.</param>
-    /// <param name="input">What each reads.</param>
+    /// <param name="arguments">More arguments for <c>weft ping</c>, besides those that differ by host.</param>
+    /// <param name="input">The standard input of each run.</param>
     /// <param name="jobs">How many hosts are asked at a time.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <returns>What the hosts that could be asked found, and why the others could not.</returns>

@@ -5,19 +5,19 @@ using Weft.Core.Overlays;
 
 namespace Weft.Reachability;
 
-/// <summary>Whom one host and its containers reach.</summary>
+/// <summary>Finds whom one host and its containers reach.</summary>
 internal static class HostReachability
 {
     /// <summary>
-    /// Asks from this machine and from the namespaces of its containers, those too that it knows by their labels and those that
-    /// it has given their addresses.
+    /// Asks from this machine and from the namespaces of its containers, including those that it has selected by label and those
+    /// to which it has given addresses.
     /// </summary>
     /// <param name="overlay">The overlay.</param>
     /// <param name="host">This host's name in it.</param>
     /// <param name="sizes">The sizes in bytes of the IP packets that are sent.</param>
-    /// <param name="timeout">How long each answer is waited for.</param>
-    /// <param name="isOnce">Whether one packet is sent for each, so that what is lost can be counted.</param>
-    /// <param name="mostWays">How many ways are asked of in a network.</param>
+    /// <param name="timeout">How long to wait for each answer.</param>
+    /// <param name="isOnce">Whether to send one packet per probe, so that losses can be counted.</param>
+    /// <param name="mostWays">The most source-destination pairs to try, in all networks together.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public static async Task<ReachabilityReport> AskAsync(
         Overlay overlay,
@@ -67,10 +67,10 @@ internal static class HostReachability
     }
 
     /// <summary>Asks from this machine and from the namespaces of its containers.</summary>
-    /// <param name="probes">What to ask.</param>
-    /// <param name="namespaces">The network namespaces of the containers that run, by the containers' names.</param>
-    /// <param name="timeout">How long each answer is waited for.</param>
-    /// <param name="isOnce">Whether one packet is sent for each, so that what is lost can be counted.</param>
+    /// <param name="probes">The probes to send.</param>
+    /// <param name="namespaces">The network namespaces of running containers, by the containers' names.</param>
+    /// <param name="timeout">How long to wait for each answer.</param>
+    /// <param name="isOnce">Whether to send one packet per probe, so that losses can be counted.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public static async Task<ImmutableArray<ProbeResult>> AskAsync(
         IEnumerable<Probe> probes,
@@ -95,7 +95,7 @@ internal static class HostReachability
         return [.. asked, .. unasked];
     }
 
-    /// <summary>The network namespaces of a host's containers that run, by the containers' names.</summary>
+    /// <summary>The network namespaces of a host's running containers, by the containers' names.</summary>
     public static IReadOnlyDictionary<string, string> NamespacesOf(
         Overlay overlay,
         string host,
@@ -111,8 +111,8 @@ internal static class HostReachability
             .ToDictionary(sighting => sighting!.Key.Name, sighting => sighting!.Namespace!);
 
     /// <summary>
-    /// The overlay with all containers of the host that are known on it, the network namespaces of those that run, by the
-    /// containers' names, and which engines do not answer though that matters. It does not take a switch that runs.
+    /// Returns the overlay with all containers that are known on the host, the network namespaces of those that run, by the
+    /// containers' names, and the engines that matter here and do not answer. It needs no running switch.
     /// </summary>
     private static async Task<(
         Overlay Known,

@@ -11,7 +11,7 @@ internal static class IcmpMessage
     private const int ErrorHeader = 8;
     private const int Ipv6Header = 40;
 
-    /// <summary>Writes an echo request; its data are zeros except for a leading cookie.</summary>
+    /// <summary>Writes an echo request, whose data are a cookie followed by zeros.</summary>
     public static void WriteEcho(
         Span<byte> message,
         bool ipv6,
@@ -27,7 +27,7 @@ internal static class IcmpMessage
         BinaryPrimitives.WriteInt64BigEndian(message[EchoHeader..], cookie);
         if (!ipv6)
         {
-            // The kernel computes that of ICMPv6 itself (RFC 3542 section 3.1).
+            // For ICMPv6 the kernel computes the checksum (RFC 3542 section 3.1).
             BinaryPrimitives.WriteUInt16BigEndian(message[2..], Checksum(message));
         }
     }
@@ -35,10 +35,10 @@ internal static class IcmpMessage
     /// <summary>The bytes of a timestamp message (RFC 792).</summary>
     public const int TimestampBytes = 20;
 
-    /// <summary>Writes a timestamp request of IPv4.</summary>
-    /// <param name="message">Where to; of <see cref="TimestampBytes"/>.</param>
-    /// <param name="id">What tells the answer from others'.</param>
-    /// <param name="sequence">The request's number.</param>
+    /// <summary>Writes an ICMPv4 timestamp request.</summary>
+    /// <param name="message">The buffer, of <see cref="TimestampBytes"/>.</param>
+    /// <param name="id">The identifier by which the answer is recognized.</param>
+    /// <param name="sequence">The request's sequence number.</param>
     /// <param name="now">The time of day (UTC).</param>
     public static void WriteTimestamp(Span<byte> message, ushort id, ushort sequence, TimeSpan now)
     {
@@ -51,10 +51,12 @@ internal static class IcmpMessage
     }
 
     /// <summary>Reads the answer to a timestamp request.</summary>
-    /// <param name="packet">With the IP header.</param>
+    /// <param name="packet">The packet with its IP header.</param>
     /// <param name="id">The request's identifier.</param>
-    /// <param name="sequence">The request's number.</param>
-    /// <returns>The time of day (UTC) by the other's clock, when it answered; null for another message, or a clock that is none of UTC.</returns>
+    /// <param name="sequence">The request's sequence number.</param>
+    /// <returns>
+    /// The time of day (UTC) at which the other answered, by its clock; null for another message, or a clock that is not UTC.
+    /// </returns>
     public static TimeSpan? ReadTimestamp(ReadOnlySpan<byte> packet, ushort id, ushort sequence)
     {
         // The highest bit marks a time that is not in milliseconds since midnight UT.
@@ -71,10 +73,10 @@ internal static class IcmpMessage
             : null;
     }
 
-    /// <summary>Reads what a raw socket has received.</summary>
-    /// <param name="packet">With the IP header for IPv4, without it for IPv6: what Linux gives.</param>
-    /// <param name="ipv6">Which of them.</param>
-    /// <returns>What it says of which of our echo requests; null where it says nothing of one.</returns>
+    /// <summary>Parses what a raw socket has received.</summary>
+    /// <param name="packet">With the IP header for IPv4, without it for IPv6, as Linux delivers it.</param>
+    /// <param name="ipv6">Whether it is ICMPv6.</param>
+    /// <returns>What it says of one of our echo requests; null where it is about something else.</returns>
     public static IcmpNews? Read(ReadOnlySpan<byte> packet, bool ipv6)
     {
         if (!ipv6 && !TrySkipIpv4Header(ref packet) || packet.Length < EchoHeader)
@@ -102,7 +104,7 @@ internal static class IcmpMessage
             (true, 1, _) => Outcome.Unreachable,
             _ => null,
         };
-        // An error quotes the packet that it is about, as much of it as fits.
+        // An error quotes the packet that caused it, as much of it as fits.
         var quoted = packet[ErrorHeader..];
         if (ipv6 && quoted.Length >= Ipv6Header)
         {

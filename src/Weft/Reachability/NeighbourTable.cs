@@ -4,22 +4,21 @@ using System.Net.Sockets;
 namespace Weft.Reachability;
 
 /// <summary>
-/// The kernel's table of neighbours (arp(7)): one for all namespaces of the machine, so that a lab of many hosts can
-/// need more of it than there is. What does not fit is lost without a word.
+/// The kernel's neighbour table (arp(7)), which all namespaces of a machine share, so that a lab of many hosts can exceed it.
+/// Packets to neighbours that do not fit are lost silently.
 /// </summary>
 internal static class NeighbourTable
 {
-    // What kernels are built with.
+    // The kernel's built-in default.
     private const int UsualMost = 1024;
 
     /// <summary>
-    /// How many ways from each of so many hosts on this kernel can be asked of before they take more neighbours than it
-    /// keeps.
+    /// How many destinations each of so many hosts on this kernel can try before they need more neighbours than it keeps.
     /// </summary>
     public static int MostWays(int hosts) =>
         Math.Max(1, (Limit("ipv4") ?? UsualMost) / Math.Max(1, hosts));
 
-    /// <summary>What to tell of a report whose losses the table may have caused; null where it has not.</summary>
+    /// <summary>A warning for a report whose losses may be due to a full table; null where they are not.</summary>
     public static string? Shortage(ReachabilityReport report)
     {
         if (report.Results.All(result => result.Outcome is Outcome.Reached))
@@ -47,7 +46,7 @@ internal static class NeighbourTable
         return null;
     }
 
-    // Only the namespace that the machine began with shows it.
+    // Only the initial network namespace shows it.
     private static int? Limit(string version)
     {
         var limit = $"/proc/sys/net/{version}/neigh/default/gc_thresh3";

@@ -14,11 +14,11 @@ internal sealed class Prober(Func<Endpoint, string?> namespaceOf, TimeProvider t
     private const int MostAtOnce = 64;
     private static readonly TimeSpan AddressPause = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Whether one packet is sent for each probe, so that what is lost can be counted.</summary>
+    /// <summary>Whether to send one packet per probe, so that losses can be counted.</summary>
     public bool IsOnce { get; init; }
 
-    /// <summary>Sends the probes and gathers the answers, in the order of the probes.</summary>
-    /// <param name="probes">What to ask.</param>
+    /// <summary>Sends the probes and returns their results, grouped by sender.</summary>
+    /// <param name="probes">The probes to send.</param>
     /// <param name="patience">How long to wait for each answer; probes are repeated until then.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public async Task<ImmutableArray<ProbeResult>> RunAsync(
@@ -99,7 +99,9 @@ internal sealed class Prober(Func<Endpoint, string?> namespaceOf, TimeProvider t
         );
     }
 
-    /// <summary>The largest size that gets through where a larger one does not; null where that is not so.</summary>
+    /// <summary>
+    /// The largest size that gets through on the path where this size is lost or too long; null where none does.
+    /// </summary>
     private static int? SmallerOne(ProbeResult[] way, ProbeResult result)
     {
         var reached = way.Where(other =>
@@ -128,7 +130,7 @@ internal sealed class Prober(Func<Endpoint, string?> namespaceOf, TimeProvider t
         }
     }
 
-    // An IPv6 address that is still being checked for duplicates cannot be bound to: it is given the time too.
+    // Retries while an address is missing: an IPv6 address cannot be bound to before duplicate address detection is over.
     private async Task<(EchoSocket? Socket, Answer? Trouble)> OpenAsync(
         Endpoint source,
         TimeSpan patience,
@@ -143,7 +145,7 @@ internal sealed class Prober(Func<Endpoint, string?> namespaceOf, TimeProvider t
             {
                 return (EchoSocket.Open(namespaceOf(source), source.Address, time), null);
             }
-            // A namespace that is just being made or unmounted is a file like any other (ip-netns(8)).
+            // While `ip netns` makes or unmounts a namespace, its name is an ordinary file (ip-netns(8)).
             catch (Exception exception)
                 when (exception is FileNotFoundException or Win32Exception and not SocketException)
             {

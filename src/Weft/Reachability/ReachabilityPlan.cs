@@ -5,13 +5,13 @@ using Weft.Core.Overlays;
 
 namespace Weft.Reachability;
 
-/// <summary>What should reach what: every container and host every other one, within each network.</summary>
+/// <summary>Plans which probes to send: within each network, every container and host should reach every other.</summary>
 internal static class ReachabilityPlan
 {
-    /// <summary>The size in bytes of the smaller packet: what <c>ping</c> sends over IPv4 when not told otherwise.</summary>
+    /// <summary>The size in bytes of the smaller packet: what <c>ping</c> sends over IPv4 by default.</summary>
     public const int SmallSize = 84;
 
-    // As many as are worth the neighbours that they take.
+    // More would tell little and take up the neighbour table.
     private const int MostOthers = 8;
 
     /// <summary>All addresses in one network, the hosts' first, in the order of the overlay file.</summary>
@@ -36,13 +36,13 @@ internal static class ReachabilityPlan
         }
     }
 
-    /// <summary>The probes that one host and its containers send.</summary>
+    /// <summary>Plans the probes that one host and its containers send.</summary>
     /// <param name="overlay">The overlay.</param>
     /// <param name="host">The host's name.</param>
     /// <param name="sizes">The sizes in bytes of the IP packets that are sent.</param>
     /// <param name="mostWays">
-    /// How many ways at most, the same share of them in each network: where there are more, each address asks some others,
-    /// spread over all.
+    /// The most source-destination pairs, the same share in each network. If there are more, each address tries only some
+    /// destinations, spread over all.
     /// </param>
     public static IEnumerable<Probe> ProbesFrom(
         Overlay overlay,
@@ -65,11 +65,13 @@ internal static class ReachabilityPlan
         from size in sizes
         select new Probe(network.Name, endpoints[source], endpoints[destination], size);
 
-    /// <summary>One way to each of some other hosts, between hosts themselves where they have addresses in a network.</summary>
+    /// <summary>
+    /// Plans one path to each of some other hosts, between the hosts themselves where a network gives them addresses.
+    /// </summary>
     /// <param name="overlay">The overlay.</param>
-    /// <param name="host">The host that asks, itself or by one of its containers.</param>
-    /// <param name="peers">The hosts that are asked, themselves or by one of their containers.</param>
-    /// <param name="canAsk">Whether an address of the host's or of a container of its is there to ask from.</param>
+    /// <param name="host">The host that sends, itself or from one of its containers.</param>
+    /// <param name="peers">The hosts to reach, themselves or one of their containers.</param>
+    /// <param name="canAsk">Whether an address of the host or of one of its containers is there to send from.</param>
     /// <param name="sizes">The sizes in bytes of the IP packets that are sent.</param>
     public static IEnumerable<Probe> OneToEach(
         Overlay overlay,
@@ -81,8 +83,8 @@ internal static class ReachabilityPlan
         from way in (
             from network in overlay.Networks
             let endpoints = EndpointsOf(overlay, network).ToArray()
-            // Of all that differ by no more than their number in the file the first is taken, before they are paired: all
-            // pairs of a large overlay are thousands of thousands.
+            // Addresses that differ only in their place in the file are reduced to the first before they are paired: all pairs of
+            // a large overlay are millions.
             from source in endpoints
                 .Where(one => one.Host == host && canAsk(one))
                 .DistinctBy(one => (Family(one), IsContainer(one)))
@@ -93,7 +95,7 @@ internal static class ReachabilityPlan
             select (Network: network.Name, From: source, To: destination)
         )
             .GroupBy(way => way.To.Host)
-            // Of a container nobody knows here whether it runs: a host's own address says more.
+            // Prefer a host's own address: whether another host's container runs is not known here.
             .Select(ways =>
                 ways.OrderBy(way => IsContainer(way.To))
                     .ThenBy(way => IsContainer(way.From))
@@ -103,13 +105,13 @@ internal static class ReachabilityPlan
         select new Probe(way.Network, way.From, way.To, size);
 
     /// <summary>
-    /// A way to each of some others on the host of one who does not answer: to that host itself where a network gives it an
-    /// address, else to some of its other containers, of which nobody knows here whether they run.
+    /// Plans paths to others on the host of somebody who does not answer: to the host itself where a network gives it an address,
+    /// or else to some of its other containers, of which this host does not know whether they run.
     /// </summary>
     /// <param name="overlay">The overlay.</param>
-    /// <param name="host">The host that asks, itself or by one of its containers.</param>
-    /// <param name="silent">Who does not answer.</param>
-    /// <param name="canAsk">Whether an address of the host's or of a container of its is there to ask from.</param>
+    /// <param name="host">The host that sends, itself or from one of its containers.</param>
+    /// <param name="silent">The endpoint that does not answer.</param>
+    /// <param name="canAsk">Whether an address of the host or of one of its containers is there to send from.</param>
     /// <param name="size">The size in bytes of the IP packets that are sent.</param>
     public static IEnumerable<Probe> ToOthersOn(
         Overlay overlay,
@@ -139,7 +141,7 @@ internal static class ReachabilityPlan
             ?.Take(MostOthers)
         ?? [];
 
-    /// <summary>How many ways from a host there are in all networks.</summary>
+    /// <summary>Counts all source-destination pairs that start on a host, in all networks.</summary>
     public static long CountWays(Overlay overlay, string host)
     {
         var count = 0L;
@@ -157,11 +159,14 @@ internal static class ReachabilityPlan
         return count;
     }
 
-    // Where all ask all, who answers has asked before: else it takes a neighbour of its own.
+    // The limit is on neighbour entries. If all try all, an answer needs no entry of its own, since the destination also sends;
+    // otherwise it does.
     private static int AskedByEach(int here, int all, int mostWays) =>
         (long)here * all <= mostWays ? all : Math.Max(1, mostWays / 2 / here);
 
-    /// <summary>Who asks: each, or where even one way each is too many, as many as there are ways, at equal distances.</summary>
+    /// <summary>
+    /// Chooses the senders: all; or, where even one destination each is too many, as many as the limit allows, evenly spaced.
+    /// </summary>
     private static IEnumerable<int> Asking(int here, int all, int mostWays)
     {
         var most = (long)here * all <= mostWays ? here : Math.Clamp(mostWays / 2, 1, here);
@@ -169,8 +174,8 @@ internal static class ReachabilityPlan
     }
 
     /// <summary>
-    /// Whom a source asks: all, in the order of the file; or the next some of a walk through all that each source goes on with
-    /// where the one before it stopped, so that nobody is asked twice before all are asked once.
+    /// Chooses the destinations of a sender: all, in the order of the file; or the next few of a walk through all, which each
+    /// sender continues where the one before it stopped, so that nobody is tried twice before all are tried once.
     /// </summary>
     private static IEnumerable<int> Spread(int turn, int all, int asked)
     {
@@ -183,7 +188,9 @@ internal static class ReachabilityPlan
                 .Order();
     }
 
-    /// <summary>A step by which a walk gets everywhere, and far from where it was: the golden ratio's, or the next that does.</summary>
+    /// <summary>
+    /// A step that visits every index and spreads neighbours far apart: the golden ratio's, or the next that is coprime.
+    /// </summary>
     private static int StepOf(int all)
     {
         var step = Math.Max(1, (int)(all * 0.618));
@@ -197,8 +204,10 @@ internal static class ReachabilityPlan
     private static bool IsWay(Endpoint source, Endpoint destination) =>
         Family(source) == Family(destination) && Owner(source) != Owner(destination);
 
-    /// <summary>No more than so many of the probes in each network to each host: of a large overlay, something of every part.</summary>
-    /// <returns>Those, in their order, and how many there are beside them.</returns>
+    /// <summary>
+    /// Takes at most so many probes per network and destination host, so that a large overlay is sampled in every part.
+    /// </summary>
+    /// <returns>The probes taken, in their order, and how many were left out.</returns>
     public static (ImmutableArray<Probe> Taken, long Left) Sample(
         IEnumerable<Probe> probes,
         int mostToEachHost

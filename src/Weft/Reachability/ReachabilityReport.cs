@@ -6,11 +6,11 @@ using Weft.Fleet;
 
 namespace Weft.Reachability;
 
-/// <summary>What reached what.</summary>
+/// <summary>Who reached whom.</summary>
 /// <param name="Overlay">The name of the overlay.</param>
 /// <param name="Results">Each probe and what became of it, in the order of the overlay file.</param>
-/// <param name="Time">When the answers were there; a former version's have none.</param>
-/// <param name="Silent">The hosts that could not be asked, and why: of whom they reach nothing is known.</param>
+/// <param name="Time">When the results were complete; missing in reports of earlier versions.</param>
+/// <param name="Silent">The hosts that could not be asked, and why: whom they reach is unknown.</param>
 internal sealed record ReachabilityReport(
     string Overlay,
     ImmutableArray<ProbeResult> Results,
@@ -18,13 +18,13 @@ internal sealed record ReachabilityReport(
     ImmutableArray<UnaskedHost> Silent = default
 )
 {
-    /// <summary>The hosts that could not be asked, and why: of whom they reach nothing is known.</summary>
+    /// <summary>The hosts that could not be asked, and why: whom they reach is unknown.</summary>
     public ImmutableArray<UnaskedHost> Silent { get; init; } = Silent.IsDefault ? [] : Silent;
 
-    /// <summary>How many ways there are beside those that were asked of.</summary>
+    /// <summary>How many source-destination pairs were not tried.</summary>
     public long Unasked { get; init; }
 
-    /// <summary>Whether every host was asked, and everything that should reach one another does, at every size.</summary>
+    /// <summary>Whether every host was asked, and all who should reach each other do, at every size.</summary>
     public bool Reachable =>
         Silent.IsEmpty && Results.All(result => result.Outcome is Outcome.Reached);
 
@@ -37,7 +37,7 @@ internal sealed record ReachabilityReport(
         JsonSerializer.Serialize(this, ReachabilityJson.OneLine.ReachabilityReport);
 
     /// <summary>Reads a report.</summary>
-    /// <exception cref="JsonException">It is none.</exception>
+    /// <exception cref="JsonException">It is not a report.</exception>
     public static ReachabilityReport FromJson(string json) =>
         JsonSerializer.Deserialize(json, ReachabilityJson.Default.ReachabilityReport)
         ?? throw new JsonException("null is no report");
@@ -54,7 +54,9 @@ internal sealed record ProbeResult(
     string? Detail = null
 )
 {
-    /// <summary>The size in bytes of the largest packet that does get through, where a smaller one does and this one does not.</summary>
+    /// <summary>
+    /// The size in bytes of the largest packet that gets through, where a smaller one does and this one does not.
+    /// </summary>
     public int? Fits { get; init; }
 
     /// <summary>Puts a probe and its answer together.</summary>

@@ -5,18 +5,20 @@ using Owner = (string Host, string? Container);
 
 namespace Weft.Reachability;
 
-/// <summary>A report as a person reads it: one table a network, and a sentence for each thing that is wrong.</summary>
+/// <summary>Shows a report to people: one table per network, and a sentence for each thing that is wrong.</summary>
 internal static class ReachabilityTable
 {
     private const int MostSentences = 12;
 
-    // One sign each is as wide as a large screen.
+    // With one sign per pair this is as wide as a large screen.
     private const int MostInMatrix = 250;
 
-    /// <summary>Writes the report. A table that the console is too narrow for has one sign for each pair.</summary>
+    /// <summary>Writes the report. A table that is too wide for the console has one sign for each pair.</summary>
     /// <param name="console">Where to.</param>
-    /// <param name="report">What reached what.</param>
-    /// <param name="ways">How many ways were to be asked of; null where nobody said, so that the kernel set the limit.</param>
+    /// <param name="report">Who reached whom.</param>
+    /// <param name="ways">
+    /// The limit on pairs that the user gave; null if none, so that the kernel's neighbour table was the limit.
+    /// </param>
     public static void Write(IAnsiConsole console, ReachabilityReport report, int? ways = null)
     {
         foreach (var line in Matrix(report, console.Profile.Width, Cell))
@@ -27,9 +29,9 @@ internal static class ReachabilityTable
     }
 
     /// <summary>The matrix of each network, as lines of markup.</summary>
-    /// <param name="report">What reached what.</param>
+    /// <param name="report">Who reached whom.</param>
     /// <param name="width">How many columns there are; a matrix that does not fit has one sign for each pair.</param>
-    /// <param name="cell">What to say of one way.</param>
+    /// <param name="cell">The text for one source-destination pair.</param>
     public static IEnumerable<string> Matrix(
         ReachabilityReport report,
         int width,
@@ -114,7 +116,7 @@ internal static class ReachabilityTable
         ];
     }
 
-    // One sign a pair: the columns have the numbers of the rows, read from above.
+    // One sign per pair: each column is headed by its row's number, written downwards.
     private static IEnumerable<string> Dense(ProbeResult[] results)
     {
         var (rows, columns) = Axes(results);
@@ -158,14 +160,14 @@ internal static class ReachabilityTable
             );
     }
 
-    /// <summary>How a way stands in one sign.</summary>
+    /// <summary>The state of a source-destination pair in one sign.</summary>
     public static string Sign(ProbeResult[] results) =>
         results.Length == 0 ? "[dim]–[/]"
         : !Array.Exists(results, IsBroken) ? "[green]✓[/]"
         : Array.TrueForAll(results, IsBroken) ? "[red]✗[/]"
         : "[yellow]▲[/]";
 
-    // What gets through is as telling as what does not: small packets alone mean an MTU that is too large somewhere.
+    // What gets through says as much as what does not: if only small packets do, an MTU somewhere is too large.
     internal static string Sentence(ProbeResult[] way)
     {
         var (from, to) = (way[0].From, way[0].To);
@@ -198,7 +200,7 @@ internal static class ReachabilityTable
             Outcome.Lost => "lost",
             Outcome.TooLong => "too long",
             Outcome.NoAddress => "no address",
-            // Whether it runs nobody says.
+            // It is not known whether it runs.
             Outcome.NotRunning when result.Detail is not null => "not asked",
             Outcome.NotRunning => "not running",
             _ => "unreachable",

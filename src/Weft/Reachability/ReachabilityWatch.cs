@@ -4,7 +4,7 @@ using Way = (string Network, Weft.Reachability.Endpoint From, Weft.Reachability.
 
 namespace Weft.Reachability;
 
-/// <summary>What became of the packets of many rounds.</summary>
+/// <summary>Counts what became of the packets of many rounds.</summary>
 internal sealed class ReachabilityWatch
 {
     private const int MostSentences = 12;
@@ -23,9 +23,9 @@ internal sealed class ReachabilityWatch
 
     private IEnumerable<Count> Counts => ways.Values.SelectMany(sizes => sizes.Values);
 
-    /// <summary>Takes in what a round has brought.</summary>
-    /// <param name="report">What reached what, by one packet each.</param>
-    /// <param name="rounds">How many rounds have brought just that, one after another.</param>
+    /// <summary>Adds the results of a round.</summary>
+    /// <param name="report">Who reached whom, with one packet per probe.</param>
+    /// <param name="rounds">How many successive rounds had exactly this result.</param>
     public void Add(ReachabilityReport report, long rounds = 1)
     {
         Rounds += rounds;
@@ -46,7 +46,7 @@ internal sealed class ReachabilityWatch
         }
     }
 
-    /// <summary>The matrix as it is now, as lines of markup: what the last round took, and what was lost since the first.</summary>
+    /// <summary>The current matrix, as lines of markup: the times of the last round, and what was lost since the first.</summary>
     /// <param name="width">How many columns there are.</param>
     public IEnumerable<string> Matrix(int width) =>
         last is null ? [] : ReachabilityTable.Matrix(last, width, Cell);
@@ -64,7 +64,7 @@ internal sealed class ReachabilityWatch
             : $"{broken.Length} of {now.Length} ways are not open{Times(times)}: {string.Join(", ", broken.Take(MostSentences).Select(way => $"{way.Key.From.Name} → {way.Key.To.Name}"))}{(broken.Length > MostSentences ? ", …" : "")}";
     }
 
-    /// <summary>All rounds, as lines of markup: one in all, and one for each way that lost packets.</summary>
+    /// <summary>All rounds, as lines of markup: one line in total, and one for each path that lost packets.</summary>
     /// <param name="elapsed">How long they took.</param>
     public IEnumerable<string> Summary(TimeSpan elapsed)
     {
@@ -141,7 +141,7 @@ internal sealed class ReachabilityWatch
     private static string Number(double milliseconds) =>
         milliseconds.ToString("0.00", CultureInfo.InvariantCulture);
 
-    // Neither is nothing said to be lost where something is, nor everything where something is not.
+    // Never 0% if something was lost, nor 100% if something was not.
     private static string Percent(long lost, long sent) =>
         (100.0 * lost / sent) switch
         {
@@ -164,7 +164,7 @@ internal sealed class ReachabilityWatch
 
         public double Mean => Sent > Lost ? sum / (Sent - Lost) : 0;
 
-        /// <summary>What got through when last this size did not.</summary>
+        /// <summary>The size that got through when this size last did not.</summary>
         public int? Fits { get; private set; }
 
         public void Add(ProbeResult result, long rounds)

@@ -9,7 +9,7 @@ using Weft.Core.Overlays;
 
 namespace Weft.Rendering;
 
-/// <summary>That a container has an address.</summary>
+/// <summary>One address of a container.</summary>
 internal sealed record AddressRow(
     string Network,
     string Address,
@@ -21,10 +21,10 @@ internal sealed record AddressRow(
     DateTimeOffset? GoneSince
 );
 
-/// <summary>Who has which address on one host.</summary>
+/// <summary>Lists who has which address on one host.</summary>
 internal static class AddressRows
 {
-    /// <summary>All of them, in the order of networks and addresses.</summary>
+    /// <summary>Lists all addresses, in the order of networks and addresses.</summary>
     public static IReadOnlyList<AddressRow> Of(
         Overlay overlay,
         string host,
@@ -133,7 +133,7 @@ internal static class AddressView
 /// <summary>Who has which address, as JSON.</summary>
 internal static class AddressJson
 {
-    /// <summary>Writes an array with one object an address.</summary>
+    /// <summary>Writes an array with one object per address.</summary>
     public static void Write(TextWriter writer, IReadOnlyList<AddressRow> rows) =>
         writer.WriteLine(
             JsonSerializer.Serialize([.. rows], AddressRowContext.Default.AddressRowArray)

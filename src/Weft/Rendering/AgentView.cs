@@ -5,7 +5,7 @@ using Weft.Agent;
 
 namespace Weft.Rendering;
 
-/// <summary>Shows how the agent of a host stands.</summary>
+/// <summary>Shows the state of a host's agent.</summary>
 internal static class AgentView
 {
     /// <summary>Writes for people.</summary>
@@ -43,7 +43,7 @@ internal static class AgentView
         }
     }
 
-    /// <summary>How a host stands as JSON, with its agent beside; null where there is none.</summary>
+    /// <summary>The state of a host as JSON, and its agent's within it; null where there is none.</summary>
     public static string Json(StatusDocument host, AgentDocument? agent)
     {
         var document = JsonSerializer
@@ -54,13 +54,13 @@ internal static class AgentView
             : JsonSerializer
                 .SerializeToNode(agent, AgentJsonContext.Default.AgentDocument)!
                 .AsObject();
-        // The host is said already, as it is now.
+        // The host's state is in the document already, and more recent.
         beside?.Remove("host");
         document["agent"] = beside;
         return document.ToJsonString(StatusJsonContext.Default.Options);
     }
 
-    /// <summary>When it has looked last.</summary>
+    /// <summary>Says when the agent last read the host.</summary>
     internal static string Round(AgentDocument agent) =>
         agent.Rounds == 0
             ? "looks at the host for the first time"

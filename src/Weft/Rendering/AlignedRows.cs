@@ -2,7 +2,7 @@ using Spectre.Console;
 
 namespace Weft.Rendering;
 
-/// <summary>Rows of cells under one another, without lines around them.</summary>
+/// <summary>Shows rows of cells in aligned columns, without borders.</summary>
 internal static class AlignedRows
 {
     private const int Gap = 2;
@@ -20,7 +20,7 @@ internal static class AlignedRows
             }
         );
 
-    /// <summary>How many columns of a terminal the rows take.</summary>
+    /// <summary>The width of the rows in columns of a terminal.</summary>
     public static int Width(IReadOnlyList<string[]> rows) =>
         Lines(rows).Max(line => Markup.Remove(line).Length);
 
@@ -28,7 +28,7 @@ internal static class AlignedRows
     public static IEnumerable<string> Lines(IReadOnlyList<string[]> rows) =>
         WithoutHeading(rows).Select((line, number) => number == 0 ? $"[dim]{line}[/]" : line);
 
-    /// <summary>The rows as lines of markup, where none is a heading.</summary>
+    /// <summary>The rows as lines of markup, without a heading.</summary>
     public static IEnumerable<string> WithoutHeading(IReadOnlyList<string[]> rows)
     {
         var widths =

@@ -7,7 +7,7 @@ namespace Weft.Rendering;
 /// <summary>Certificates as JSON.</summary>
 internal static class CertificateJson
 {
-    /// <summary>Writes an array with one object a certificate.</summary>
+    /// <summary>Writes an array with one object per certificate.</summary>
     public static void Write(
         TextWriter writer,
         IEnumerable<CertificateStatus> certificates,

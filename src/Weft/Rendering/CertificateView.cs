@@ -8,7 +8,7 @@ namespace Weft.Rendering;
 /// <summary>Certificates for people.</summary>
 internal static class CertificateView
 {
-    /// <summary>Writes a table, and what is wrong below it.</summary>
+    /// <summary>Writes a table, followed by what is wrong.</summary>
     public static void Write(
         Output terminal,
         IReadOnlyList<CertificateStatus> certificates,
@@ -42,7 +42,7 @@ internal static class CertificateView
         }
     }
 
-    /// <summary>Says that a certificate was made.</summary>
+    /// <summary>Reports that a certificate was made.</summary>
     public static void WriteMade(Output terminal, CertificateStatus status, int days)
     {
         terminal.Out.LineInterpolated(
@@ -56,7 +56,7 @@ internal static class CertificateView
         }
     }
 
-    /// <summary>Says what is to be copied where.</summary>
+    /// <summary>Says which files to copy to which host.</summary>
     public static void WriteCopying(
         Output terminal,
         PkiDirectory pki,
@@ -77,14 +77,15 @@ internal static class CertificateView
         );
         foreach (var names in elsewhere)
         {
-            // On the host they are root's: tar keeps the number of whoever made them otherwise, and somebody else may have that there.
+            // The files become root's on the host. Otherwise tar would keep the numeric owner from this machine, which may be
+            // another user there.
             terminal.Out.WriteLine(
                 $"  tar -C {ShellWord.Quote(pki.Path)} --owner=0 --group=0 -c {PkiDirectory.Authority}.pem {names.Host}.pem {names.Host}.key | ssh root@{names.Addresses[0]} 'mkdir -p -m 700 {directory} && tar -C {directory} -x'"
             );
         }
     }
 
-    /// <summary>A kind of key, as people call it.</summary>
+    /// <summary>The usual name of a kind of key.</summary>
     public static string Word(KeyKind? kind) =>
         kind switch
         {
@@ -115,7 +116,7 @@ internal static class CertificateView
             _ => "[red]unusable[/]",
         };
 
-    // A key's fault says by itself what to do.
+    // A key's fault already says what to do.
     private static string Sentence(CertificateStatus status, string fault) =>
         fault == status.KeyFault ? fault : $"the certificate {fault}: {Remedy(status)}";
 

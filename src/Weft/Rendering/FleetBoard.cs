@@ -2,7 +2,7 @@ using Spectre.Console;
 
 namespace Weft.Rendering;
 
-/// <summary>Where many hosts stand while something is done on all of them: a live table for who watches, lines elsewhere.</summary>
+/// <summary>Shows the progress of work on many hosts: a live table on a terminal, lines elsewhere.</summary>
 internal sealed class FleetBoard
 {
     private readonly Lock turn = new();
@@ -21,11 +21,13 @@ internal sealed class FleetBoard
         width = hosts.Max(host => host.Length);
     }
 
-    /// <summary>Does something on many hosts.</summary>
+    /// <summary>Does work on many hosts and shows its progress.</summary>
     /// <param name="terminal">Where to show it.</param>
     /// <param name="hosts">The hosts.</param>
-    /// <param name="lines">Where what came of each host is said as a line, unless on a terminal; null where that is said afterwards.</param>
-    /// <param name="work">What is done.</param>
+    /// <param name="lines">
+    /// Where to write one line per finished host, unless it is a terminal; null where the caller reports results itself.
+    /// </param>
+    /// <param name="work">The work, which is given the board.</param>
     public static Task<T> ShowAsync<T>(
         Output terminal,
         IReadOnlyList<string> hosts,
@@ -52,7 +54,7 @@ internal sealed class FleetBoard
         board.table = shown;
         return terminal
             .Error.Live(shown)
-            // What is said afterwards takes the table's place.
+            // The report that follows replaces the table.
             .AutoClear(lines is null)
             .StartAsync(context =>
             {
@@ -61,10 +63,10 @@ internal sealed class FleetBoard
             });
     }
 
-    /// <summary>Says what is being done on a host.</summary>
+    /// <summary>Shows what is being done on a host.</summary>
     public void Step(string host, string step) => Show(host, "[grey]…[/]", step, "grey");
 
-    /// <summary>Says what came of a host.</summary>
+    /// <summary>Shows the result of a host.</summary>
     public void Done(string host, bool isWell, string words)
     {
         var sign = isWell ? "[green]✓[/]" : "[red]✗[/]";

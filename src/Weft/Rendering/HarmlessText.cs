@@ -3,14 +3,14 @@ using Spectre.Console.Rendering;
 namespace Weft.Rendering;
 
 /// <summary>
-/// Takes control characters out of what is shown: names of links and containers, and what other hosts say, are anybody's
-/// text, and a terminal obeys some of it.
+/// Replaces control characters in everything shown: names of links and containers, and what other hosts say, may hold anything,
+/// and terminals act on some of it.
 /// </summary>
 internal sealed class HarmlessText : IRenderHook
 {
     private const char Instead = '\uFFFD';
 
-    /// <summary>The text without what a terminal would obey; lines and tabs stay.</summary>
+    /// <summary>Replaces the characters on which a terminal would act; line breaks and tabs stay.</summary>
     public static string Of(string text) =>
         IsHarmless(text) ? text : string.Concat(text.Select(one => IsObeyed(one) ? Instead : one));
 

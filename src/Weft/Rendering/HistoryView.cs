@@ -7,10 +7,10 @@ using Weft.Core.History;
 
 namespace Weft.Rendering;
 
-/// <summary>Shows what was applied on a host.</summary>
+/// <summary>Shows the history of what was applied on a host.</summary>
 internal static class HistoryView
 {
-    /// <summary>Writes all of it, the newest first.</summary>
+    /// <summary>Writes the whole history, the newest entry first.</summary>
     public static void Write(Output terminal, HistoryStore store, HistoryBook book, bool withDiffs)
     {
         if (!withDiffs)
@@ -31,7 +31,7 @@ internal static class HistoryView
         }
     }
 
-    /// <summary>Writes one entry, and what it changed in the file.</summary>
+    /// <summary>Writes one entry, and what it changed in the overlay file.</summary>
     public static void WriteEntry(
         Output terminal,
         HistoryStore store,
@@ -53,7 +53,7 @@ internal static class HistoryView
         }
     }
 
-    /// <summary>All of it as JSON, the oldest first.</summary>
+    /// <summary>The whole history as JSON, the oldest entry first.</summary>
     public static string Json(HistoryStore store, HistoryBook book, bool withDiffs) =>
         JsonSerializer.Serialize(
             [
@@ -120,7 +120,7 @@ internal static class HistoryView
     }
 }
 
-/// <summary>An entry of the history as scripts read it.</summary>
+/// <summary>An entry of the history for scripts.</summary>
 internal sealed record HistoryEntryDocument(
     int Number,
     DateTimeOffset Time,

@@ -8,12 +8,12 @@ using Weft.Core.Overlays;
 
 namespace Weft.Rendering;
 
-/// <summary>A container as a machine that Ansible works on.</summary>
-/// <param name="Name">What Ansible calls it: the container's name, with its engine and host where others have that too.</param>
+/// <summary>A container as a host of Ansible's.</summary>
+/// <param name="Name">Its name for Ansible: the container's, with engine and host appended where it would not be unique.</param>
 /// <param name="Container">The container.</param>
 /// <param name="Host">Its host.</param>
-/// <param name="Addresses">Its addresses, by network, in the file's order.</param>
-/// <param name="Labels">Its labels that the file selects by, each with the value that the file asks for.</param>
+/// <param name="Addresses">Its addresses by network, in the file's order.</param>
+/// <param name="Labels">Those of its labels that the file selects by, with the values that the file asks for.</param>
 internal sealed record InventoryHost(
     string Name,
     ContainerKey Container,
@@ -26,13 +26,13 @@ internal sealed record InventoryHost(
     public ImmutableArray<string> Groups { get; init; } = [];
 }
 
-/// <summary>The containers that can be reached: those of the file, and those that this host knows of.</summary>
+/// <summary>Lists the containers that can be reached: those in the file, and those that this host has selected.</summary>
 internal static class Inventory
 {
-    /// <summary>All that have an address.</summary>
+    /// <summary>Lists all that have an address.</summary>
     /// <param name="overlay">The overlay.</param>
-    /// <param name="here">Which of its hosts this is; null if none.</param>
-    /// <param name="records">What this host gave out.</param>
+    /// <param name="here">This host's name in it; null if it is none of its hosts.</param>
+    /// <param name="records">The addresses that this host has given out.</param>
     public static IReadOnlyList<InventoryHost> Of(
         Overlay overlay,
         string? here,
@@ -87,8 +87,8 @@ internal static class Inventory
             ));
         InventoryHost[] inFile = [.. named];
         InventoryHost[] byLabel = [.. selected];
-        // Had one of two the name alone, it would be another's once a third comes; who is in the file has it for good. Nor may one be
-        // called what another is in full.
+        // Names must stay the same when containers come and go. A container in the file always has its plain name; of selected
+        // containers that share one, each gets the full name, also one whose plain name is another's full name.
         var shared = byLabel
             .CountBy(container => container.Name)
             .Where(name => name.Value > 1)
@@ -129,8 +129,8 @@ internal static class Inventory
         $"{container.Container.Name}.{container.Container.Engine.Word}.{container.Host}";
 
     /// <summary>
-    /// The labels that the file asks for. Ansible takes the values of variables for templates, which may run programs, so none
-    /// comes from whoever made the container: the file has them all.
+    /// The labels that the file asks for. Ansible evaluates variables as templates, which can run programs, so no value may come
+    /// from whoever made the container: these are all in the file.
     /// </summary>
     private static ImmutableSortedDictionary<string, string> LabelsOf(
         Overlay overlay,
@@ -140,7 +140,7 @@ internal static class Inventory
             .Where(label => overlay.Selections.Any(selection => selection.Labels.Contains(label)))
             .ToImmutableSortedDictionary(StringComparer.Ordinal);
 
-    /// <summary>What groups are of, each with the group's name, which no other has. What the file says is the same on every host.</summary>
+    /// <summary>Maps what groups are for to unique group names. What the file says gives the same names on every host.</summary>
     private static Dictionary<string, string> GroupNames(
         Overlay overlay,
         IEnumerable<InventoryHost> known
@@ -178,11 +178,13 @@ internal static class Inventory
 
     private static string NetworkReason(string network) => $"network_{network}";
 
-    // No label holds the character between the two, so that no two labels are one.
+    // The separator cannot occur in labels, so that different labels stay different.
     private static string LabelReason(KeyValuePair<string, string> label) =>
         $"label_{label.Key}\0{label.Value}";
 
-    /// <summary>Ansible takes letters, digits and underscores for a group's name (its option TRANSFORM_INVALID_GROUP_CHARS).</summary>
+    /// <summary>
+    /// Makes a valid group name: letters, digits and underscores (Ansible's option TRANSFORM_INVALID_GROUP_CHARS).
+    /// </summary>
     private static string GroupName(string name) =>
         string.Concat(
             name.ToLowerInvariant()
@@ -190,10 +192,10 @@ internal static class Inventory
         );
 }
 
-/// <summary>The inventory as Ansible reads it from a program's output.</summary>
+/// <summary>Writes the inventory in the format of Ansible's inventory scripts.</summary>
 internal static class InventoryJson
 {
-    /// <summary>All groups, and the variables of all, so that none is asked for by itself.</summary>
+    /// <summary>Writes all groups with the variables of all hosts, so that Ansible need not ask for each host.</summary>
     public static void WriteList(TextWriter writer, IReadOnlyList<InventoryHost> hosts) =>
         Write(
             writer,
@@ -230,7 +232,7 @@ internal static class InventoryJson
             }
         );
 
-    /// <summary>The variables of one.</summary>
+    /// <summary>Writes the variables of one host.</summary>
     public static void WriteHost(TextWriter writer, InventoryHost host) =>
         Write(writer, json => WriteVariables(json, host));
 

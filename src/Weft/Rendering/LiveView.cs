@@ -2,16 +2,16 @@ using Spectre.Console;
 
 namespace Weft.Rendering;
 
-/// <summary>Lines of a terminal that are written anew again and again, in their place.</summary>
+/// <summary>Shows lines on a terminal that are updated in place.</summary>
 internal static class LiveView
 {
-    /// <summary>Whether somebody watches, on a terminal whose cursor goes back to what was written.</summary>
+    /// <summary>Whether the output is a terminal whose cursor can go back.</summary>
     public static bool IsWatched(IAnsiConsole console) =>
         console.Profile.Out.IsTerminal && console.Profile.Capabilities.Ansi;
 
-    /// <summary>Does something that shows lines of markup meanwhile; what it showed last stays.</summary>
+    /// <summary>Runs work that shows lines of markup as it goes; the last ones stay.</summary>
     /// <param name="console">The terminal.</param>
-    /// <param name="work">What to do; it is given what shows lines.</param>
+    /// <param name="work">The work; its argument shows lines.</param>
     public static Task RunAsync(
         IAnsiConsole console,
         Func<Action<IReadOnlyList<string>>, Task> work
@@ -28,7 +28,7 @@ internal static class LiveView
                 })
             );
 
-    // What scrolls away could not be written anew.
+    // Lines that scroll off the screen could not be updated.
     private static IEnumerable<string> Fitting(IReadOnlyList<string> lines, int height)
     {
         var most = Math.Max(1, height - 2);

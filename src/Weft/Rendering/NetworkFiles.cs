@@ -6,12 +6,12 @@ using Weft.Core.Intents;
 namespace Weft.Rendering;
 
 /// <summary>
-/// A host's container bridges in the words of the programs that configure networks. A bridge that one of these made has
-/// the Ethernet address that Weft gives it, by which Weft takes it for its own.
+/// Writes a host's container bridges as configuration of ifupdown and systemd-networkd. Bridges made from it have the Ethernet
+/// address that Weft would give them, by which Weft recognizes them as its own.
 /// </summary>
 internal static class NetworkFiles
 {
-    /// <summary>For ifupdown: one file (interfaces(5), bridge-utils-interfaces(5)).</summary>
+    /// <summary>Writes one file for ifupdown (interfaces(5), bridge-utils-interfaces(5)).</summary>
     public static IEnumerable<(string Name, string Text)> Ifupdown(HostIntent intent)
     {
         var text = new StringBuilder(Headline(intent));
@@ -29,7 +29,7 @@ internal static class NetworkFiles
                 $"bridge_fd {bridge.ForwardDelay}",
                 $"mtu {bridge.Mtu}",
             ];
-            // In a stanza of IPv6 `mtu` would be what IPv6 takes for it, and leave the link's as it is (interfaces(5)).
+            // In an IPv6 stanza `mtu` sets the MTU of IPv6, not of the link (interfaces(5)).
             var isIpv4First =
                 bridge.Addresses is [{ Address.AddressFamily: AddressFamily.InterNetwork }, ..];
             text.Append(
@@ -48,7 +48,7 @@ internal static class NetworkFiles
         yield return ($"weft-{intent.Overlay}", text.ToString());
     }
 
-    /// <summary>For systemd-networkd: two files a bridge (systemd.netdev(5), systemd.network(5)).</summary>
+    /// <summary>Writes two files per bridge for systemd-networkd (systemd.netdev(5), systemd.network(5)).</summary>
     public static IEnumerable<(string Name, string Text)> Networkd(HostIntent intent)
     {
         foreach (var bridge in intent.Links.OfType<BridgeLinkIntent>())
@@ -99,8 +99,8 @@ internal static class NetworkFiles
     private static string Headline(HostIntent intent) =>
         $"# Container bridges of overlay {intent.Overlay} on {intent.Host}, by `weft export`.\n";
 
-    // A bridge without ports has no carrier, so that nobody finds out whether another has its IPv6 address (RFC 4862, section
-    // 5.4): ifup would wait for that, and fail.
+    // A bridge without ports has no carrier, so duplicate address detection (RFC 4862, section 5.4) cannot finish: ifup would
+    // wait for it, and fail.
     private static string Static(InterfaceAddress address) =>
         address.Address.AddressFamily is AddressFamily.InterNetworkV6
             ? $"inet6 static\n    address {address}\n    dad-attempts 0"

@@ -1,6 +1,6 @@
 namespace Weft.Rendering;
 
-/// <summary>Progress whose steps deserve attention, such as waiting for somebody else.</summary>
+/// <summary>Shows progress that deserves attention, such as waiting for somebody else, as notices.</summary>
 internal sealed class Notices(Output terminal) : IProgress<string>
 {
     /// <inheritdoc/>

@@ -4,8 +4,8 @@ using Spectre.Console;
 namespace Weft.Rendering;
 
 /// <summary>
-/// Hands a text over in one write. Without ANSI codes a console writes each styled word by itself, and who reads the pipe
-/// wakes for each: a plan of 300 changes was 1,500 writes.
+/// Writes a text at once. Without ANSI codes a console writes each styled word separately, and each wakes the reader of a pipe: a
+/// plan of 300 changes was 1,500 writes.
 /// </summary>
 internal static class OnePiece
 {

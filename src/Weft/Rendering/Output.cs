@@ -9,12 +9,12 @@ internal sealed class Output
     private const string NoticeMark = "!";
     private const string ProgressMark = "…";
 
-    // Most commands write to one of the two, and each looks at the terminal first.
+    // Created on first use: creating one examines the terminal, and most commands write to only one of the two.
     private readonly Lazy<IAnsiConsole> output;
     private readonly Lazy<IAnsiConsole> error;
 
-    /// <summary>Makes one for this process.</summary>
-    /// <param name="noColor">Whether colours are unwanted; the environment's NO_COLOR says so too.</param>
+    /// <summary>Creates the output of this process.</summary>
+    /// <param name="noColor">Whether to omit colours; they are also omitted if NO_COLOR is set.</param>
     public Output(bool noColor)
     {
         var plain =
@@ -23,39 +23,39 @@ internal sealed class Output
         error = new(() => Make(Console.Error, plain, Console.IsErrorRedirected));
     }
 
-    /// <summary>For results.</summary>
+    /// <summary>Shows results.</summary>
     public IAnsiConsole Out => output.Value;
 
-    /// <summary>For progress, questions, notices and errors.</summary>
+    /// <summary>Shows progress, questions, notices and errors.</summary>
     public IAnsiConsole Error => error.Value;
 
     /// <summary>Whether somebody is there to answer a question.</summary>
     public static bool CanAsk => !Console.IsInputRedirected && !Console.IsErrorRedirected;
 
-    /// <summary>What lines for people begin with, which is of no use where another program tells them on.</summary>
+    /// <summary>The prefixes of lines for people, to be removed where another program passes the lines on.</summary>
     public static string[] Marks { get; } = [$"{FailMark} ", $"{NoticeMark} "];
 
-    /// <summary>Whether a line only says what is being done, which is of no use once it is.</summary>
+    /// <summary>Whether a line only reports progress, which means nothing afterwards.</summary>
     public static bool IsProgress(string line) =>
         line.StartsWith($"{ProgressMark} ", StringComparison.Ordinal);
 
-    /// <summary>Says what is being done.</summary>
+    /// <summary>Reports progress.</summary>
     public void Progress(string what) => Error.LineInterpolated($"{ProgressMark} {what}");
 
-    /// <summary>Says what went wrong.</summary>
+    /// <summary>Reports a failure.</summary>
     public void Fail(string message) => Error.LineInterpolated($"[red]{FailMark}[/] {message}");
 
-    /// <summary>Says what deserves attention though nothing went wrong.</summary>
+    /// <summary>Reports something that deserves attention but is no failure.</summary>
     public void Notice(string message) =>
         Error.LineInterpolated($"[yellow]{NoticeMark}[/] {message}");
 
-    /// <summary>Asks a question that Enter, like Ctrl-C, answers with no.</summary>
+    /// <summary>Asks a question; Enter and Ctrl-C mean no.</summary>
     public async Task<bool> ConfirmAsync(string question, CancellationToken cancellationToken)
     {
         Error.MarkupInterpolated($"{question} [[y/N]] ");
         try
         {
-            // A line that is being read cannot be given up: its thread is left behind, and ends with the program.
+            // Console.ReadLine cannot be cancelled: its thread is left behind, and ends with the program.
             var answer = await Task.Run(Console.ReadLine, cancellationToken)
                 .WaitAsync(cancellationToken);
             return answer?.Trim().ToLowerInvariant() is "y" or "yes";
@@ -76,23 +76,23 @@ internal sealed class Output
                 ColorSystem =
                     plain || redirected ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
                 Out = new AnsiConsoleOutput(writer),
-                // Whether this is one of a dozen services that build programs makes no difference to what is redirected.
+                // Detecting which of a dozen CI services runs this makes no difference to redirected output.
                 Enrichment = new ProfileEnrichment { UseDefaultEnrichers = false },
             }
         );
         if (redirected)
         {
-            // Who reads a table in a pipe or a file has other means.
+            // Output to a pipe or file is not limited to a terminal's width.
             console.Profile.Width = WholeLines.Width;
         }
         return AsShown(console);
     }
 
-    /// <summary>A console that shows text as this program does.</summary>
+    /// <summary>Attaches the program's render hooks to a console.</summary>
     internal static IAnsiConsole AsShown(IAnsiConsole console)
     {
         console.Pipeline.Attach(new HarmlessText());
-        // The one that is attached last is asked first, and this one must see what it is given.
+        // The hook attached last runs first, and WholeLines must see the original renderables.
         console.Pipeline.Attach(new WholeLines());
         return console;
     }

@@ -6,14 +6,14 @@ using Weft.Core.Overlays;
 
 namespace Weft.Rendering;
 
-/// <summary>Writes an overlay as a file that is read as that overlay.</summary>
+/// <summary>Writes an overlay as an overlay file from which the same overlay is read.</summary>
 internal static class OverlayYaml
 {
     private const int Width = 110;
 
     /// <summary>The overlay as YAML in UTF-8.</summary>
     /// <param name="overlay">The overlay.</param>
-    /// <param name="remarks">What is written above it as comments, a paragraph each.</param>
+    /// <param name="remarks">Comments above it, a paragraph each.</param>
     public static byte[] Write(Overlay overlay, params IEnumerable<string> remarks)
     {
         var text = new StringBuilder();
@@ -90,7 +90,7 @@ internal static class OverlayYaml
     {
         var credentials = settings.Credentials switch
         {
-            // What the file is to be read as has the key in it.
+            // The key itself, without which the file would not be the same overlay.
             InlineKey { Key: var key } => $"psk: {Text(Encoding.UTF8.GetString(key.Reveal()))}",
             KeyFile file => $"psk: {{ file: {Quoted(file.Path)} }}",
             KeyVariable variable => $"psk: {{ env: {variable.Name} }}",
@@ -187,14 +187,14 @@ internal static class OverlayYaml
             ? $"attach: {Word(to)}"
             : $"attach: {Word(to)}, routes: {{ {string.Join(", ", routes.Select(route => $"{Quoted(route.Destination)}: {Quoted(route.Via)}"))} }}";
 
-    // JSON's strings are YAML's too.
+    // A JSON string is also a YAML string.
     private static string Text(string text) =>
         $"\"{JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"";
 
     private static string Word<T>(T value)
         where T : notnull => value.ToString()!.ToLowerInvariant();
 
-    // An IPv6 address holds colons, which mean something in YAML.
+    // Quoted because IPv6 addresses contain colons, which have a meaning in YAML.
     private static string Quoted<T>(T value) => $"\"{value}\"";
 
     private static string List<T>(IReadOnlyList<T> values) =>

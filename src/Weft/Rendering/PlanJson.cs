@@ -8,7 +8,7 @@ namespace Weft.Rendering;
 /// <summary>Plans as JSON.</summary>
 internal static class PlanJson
 {
-    /// <summary>Writes an array with one object a host.</summary>
+    /// <summary>Writes an array with one object per host.</summary>
     public static void Write(
         TextWriter writer,
         IEnumerable<(HostIntent Intent, Plan Plan)> planned
@@ -24,10 +24,10 @@ internal static class PlanJson
         JsonSerializer.Deserialize(json, PlanJsonContext.Default.PlanDocumentArray)
         ?? throw new JsonException("null is no plan");
 
-    /// <summary>One plan.</summary>
-    /// <param name="intent">What it leads to.</param>
-    /// <param name="plan">It.</param>
-    /// <param name="withCommands">Whether the commands are wanted, which take longer to say than all the rest.</param>
+    /// <summary>Converts one plan.</summary>
+    /// <param name="intent">The intent that it is for.</param>
+    /// <param name="plan">The plan.</param>
+    /// <param name="withCommands">Whether to include the commands, which take longer to produce than all the rest.</param>
     public static PlanDocument Of(HostIntent intent, Plan plan, bool withCommands = true) =>
         new(
             plan.Overlay,
@@ -79,7 +79,7 @@ internal sealed record PlanDocument(
     IReadOnlyList<string> Commands
 )
 {
-    /// <summary>Whether the overlay's MTU on the host gets smaller.</summary>
+    /// <summary>Whether the plan makes the overlay's MTU on the host smaller.</summary>
     [JsonIgnore]
     public bool Shrinks => Mtu is { Before: { } before, Bytes: var after } && after < before;
 }

@@ -12,7 +12,7 @@ internal static class PlanView
     public static void Write(IAnsiConsole console, PlanDocument plan) =>
         OnePiece.Write(console, text => WriteLines(text, plan));
 
-    /// <summary>Writes how much a plan changes.</summary>
+    /// <summary>Writes a plan's summary.</summary>
     public static void WriteHeading(IAnsiConsole console, PlanDocument plan) =>
         console.LineInterpolated(
             $"[bold]{plan.Host}[/] in overlay [bold]{plan.Overlay}[/]: {Summary(plan)}"
@@ -22,7 +22,7 @@ internal static class PlanView
     public static void Write(IAnsiConsole console, HostIntent intent, Plan plan) =>
         Write(console, PlanJson.Of(intent, plan, withCommands: false));
 
-    /// <summary>Writes what stands in the way of a plan, and what its reader should know.</summary>
+    /// <summary>Writes a plan's notices, interruptions and conflicts.</summary>
     public static void WriteRemarks(Output terminal, Plan plan) =>
         WriteRemarks(
             terminal,
@@ -61,11 +61,11 @@ internal static class PlanView
         }
 
         void WriteComment(string text) =>
-            // What another host says must not go on as a command of its own.
+            // Text from another host must not continue on a line of its own, as a command.
             writer.WriteLine($"# {HarmlessText.Of(text).ReplaceLineEndings(" ")}");
     }
 
-    /// <summary>How many of each.</summary>
+    /// <summary>How many changes of each kind, or how many conflicts.</summary>
     public static string Summary(PlanDocument plan)
     {
         if (plan.Conflicts.Count > 0)

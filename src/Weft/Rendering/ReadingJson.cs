@@ -5,17 +5,19 @@ using Weft.Core.Importing;
 
 namespace Weft.Rendering;
 
-/// <summary>What a host looks like as JSON, to be carried to where the readings of several hosts are put together.</summary>
+/// <summary>
+/// Converts the state of a host to and from JSON, to be carried to where the readings of several hosts are merged.
+/// </summary>
 internal static class ReadingJson
 {
-    /// <summary>Writes one.</summary>
+    /// <summary>Writes a reading.</summary>
     public static string Write(HostReading reading) =>
         JsonSerializer.Serialize(reading, ReadingJsonContext.Default.HostReading);
 
-    /// <summary>Reads one.</summary>
-    /// <param name="from">Where the text is from, for messages.</param>
+    /// <summary>Parses a reading.</summary>
+    /// <param name="from">Where the text comes from, for messages.</param>
     /// <param name="text">The text.</param>
-    /// <exception cref="HostException">It is none.</exception>
+    /// <exception cref="HostException">It is not a reading.</exception>
     public static HostReading Read(string from, string text)
     {
         try

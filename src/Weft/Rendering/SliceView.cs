@@ -4,10 +4,10 @@ using Weft.Core.Overlays;
 
 namespace Weft.Rendering;
 
-/// <summary>What each host gives addresses out of, for people and for the overlay file.</summary>
+/// <summary>Shows which addresses each host gives out, for people and as YAML for the overlay file.</summary>
 internal static class SliceView
 {
-    /// <summary>Writes a table, and the YAML that declares the same.</summary>
+    /// <summary>Writes a table, then YAML that declares the same slices.</summary>
     public static void Write(Output terminal, Overlay overlay)
     {
         var slices = new Slices(overlay);

@@ -2,29 +2,29 @@ using System.Text;
 
 namespace Weft.Rendering;
 
-/// <summary>Writes to a standard stream, as UTF-8; what cannot be written there is somebody's to judge.</summary>
-/// <param name="open">Opens the stream; asked once there is something to write.</param>
-/// <param name="failed">Told of what could not be written, and why.</param>
+/// <summary>Writes UTF-8 to a standard stream, with a handler for failures.</summary>
+/// <param name="open">Opens the stream; called when there is something to write.</param>
+/// <param name="failed">Called with the exception when writing fails.</param>
 internal sealed class StandardWriter(Func<Stream> open, Action<Exception> failed) : TextWriter
 {
     /// <summary>
-    /// What is copied from a terminal goes into files that are UTF-8, and a locale of another time has no sign for some of it.
+    /// UTF-8 whatever the locale: output is copied into files that are UTF-8, and an old locale lacks some of the characters.
     /// </summary>
     public static readonly Encoding Utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
 
     private readonly Lazy<StreamWriter> inner = new(() =>
         new StreamWriter(open(), Utf8)
         {
-            // At once: others may write to the same log.
+            // Not buffered: others may write to the same log.
             AutoFlush = true,
         }
     );
 
-    /// <summary>The program's results: that one is lost is a failure.</summary>
+    /// <summary>Writes the program's results, where a failure to write is an error.</summary>
     public static StandardWriter ForResults() =>
         new(Console.OpenStandardOutput, exception => throw new ResultLostException(exception));
 
-    /// <summary>All else: an agent whose log is full, is read by nobody, or was closed by whoever started it keeps its host.</summary>
+    /// <summary>Writes everything else. Failures are ignored: an agent goes on even if its log is full or closed.</summary>
     public static StandardWriter ForWords() => new(Console.OpenStandardError, _ => { });
 
     /// <inheritdoc/>

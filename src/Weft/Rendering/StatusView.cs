@@ -7,13 +7,13 @@ using Weft.Core.Planning;
 
 namespace Weft.Rendering;
 
-/// <summary>Shows how a host stands.</summary>
+/// <summary>Shows the state of a host.</summary>
 internal static class StatusView
 {
-    /// <summary>Writes for people.</summary>
+    /// <summary>Writes the state for people.</summary>
     /// <param name="terminal">Where to.</param>
-    /// <param name="host">How the host stands.</param>
-    /// <param name="mtu">How the MTU came about.</param>
+    /// <param name="host">The state.</param>
+    /// <param name="mtu">How the MTU is computed.</param>
     /// <param name="agent">The host's agent; null where none answers.</param>
     public static void Write(Output terminal, StatusDocument host, string mtu, AgentDocument? agent)
     {
@@ -85,7 +85,7 @@ internal static class StatusView
         ];
     }
 
-    /// <summary>Says of each tunnel that is there without its guard what that means.</summary>
+    /// <summary>Warns of each tunnel that exists without its guard.</summary>
     public static void WarnOfPlaintext(Output terminal, HostStatus status)
     {
         foreach (var change in status.Drift.OfType<GuardChange>().Where(change => change.IsOverdue))
@@ -96,7 +96,7 @@ internal static class StatusView
         }
     }
 
-    /// <summary>What there is to say, for programs.</summary>
+    /// <summary>Converts the state for JSON.</summary>
     public static StatusDocument Document(
         HostIntent intent,
         HostObservation observation,

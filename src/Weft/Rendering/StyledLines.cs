@@ -4,9 +4,8 @@ using Spectre.Console;
 namespace Weft.Rendering;
 
 /// <summary>
-/// Writes lines of which parts are styled. Where nothing is styled, as in a pipe, they are not laid out either: for the first
-/// that it lays out the library makes tables of all emoji, colours and widths of characters, which takes as long as all else that
-/// a short command does.
+/// Writes lines with styled parts. Where nothing can be styled, as in a pipe, it bypasses the library's layout: on first use that
+/// builds tables of all emoji, colours and character widths, which takes as long as everything else in a short command.
 /// </summary>
 internal static class StyledLines
 {
@@ -23,9 +22,9 @@ internal static class StyledLines
         WritePlain(console, Markup.Remove(markup));
     }
 
-    /// <summary>Writes a line into which text is put that may hold anything.</summary>
+    /// <summary>Writes a line with interpolated text that may contain anything.</summary>
     /// <param name="console">Where to.</param>
-    /// <param name="markup">The line; what is put into it is no markup.</param>
+    /// <param name="markup">The line; interpolated values are not read as markup.</param>
     public static void LineInterpolated(this IAnsiConsole console, FormattableString markup)
     {
         if (console.Profile.Capabilities.Ansi)

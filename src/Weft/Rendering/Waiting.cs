@@ -2,12 +2,12 @@ using Spectre.Console;
 
 namespace Weft.Rendering;
 
-/// <summary>What the user sees while something takes its time.</summary>
+/// <summary>Shows that something takes its time.</summary>
 internal static class Waiting
 {
     /// <summary>
-    /// Does something that takes a while. Who watches sees what is being done in one line that moves; everybody
-    /// else is told once, at the beginning.
+    /// Does work that takes a while. On a terminal one line shows what is being done; elsewhere it is said once, at the
+    /// beginning.
     /// </summary>
     public static Task<T> WhileAsync<T>(
         this Output output,

@@ -4,12 +4,12 @@ using Spectre.Console.Rendering;
 namespace Weft.Rendering;
 
 /// <summary>
-/// Leaves it to the terminal to fold lines: commands and YAML are copied from them, and a line that was broken here would be two.
-/// What is laid out, as tables are, keeps to the terminal's width.
+/// Leaves wrapping to the terminal: a command or YAML that is copied from the output must not contain line breaks of ours. Only
+/// what is laid out, such as tables, keeps to the terminal's width.
 /// </summary>
 internal sealed class WholeLines : IRenderHook
 {
-    /// <summary>More than any line has.</summary>
+    /// <summary>Wider than any line.</summary>
     public const int Width = 10_000;
 
     /// <inheritdoc/>

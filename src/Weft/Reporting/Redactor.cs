@@ -6,19 +6,18 @@ using Weft.Core.Ipsec;
 namespace Weft.Reporting;
 
 /// <summary>
-/// Takes secrets out of text. What is known to hold one is taken out where it stands, and what is known to be one wherever it
-/// stands, however it is written.
+/// Removes secrets from text: values in places known to hold secrets, and known secrets in any place and any encoding.
 /// </summary>
 internal sealed partial class Redactor
 {
-    // So short a part of a text stands in it by accident.
+    // Anything shorter occurs in texts by chance.
     private const int LeastLetters = 6;
     private const int MatchMilliseconds = 60_000;
 
     private readonly string[] forms;
 
-    /// <summary>Makes one.</summary>
-    /// <param name="secrets">What must not be told.</param>
+    /// <summary>Creates a redactor.</summary>
+    /// <param name="secrets">The known secrets.</param>
     public Redactor(IEnumerable<Secret> secrets) =>
         forms = [
             .. secrets
@@ -28,7 +27,7 @@ internal sealed partial class Redactor
                 .OrderByDescending(form => form.Length),
         ];
 
-    /// <summary>The text without secrets.</summary>
+    /// <summary>Returns the text without secrets.</summary>
     public string Clean(string text)
     {
         text = PrivateKey().Replace(text, Secret.Veil);
@@ -52,11 +51,11 @@ internal sealed partial class Redactor
     }
 
     /// <summary>
-    /// An overlay file without its key. It may have mistakes, so that nobody knows where the key ends: all that can be of it
-    /// goes, and with it what may stand behind it on its line.
+    /// Returns an overlay file without its key. With mistakes in the file, the end of the key is uncertain: everything that may
+    /// belong to it is removed, even what else follows on its lines.
     /// </summary>
     /// <param name="yaml">The file.</param>
-    /// <param name="mayHoldKey">Whether the key may stand in it, and not only where it is to be found.</param>
+    /// <param name="mayHoldKey">Whether the file may contain the key itself, rather than say where it is.</param>
     public string CleanFile(string yaml, bool mayHoldKey)
     {
         if (!mayHoldKey)
@@ -86,7 +85,7 @@ internal sealed partial class Redactor
         return Clean(string.Join('\n', kept));
     }
 
-    /// <summary>How bytes may be written: as they are, in hexadecimal, in base64.</summary>
+    /// <summary>The encodings of a secret: as it is, in hexadecimal, in base64.</summary>
     private static IEnumerable<string> Forms(Secret secret)
     {
         var bytes = secret.Reveal().ToArray();
@@ -95,7 +94,7 @@ internal sealed partial class Redactor
         yield return hexadecimal;
         yield return string.Join(':', hexadecimal.Chunk(2).Select(pair => new string(pair)));
         yield return string.Join(' ', hexadecimal.Chunk(2).Select(pair => new string(pair)));
-        // As a part of something longer, it may begin at any of three places.
+        // Within a longer base64 text a secret may begin at any of three offsets.
         yield return Convert.ToBase64String(bytes);
         for (var skipped = 0; skipped < 3 && bytes.Length - skipped >= 3; skipped++)
         {
@@ -119,7 +118,7 @@ internal sealed partial class Redactor
     )]
     private static partial Regex KernelKey();
 
-    // As ovs-vsctl, ovsdb-client and ovs-monitor-ipsec write options; a quoted value may hold anything.
+    // Options as ovs-vsctl, ovsdb-client and ovs-monitor-ipsec write them; a quoted value may contain anything.
     [GeneratedRegex(
         "(?<name>\\b(?:psk|password|passphrase|secret)\"?[ \\t]*[=,:][ \\t]*)(?<value>\"(?:[^\"\\\\]|\\\\.)*\"|[^\\s,}\\])\"{]+)",
         RegexOptions.IgnoreCase,

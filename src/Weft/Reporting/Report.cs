@@ -11,12 +11,14 @@ using Weft.Ovsdb;
 
 namespace Weft.Reporting;
 
-/// <summary>Reads of this host whatever a maintainer would ask for. Nothing is changed, and what cannot be read is told.</summary>
+/// <summary>
+/// Collects from this host what a maintainer would ask for. Changes nothing, and records what it could not read.
+/// </summary>
 /// <param name="file">The overlay file; null where there is none.</param>
 /// <param name="overlay">The overlay; null where the file has mistakes.</param>
-/// <param name="host">Which of its hosts this is; null where that is not known.</param>
+/// <param name="host">This host's name in it; null if unknown.</param>
 /// <param name="database">Where Open vSwitch's database listens.</param>
-/// <param name="options">What follows a command of weft that is about the same host.</param>
+/// <param name="options">The options with which commands of weft run for this host.</param>
 internal sealed class Report(
     string? file,
     Overlay? overlay,
@@ -33,8 +35,8 @@ internal sealed class Report(
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly string[] Secretive = ["psk", "password", "passphrase", "secret"];
 
-    /// <summary>Reads it all.</summary>
-    /// <param name="progress">Is told what is being read.</param>
+    /// <summary>Collects everything.</summary>
+    /// <param name="progress">Called with what is being read.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public async Task<IReadOnlyList<ReportPart>> ReadAsync(
         Action<string> progress,
@@ -92,7 +94,7 @@ internal sealed class Report(
                     $"{What}, {file}",
                     redactor.CleanFile(
                         File.ReadAllText(file),
-                        // What has mistakes may hold a key that was not understood.
+                        // A file with mistakes may hold a key that was not recognized.
                         overlay is null or { Tunnels.Ipsec.Credentials: InlineKey }
                     ),
                     null
@@ -148,7 +150,7 @@ internal sealed class Report(
             }
         )
         {
-            // These read no switch.
+            // These two do not read the switch.
             var words = command switch
             {
                 "check" => options.Take(1),
@@ -236,7 +238,7 @@ internal sealed class Report(
             : Missing("logs/units.txt", "systemctl status", "systemd does not run here");
     }
 
-    /// <summary>What is inside the overlay's containers.</summary>
+    /// <summary>The network state inside the overlay's containers.</summary>
     private async Task<IEnumerable<Source>> InsideAsync(CancellationToken cancellationToken)
     {
         if (overlay is null || host is null)
@@ -286,7 +288,7 @@ internal sealed class Report(
         ];
     }
 
-    /// <summary>The switch's database as JSON, and the keys that were in it.</summary>
+    /// <summary>Dumps the switch's database as JSON, without the keys in it, which it returns.</summary>
     private async Task<(ReportPart Dump, IReadOnlyList<Secret> Keys)> DumpAsync(
         CancellationToken cancellationToken
     )
@@ -454,7 +456,7 @@ internal sealed class Report(
         }
     }
 
-    /// <summary>Something that can be read.</summary>
+    /// <summary>Something to collect.</summary>
     private sealed record Source(
         string Name,
         string What,

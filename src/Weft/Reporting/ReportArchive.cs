@@ -7,9 +7,9 @@ using Weft.Core.Linux;
 
 namespace Weft.Reporting;
 
-/// <summary>One thing to be told: a file of the archive, or why it is not there.</summary>
+/// <summary>One part of a report: a file of the archive, or why it is missing.</summary>
 /// <param name="Name">The file's name in the archive.</param>
-/// <param name="What">What it is, in words, or the command that has written it.</param>
+/// <param name="What">Its description, or the command that wrote it.</param>
 /// <param name="Text">Its text, without secrets; null where it could not be read.</param>
 /// <param name="Problem">What went wrong, without secrets; null where nothing did.</param>
 internal sealed record ReportPart(string Name, string What, string? Text, string? Problem);
@@ -23,10 +23,10 @@ internal static class ReportArchive
     private const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     /// <summary>Writes the archive.</summary>
-    /// <param name="path">The file, which only its owner can read, and which is there once all is in it.</param>
-    /// <param name="name">The directory in it.</param>
-    /// <param name="parts">What is in it.</param>
-    /// <param name="time">When it was read.</param>
+    /// <param name="path">The file, readable by its owner only; it appears when it is complete.</param>
+    /// <param name="name">The directory inside the archive.</param>
+    /// <param name="parts">The parts.</param>
+    /// <param name="time">When they were read.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="IOException">It cannot be written.</exception>
     public static async Task WriteAsync(
@@ -87,7 +87,7 @@ internal static class ReportArchive
         }
     }
 
-    /// <summary>What is in it, and what is not and why.</summary>
+    /// <summary>The list of parts, including those that are missing and why.</summary>
     internal static string List(IReadOnlyList<ReportPart> parts, DateTimeOffset time)
     {
         var list = new StringBuilder();

@@ -3,14 +3,14 @@ using Weft.Fleet;
 
 namespace Weft.Tracing;
 
-/// <summary>Traces in a lab or a fleet: the hosts of the two are asked for their halves, which are put together.</summary>
+/// <summary>Traces in a lab or a fleet: asks the hosts at both ends for their halves of the path and joins them.</summary>
 internal static class FleetTracing
 {
-    /// <summary>Runs <c>weft trace</c> on each host of the two.</summary>
+    /// <summary>Runs <c>weft trace</c> on the hosts at both ends.</summary>
     /// <param name="runner">The hosts.</param>
-    /// <param name="pair">The two.</param>
-    /// <param name="arguments">What follows, besides who they are.</param>
-    /// <param name="input">What each host reads.</param>
+    /// <param name="pair">The two ends.</param>
+    /// <param name="arguments">More arguments for it, besides the two ends.</param>
+    /// <param name="input">The standard input of each run.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public static async Task<TraceReport> AskAsync(
         IHostRunner runner,
@@ -53,7 +53,7 @@ internal static class FleetTracing
         );
     }
 
-    /// <summary>Reads what a host has answered.</summary>
+    /// <summary>Parses the answer of a host.</summary>
     internal static (TraceHalf[] Halves, UnaskedHost? Unasked) Read(HostAnswer answer)
     {
         try

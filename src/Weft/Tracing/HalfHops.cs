@@ -10,48 +10,48 @@ using Weft.Reachability;
 
 namespace Weft.Tracing;
 
-/// <summary>What a host has found out about a way, beside what it looks like.</summary>
+/// <summary>What a host found out about a path, besides its own state.</summary>
 internal sealed record HalfSeen
 {
-    /// <summary>Where the host believes everybody to be.</summary>
+    /// <summary>The host's MAC and neighbour tables.</summary>
     public required Whereabouts Whereabouts { get; init; }
 
-    /// <summary>The host's firewall; null where nobody looked.</summary>
+    /// <summary>The host's firewall; null where it was not read.</summary>
     public Firewall? Firewall { get; init; }
 
-    /// <summary>What it does with what passes bridges; null where nobody looked.</summary>
+    /// <summary>How its firewall treats bridged packets; null where it was not read.</summary>
     public BridgeFirewall? Bridging { get; init; }
 
-    /// <summary>Who else has the address.</summary>
+    /// <summary>Who else has the near end's address.</summary>
     public IReadOnlyList<Finding> Doubles { get; init; } = [];
 
-    /// <summary>What the other host answers by the underlay.</summary>
+    /// <summary>What was found about the other host on the underlay.</summary>
     public IReadOnlyList<Finding> Underlay { get; init; } = [];
 
-    /// <summary>The peers that could not be negotiated with, and why.</summary>
+    /// <summary>The peers with which negotiation failed, and why.</summary>
     public IReadOnlyDictionary<string, string> Down { get; init; } =
         new Dictionary<string, string>(0, StringComparer.Ordinal);
 
-    /// <summary>The number of the link by which packets for the other leave; null where there is no way.</summary>
+    /// <summary>The index of the link by which packets for the other end leave; null where there is no route.</summary>
     public int? Route { get; init; }
 
-    /// <summary>What the switch does with a packet for the other; null where nobody could ask.</summary>
+    /// <summary>What the switch does with a packet for the other end; null where it could not be asked.</summary>
     public PacketTrace? Out { get; init; }
 
-    /// <summary>What it does with one from the other.</summary>
+    /// <summary>What the switch does with a packet from the other end.</summary>
     public PacketTrace? In { get; init; }
 
     /// <summary>What became of the packets that were sent.</summary>
     public ImmutableArray<ProbeResult> Answers { get; init; } = [];
 }
 
-/// <summary>The parts of a way that are on one host, from the one that lives there to the wire. Pure.</summary>
+/// <summary>The hops of a path on one host, from the end that lives there to the wire. Pure.</summary>
 /// <param name="overlay">The overlay.</param>
 /// <param name="intent">What the host must look like.</param>
 /// <param name="seen">What it looks like.</param>
-/// <param name="pair">Who lives here, and the other.</param>
+/// <param name="pair">The end on this host, and the other.</param>
 /// <param name="size">The largest packet in bytes.</param>
-/// <param name="found">What was found out beside.</param>
+/// <param name="found">What else was found out.</param>
 internal sealed class HalfHops(
     Overlay overlay,
     HostIntent intent,
@@ -70,7 +70,7 @@ internal sealed class HalfHops(
         .Links.OfType<BridgeLinkIntent>()
         .FirstOrDefault(link => link.Network == pair.Network);
 
-    /// <summary>All of them.</summary>
+    /// <summary>Returns all hops.</summary>
     public IEnumerable<TraceHop> All()
     {
         yield return Both(Home());
@@ -127,7 +127,7 @@ internal sealed class HalfHops(
         && bridge is not null
         && (pair.To.Container is null || places.AttachmentOf(pair.To) is { Bridge: not null });
 
-    /// <summary>Who lives here, and its interface.</summary>
+    /// <summary>The end on this host, and its interface.</summary>
     private Finding Home()
     {
         var mtu = intent.Mtu!.Bytes;
@@ -260,7 +260,7 @@ internal sealed class HalfHops(
         yield return In(Forwards(pair.From, found.In, null, isExplained));
     }
 
-    /// <summary>What the switch does with a packet for somebody, by what it has learned and by its rules.</summary>
+    /// <summary>What the switch does with a packet for somebody, according to its MAC table and its flow rules.</summary>
     private Finding Forwards(
         Resident towards,
         PacketTrace? trace,
@@ -305,10 +305,10 @@ internal sealed class HalfHops(
         {
             yield return Both(new Finding("underlay", Verdict.Wrong, fault));
         }
-        // Where the host's own link is at fault, that it can do nothing follows from it.
+        // If the host's own link is at fault, that nothing can be sent only follows from it.
         foreach (var answer in found.Underlay.Where(one => faults.Count == 0 || one.Beyond))
         {
-            // Who answers neither by the underlay nor by the tunnel is out of reach.
+            // A host that answers neither on the underlay nor through the tunnel is out of reach.
             yield return Both(
                 answer is { Verdict: Verdict.Doubtful, Beyond: true }
                 && found.Answers.Any(one => one.Outcome is not Outcome.Reached)
@@ -349,7 +349,9 @@ internal sealed class HalfHops(
         }
     }
 
-    /// <summary>Whether this host has all that it takes to agree on keys, so that where it does not the other may know better.</summary>
+    /// <summary>
+    /// Whether this host has all that it needs to negotiate, so that the cause of a failure may be found on the other.
+    /// </summary>
     private bool KnowsOwnPart =>
         seen.StrongSwan.Problem is null
         && seen.Credentials?.Problem is null

@@ -6,10 +6,10 @@ using Weft.Reachability;
 
 namespace Weft.Tracing;
 
-/// <summary>Finds out what a host knows of the way between one who lives there and another.</summary>
+/// <summary>Traces one host's half of the path between an end that lives there and another.</summary>
 /// <param name="session">The host.</param>
 /// <param name="sizes">The sizes in bytes of the IP packets that are sent.</param>
-/// <param name="patience">How long answers are waited for.</param>
+/// <param name="patience">How long to wait for answers.</param>
 /// <param name="clock">The clock.</param>
 internal sealed class HalfTracer(
     HostSession session,
@@ -18,8 +18,8 @@ internal sealed class HalfTracer(
     TimeProvider clock
 )
 {
-    /// <summary>Traces.</summary>
-    /// <param name="pair">Who lives here, and the other.</param>
+    /// <summary>Traces the half.</summary>
+    /// <param name="pair">The end on this host, and the other.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public async Task<TraceHalf> TraceAsync(TracePair pair, CancellationToken cancellationToken)
     {
@@ -40,7 +40,7 @@ internal sealed class HalfTracer(
             Underlay = await underlay,
             Down = down,
             Answers = [.. answers],
-            // What was sent has been learned from.
+            // Read last: bridges and switch have learned from the packets above.
             Whereabouts = await Whereabouts.ReadAsync(intent, seen, cancellationToken),
             Firewall = firewall,
             Bridging = BridgeFirewall.Of(firewall),
@@ -120,7 +120,7 @@ internal sealed class HalfTracer(
             results,
             pair.IsOnOneHost
                 ? OnOneHost(pair, results)
-                // Of one that should be asked about, it is known that it was to answer.
+                // The user names the other end, so it is expected to answer: a doubt is an error here.
                 : findings
                     .Select(finding =>
                         finding.Verdict is Verdict.Doubtful

@@ -5,12 +5,12 @@ using Weft.Reachability;
 
 namespace Weft.Tracing;
 
-/// <summary>What one host tells of its part of a way: everything between the one of the two that lives there and the wire.</summary>
+/// <summary>One host's half of a path: everything between the end that lives there and the wire.</summary>
 /// <param name="Host">The host.</param>
-/// <param name="Name">The one of the two.</param>
-/// <param name="Hops">From that one to the wire.</param>
-/// <param name="Answers">What became of the packets that it sent to the other.</param>
-/// <param name="Told">What that means; null where none were sent.</param>
+/// <param name="Name">The end that lives there.</param>
+/// <param name="Hops">The hops from that end to the wire.</param>
+/// <param name="Answers">What became of the packets that it sent to the other end.</param>
+/// <param name="Told">The finding about these packets; null where none were sent.</param>
 internal sealed record TraceHalf(
     string Host,
     string Name,
@@ -19,12 +19,12 @@ internal sealed record TraceHalf(
     TraceHop? Told = null
 )
 {
-    /// <summary>The half of a host of which nothing more can be known.</summary>
+    /// <summary>The half of a host about which nothing but one finding is known.</summary>
     public static TraceHalf Of(string host, string name, Finding finding) =>
         new(host, name, [TraceHop.Of(host, Way.Both, finding)], []);
 }
 
-/// <summary>Which packets pass something: those that leave from who lives on the host, or those for it.</summary>
+/// <summary>Which packets pass a hop: those that leave from the end on this host, those for it, or both.</summary>
 internal enum Way
 {
     /// <summary>Both.</summary>
@@ -40,13 +40,13 @@ internal enum Way
     In,
 }
 
-/// <summary>One thing on the way, and what is true of it.</summary>
-/// <param name="Host">The host that tells.</param>
+/// <summary>One hop of a path, and its state.</summary>
+/// <param name="Host">The host that reports it.</param>
 /// <param name="Way">Which packets pass it.</param>
 /// <param name="What">What it is, in two or three words.</param>
-/// <param name="Verdict">How it is.</param>
+/// <param name="Verdict">How well it is.</param>
 /// <param name="Words">What was seen, and what to do about it where something is wrong.</param>
-/// <param name="Beyond">Whether it tells what the host sees of others.</param>
+/// <param name="Beyond">Whether it says what the host sees of others.</param>
 internal sealed record TraceHop(
     string Host,
     Way Way,
@@ -56,7 +56,7 @@ internal sealed record TraceHop(
     bool Beyond
 )
 {
-    /// <summary>A finding as a part of a way.</summary>
+    /// <summary>Makes a finding a hop of a path.</summary>
     public static TraceHop Of(string host, Way way, Finding finding) =>
         new(host, way, finding.What, finding.Verdict, finding.Words, finding.Beyond);
 }

@@ -7,11 +7,11 @@ using Weft.Reachability;
 
 namespace Weft.Tracing;
 
-/// <summary>The two whose way to each other is traced, in the network that they share.</summary>
-/// <param name="From">Who sends.</param>
-/// <param name="FromAddress">From which address.</param>
-/// <param name="To">Who answers.</param>
-/// <param name="ToAddress">At which address.</param>
+/// <summary>The two ends of a traced path, in the network that they share.</summary>
+/// <param name="From">The sender.</param>
+/// <param name="FromAddress">The sender's address.</param>
+/// <param name="To">The receiver, which answers.</param>
+/// <param name="ToAddress">The receiver's address.</param>
 internal sealed record TracePair(
     Resident From,
     IPAddress FromAddress,
@@ -22,23 +22,23 @@ internal sealed record TracePair(
     /// <summary>The network that both are in.</summary>
     public string Network => From.Network;
 
-    /// <summary>Who sends, as <c>weft ping</c> has it.</summary>
+    /// <summary>The sender, as an endpoint of <c>weft ping</c>.</summary>
     public Endpoint Source => new(From.Host, From.Container, FromAddress);
 
-    /// <summary>Who answers, as <c>weft ping</c> has it.</summary>
+    /// <summary>The receiver, as an endpoint of <c>weft ping</c>.</summary>
     public Endpoint Destination => new(To.Host, To.Container, ToAddress);
 
-    /// <summary>Whether the two are on one host, or are one host's.</summary>
+    /// <summary>Whether both are on one host; a host itself counts as on it.</summary>
     public bool IsOnOneHost => From.Host == To.Host;
 
-    /// <summary>The way back.</summary>
+    /// <summary>The path back.</summary>
     public TracePair Reversed => new(To, ToAddress, From, FromAddress);
 
-    /// <summary>Finds two by what a person calls them.</summary>
-    /// <param name="residents">Everybody that there is.</param>
+    /// <summary>Finds two ends by the names that people give them.</summary>
+    /// <param name="residents">Everybody in the overlay.</param>
     /// <param name="from">The name or an address of one.</param>
     /// <param name="to">The name or an address of the other.</param>
-    /// <returns>The first network and addresses of one family that they share; null where they share none.</returns>
+    /// <returns>The ends in the first network where they have addresses of one family; null where they share none.</returns>
     /// <exception cref="UsageException">There is nobody of that name, or the two are one.</exception>
     public static TracePair? Find(IReadOnlyCollection<Resident> residents, string from, string to)
     {
@@ -78,7 +78,7 @@ internal sealed record TracePair(
         IReadOnlyCollection<Resident> residents
     )
     {
-        // A container may be called 101, which the system takes for 0.0.0.101.
+        // A container may be named 101, which .NET also parses as 0.0.0.101.
         var address =
             residents.All(one => one.Name != name)
             && IPText.TryReadAddress(name, out var parsed, out _)
@@ -89,7 +89,7 @@ internal sealed record TracePair(
             .SelectMany(one => one.Addresses.Select(at => (Who: one, Address: at)))
             .Where(place => address is null || place.Address.Equals(address))
             .ToList();
-        // A container may be called as a host is.
+        // If a container and a host share a name, it means the container.
         var named =
             address is null && places.Exists(place => place.Who.Container is not null)
                 ? places.FindAll(place => place.Who.Container is not null)

@@ -7,15 +7,15 @@ using Weft.Reachability;
 
 namespace Weft.Tracing;
 
-/// <summary>The whole way between two, as far as the hosts that were asked know it.</summary>
-/// <param name="From">Who sends, by name.</param>
-/// <param name="To">Who answers, by name.</param>
+/// <summary>The whole path between two ends, as far as the hosts that were asked know it.</summary>
+/// <param name="From">The sender's name.</param>
+/// <param name="To">The receiver's name.</param>
 /// <param name="Network">The network that both are in; null where there is none.</param>
-/// <param name="There">From the one to the other.</param>
-/// <param name="Back">Of the way back, what is not the same.</param>
+/// <param name="There">The hops from sender to receiver.</param>
+/// <param name="Back">The hops of the path back, where they differ.</param>
 /// <param name="Answers">What became of the packets that were sent.</param>
-/// <param name="Unasked">The hosts that told nothing, and why.</param>
-/// <param name="Wrong">The first thing that is wrong, that nothing is known being one; null if nothing is.</param>
+/// <param name="Unasked">The hosts that gave no answer, and why.</param>
+/// <param name="Wrong">The first thing that is wrong, which includes that nothing is known; null if nothing is wrong.</param>
 internal sealed record TraceReport(
     string From,
     string To,
@@ -27,7 +27,7 @@ internal sealed record TraceReport(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] TraceHop? Wrong
 )
 {
-    /// <summary>Two that share no network.</summary>
+    /// <summary>The report for two that share no network.</summary>
     public static TraceReport OfStrangers(string from, string to, string why) =>
         Of(
             from,
@@ -39,11 +39,11 @@ internal sealed record TraceReport(
             []
         );
 
-    /// <summary>Puts the halves together. Pure.</summary>
-    /// <param name="pair">The two.</param>
-    /// <param name="halves">What the hosts of the two have told, of each at most one.</param>
-    /// <param name="unasked">The hosts that told nothing, and why.</param>
-    /// <param name="asksSender">Whether the host of who sends was to be asked: without its half the answer is none.</param>
+    /// <summary>Joins the halves. Pure.</summary>
+    /// <param name="pair">The two ends.</param>
+    /// <param name="halves">The halves that the hosts of both ends have returned, at most one for each end.</param>
+    /// <param name="unasked">The hosts that gave no answer, and why.</param>
+    /// <param name="asksSender">Whether the sender's host was to be asked: without its half the trace has failed.</param>
     public static TraceReport Of(
         TracePair pair,
         IReadOnlyCollection<TraceHalf> halves,
@@ -57,7 +57,7 @@ internal sealed record TraceReport(
             pair.To.Name,
             pair.Network,
             [
-                // Of what both pass that live on one host, the nearer has told.
+                // Two ends on one host share hops; the sender's half has reported them already.
                 .. Leaving(near, own: false)
                     .Concat(Arriving(far, own: false))
                     .Concat(Told(near))
@@ -122,8 +122,7 @@ internal sealed record TraceReport(
             )
         );
 
-    // What a host knows of itself is the cause of what another sees of it. Something doubtful is to blame only where
-    // packets are lost.
+    // What a host knows of itself explains what another host sees of it. A doubt is to blame only where packets are lost.
     private static TraceHop? FirstWrong(TraceHop[] hops, bool isLost)
     {
         var wrong = Array.FindAll(hops, hop => hop.Verdict is Verdict.Wrong);

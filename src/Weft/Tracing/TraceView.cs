@@ -4,10 +4,10 @@ using Weft.Rendering;
 
 namespace Weft.Tracing;
 
-/// <summary>A trace as a person reads it: what is on the way, host by host, and what is wrong first.</summary>
+/// <summary>Shows a trace to people: every hop, host by host, then the first thing that is wrong.</summary>
 internal static class TraceView
 {
-    /// <summary>Writes it.</summary>
+    /// <summary>Writes the trace.</summary>
     public static void Write(IAnsiConsole console, TraceReport report)
     {
         console.Line(

@@ -4,22 +4,22 @@ using Weft.Core.Observation;
 namespace Weft.Traffic;
 
 /// <summary>
-/// Makes rates of samples. A link's counters are of the moment at which they are read. Those of tunnels Open vSwitch writes
-/// down at its own pace, and says not when: that they are new is seen by their being others, and how much time lies between
-/// two of them is a number of its periods.
+/// Computes rates from samples. A link's counters are current when read. Those of tunnels Open vSwitch updates at its own
+/// interval without saying when: an update shows only as a change of values, and the time between two updates is taken as a
+/// multiple of that interval.
 /// </summary>
 internal sealed class TrafficMeter
 {
-    // In periods: what has not changed for longer does not move.
+    // In intervals: counters that have not changed for longer carry nothing.
     private const double Patience = 1.5;
 
     private readonly Dictionary<string, Seen> hosts = [];
 
-    /// <summary>Whether all is known that can be: something of each that is there, or that nothing moves.</summary>
+    /// <summary>Whether every link that is there has a rate.</summary>
     public bool IsSettled { get; private set; }
 
-    /// <summary>Takes in one sample of each host.</summary>
-    /// <returns>What carries most first.</returns>
+    /// <summary>Adds one sample of each host.</summary>
+    /// <returns>The rates, the highest first.</returns>
     public ImmutableArray<FlowRate> Add(IReadOnlyCollection<TrafficSample> samples)
     {
         var rates = samples.SelectMany(AddOne).ToArray();
@@ -67,7 +67,7 @@ internal sealed class TrafficMeter
         ];
     }
 
-    /// <summary>What was seen of one host.</summary>
+    /// <summary>The counters of one host.</summary>
     private sealed class Seen
     {
         public Source Switch { get; } = new();
@@ -75,7 +75,7 @@ internal sealed class TrafficMeter
         public Source Links { get; } = new();
     }
 
-    /// <summary>Counters that are of one moment.</summary>
+    /// <summary>Counters that are updated together.</summary>
     private sealed class Source
     {
         private readonly Dictionary<string, TrafficCounters> first = [];
@@ -85,10 +85,10 @@ internal sealed class TrafficMeter
         private DateTimeOffset changed;
         private double? seconds;
 
-        /// <summary>Takes in counters.</summary>
+        /// <summary>Takes new values of the counters.</summary>
         /// <param name="time">When they were read.</param>
-        /// <param name="flows">What has them.</param>
-        /// <param name="period">How often they are written down; null where they are of the moment.</param>
+        /// <param name="flows">The flows that have them.</param>
+        /// <param name="period">The interval at which they are updated; null where they are current when read.</param>
         public void Take(DateTimeOffset time, IEnumerable<Flow> flows, TimeSpan? period)
         {
             var taken = flows
@@ -96,7 +96,7 @@ internal sealed class TrafficMeter
                 .ToDictionary(flow => flow.Link, flow => flow.Counters!, StringComparer.Ordinal);
             foreach (var (link, counters) in taken)
             {
-                // A link that was made anew begins at nothing.
+                // A link that was made anew begins to count at zero.
                 if (
                     !first.TryGetValue(link, out var begun)
                     || counters.PacketsIn < begun.PacketsIn
@@ -117,7 +117,8 @@ internal sealed class TrafficMeter
             }
             else if (IsOther(taken))
             {
-                // What they were at the last look they had been for a period at least: nothing was carried then.
+                // Values that did not change until the last look had been current for an interval or more, in which nothing was
+                // carried.
                 (before, now) = (now, taken);
                 seconds = Math.Max(1, Math.Round((time - looked) / pace)) * pace.TotalSeconds;
                 changed = time;

@@ -8,11 +8,11 @@ using Weft.Fleet;
 
 namespace Weft.Traffic;
 
-/// <summary>What one host has carried up to one moment.</summary>
+/// <summary>What one host has carried by a given moment.</summary>
 /// <param name="Host">The host.</param>
 /// <param name="Time">The moment, by the host's clock.</param>
-/// <param name="Period">How often Open vSwitch counts what its tunnels carry, in seconds.</param>
-/// <param name="Flows">Everything that carries something.</param>
+/// <param name="Period">The interval in seconds at which Open vSwitch updates the counters of tunnels.</param>
+/// <param name="Flows">Everything that carries packets.</param>
 internal sealed record TrafficSample(
     string Host,
     DateTimeOffset Time,
@@ -20,7 +20,7 @@ internal sealed record TrafficSample(
     ImmutableArray<Flow> Flows
 )
 {
-    /// <summary>Reads this host.</summary>
+    /// <summary>Reads the counters of this host.</summary>
     public static async Task<TrafficSample> ReadAsync(
         HostSession session,
         TimeProvider time,
@@ -38,17 +38,17 @@ internal sealed record TrafficSample(
         );
     }
 
-    /// <summary>What a host's intent has that carries traffic, with what it has carried.</summary>
+    /// <summary>The flows in a host's intent, with their counters.</summary>
     /// <param name="intent">The intent.</param>
-    /// <param name="ports">What the switch's interfaces have carried.</param>
-    /// <param name="links">What the host's links have carried.</param>
+    /// <param name="ports">The counters of the switch's interfaces.</param>
+    /// <param name="links">The counters of the host's links.</param>
     internal static IEnumerable<Flow> FlowsOf(
         HostIntent intent,
         IReadOnlyDictionary<string, TrafficCounters> ports,
         IReadOnlyDictionary<string, TrafficCounters> links
     )
     {
-        // The kernel knows one device for all tunnels of a type: only the switch tells them apart.
+        // The kernel has one device for all tunnels of a type: only the switch counts them separately.
         foreach (var port in intent.Switch?.Ports.Where(port => port.Peer is not null) ?? [])
         {
             yield return new Flow(FlowKind.Tunnel, port.Peer!, "", port.Name)
@@ -90,7 +90,7 @@ internal sealed record TrafficSample(
     public string ToJson() => JsonSerializer.Serialize(this, TrafficJson.Default.TrafficSample);
 
     /// <summary>Reads a sample.</summary>
-    /// <exception cref="JsonException">It is none.</exception>
+    /// <exception cref="JsonException">It is not a sample.</exception>
     public static TrafficSample FromJson(string json) =>
         JsonSerializer.Deserialize(json, TrafficJson.Default.TrafficSample)
         ?? throw new JsonException("null is no sample");
@@ -103,11 +103,13 @@ internal sealed record TrafficSample(
 /// <param name="Link">The switch's port, or the host's link.</param>
 internal sealed record Flow(FlowKind Kind, string Name, string Network, string Link)
 {
-    /// <summary>What it has carried, as the other host, the container or the host itself sees it; null where it is not there.</summary>
+    /// <summary>
+    /// Its counters, where "in" is into the container or the host (for a tunnel: this host); null where it is not there.
+    /// </summary>
     public TrafficCounters? Counters { get; init; }
 }
 
-/// <summary>What carries packets.</summary>
+/// <summary>The kind of thing that carries packets.</summary>
 internal enum FlowKind
 {
     /// <summary>A tunnel to another host.</summary>
@@ -118,13 +120,13 @@ internal enum FlowKind
     [JsonStringEnumMemberName("container")]
     Container,
 
-    /// <summary>The host's own place in a network.</summary>
+    /// <summary>The host's own interface in a network.</summary>
     [JsonStringEnumMemberName("host")]
     Host,
 }
 
-/// <summary>What carries how much.</summary>
-/// <param name="Host">The host that says so.</param>
+/// <summary>The rate of a flow.</summary>
+/// <param name="Host">The host that reports it.</param>
 /// <param name="Kind">What it is.</param>
 /// <param name="Name">The other host of a tunnel, the container, or the host itself.</param>
 /// <param name="Network">The network; empty for a tunnel.</param>
@@ -143,19 +145,19 @@ internal sealed record FlowRate(
     /// <summary>How much it carries; null while that is not known.</summary>
     public Rate? Rate { get; init; }
 
-    /// <summary>Packets that were wrong since it is watched.</summary>
+    /// <summary>Packets with errors since the watch began.</summary>
     public long Errors { get; init; }
 
-    /// <summary>Packets that it had to let go since it is watched.</summary>
+    /// <summary>Packets dropped since the watch began.</summary>
     public long Drops { get; init; }
 }
 
-/// <summary>How much is carried in a second: to the container, the host or, by a tunnel, this host; and from them.</summary>
+/// <summary>The traffic per second: in to the container, the host or (for a tunnel) this host, and out from them.</summary>
 internal sealed record Rate(double BitsIn, double BitsOut, double PacketsIn, double PacketsOut);
 
 /// <summary>A round of rates.</summary>
 /// <param name="Time">When they were read.</param>
-/// <param name="Flows">What carries how much.</param>
+/// <param name="Flows">The rate of each flow.</param>
 /// <param name="Silent">The hosts that could not be asked, and why.</param>
 internal sealed record TrafficReport(
     DateTimeOffset Time,

@@ -5,7 +5,7 @@ using Weft.Rendering;
 
 namespace Weft.Traffic;
 
-/// <summary>Rates as a person reads them.</summary>
+/// <summary>Shows rates to people.</summary>
 internal static class TrafficTable
 {
     private static readonly string[] Units = ["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"];
@@ -26,8 +26,8 @@ internal static class TrafficTable
     ];
 
     /// <summary>The table as lines of markup.</summary>
-    /// <param name="flows">What carries how much.</param>
-    /// <param name="width">How many columns of a terminal there are.</param>
+    /// <param name="flows">The rate of each flow.</param>
+    /// <param name="width">The width of the terminal in columns.</param>
     public static IEnumerable<string> Lines(IReadOnlyCollection<FlowRate> flows, int width)
     {
         if (flows.Count == 0)
@@ -84,8 +84,8 @@ internal static class TrafficTable
     private static string Faults(long number) => number == 0 ? "[dim]0[/]" : $"[red]{number}[/]";
 
     /// <summary>A column of the table.</summary>
-    /// <param name="Heading">What stands above it.</param>
-    /// <param name="Cell">What it says of a flow.</param>
-    /// <param name="Spare">When a narrow terminal goes without it: 1 first; 0 is never.</param>
+    /// <param name="Heading">The column's heading.</param>
+    /// <param name="Cell">The column's text for a flow.</param>
+    /// <param name="Spare">The order in which a narrow terminal drops columns: 1 first; 0 never.</param>
     private sealed record Column(string Heading, Func<FlowRate, string> Cell, int Spare = 0);
 }

@@ -4,14 +4,14 @@ using Weft.Core.History;
 
 namespace Weft.Trials;
 
-/// <summary>Who runs this, and by which connection.</summary>
-/// <param name="User">The name that they had before sudo.</param>
-/// <param name="Connection">The SSH connection that they came by; null where they did not.</param>
+/// <summary>The person who runs this, and their SSH connection.</summary>
+/// <param name="User">Their user name before sudo.</param>
+/// <param name="Connection">Their SSH connection; null if they did not come over SSH.</param>
 internal sealed record Administrator(string User, SshConnection? Connection)
 {
     private const int MostAncestors = 64;
 
-    /// <summary>Who runs this.</summary>
+    /// <summary>The person who runs this process.</summary>
     public static Administrator Current { get; } =
         new(
             new[] { "SUDO_USER", "USER", "LOGNAME" }
@@ -23,9 +23,9 @@ internal sealed record Administrator(string User, SshConnection? Connection)
             )
         );
 
-    /// <summary>An entry of what they do now, applied to stay; its file is named by the book that it comes into.</summary>
+    /// <summary>A history entry for what they do now; its file is set by the book that it is added to.</summary>
     /// <param name="did">What they do.</param>
-    /// <param name="host">Which of the overlay's hosts this is.</param>
+    /// <param name="host">This host's name in the overlay.</param>
     /// <param name="now">The time.</param>
     public HistoryEntry Entry(string did, string host, DateTimeOffset now) =>
         new()
@@ -37,7 +37,7 @@ internal sealed record Administrator(string User, SshConnection? Connection)
             Host = host,
         };
 
-    /// <summary>The connection as the nearest process before this one has it that has one: sudo takes the variable away.</summary>
+    /// <summary>The variable's value in the nearest ancestor process that has it, since sudo removes the variable.</summary>
     private static string? OfAncestors()
     {
         var pid = Environment.ProcessId;
@@ -74,9 +74,9 @@ internal sealed record Administrator(string User, SshConnection? Connection)
 }
 
 /// <summary>A connection to this host's SSH server.</summary>
-/// <param name="Client">The administrator's end.</param>
+/// <param name="Client">The administrator's address.</param>
 /// <param name="ClientPort">Its port.</param>
-/// <param name="Server">This host's end.</param>
+/// <param name="Server">This host's address.</param>
 /// <param name="ServerPort">Its port.</param>
 internal sealed record SshConnection(
     IPAddress Client,
@@ -85,10 +85,10 @@ internal sealed record SshConnection(
     int ServerPort
 )
 {
-    /// <summary>The variable that sshd(8) says it in.</summary>
+    /// <summary>The variable in which sshd(8) describes the connection.</summary>
     public const string Variable = "SSH_CONNECTION";
 
-    /// <summary>Reads what the variable holds; null where it holds no connection.</summary>
+    /// <summary>Parses the variable's value; returns null if it is not a connection.</summary>
     public static SshConnection? Parse(string? text) =>
         text?.Split(' ') is [var client, var clientPort, var server, var serverPort]
         && IPAddress.TryParse(client, out var from)
@@ -98,6 +98,6 @@ internal sealed record SshConnection(
             ? new SshConnection(from, fromPort, to, toPort)
             : null;
 
-    /// <summary>The connection as the variable holds it.</summary>
+    /// <summary>Formats the connection as in the variable.</summary>
     public override string ToString() => $"{Client} {ClientPort} {Server} {ServerPort}";
 }

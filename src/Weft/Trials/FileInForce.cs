@@ -5,14 +5,14 @@ using Weft.Core.Linux;
 namespace Weft.Trials;
 
 /// <summary>
-/// Which file stands for the host's own copy of the overlay file. A try does not touch that copy before it is confirmed:
-/// whatever ends it, a power cut too, what is on the disk is what was in force before.
+/// The file that stands for the host's own copy of the overlay file. A try leaves that copy alone until it is confirmed: however
+/// a try ends, even by a power cut, the disk still has the file that was in force before.
 /// </summary>
 /// <param name="Path">The file to read.</param>
-/// <param name="Until">When another may stand in its place by itself; null where none will.</param>
+/// <param name="Until">When the file in force may change by itself; null if it will not.</param>
 internal sealed record FileInForce(string Path, DateTimeOffset? Until = null)
 {
-    /// <summary>The file that stands for this one now: the tried one while a try is on, else the one of before it.</summary>
+    /// <summary>The file in force for this path now: the tried one during a try, otherwise the one from before it.</summary>
     public static FileInForce Of(string path, TimeProvider clock)
     {
         foreach (var store in HistoryStore.All())
@@ -29,7 +29,7 @@ internal sealed record FileInForce(string Path, DateTimeOffset? Until = null)
             }
             catch (HostException)
             {
-                // What cannot be read keeps nobody from the file itself; whoever tries or applies is told.
+                // An unreadable history does not prevent use of the file itself; trying and applying report it.
             }
         }
         return new(path);

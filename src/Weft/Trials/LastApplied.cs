@@ -7,16 +7,16 @@ using Weft.Core.Intents;
 namespace Weft.Trials;
 
 /// <summary>
-/// What this host was made by last, which its overlay file may have ceased to say: Open vSwitch makes the tunnels of that again
-/// whenever it starts, out of its database.
+/// What was applied on this host last, which its overlay file may no longer say. Open vSwitch recreates the tunnels of that from
+/// its database whenever it starts.
 /// </summary>
 internal static class LastApplied
 {
     /// <summary>
-    /// The file that was applied last to stay, where that is certain: this host has one overlay, and nothing of it is tried.
+    /// The last file that was applied to stay, if that is certain: the host has one overlay, and no try of it is open.
     /// </summary>
-    /// <param name="host">Which host of it this is.</param>
-    /// <param name="root">Where the host keeps what it remembers of overlays.</param>
+    /// <param name="host">Whether a name in the overlay is this host's.</param>
+    /// <param name="root">The directory of what the host remembers of overlays.</param>
     /// <returns>Its path and its bytes; null where it is not certain.</returns>
     public static (string Path, byte[] Bytes)? Only(
         Func<string, bool> host,
@@ -47,11 +47,11 @@ internal static class LastApplied
     }
 
     /// <summary>
-    /// The encrypted ones of what was applied last to stay and of tries that have not come to their end, of each overlay
-    /// that this host has or had.
+    /// The encrypted overlays among those last applied to stay and those whose tries have not ended, for every overlay that this
+    /// host has or had.
     /// </summary>
-    /// <param name="unread">Is told of what cannot be read, which keeps nobody from the rest.</param>
-    /// <param name="root">Where the host keeps what it remembers of overlays.</param>
+    /// <param name="unread">Called with errors of what cannot be read; the rest is still returned.</param>
+    /// <param name="root">The directory of what the host remembers of overlays.</param>
     public static IReadOnlyList<HostIntent> Encrypted(
         IProgress<string>? unread = null,
         string root = AddressStore.DefaultDirectory
@@ -82,7 +82,7 @@ internal static class LastApplied
                 .Overlay;
             if (overlay.Tunnels.Ipsec is not null)
             {
-                // Which datapath the kernel has matters to nobody who asks for this.
+                // The choice of datapath does not matter to the callers.
                 found.Add(IntentBuilder.Build(overlay, entry.Host, kernelDatapath: true));
             }
         }

@@ -10,25 +10,27 @@ using Weft.Reachability;
 
 namespace Weft.Trials;
 
-/// <summary>What a host must not be cut off from: the other hosts, and the administrator's own connection.</summary>
+/// <summary>
+/// Finds and checks what a host must not be cut off from: the other hosts, and the administrator's own connection.
+/// </summary>
 internal static class Lifelines
 {
-    /// <summary>What the administrator's lifeline is called.</summary>
+    /// <summary>The name of the administrator's lifeline.</summary>
     public const string Administrator = "you, at";
 
-    // Of each kind: more say nothing that these do not.
+    // Of each kind: more would tell nothing new.
     private const int MostOfAKind = 32;
     private const int Size = 84;
 
     /// <summary>
-    /// The ways that the tried file leaves as they are, so that whoever answered before must answer after: the other hosts
-    /// by their underlay addresses, the other hosts by their addresses in networks that this host is in, the administrator.
+    /// The paths that a tried file leaves unchanged, so that whoever answered before must answer afterwards: the other hosts at
+    /// their underlay addresses and at their addresses in networks that this host is in, and the administrator.
     /// </summary>
     /// <param name="before">The overlay in force before; null where there was none.</param>
     /// <param name="tried">The overlay that is tried.</param>
     /// <param name="host">This host.</param>
-    /// <param name="connection">The administrator's connection; null where they are at the console.</param>
-    /// <returns>Each as it is to be after the change, with the address that it is asked from before.</returns>
+    /// <param name="connection">The administrator's SSH connection; null if they are at the console.</param>
+    /// <returns>Each lifeline as it will be after the change, with the source address that it has before.</returns>
     public static IEnumerable<(Lifeline After, IPAddress From)> Of(
         Overlay? before,
         Overlay tried,
@@ -60,9 +62,9 @@ internal static class Lifelines
         }
     }
 
-    /// <summary>Asks them all at once.</summary>
-    /// <param name="lines">Who to ask.</param>
-    /// <param name="patience">How long each may take.</param>
+    /// <summary>Asks all at once.</summary>
+    /// <param name="lines">The lifelines to ask.</param>
+    /// <param name="patience">How long to wait for each.</param>
     /// <param name="clock">The clock.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <returns>Those that answered.</returns>
@@ -101,15 +103,15 @@ internal static class Lifelines
             }
             catch (Exception exception) when (exception is SocketException or Win32Exception)
             {
-                // Nobody here has the address any more.
+                // This host does not have the address any more.
                 return [];
             }
         }
     }
 
     /// <summary>
-    /// Whether packets of a TCP connection arrive, as far as the kernel knows: where this host has its address still, and
-    /// does not send again and again what nobody acknowledges. One that is closed says nothing.
+    /// Whether packets of a TCP connection arrive, as far as the kernel knows: whether this host still has the address, and is
+    /// not retransmitting without any acknowledgement. A closed connection counts as heard.
     /// </summary>
     public static async Task<bool> IsHeardAsync(
         SshConnection connection,
@@ -145,7 +147,7 @@ internal static class Lifelines
             new IPEndPoint(address, port).ToString();
     }
 
-    /// <summary>Whether ss(8) tells of a connection that is sent by again, ever more seldom, because nothing is acknowledged.</summary>
+    /// <summary>Whether ss(8) shows a connection that retransmits at growing intervals because nothing is acknowledged.</summary>
     public static bool IsUnheard(string socket) =>
         socket.Contains(" backoff:", StringComparison.Ordinal);
 
@@ -179,13 +181,13 @@ internal static class Lifelines
         new(name, from.ToString(), to.ToString());
 }
 
-/// <summary>Who has been silent for how long.</summary>
+/// <summary>Tracks for how long each party has been silent.</summary>
 internal sealed class Silence(TimeProvider clock)
 {
     private readonly Dictionary<string, long> heard = new(StringComparer.Ordinal);
 
-    /// <summary>Notes whether somebody was heard just now.</summary>
-    /// <returns>How long nothing was heard of them; of who was never, since they were first asked for.</returns>
+    /// <summary>Records whether a party was heard just now.</summary>
+    /// <returns>The time since it was last heard; if it never was, since it was first asked.</returns>
     public TimeSpan Note(string who, bool isHeard)
     {
         if (isHeard || !heard.TryGetValue(who, out var last))

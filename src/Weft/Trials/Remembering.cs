@@ -5,18 +5,20 @@ using Weft.Rendering;
 
 namespace Weft.Trials;
 
-/// <summary>Writes down what was applied to stay.</summary>
+/// <summary>Records in the history what was applied to stay.</summary>
 internal static class Remembering
 {
-    /// <summary>What an entry says that was in force before anybody wrote down what is applied.</summary>
+    /// <summary>The action in an entry for a file that was in force before anything was recorded.</summary>
     public const string Found = "found";
 
-    /// <summary>Writes down what a command has applied. That this fails is no failure of the command's: it is said.</summary>
-    /// <param name="terminal">Where to say it.</param>
+    /// <summary>
+    /// Records what a command has applied. A failure to record is reported, but does not make the command fail.
+    /// </summary>
+    /// <param name="terminal">Where to report it.</param>
     /// <param name="session">The host, locked.</param>
     /// <param name="did">The command.</param>
-    /// <param name="file">The file; null where the overlay was taken off the host.</param>
-    /// <param name="hasChanged">Whether the host was changed, so that it is worth an entry though the file is the same.</param>
+    /// <param name="file">The file; null where the overlay was removed from the host.</param>
+    /// <param name="hasChanged">Whether the host was changed, which makes it worth an entry even if the file is the same.</param>
     public static void Note(
         Output terminal,
         HostSession session,
@@ -42,13 +44,13 @@ internal static class Remembering
     }
 
     /// <summary>
-    /// Adds an entry where it says something new. A try that was over has gone back with it: whatever was applied, the host
-    /// is as tried no more. The host's lock must be held.
+    /// Adds an entry if it says something new. It also closes a try that was over, as reverted: whatever was applied now, the
+    /// host is no longer as tried. The host's lock must be held.
     /// </summary>
-    /// <param name="store">What was applied of the overlay.</param>
-    /// <param name="entry">The entry; its file is named here.</param>
-    /// <param name="file">The file; null where the overlay was taken off the host.</param>
-    /// <param name="hasChanged">Whether the host was changed, so that it is worth an entry though the file is the same.</param>
+    /// <param name="store">The overlay's history.</param>
+    /// <param name="entry">The entry; its file is set here.</param>
+    /// <param name="file">The file; null where the overlay was removed from the host.</param>
+    /// <param name="hasChanged">Whether the host was changed, which makes it worth an entry even if the file is the same.</param>
     /// <exception cref="HostException">It cannot be written.</exception>
     public static void Add(
         HistoryStore store,

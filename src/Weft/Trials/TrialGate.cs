@@ -7,24 +7,24 @@ using Weft.Rendering;
 
 namespace Weft.Trials;
 
-/// <summary>What a try means to whoever else changes the host.</summary>
+/// <summary>Protects a try from other changes of the host.</summary>
 internal static class TrialGate
 {
-    /// <summary>Why a try ends with the machine's restart.</summary>
+    /// <summary>The reason for a try that ends with the machine's restart.</summary>
     public const string Restarted = "the machine was started anew before it was confirmed";
 
-    /// <summary>Why a try ends at its deadline.</summary>
+    /// <summary>The reason for a try that ends at its deadline.</summary>
     public const string TooLate = "it was not confirmed in time";
 
     /// <summary>
-    /// Keeps others from changing a host on which something is tried, and writes down of a try that is over that it goes
-    /// back: it has once something else is applied. The host's lock must be held.
+    /// Keeps others from changing a host during a try. A try that is over is recorded as going back; the caller's own change,
+    /// once applied, completes that. The host's lock must be held.
     /// </summary>
-    /// <param name="store">What was applied.</param>
-    /// <param name="progress">Is told of a try that is over.</param>
-    /// <param name="mayPass">Whether who asks keeps to the file that is in force, tried or not.</param>
+    /// <param name="store">The overlay's history.</param>
+    /// <param name="progress">Called about a try that is over.</param>
+    /// <param name="mayPass">Whether the caller only restores the file in force, tried or not.</param>
     /// <param name="clock">The clock.</param>
-    /// <exception cref="HostException">A try waits for its confirmation.</exception>
+    /// <exception cref="HostException">A try is waiting to be confirmed.</exception>
     public static void Pass(
         HistoryStore store,
         IProgress<string>? progress,
@@ -60,8 +60,8 @@ internal static class TrialGate
         }
     }
 
-    /// <summary>Keeps the file that a try goes back to from being changed under it.</summary>
-    /// <exception cref="HostException">A try has not come to its end.</exception>
+    /// <summary>Keeps the file to which a try goes back from being changed.</summary>
+    /// <exception cref="HostException">A try has not ended yet.</exception>
     public static void RefuseWhereOpen(HistoryStore store)
     {
         if (store.Read().Open is { } open)
@@ -70,7 +70,9 @@ internal static class TrialGate
         }
     }
 
-    /// <summary>Has the host's own copy be the file of before the try again. Only a confirmation that was cut short has changed it.</summary>
+    /// <summary>
+    /// Restores the host's own copy to the file from before the try. Only an interrupted confirmation has changed it.
+    /// </summary>
     /// <exception cref="IOException">It cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     public static void PutBack(HistoryStore store, Trial trial)
@@ -82,13 +84,13 @@ internal static class TrialGate
     }
 
     /// <summary>
-    /// Has the host's own copy be the file that is about to be applied, before it is: the agent goes by that copy, and a boot too,
-    /// and both would take the changes back.
+    /// Makes the file that is about to be applied the host's own copy, before it is applied: the agent and the next boot use that
+    /// copy, and would undo the changes.
     /// </summary>
     /// <param name="overlay">The overlay.</param>
-    /// <param name="file">What is about to be applied.</param>
-    /// <param name="alsoNew">Whether also where there is no such copy yet.</param>
-    /// <returns>Whether that is another file now.</returns>
+    /// <param name="file">The file that is about to be applied.</param>
+    /// <param name="alsoNew">Whether to do so even if there is no such copy yet.</param>
+    /// <returns>Whether the copy has changed.</returns>
     /// <exception cref="HostException">It cannot be written.</exception>
     public static bool KeepOwn(string overlay, ReadOnlyMemory<byte> file, bool alsoNew = false)
     {
@@ -106,7 +108,7 @@ internal static class TrialGate
         }
     }
 
-    /// <summary>Puts a file in the place of the host's own copy.</summary>
+    /// <summary>Replaces the host's own copy with a file.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     public static void PutOwn(string path, byte[] content)
@@ -117,7 +119,7 @@ internal static class TrialGate
         }
     }
 
-    /// <summary>Tells of a try that is not at its end.</summary>
+    /// <summary>Reports a try that has not ended.</summary>
     public static void Tell(HistoryStore store, Output terminal)
     {
         try
@@ -129,11 +131,11 @@ internal static class TrialGate
         }
         catch (HostException)
         {
-            // Only root may see it.
+            // Only root may read it.
         }
     }
 
-    /// <summary>A try in words: whose it is, and until when.</summary>
+    /// <summary>Describes a try: who began it, and its deadline.</summary>
     public static string Words(HistoryEntry entry) =>
         string.Create(
             CultureInfo.InvariantCulture,
@@ -148,5 +150,5 @@ internal static class TrialGate
     private static string WhyOver(Trial trial) => trial.Boot == Boot.Id ? TooLate : Restarted;
 }
 
-/// <summary>A try stands in the way.</summary>
+/// <summary>The exception for a change that a try prevents.</summary>
 internal sealed class TrialException(string message) : HostException(message);

@@ -10,19 +10,22 @@ using Weft.Rendering;
 
 namespace Weft.Trials;
 
-/// <summary>The steps of a try, each of which may be the last that its process does.</summary>
-/// <param name="store">What was applied of the overlay.</param>
+/// <summary>The steps of a try; its process may die after any of them.</summary>
+/// <param name="store">The overlay's history.</param>
 /// <param name="clock">The clock.</param>
 internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    /// <summary>What a try of a file goes back to.</summary>
+    /// <summary>Determines what a try of a file goes back to.</summary>
     /// <param name="tried">The file.</param>
-    /// <param name="settled">What was applied last to stay.</param>
+    /// <param name="settled">The entry last applied to stay.</param>
     /// <param name="own">The host's own copy of the overlay file; null where it has none, or one of another overlay.</param>
-    /// <returns>Null stands for no overlay at all; <c>IsRecorded</c> says that it is to be had from what was applied last.</returns>
-    /// <exception cref="UsageException">What is in force is not known for certain.</exception>
+    /// <returns>
+    /// The file to go back to, or null if there is none, or if <c>IsRecorded</c> says that it is the one of
+    /// <paramref name="settled"/>.
+    /// </returns>
+    /// <exception cref="UsageException">It is uncertain what is in force.</exception>
     public static (ReadOnlyMemory<byte>? Before, bool IsRecorded) GoesBackTo(
         LoadedFile tried,
         HistoryEntry? settled,
@@ -57,8 +60,10 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
         return (null, true);
     }
 
-    /// <summary>Keeps a try from going back to nothing on a host where the overlay is: nobody wrote down by which file it was made.</summary>
-    /// <exception cref="UsageException">Something of the overlay is there.</exception>
+    /// <summary>
+    /// Refuses a try that would go back to nothing on a host where the overlay exists and no record says by which file.
+    /// </summary>
+    /// <exception cref="UsageException">Something of the overlay exists.</exception>
     public static void RefuseWhereSomethingIs(HostSession session, HostObservation observation)
     {
         var (overlay, host) = (session.Overlay.Name, session.Host);
@@ -79,7 +84,9 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
             ? own
             : null;
 
-    /// <summary>Whether the host's own copy is of this overlay; one with mistakes is of no use to anybody, and counts as well.</summary>
+    /// <summary>
+    /// Whether the host's own copy is of this overlay; an invalid copy, which is of no use to anybody, counts as one.
+    /// </summary>
     public static bool HasOwnFileOf(string overlay)
     {
         try
@@ -92,11 +99,11 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
         }
     }
 
-    /// <summary>Writes a try down, before anything is changed.</summary>
+    /// <summary>Records a try, before anything is changed.</summary>
     /// <param name="who">Who tries it.</param>
-    /// <param name="host">Which of the overlay's hosts this is.</param>
+    /// <param name="host">This host's name in the overlay.</param>
     /// <param name="tried">The file.</param>
-    /// <param name="before">The file that was in force, where it is not stored yet; null where it is, or there was none.</param>
+    /// <param name="before">The file that was in force, if it is not stored yet; null if it is, or if there was none.</param>
     /// <param name="trial">The try.</param>
     /// <returns>Its entry.</returns>
     public HistoryEntry Begin(
@@ -108,7 +115,7 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
     )
     {
         var now = clock.GetUtcNow();
-        // What goes back from a try before it goes back from this one too.
+        // An earlier try that is still going back ends here: when this one goes back, that one's changes go too.
         var book = store.Read().Settle(EntryState.Reverted, now);
         List<ReadOnlyMemory<byte>> files = [tried];
         if (before is { } found)
@@ -127,13 +134,13 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
         store.Write(book, files);
         if (trial is { Kept: { } path, Before: not null })
         {
-            // Where the host's own copy was edited itself: it is the former file until the new one is confirmed.
+            // If the host's own copy itself was edited for the try, it becomes the former file until the new one is confirmed.
             TrialGate.PutBack(store, trial);
         }
         return book.Open!;
     }
 
-    /// <summary>Writes down that it is carried out: its time begins.</summary>
+    /// <summary>Records that the try is carried out, with which its time begins.</summary>
     /// <returns>The entry.</returns>
     public HistoryEntry Applied()
     {
@@ -151,8 +158,8 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
         return entry;
     }
 
-    /// <summary>Writes down that it goes back, so that from now on nobody keeps to the tried file. The host's lock must be held.</summary>
-    /// <exception cref="HostException">It cannot be written into the history; nobody keeps to the tried file all the same.</exception>
+    /// <summary>Records that the try goes back, after which nobody uses the tried file. The host's lock must be held.</summary>
+    /// <exception cref="HostException">The history cannot be written; the tried file is marked as over all the same.</exception>
     public void GiveUp(string reason)
     {
         try
@@ -166,11 +173,11 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
         }
     }
 
-    /// <summary>Has a try stay.</summary>
+    /// <summary>Confirms a try.</summary>
     /// <param name="number">Its number.</param>
-    /// <param name="progress">Is told what is waited for.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>Its entry as it is then, which may say that it was too late.</returns>
+    /// <param name="progress">Called with what is waited for.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>Its entry after that, which may say that it was too late.</returns>
     /// <exception cref="HostException">Its file cannot be put in place.</exception>
     public async Task<HistoryEntry> ConfirmAsync(
         int number,
@@ -193,21 +200,23 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
         }
         if (trial.Kept is { } path)
         {
-            // First: should this be cut short, the try is not confirmed, and what goes back takes the file with it.
+            // Before the history: if this is interrupted, the try is not confirmed, and going back restores the file too.
             TrialGate.PutOwn(path, store.FileOf(entry.File!));
         }
         store.Write(book.Settle(EntryState.Confirmed, clock.GetUtcNow()));
         return store.Read()[number]!;
     }
 
-    /// <summary>Makes the host what it was before a try, whoever else has begun to or is about to.</summary>
+    /// <summary>Restores the host to what it was before a try, whoever else has begun to or is about to.</summary>
     /// <param name="number">The try's number.</param>
     /// <param name="reason">Why.</param>
-    /// <param name="terminal">Where to tell it.</param>
-    /// <param name="cancellationToken">Stops between two steps.</param>
-    /// <param name="unlessApplied">Whether one stays that has been carried out by when the host is this one's: its time begins then.</param>
-    /// <returns>The entry as it ended, or as it stays.</returns>
-    /// <exception cref="HostException">The host is not what it was; it is worth another try.</exception>
+    /// <param name="terminal">Where to report it.</param>
+    /// <param name="cancellationToken">Stops it between two steps.</param>
+    /// <param name="unlessApplied">
+    /// Whether to keep a try that turns out to be carried out once the host's lock is taken: its time begins then.
+    /// </param>
+    /// <returns>The entry as it ended, or as it remains.</returns>
+    /// <exception cref="HostException">The host is not restored yet; trying again may help.</exception>
     public async Task<HistoryEntry> RevertAsync(
         int number,
         string reason,
@@ -240,14 +249,14 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
         {
             return now!;
         }
-        // From here on it cannot be confirmed any more, and the agent keeps the former file.
+        // From here on it cannot be confirmed any more, and the agent uses the former file.
         try
         {
             GiveUp(reason);
         }
         catch (HostException exception)
         {
-            // A disk that is full must not be what keeps a host cut off.
+            // A full disk must not keep a host cut off.
             terminal.Notice(exception.Message);
         }
         TrialGate.PutBack(store, trial);
@@ -258,7 +267,8 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
                 : session.Intend,
         };
         var proposal = await run.LookAsync(cancellationToken);
-        // What stands in the way of a single container, tunnel or bridge keeps nothing else from going back: nobody is there to take it away.
+        // A conflict about a single container, tunnel or bridge does not stop the rest from going back: nobody is there to
+        // resolve it.
         var isDone =
             proposal.Plan.HasClearWay
             && (await run.CarryOutAsync(proposal, cancellationToken)).Matches;

@@ -6,23 +6,23 @@ using Weft.Installation;
 
 namespace Weft.Trials;
 
-/// <summary>What keeps the process that watches over a try running, whatever ends who began it.</summary>
+/// <summary>What keeps the process that watches a try alive when whoever began the try is gone.</summary>
 internal enum Keeper
 {
-    /// <summary>Nothing but a session of its own (setsid(2)).</summary>
+    /// <summary>Only a session of its own (setsid(2)).</summary>
     Session,
 
-    /// <summary>A scope of systemd's too, as the one of a login is ended with the login.</summary>
+    /// <summary>Also a systemd scope of its own, since a login's scope is ended with the login.</summary>
     Scope,
 
-    /// <summary>A service of systemd's, which is started again if it is killed.</summary>
+    /// <summary>A systemd service, which is restarted if it is killed.</summary>
     Service,
 }
 
-/// <summary>The unit of systemd's in which a try is watched over.</summary>
+/// <summary>The systemd unit in which a try is watched.</summary>
 /// <param name="overlay">The overlay's name.</param>
 /// <param name="number">The try's number.</param>
-/// <param name="runtimeRoot">Where services have what is gone with them.</param>
+/// <param name="runtimeRoot">The parent of services' runtime directories, which systemd removes with them.</param>
 internal sealed class TrialUnit(string overlay, int number, string runtimeRoot = "/run")
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -34,7 +34,9 @@ internal sealed class TrialUnit(string overlay, int number, string runtimeRoot =
         $"weft-try-{overlay}-{number}"
     );
 
-    /// <summary>What there is here to keep a process. A service is in the namespaces of systemd itself, which need not be those of the host.</summary>
+    /// <summary>
+    /// The best keeper that is available here. A service runs in systemd's own namespaces, which need not be the host's.
+    /// </summary>
     public static Keeper Keeper =>
         !Systemd.Runs || Tool.Find("systemd-run") is null ? Keeper.Session
         : Namespaces.All(IsThatOfSystemd) ? Keeper.Service
@@ -44,9 +46,9 @@ internal sealed class TrialUnit(string overlay, int number, string runtimeRoot =
 
     private string EnvironmentPath => Path.Combine(RuntimeDirectory, "environment");
 
-    /// <summary>What a command is put behind for it to be kept.</summary>
-    /// <param name="keeper">By what.</param>
-    /// <param name="log">Where a service tells what it does; of the others the standard error goes with them.</param>
+    /// <summary>The words to put before a command so that it is kept.</summary>
+    /// <param name="keeper">The keeper.</param>
+    /// <param name="log">The log file of a service; the others inherit standard error.</param>
     public IReadOnlyList<string> Before(Keeper keeper, string log) =>
         keeper switch
         {
@@ -56,7 +58,7 @@ internal sealed class TrialUnit(string overlay, int number, string runtimeRoot =
             [
                 "sh",
                 "-c",
-                // It has come back once the service has said that it watches.
+                // systemd-run returns when the service has reported that it watches.
                 $"\"$@\" && echo {TrialWatch.Ready}",
                 "sh",
                 .. Run,
@@ -65,10 +67,10 @@ internal sealed class TrialUnit(string overlay, int number, string runtimeRoot =
                 "--property=RestartSec=1",
                 // However often it is killed.
                 "--property=StartLimitIntervalSec=0",
-                // Where memory runs out something else is to go first.
+                // If memory runs out, other processes go first.
                 "--property=OOMScoreAdjust=-900",
                 "--property=StandardOutput=null",
-                // A key may be in the environment, and whoever can ask systemd sees what a unit is told, but not this file.
+                // The environment may hold a key, and anyone who may query systemd can see a unit's settings, but not this file.
                 $"--property=EnvironmentFile=-{EnvironmentPath}",
                 $"--property=RuntimeDirectory={name}",
                 "--property=RuntimeDirectoryMode=0700",
@@ -90,7 +92,10 @@ internal sealed class TrialUnit(string overlay, int number, string runtimeRoot =
             "--description=Weft: a try that goes back unless it is confirmed",
         ];
 
-    /// <summary>Leaves the environment of this process to the service, as often as it is started. It goes with the service.</summary>
+    /// <summary>
+    /// <summary>Writes this process's environment to a file that the service reads each time it starts, and that goes with
+    /// it.</summary>
+    /// </summary>
     /// <exception cref="HostException">The directory cannot be made.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void LeaveEnvironment()
@@ -103,7 +108,7 @@ internal sealed class TrialUnit(string overlay, int number, string runtimeRoot =
         );
     }
 
-    /// <summary>Takes the environment away again, where no service came to be.</summary>
+    /// <summary>Removes the environment file again if no service was started.</summary>
     public void TakeEnvironment()
     {
         try
@@ -112,7 +117,7 @@ internal sealed class TrialUnit(string overlay, int number, string runtimeRoot =
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // It is root's alone, and gone with the next boot.
+            // It is readable by root only, and gone at the next boot.
         }
     }
 

@@ -8,12 +8,12 @@ using Weft.Rendering;
 namespace Weft.Trials;
 
 /// <summary>
-/// Waits beside a try, in a process of its own, and makes the host what it was: when nobody confirms it in time, when what
-/// must answer falls silent, when who carries it out is gone too soon.
+/// Watches a try in a process of its own and restores the host: if nobody confirms the try in time, if a lifeline falls silent,
+/// or if the process that carries it out dies too early.
 /// </summary>
-/// <param name="store">What was applied of the overlay.</param>
+/// <param name="store">The overlay's history.</param>
 /// <param name="number">The try's number.</param>
-/// <param name="terminal">Where to tell what is done.</param>
+/// <param name="terminal">Where to report what is done.</param>
 /// <param name="clock">The clock.</param>
 internal sealed class TrialWatch(
     HistoryStore store,
@@ -25,7 +25,7 @@ internal sealed class TrialWatch(
     /// <summary>The hidden command that runs it.</summary>
     public const string Command = "watch-try";
 
-    /// <summary>What it says once it watches.</summary>
+    /// <summary>What it prints once it watches.</summary>
     public const string Ready = "ready";
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
@@ -38,12 +38,12 @@ internal sealed class TrialWatch(
     private long deadlineSeen;
     private TimeSpan leftThen;
 
-    /// <summary>Starts the process, which ends with neither this one nor its session, and waits until it watches.</summary>
-    /// <param name="session">The host, which nobody else changes meanwhile.</param>
-    /// <param name="store">What was applied of the overlay.</param>
+    /// <summary>Starts the process, which outlives this one and its session, and waits until it watches.</summary>
+    /// <param name="session">The host, locked.</param>
+    /// <param name="store">The overlay's history.</param>
     /// <param name="number">The number that the try will have.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="HostException">It does not start; nothing may be tried then.</exception>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="HostException">It does not start; then nothing may be tried.</exception>
     public static async Task StartAsync(
         HostSession session,
         HistoryStore store,
@@ -78,7 +78,7 @@ internal sealed class TrialWatch(
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            // Said below.
+            // Reported below.
         }
         finally
         {
@@ -96,7 +96,7 @@ internal sealed class TrialWatch(
         );
     }
 
-    /// <summary>Watches until the try has come to its end.</summary>
+    /// <summary>Watches until the try has ended.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         while (await LookAsync(cancellationToken) is { } pause)
@@ -105,8 +105,8 @@ internal sealed class TrialWatch(
         }
     }
 
-    /// <summary>Looks once, and undoes the try if it must go back.</summary>
-    /// <returns>When to look again; null where the try has come to its end.</returns>
+    /// <summary>Checks once, and reverts the try if it must go back.</summary>
+    /// <returns>When to check again; null if the try has ended.</returns>
     private async Task<TimeSpan?> LookAsync(CancellationToken cancellationToken)
     {
         try
@@ -126,7 +126,7 @@ internal sealed class TrialWatch(
                 reason,
                 terminal,
                 cancellationToken,
-                // Who carries it out has the host until then, and may be done by now.
+                // Whoever carries it out holds the lock until then, and may have finished by now.
                 unlessApplied: !trial.IsApplied
             );
             if (ended is not { IsOpen: true })
@@ -139,15 +139,15 @@ internal sealed class TrialWatch(
         catch (Exception exception)
             when (HostFault.Is(exception) || exception is InvalidOverlayException)
         {
-            // Nobody else may be there who undoes it: whatever is in the way now, it looks again.
+            // Nobody else may be there to revert it: whatever the obstacle is now, check again.
             terminal.Fail(exception.Message);
             return RetryPause;
         }
     }
 
     /// <summary>
-    /// Whether a try that is not written down yet may still be: that is done once this process watches, so that at no instant
-    /// nobody does. Who tries keeps the host until then.
+    /// Whether a try that is not recorded yet may still be. It is recorded only once this process watches, so that no try is ever
+    /// unwatched; whoever tries holds the host's lock until then.
     /// </summary>
     private async Task<bool> IsComingAsync(CancellationToken cancellationToken)
     {
@@ -166,7 +166,7 @@ internal sealed class TrialWatch(
         return store.Read().Next > number;
     }
 
-    /// <summary>Why the try must go back now; null while it need not.</summary>
+    /// <summary>The reason for the try to go back now; null if it need not.</summary>
     private async Task<string?> ReasonAsync(
         HistoryEntry entry,
         Trial trial,
@@ -183,7 +183,7 @@ internal sealed class TrialWatch(
         }
         if (!trial.IsApplied)
         {
-            // Read again: what it wrote down last it may have written since.
+            // Read again: its last act may have been to record that it was carried out.
             return
                 trial.Process.IsAlive
                 || store.Read()[number] is not { IsOpen: true, Trial.IsApplied: false }
@@ -219,7 +219,10 @@ internal sealed class TrialWatch(
             );
     }
 
-    /// <summary>Whether a deadline has passed: by the wall clock, or by the time since it was set where that clock was moved.</summary>
+    /// <summary>
+    /// Whether a deadline has passed: by the wall clock, or, in case that clock was changed, by the time since the deadline was
+    /// set.
+    /// </summary>
     private bool IsOver(DateTimeOffset until)
     {
         var left = until - clock.GetUtcNow();

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace Weft.Labs.Guests;
 
 /// <summary>
-/// One piece of the talk between <see cref="GuestAgent"/> and <see cref="GuestShell"/>: a kind, a length (four bytes,
-/// big-endian) and so many bytes.
+/// One message between <see cref="GuestAgent"/> and <see cref="GuestShell"/>: a kind, a length (four bytes, big-endian) and that
+/// many bytes.
 /// </summary>
 internal readonly record struct Frame(FrameKind Kind, ReadOnlyMemory<byte> Content)
 {
@@ -31,7 +31,7 @@ internal readonly record struct Frame(FrameKind Kind, ReadOnlyMemory<byte> Conte
         return new Frame((FrameKind)header[0], content);
     }
 
-    /// <summary>Writes this frame. Two of one stream must not be written at once.</summary>
+    /// <summary>Writes this frame. Writes to one stream must not overlap.</summary>
     public async Task WriteAsync(Stream stream, CancellationToken cancellationToken)
     {
         var bytes = new byte[HeaderBytes + Content.Length];
@@ -48,7 +48,7 @@ internal enum FrameKind : byte
     /// <summary>To the host: what to run, as JSON (<see cref="GuestRequest"/>).</summary>
     Request = 1,
 
-    /// <summary>To the host: bytes for standard input; none at its end.</summary>
+    /// <summary>To the host: bytes for standard input; an empty frame closes it.</summary>
     Input = 2,
 
     /// <summary>To the host: the number of a signal for the command, one byte.</summary>

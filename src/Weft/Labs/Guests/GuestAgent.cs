@@ -10,8 +10,8 @@ using Weft.Core.Linux;
 namespace Weft.Labs.Guests;
 
 /// <summary>
-/// Runs commands in a host that has a kernel of its own, for whoever comes by the lab's control wire: one connection
-/// a command. It listens in a network namespace that nothing else in the host sees.
+/// Runs commands in a host that has a kernel of its own, for clients on the lab's control wire: one connection per command. It
+/// listens in a network namespace that nothing else in the host sees.
 /// </summary>
 internal static class GuestAgent
 {
@@ -68,7 +68,7 @@ internal static class GuestAgent
         }
         catch (Exception exception) when (exception is IOException or JsonException)
         {
-            // Whoever asked has gone; the command was told.
+            // The client is gone, and ListenAsync has the command hung up.
         }
     }
 
@@ -96,7 +96,7 @@ internal static class GuestAgent
             {
                 var hearing = ListenAsync(
                     process,
-                    // script(1) blocks the other one; with it goes the terminal, which tells all who have it.
+                    // script(1) blocks SIGHUP. Its end takes the terminal away, which hangs up all who have it.
                     hangUp: request.Terminal is null ? Libc.SigHup : Libc.SigTerm,
                     cancellationToken
                 );
@@ -110,7 +110,7 @@ internal static class GuestAgent
                     new[] { (byte)process.ExitCode },
                     cancellationToken
                 );
-                // The other side closes when it has read that: to close first could take it away.
+                // The client closes once it has read the exit code; closing first could discard it.
                 await hearing;
             }
         }
@@ -119,7 +119,7 @@ internal static class GuestAgent
 
         private static Process Start(GuestRequest request)
         {
-            // script(1) is the pseudo-terminal that every Debian has.
+            // script(1) makes a pseudo-terminal, and every Debian has it.
             IReadOnlyList<string> command = request.Terminal is { } size
                 ?
                 [
@@ -153,7 +153,7 @@ internal static class GuestAgent
         private static string Quoted(string word) =>
             $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
-        /// <summary>Hands on input and signals; tells the command when whoever asked has gone.</summary>
+        /// <summary>Forwards input and signals; hangs up the command when the client is gone.</summary>
         private async Task ListenAsync(
             Process process,
             int hangUp,
@@ -183,7 +183,7 @@ internal static class GuestAgent
             }
             catch (IOException)
             {
-                // The connection broke: the same as its end.
+                // A broken connection is the same as a closed one.
             }
             finally
             {
@@ -204,7 +204,7 @@ internal static class GuestAgent
             }
             catch (Exception exception) when (exception is IOException or ObjectDisposedException)
             {
-                // The command reads no more.
+                // The command has closed its standard input.
             }
         }
 

@@ -10,7 +10,7 @@ using Weft.Core.Linux;
 namespace Weft.Labs.Guests;
 
 /// <summary>
-/// The machine's end of <see cref="GuestAgent"/>: runs one command in a host that has a kernel of its own, with this
+/// The client of <see cref="GuestAgent"/> on the machine: runs one command in a host that has a kernel of its own, with this
 /// process's standard streams, signals, environment and exit code.
 /// </summary>
 internal sealed class GuestShell : IDisposable
@@ -47,7 +47,7 @@ internal sealed class GuestShell : IDisposable
             try
             {
                 socket.NoDelay = true;
-                // A host that loses its power says no word.
+                // A host that loses its power never closes the connection.
                 socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
                 socket.SetSocketOption(
                     SocketOptionLevel.Tcp,
@@ -64,7 +64,7 @@ internal sealed class GuestShell : IDisposable
                     SocketOptionName.TcpKeepAliveRetryCount,
                     Silences
                 );
-                // Nor does it take what is typed, which keeps the kernel from asking (tcp(7)).
+                // The kernel sends no keepalives while something typed is unacknowledged: this bounds that case (tcp(7)).
                 socket.SetRawSocketOption(
                     (int)SocketOptionLevel.Tcp,
                     TcpUserTimeout,
@@ -116,7 +116,7 @@ internal sealed class GuestShell : IDisposable
         using var interrupt = Forward(PosixSignal.SIGINT, Libc.SigInt);
         using var quit = Forward(PosixSignal.SIGQUIT, Libc.SigQuit);
         using var terminate = Forward(PosixSignal.SIGTERM, Libc.SigTerm);
-        // Nobody waits for it: a read from a terminal that nobody types on does not end.
+        // Not awaited: a read from a terminal where nobody types does not end.
         _ = SendInputAsync();
         return await ReceiveAsync(cancellationToken);
     }
@@ -149,14 +149,14 @@ internal sealed class GuestShell : IDisposable
         }
         catch (IOException)
         {
-            // The same as its end.
+            // A broken connection is the same as a closed one.
         }
         throw new LabException("the host went away before the command was done");
     }
 
     private async Task SendInputAsync()
     {
-        // Of a terminal .NET's console would make lines, and show them; it reads anything else as it comes.
+        // From a terminal, .NET's console reads lines and echoes them; anything else it reads as it comes.
         await using var input = Console.IsInputRedirected
             ? Console.OpenStandardInput()
             : new FileStream(

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Weft.Labs.Guests;
 
-/// <summary>This process's terminal, handing on every key as it is typed; as it was before when disposed of.</summary>
+/// <summary>Has this process's terminal in raw mode, which hands on every key as it is typed; disposing restores it.</summary>
 internal sealed class RawTerminal : IDisposable
 {
     private readonly string before;
@@ -16,7 +16,7 @@ internal sealed class RawTerminal : IDisposable
     /// <summary>How large it is.</summary>
     public TerminalSize Size { get; }
 
-    /// <summary>Takes the terminal; null where standard input or output is none.</summary>
+    /// <summary>Enters raw mode; null where standard input or output is not a terminal.</summary>
     public static RawTerminal? TryEnter()
     {
         if (
@@ -27,7 +27,7 @@ internal sealed class RawTerminal : IDisposable
         {
             return null;
         }
-        // .NET's console knows the size too, and from then on has a say in how the terminal is.
+        // Not from .NET's console: it knows the size too, but once asked also changes the terminal's settings.
         var size = (Stty("size") ?? "").Split(' ').Select(int.Parse).ToArray();
         var terminal = new RawTerminal(before, new TerminalSize(size[0], size[1]));
         _ = Stty("raw", "-echo");
