@@ -5,13 +5,13 @@ using Weft.Core.Addressing;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>The addresses claimed in one network: finds duplicates and addresses that nothing can have there, and suggests free ones.</summary>
+/// <summary>The addresses claimed in one network: finds duplicates and unusable addresses, and suggests free ones.</summary>
 internal sealed class AddressBook
 {
     private readonly List<(string Who, string Quoted, Marked<IPAddress> Address)> claims = [];
     private readonly HashSet<IPAddress> taken = [];
 
-    // // If a subnet is missing or wrong, an address outside the others may still be right.
+    // If a subnet is missing or wrong, an address outside the others may still be right.
     private readonly bool hasAllSubnets;
 
     public AddressBook(Entry<Fields> network)
@@ -127,7 +127,7 @@ internal sealed class AddressBook
     {
         var (lowest, highest) = IPText.Hosts(subnet);
         var candidate = near < lowest || near > highest ? lowest : near;
-        // // taken.Count + 1 addresses include a free one, unless the subnet has fewer.
+        // taken.Count + 1 addresses include a free one, unless the subnet has fewer.
         for (var tried = 0; tried <= taken.Count; tried++)
         {
             var address = IPText.FromNumber(candidate, subnet.BaseAddress.AddressFamily);

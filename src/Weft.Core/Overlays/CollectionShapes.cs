@@ -163,7 +163,7 @@ internal sealed class MapShape<T>(
                 );
             }
         }
-        // // If part of the mapping was refused, its names are not known.
+        // If part of the mapping was refused, its names are not known.
         return mapping.IsWhole ? new(entries.ToImmutable(), node.At) : null;
     }
 

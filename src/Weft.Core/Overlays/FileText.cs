@@ -8,7 +8,7 @@ namespace Weft.Core.Overlays;
 /// <summary>Decodes the bytes of a file into text, or reports why they are not text.</summary>
 internal static class FileText
 {
-    // // The UTF-32 little-endian mark begins with that of UTF-16 little-endian, so it is tried first.
+    // The UTF-32 little-endian mark begins with that of UTF-16 little-endian, so it is tried first.
     private static readonly (byte[] Mark, string Encoding)[] ForeignMarks =
     [
         ([0xFF, 0xFE, 0x00, 0x00], "UTF-32"),

@@ -147,7 +147,7 @@ internal sealed class IpsecBuilder(Fields file, Fields tunnels, Mistakes mistake
                 $"'tunnels' has port {port.Value}, and {IpsecManager.OpenVSwitch.Word} (line {at.Line}) encrypts port {TunnelTraffic.Of(Type, null).Port} only: take the port out, or make the manager strongswan"
             );
         }
-        // // It writes %any PEER : PSK "KEY" into /etc/ipsec.secrets, which has no way to escape these characters.
+        // It writes %any PEER : PSK "KEY" into /etc/ipsec.secrets, which has no way to escape these characters.
         if (credentials is InlineKey { Key: var key } && key.Reveal().IndexOfAny("\"\r\n"u8) >= 0)
         {
             mistakes.Add(
@@ -155,7 +155,7 @@ internal sealed class IpsecBuilder(Fields file, Fields tunnels, Mistakes mistake
                 $"'psk' of 'ipsec' holds a quotation mark or the end of a line, which {IpsecManager.OpenVSwitch.Word} cannot write down: choose another key, or make the manager strongswan"
             );
         }
-        // // The same holds for paths, which a space ends as well.
+        // The same holds for paths, which a space ends as well.
         if (
             credentials is CertificateFiles files
             && (files.Authority + files.Certificate + files.Key).IndexOfAny([' ', '"', '#']) >= 0
@@ -166,7 +166,7 @@ internal sealed class IpsecBuilder(Fields file, Fields tunnels, Mistakes mistake
                 $"'certificates' of 'ipsec' has a path with a space, a quotation mark or '#', which {IpsecManager.OpenVSwitch.Word} cannot write down: choose other paths, or make the manager strongswan"
             );
         }
-        // // With a key and no names, each end identifies the other by the address that it sees.
+        // With a key and no names, each end identifies the other by the address that it sees.
         foreach (var host in file.Get(Schema.Overlay.Hosts)?.Value ?? [])
         {
             if (credentials is SharedKey && host.Value?.Value.Get(Schema.Host.Local) is { } local)

@@ -52,7 +52,7 @@ internal static class KeyReference
         for (var i = 0; i < text.Length; i++)
         {
             var beside = isCode ? text.ElementAtOrDefault(i + 1) : text.ElementAtOrDefault(i - 1);
-            // // An apostrophe has a letter or digit on that side; a quotation mark does not.
+            // An apostrophe has a letter or digit on that side; a quotation mark does not.
             var isMark = text[i] == '\'' && !char.IsLetterOrDigit(beside);
             isCode ^= isMark;
             cell.Append(isMark ? '`' : text[i]);

@@ -14,13 +14,13 @@ public static class LinkNames
     /// <summary>The longest name in bytes that the kernel takes.</summary>
     public const int MaxLength = 15;
 
-    // // Five characters of a 32-letter alphabet are 25 bits: with 1,000 hosts whose names begin alike, 1.5 % of overlays have
-    // // a collision. With four hexadecimal digits nearly all would.
+    // Five characters of a 32-letter alphabet are 25 bits: with 1,000 hosts whose names begin alike, 1.5 % of overlays have
+    // a collision. With four hexadecimal digits nearly all would.
     private const string HashAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
     private const int HashLength = 5;
 
-    // // Names that the kernel uses itself (fall-back devices of its tunnel modules; the sysctl directories "all" and "default";
-    // // the file bonding_masters beside the devices in sysfs), and those of Open vSwitch.
+    // Names that the kernel uses itself (fall-back devices of its tunnel modules; the sysctl directories "all" and "default";
+    // the file bonding_masters beside the devices in sysfs), and those of Open vSwitch.
     private static readonly HashSet<string> Reserved =
     [
         "lo",
@@ -40,7 +40,7 @@ public static class LinkNames
         "ovs-netdev",
     ];
 
-    // // Prefixes of the kernel devices that Open vSwitch creates for tunnels (lib/dpif-netlink-rtnl.c); some end with a port
+    // Prefixes of the kernel devices that Open vSwitch creates for tunnels (lib/dpif-netlink-rtnl.c); some end with a port
     // number.
     private static readonly string[] ReservedPrefixes =
     [
@@ -108,7 +108,7 @@ public static class LinkNames
                 $"has {bytes.Length} bytes{counted}, and the kernel takes {MaxLength}: shorten it"
             );
         }
-        // // The kernel's isspace reads bytes as Latin-1, where 0xA0 is the no-break space. In UTF-8, 'à' ends with this byte.
+        // The kernel's isspace reads bytes as Latin-1, where 0xA0 is the no-break space. In UTF-8, 'à' ends with this byte.
         if (bytes.Contains((byte)0xA0))
         {
             return "holds the byte 0xA0, a space to the kernel: choose another letter";
@@ -162,7 +162,7 @@ public static class LinkNames
                 and >= 2
             ? Beginning(name, room)
             : null;
-        // // A long interface name leaves no room to keep the role as a suffix; the hash alone then tells names apart.
+        // A long interface name leaves no room to keep the role as a suffix; the hash alone then tells names apart.
         return kept is null
             ? Fit(name + suffix, prefix, suffix: "")
             : prefix + kept + Hash(name + suffix) + suffix;

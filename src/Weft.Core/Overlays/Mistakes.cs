@@ -39,7 +39,7 @@ internal readonly record struct Marked<T>(T Value, Position At);
 /// <summary>Collects the mistakes of one file.</summary>
 internal sealed class Mistakes(string file)
 {
-    // // A large file can have millions of mistakes; nobody reads them all, and their text would fill the memory.
+    // A large file can have millions of mistakes; nobody reads them all, and their text would fill the memory.
     private const int Most = 1000;
 
     private readonly List<(Position At, string Message)> found = [];

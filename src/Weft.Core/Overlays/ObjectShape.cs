@@ -75,8 +75,8 @@ internal sealed class ObjectShape(string example, params ImmutableArray<Key> key
             var key = known;
             if (key is null)
             {
-                // // The value of a misspelt key is read as if the key were spelt right, so that nothing is reported as missing
-                // // only because of the misspelling.
+                // The value of a misspelt key is read as if the key were spelt right, so that nothing is reported as missing
+                // only because of the misspelling.
                 present ??= mapping
                     .Entries.Select(entry => entry.Key.Text)
                     .ToHashSet(StringComparer.Ordinal);

@@ -68,7 +68,7 @@ internal sealed partial class OverlayBuilder(Fields file, Mistakes mistakes)
 
     private Host BuildHost(Entry<Fields> entry)
     {
-        // // A single host has no tunnel.
+        // A single host has no tunnel.
         if (entry.IsNameRight && hosts is { Length: > 1 })
         {
             links.Take(

@@ -262,7 +262,7 @@ public static class OverlaySchema
 
     internal static class Psk
     {
-        // // With random characters this has at least half the entropy of an AES-128 key, and it is too long for a password that
+        // With random characters this has at least half the entropy of an AES-128 key, and it is too long for a password that
         // people remember.
         private const int LeastCharacters = 16;
 

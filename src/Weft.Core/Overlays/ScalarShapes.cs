@@ -82,7 +82,7 @@ internal sealed class LabelShape : Shape<string>
 /// <param name="least">The fewest characters.</param>
 internal sealed class SecretShape(int least) : Shape<Secret>
 {
-    // // Beginnings that a random key is most unlikely to have, though Base64 uses '/' too.
+    // Beginnings that a random key is most unlikely to have, though Base64 uses '/' too.
     private static readonly string[] Paths =
     [
         "/etc/",
@@ -211,7 +211,7 @@ internal sealed class IntegerShape(string expected, long least, long most) : Sha
         {
             (digits, style) = (digits[2..], NumberStyles.AllowBinarySpecifier);
         }
-        // // More than 30 digits are out of every range, and as hexadecimal they could turn negative.
+        // More than 30 digits are out of every range, and as hexadecimal they could turn negative.
         if (digits.Length > 30 && digits.All(char.IsAsciiHexDigit))
         {
             return Int128.MaxValue;

@@ -33,7 +33,7 @@ internal static class SliceCheck
                 }
             }
         }
-        // // Two slices that share an address are nested; in this order, those inside an outermost slice follow it.
+        // Two slices that share an address are nested; in this order, those inside an outermost slice follow it.
         (Entry<ImmutableArray<Marked<IPNetwork>?>> Host, Marked<IPNetwork> Slice)? outer = null;
         foreach (
             var one in placed.OrderBy(one =>

@@ -16,7 +16,7 @@ internal static class Texts
         @"^(?!\.{1,2}$)[A-Za-z0-9._-]{1,32}$",
         (text, out name) =>
             WrongName(name = text, ".-_", "letters, digits, dots, dashes and underscores", most: 32)
-            // // The name is also that of the directory in which a host keeps what it remembers of the overlay.
+            // The name is also that of the directory in which a host keeps what it remembers of the overlay.
             ?? (text is "." or ".." ? "is no name of a directory: choose another name" : null)
     );
 

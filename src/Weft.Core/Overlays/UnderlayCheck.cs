@@ -13,8 +13,8 @@ internal sealed class UnderlayCheck(
     Mistakes mistakes
 )
 {
-    // // The least MTUs: RFC 8200 section 5 for IPv6; for IPv4 the datagram size that every host must accept (RFC 791), below
-    // // which nobody tests.
+    // The least MTUs: RFC 8200 section 5 for IPv6; for IPv4 the datagram size that every host must accept (RFC 791), below
+    // which nobody tests.
     internal const int LeastIpv6Mtu = 1280;
     private const int LeastIpv4Mtu = 576;
 
@@ -70,7 +70,7 @@ internal sealed class UnderlayCheck(
             }
         }
         CheckLocalAddresses(holders);
-        // // The IP version that most hosts use counts as the intended one; in a draw, the first host's.
+        // The IP version that most hosts use counts as the intended one; in a draw, the first host's.
         var kinds = addressed
             .GroupBy(host => IsIpv6(host.Address.Value))
             .OrderByDescending(kind => kind.Count());
@@ -199,7 +199,7 @@ internal sealed class UnderlayCheck(
             if (leastInside is { } inside)
             {
                 var encapsulation = encapsulate(isIpv6);
-                // // Because of ESP's padding, a few more bytes may change nothing.
+                // Because of ESP's padding, a few more bytes may change nothing.
                 forNetworks = inside.Mtu;
                 while (encapsulation.OverlayMtu(forNetworks) < inside.Mtu)
                 {

@@ -15,7 +15,7 @@ internal static class YamlAdvice
     private const string ForgottenColon =
         "no 'key: value' is here: a ':' and a space belong after the key";
 
-    // // The parser takes a line without ': ' for a text that continues in the next line or stands alone, and fails there:
+    // The parser takes a line without ': ' for a text that continues in the next line or stands alone, and fails there:
     private static readonly ImmutableArray<string> AfterForgottenColon =
     [
         "found invalid mapping",
@@ -24,7 +24,7 @@ internal static class YamlAdvice
         "did not find expected <document start>",
     ];
 
-    // // The parser's wording of the most common mistakes, and the advice for each.
+    // The parser's wording of the most common mistakes, and the advice for each.
     private static readonly ImmutableArray<(string Problem, string Advice)> Known =
     [
         (

@@ -35,7 +35,7 @@ internal sealed record YamlRefused(Position At) : YamlNode(At);
 /// </summary>
 internal sealed class YamlTree
 {
-    // // An overlay file has six levels; the limit bounds the recursion, and the parser's own look-ahead.
+    // An overlay file has six levels; the limit bounds the recursion, and the parser's own look-ahead.
     private const int DeepestLevel = 32;
 
     private readonly Mistakes mistakes;
@@ -78,7 +78,7 @@ internal sealed class YamlTree
             }
             return root;
         }
-        // // On some malformed input the parser throws whatever exceptions its own code runs into; to the user, all of it is bad
+        // On some malformed input the parser throws whatever exceptions its own code runs into; to the user, all of it is bad
         // YAML.
         catch (Exception error) when (error is not OutOfMemoryException)
         {
