@@ -37,8 +37,9 @@ public sealed record IpsecIntent
 /// <param name="Address">Its underlay address, the source of packets from it.</param>
 /// <param name="Identity">Its identity.</param>
 /// <param name="Traffic">The packets of the tunnel between the two.</param>
-/// <param name="NatTraversal">Whether one of the two is behind address translation, so that ESP is encapsulated in UDP (RFC
-/// 3948).</param>
+/// <param name="NatTraversal">
+/// Whether one of the two is behind address translation, so that ESP is encapsulated in UDP (RFC 3948).
+/// </param>
 public sealed record IpsecPeer(
     string Name,
     IPAddress Address,

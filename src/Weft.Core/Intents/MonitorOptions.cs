@@ -39,8 +39,9 @@ public static class MonitorOptions
     /// The options of every connection. ovs-monitor-ipsec copies options that begin with <c>ipsec_</c> into /etc/ipsec.conf
     /// (ipsec.conf(5)).
     /// </summary>
-    /// <param name="local">The address that this host sends from; without it, strongSwan takes the source address of the
-    /// route.</param>
+    /// <param name="local">
+    /// The address that this host sends from; without it, strongSwan takes the source address of the route.
+    /// </param>
     public static ImmutableSortedDictionary<string, string> Connection(IPAddress local) =>
         ImmutableSortedDictionary<string, string>
             .Empty.Add("ipsec_left", local.ToString())

@@ -7,8 +7,9 @@ internal sealed class LinkNameBook(Mistakes mistakes)
     [];
 
     /// <summary>Reserves a link name, or reports that something else has it.</summary>
-    /// <param name="host">The one host with this link; null for every host. Names on every host must be reserved before the
-    /// others.</param>
+    /// <param name="host">
+    /// The one host with this link; null for every host. Names on every host must be reserved before the others.
+    /// </param>
     /// <param name="link">The link's name.</param>
     /// <param name="what">The owner of the link, for messages.</param>
     /// <param name="at">The position in the file that gives rise to the name; null if none does.</param>

@@ -6,8 +6,9 @@ using Weft.Core.Ipsec;
 namespace Weft.Core.Overlays;
 
 /// <summary>Reads a text as a value.</summary>
-/// <returns>Null if the text is right; otherwise what is wrong and what to do, to end the sentence "… is 'text',
-/// which".</returns>
+/// <returns>
+/// Null if the text is right; otherwise what is wrong and what to do, to end the sentence "… is 'text', which".
+/// </returns>
 internal delegate string? TextReader<T>(string text, out T value);
 
 /// <summary>A text with a meaning, such as a name or an address.</summary>

@@ -37,8 +37,9 @@ public sealed class TrustedAuthorities : IDisposable
     /// The end of the time for which one of these authorities vouches for a certificate: the earliest expiry in the chain from it
     /// to the authority, both included. Null if no authority vouches for it. The time may be in the past.
     /// </summary>
-    /// <param name="certificate">The certificate. Hosts do not send intermediate certificates with it, so those must be among
-    /// these authorities.</param>
+    /// <param name="certificate">
+    /// The certificate. Hosts do not send intermediate certificates with it, so those must be among these authorities.
+    /// </param>
     internal DateTimeOffset? VouchedUntil(X509Certificate2 certificate)
     {
         using var chain = new X509Chain
