@@ -240,7 +240,7 @@ public sealed record ContainerReading(
 
 /// <summary>An interface of a container.</summary>
 /// <param name="Name">Its name inside.</param>
-/// <param name="HostEnd">The other end, on the host; empty where the container does not run.</param>
+/// <param name="HostEnd">The other end, on the host; empty if the container is stopped.</param>
 /// <param name="Mac">Its Ethernet address.</param>
 /// <param name="Addresses">Its addresses with their prefix lengths.</param>
 /// <param name="Routes">Its routes via a neighbour.</param>

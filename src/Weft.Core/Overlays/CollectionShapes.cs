@@ -71,7 +71,7 @@ internal class ListShape<T>(Shape<T> item) : Shape<ImmutableArray<Marked<T>?>>
 
 /// <summary>One value, or a list of at most one for IPv4 and one for IPv6.</summary>
 /// <param name="item">What one value looks like.</param>
-/// <param name="noun">What one value is, in one word.</param>
+/// <param name="noun">The word for one value, in messages.</param>
 /// <param name="family">Whether a value is for IPv4 or for IPv6.</param>
 internal sealed class FamilyShape<T>(Shape<T> item, string noun, Func<T, AddressFamily> family)
     : ListShape<T>(item)

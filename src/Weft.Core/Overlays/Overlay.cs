@@ -185,7 +185,7 @@ public sealed record Container
     /// <summary>The name of the host that it runs on.</summary>
     public required string Host { get; init; }
 
-    /// <summary>What runs it.</summary>
+    /// <summary>The engine that runs it.</summary>
     public required Engine Engine { get; init; }
 
     /// <summary>Its interfaces in networks.</summary>
@@ -275,7 +275,7 @@ public sealed record SelectedAttachment
     public ImmutableArray<Route> Routes { get; init; } = [];
 }
 
-/// <summary>What runs a container.</summary>
+/// <summary>The engine that runs a container.</summary>
 public enum Engine
 {
     /// <summary>A named network namespace (<c>ip netns</c>).</summary>
