@@ -13,7 +13,7 @@ internal sealed partial class JsonRpcConnection
 
     /// <summary>
     /// Waits while too many replies are unsent. The client's own requests do not count: a server flooded with requests may read
-    /// on only after its replies are read, so reading must not wait for them.
+    /// on only after its replies are read, so reading must not wait until the requests are sent.
     /// </summary>
     private Task WaitForRepliesAsync()
     {

@@ -103,8 +103,7 @@ internal sealed class ViciConnection : IAsyncDisposable
                         return await RequestAsync(command, message, takes).ConfigureAwait(false);
                     }
 
-                    // The daemon streams only to the connection that sent the command, so one registration serves all later
-                    // commands.
+                    // The daemon streams only to the connection that sent the command: one registration serves all later ones.
                     if (!_streams.Contains(stream))
                     {
                         await RegisterAsync(stream, Ignore).ConfigureAwait(false);
@@ -245,8 +244,7 @@ internal sealed class ViciConnection : IAsyncDisposable
             : throw new ViciCommandException(command, "it does not know this command");
     }
 
-    // charon sends an event twice to a client that registered twice, so only the first handler registers, and the last one
-    // unregisters.
+    // charon sends events twice to a client registered twice: only the first handler registers, only the last unregisters.
     private async Task RegisterAsync(string name, Action<ViciEvent> handler)
     {
         if (!Add(name, handler))

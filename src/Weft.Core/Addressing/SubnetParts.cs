@@ -20,8 +20,7 @@ public static class SubnetParts
         ArgumentOutOfRangeException.ThrowIfLessThan(hosts, number + 1);
         var family = subnet.BaseAddress.AddressFamily;
         var free = IPText.Bits(subnet.BaseAddress) - subnet.PrefixLength;
-        // The first part includes the subnet's own address, which no host can have, so it needs another: two addresses to a
-        // part.
+        // The first part includes the subnet's own address, which no host can have, so a part needs two addresses.
         var deepest =
             IPText.Hosts(subnet).Lowest == IPText.ToNumber(subnet.BaseAddress) ? free : free - 1;
         if (deepest < 31)

@@ -16,8 +16,7 @@ public sealed partial record OverlayImport
             foreach (var reading in readings)
             {
                 var taken = new HashSet<string>(StringComparer.Ordinal);
-                // Podman's containers also appear as named network namespaces; those come last, so that the engine is named
-                // instead.
+                // Podman's containers also appear as named network namespaces; these come last, so that Podman is named.
                 foreach (
                     var container in reading.Containers.OrderBy(one => one.Engine is Engine.Netns)
                 )

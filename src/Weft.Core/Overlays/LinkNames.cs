@@ -40,8 +40,7 @@ public static class LinkNames
         "ovs-netdev",
     ];
 
-    // Prefixes of the kernel devices that Open vSwitch creates for tunnels (lib/dpif-netlink-rtnl.c); some end with a port
-    // number.
+    // Prefixes of Open vSwitch's kernel devices for tunnels (lib/dpif-netlink-rtnl.c); some end with a port number.
     private static readonly string[] ReservedPrefixes =
     [
         "gre_sys",

@@ -132,7 +132,7 @@ public sealed class PkiDirectory(string path)
         }
     }
 
-    /// <summary>Whether a key was renamed into place whose certificate was not yet.</summary>
+    /// <summary>Whether a new key is in place while its certificate still has <see cref="NextSuffix"/>.</summary>
     internal bool IsFollowing(string name)
     {
         var (key, _) = ReadKey(name);
