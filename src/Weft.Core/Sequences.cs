@@ -3,8 +3,8 @@ using System.Collections.Immutable;
 namespace Weft;
 
 /// <summary>
-/// The queries of <see cref="Enumerable"/> that this program starts with, without what they cost there: on the result of another
-/// query <c>Select</c> is a generic virtual method, which a program compiled ahead of time finds by reading its own metadata.
+/// Cheaper replacements for the <see cref="Enumerable"/> queries that run at start-up. On the result of another query,
+/// <c>Select</c> is a generic virtual method, which a natively compiled program resolves by reading its own metadata.
 /// </summary>
 internal static class Sequences
 {

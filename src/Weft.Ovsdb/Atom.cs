@@ -3,13 +3,13 @@ using System.Text.Json;
 
 namespace Weft.Ovsdb;
 
-/// <summary>The kinds of value that a column is made of (RFC 7047, section 5.1, <c>&lt;atom&gt;</c>).</summary>
+/// <summary>The types of atom (RFC 7047, section 5.1, <c>&lt;atom&gt;</c>).</summary>
 public enum AtomKind
 {
     /// <summary>A 64-bit signed integer.</summary>
     Integer,
 
-    /// <summary>A number that is no 64-bit integer.</summary>
+    /// <summary>A number that is not a 64-bit integer.</summary>
     Real,
 
     /// <summary><c>true</c> or <c>false</c>.</summary>
@@ -21,14 +21,14 @@ public enum AtomKind
     /// <summary>The UUID of a row.</summary>
     Uuid,
 
-    /// <summary>A row inserted by the same transaction, by the name the insert gave it.</summary>
+    /// <summary>A row inserted in the same transaction, by the name that its insert gives it.</summary>
     NamedUuid,
 }
 
 /// <summary>One value: RFC 7047's <c>&lt;atom&gt;</c>. The default value is the integer 0.</summary>
 /// <remarks>
-/// JSON does not tell 1.0 from 1, and ovsdb-server writes both as <c>1</c>; so a real without a fraction that fits
-/// in 64 bits is held as an integer here too, and <see cref="AsReal"/> reads either.
+/// JSON does not distinguish 1.0 from 1, and ovsdb-server writes both as <c>1</c>. So a real that is a 64-bit integer is kept as
+/// an integer, and <see cref="AsReal"/> reads either.
 /// </remarks>
 public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
 {
@@ -46,7 +46,7 @@ public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
         _uuid = uuid;
     }
 
-    /// <summary>What kind of value this is.</summary>
+    /// <summary>The type of the value.</summary>
     public AtomKind Kind { get; }
 
     /// <summary>An integer.</summary>
@@ -59,7 +59,7 @@ public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
 
     /// <summary>An integer.</summary>
     /// <param name="value">The value.</param>
-    /// <exception cref="OvsdbValueException">It is larger than the largest that a column can hold, 2^63 - 1.</exception>
+    /// <exception cref="OvsdbValueException">It is larger than 2^63 - 1, the maximum for a column.</exception>
     public static implicit operator Atom(ulong value) =>
         value <= long.MaxValue
             ? (long)value
@@ -83,7 +83,7 @@ public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
 
     /// <summary>A real.</summary>
     /// <param name="value">The value.</param>
-    /// <exception cref="OvsdbValueException">It is infinite or not a number, which JSON cannot express.</exception>
+    /// <exception cref="OvsdbValueException">It is infinite or NaN, which JSON cannot express.</exception>
     public static implicit operator Atom(double value)
     {
         if (!double.IsFinite(value))
@@ -106,7 +106,7 @@ public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
     /// <summary>A string.</summary>
     /// <param name="value">The value.</param>
     /// <exception cref="OvsdbValueException">
-    /// It contains U+0000 (ovsdb-server refuses that) or half of a surrogate pair (which is no Unicode text).
+    /// It contains U+0000, which ovsdb-server refuses, or half of a surrogate pair, which is not Unicode text.
     /// </exception>
     public static implicit operator Atom(string value)
     {
@@ -119,40 +119,42 @@ public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
     /// <param name="value">The value.</param>
     public static implicit operator Atom(Guid value) => new(AtomKind.Uuid, uuid: value);
 
-    /// <summary>Are the two the same value of the same kind?</summary>
+    /// <summary>Whether both are the same value of the same type.</summary>
     /// <param name="left">One.</param>
     /// <param name="right">The other.</param>
     public static bool operator ==(Atom left, Atom right) => left.Equals(right);
 
-    /// <summary>Do the two differ?</summary>
+    /// <summary>Whether the two differ.</summary>
     /// <param name="left">One.</param>
     /// <param name="right">The other.</param>
     public static bool operator !=(Atom left, Atom right) => !left.Equals(right);
 
-    /// <summary>Does the first come before the second in a canonical set?</summary>
+    /// <summary>Whether the first precedes the second in a canonical set.</summary>
     /// <param name="left">One.</param>
     /// <param name="right">The other.</param>
     public static bool operator <(Atom left, Atom right) => left.CompareTo(right) < 0;
 
-    /// <summary>Does the first come before the second in a canonical set, or equal it?</summary>
+    /// <summary>Whether the first precedes the second in a canonical set, or equals it.</summary>
     /// <param name="left">One.</param>
     /// <param name="right">The other.</param>
     public static bool operator <=(Atom left, Atom right) => left.CompareTo(right) <= 0;
 
-    /// <summary>Does the first come after the second in a canonical set?</summary>
+    /// <summary>Whether the first follows the second in a canonical set.</summary>
     /// <param name="left">One.</param>
     /// <param name="right">The other.</param>
     public static bool operator >(Atom left, Atom right) => left.CompareTo(right) > 0;
 
-    /// <summary>Does the first come after the second in a canonical set, or equal it?</summary>
+    /// <summary>Whether the first follows the second in a canonical set, or equals it.</summary>
     /// <param name="left">One.</param>
     /// <param name="right">The other.</param>
     public static bool operator >=(Atom left, Atom right) => left.CompareTo(right) >= 0;
 
-    /// <summary>A reference to the row that an <see cref="Insert"/> of the same transaction makes.</summary>
+    /// <summary>A reference to the row that an <see cref="Insert"/> in the same transaction creates.</summary>
     /// <param name="name">The insert's <see cref="Insert.UuidName"/>: an <c>&lt;id&gt;</c> of RFC 7047, section 3.1.</param>
     /// <returns>The reference.</returns>
-    /// <exception cref="OvsdbValueException">The name is no letter or underscore followed by those and digits.</exception>
+    /// <exception cref="OvsdbValueException">
+    /// The name is not a letter or underscore followed by letters, digits and underscores.
+    /// </exception>
     public static Atom NamedUuid(string name)
     {
         CheckId(name);
@@ -161,12 +163,12 @@ public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
 
     /// <summary>The integer.</summary>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">This is of another kind.</exception>
+    /// <exception cref="OvsdbValueException">This is of another type.</exception>
     public long AsInteger() => Kind == AtomKind.Integer ? _number : throw Mismatch("an integer");
 
-    /// <summary>The number, be it an integer or a real.</summary>
+    /// <summary>The number, whether kept as an integer or a real.</summary>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">This is of another kind.</exception>
+    /// <exception cref="OvsdbValueException">This is of another type.</exception>
     public double AsReal() =>
         Kind switch
         {
@@ -177,18 +179,20 @@ public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
 
     /// <summary>The boolean.</summary>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">This is of another kind.</exception>
+    /// <exception cref="OvsdbValueException">This is of another type.</exception>
     public bool AsBoolean() =>
         Kind == AtomKind.Boolean ? _number != 0 : throw Mismatch("a boolean");
 
     /// <summary>The string.</summary>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">This is of another kind.</exception>
+    /// <exception cref="OvsdbValueException">This is of another type.</exception>
     public string AsString() => Kind == AtomKind.String ? _text! : throw Mismatch("a string");
 
     /// <summary>The UUID.</summary>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">This is of another kind; a named UUID too, since only the server knows it.</exception>
+    /// <exception cref="OvsdbValueException">
+    /// This is of another type, or a named UUID, whose UUID only the server knows.
+    /// </exception>
     public Guid AsUuid() => Kind == AtomKind.Uuid ? _uuid : throw Mismatch("a UUID");
 
     /// <inheritdoc/>
@@ -213,9 +217,11 @@ public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
             _ => _number.GetHashCode(),
         };
 
-    /// <summary>Orders numbers by value, strings by UTF-16 code units, UUIDs as they are written; kinds among each other.</summary>
-    /// <param name="other">The other.</param>
-    /// <returns>Below, at or above zero.</returns>
+    /// <summary>
+    /// Orders numbers by value, strings by UTF-16 code units, UUIDs as they are written, and values of different types by type.
+    /// </summary>
+    /// <param name="other">The other atom.</param>
+    /// <returns>A number below, equal to or above zero.</returns>
     public int CompareTo(Atom other)
     {
         if (Kind == other.Kind)
@@ -229,7 +235,7 @@ public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
             };
         }
 
-        // A real here has a fraction or lies beyond 64 bits, so it never equals an integer once both are doubles.
+        // A real has a fraction or is outside the range of 64 bits, so as a double it never equals an integer.
         return Kind <= AtomKind.Real && other.Kind <= AtomKind.Real
             ? AsReal().CompareTo(other.AsReal())
             : Kind.CompareTo(other.Kind);
@@ -251,7 +257,7 @@ public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
     /// <summary>Reads an atom as RFC 7047, section 5.1, writes it.</summary>
     /// <param name="json">The JSON.</param>
     /// <returns>The atom.</returns>
-    /// <exception cref="OvsdbValueException">It is no atom.</exception>
+    /// <exception cref="OvsdbValueException">It is not an atom.</exception>
     public static Atom FromJson(JsonElement json)
     {
         switch (json.ValueKind)
@@ -296,8 +302,8 @@ public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
         );
     }
 
-    /// <summary>Writes the atom as RFC 7047, section 5.1, wants it.</summary>
-    /// <param name="writer">Where to.</param>
+    /// <summary>Writes the atom in the format of RFC 7047, section 5.1.</summary>
+    /// <param name="writer">The writer.</param>
     public void WriteTo(Utf8JsonWriter writer)
     {
         switch (Kind)
@@ -347,7 +353,7 @@ public readonly struct Atom : IEquatable<Atom>, IComparable<Atom>
         }
     }
 
-    // The largest double as ovsdb-server prints it, with 15 digits, is larger than the largest double.
+    // ovsdb-server prints doubles with 15 digits, which rounds the largest one up, beyond the range of a double.
     private static Atom Extreme(JsonElement json) =>
         json.GetRawText() switch
         {

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Weft.Ovsdb;
 
 /// <summary>
-/// The changes that one reader has not taken yet. Changes to one row are made into one and cancel out where the row
-/// is back to what it was, so that a slow reader costs at most the rows of two snapshots.
+/// The changes that one reader has not taken yet. Changes to the same row are merged, and cancel out if the row returns to its
+/// earlier state, so a slow reader costs at most the rows of two snapshots.
 /// </summary>
 internal sealed class ChangeFeed
 {

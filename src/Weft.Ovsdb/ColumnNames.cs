@@ -2,10 +2,12 @@ using System.Collections;
 
 namespace Weft.Ovsdb;
 
-/// <summary>Names of columns in order. All rows of a replicated table share one, so that a row costs only its values.</summary>
+/// <summary>
+/// An ordered list of column names. All rows of a replicated table share one, so that a row holds only its values.
+/// </summary>
 internal sealed class ColumnNames : IReadOnlyList<string>
 {
-    // Below this, comparing lengths and characters beats hashing.
+    // With fewer names than this, comparing strings is faster than hashing.
     private const int WorthAnIndex = 8;
 
     private readonly List<string> _names = [];

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Weft.Ovsdb;
 
-/// <summary>How a condition compares (RFC 7047, section 5.1, <c>&lt;function&gt;</c>).</summary>
+/// <summary>The comparison of a condition (RFC 7047, section 5.1, <c>&lt;function&gt;</c>).</summary>
 public enum ConditionFunction
 {
     /// <summary>The column equals the value.</summary>
@@ -11,53 +11,53 @@ public enum ConditionFunction
     /// <summary>The column differs from the value.</summary>
     NotEqual,
 
-    /// <summary>The column, a number, is below the value.</summary>
+    /// <summary>The column, a number, is less than the value.</summary>
     Less,
 
-    /// <summary>The column, a number, is the value or below.</summary>
+    /// <summary>The column, a number, is at most the value.</summary>
     LessOrEqual,
 
-    /// <summary>The column, a number, is above the value.</summary>
+    /// <summary>The column, a number, is greater than the value.</summary>
     Greater,
 
-    /// <summary>The column, a number, is the value or above.</summary>
+    /// <summary>The column, a number, is at least the value.</summary>
     GreaterOrEqual,
 
-    /// <summary>The column holds all of the value.</summary>
+    /// <summary>The column contains all of the value.</summary>
     Includes,
 
-    /// <summary>The column holds nothing of the value.</summary>
+    /// <summary>The column contains nothing of the value.</summary>
     Excludes,
 }
 
 /// <summary>
-/// A condition on a row (RFC 7047, section 5.1). An operation takes the rows that meet <em>all</em> of its
-/// conditions; a monitor those that meet <em>any</em> (ovsdb-server(7), section 4.1.12).
+/// A condition on a row (RFC 7047, section 5.1). Operations select the rows that meet <em>all</em> of their conditions, monitors
+/// those that meet <em>any</em> (ovsdb-server(7), section 4.1.12).
 /// </summary>
-/// <param name="Column">The column; <c>_uuid</c> is one too.</param>
-/// <param name="Function">How to compare.</param>
-/// <param name="Value">What with.</param>
+/// <param name="Column">The column, which may be <c>_uuid</c>.</param>
+/// <param name="Function">The comparison.</param>
+/// <param name="Value">The value to compare with.</param>
 public sealed record Condition(string Column, ConditionFunction Function, Datum Value)
 {
-    /// <summary>Is met by every row. For monitors and newer servers: RFC 7047 does not know it.</summary>
+    /// <summary>A condition that every row meets. For monitors and newer servers: it is not in RFC 7047.</summary>
     public static Condition Always { get; } = new("", ConditionFunction.Equal, true);
 
-    /// <summary>Is met by no row. For monitors and newer servers: RFC 7047 does not know it.</summary>
+    /// <summary>A condition that no row meets. For monitors and newer servers: it is not in RFC 7047.</summary>
     public static Condition Never { get; } = new("", ConditionFunction.Equal, false);
 
-    /// <summary>The row with this UUID.</summary>
-    /// <param name="uuid">The UUID, or the name of a row inserted by the same transaction.</param>
+    /// <summary>Selects the row with this UUID.</summary>
+    /// <param name="uuid">The UUID, or the name of a row inserted in the same transaction.</param>
     /// <returns>The condition.</returns>
     public static Condition UuidIs(Atom uuid) => new("_uuid", ConditionFunction.Equal, uuid);
 
-    /// <summary>The rows whose column equals the value.</summary>
+    /// <summary>Selects the rows whose column equals the value.</summary>
     /// <param name="column">The column.</param>
     /// <param name="value">The value.</param>
     /// <returns>The condition.</returns>
     public static Condition Equal(string column, Datum value) =>
         new(column, ConditionFunction.Equal, value);
 
-    /// <summary>The rows whose column holds all of the value.</summary>
+    /// <summary>Selects the rows whose column contains all of the value.</summary>
     /// <param name="column">The column.</param>
     /// <param name="value">The value.</param>
     /// <returns>The condition.</returns>

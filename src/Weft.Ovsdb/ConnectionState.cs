@@ -1,24 +1,24 @@
 namespace Weft.Ovsdb;
 
-/// <summary>How a client stands with its server.</summary>
+/// <summary>The status of a client's connection.</summary>
 public enum ConnectionStatus
 {
-    /// <summary>Trying the remotes for the first time, or again after a loss.</summary>
+    /// <summary>Trying to connect, for the first time or after the connection was lost.</summary>
     Connecting,
 
     /// <summary>Connected.</summary>
     Connected,
 
-    /// <summary>Disposed of.</summary>
+    /// <summary>Disposed.</summary>
     Closed,
 }
 
-/// <summary>How a client stands with its server, and since when.</summary>
-/// <param name="Status">How it stands.</param>
-/// <param name="Since">Since when it stands so.</param>
-/// <param name="Remote">The remote that it is connected to; null while it is not.</param>
-/// <param name="LastError">The last failure: why the connection was lost, or why it could not be made; null if there was none.</param>
-/// <param name="Attempts">How many times a remote was tried since the last connection, 0 while connected.</param>
+/// <summary>The state of a client's connection.</summary>
+/// <param name="Status">The status.</param>
+/// <param name="Since">The time at which this status began.</param>
+/// <param name="Remote">The connected remote; null if not connected.</param>
+/// <param name="LastError">The last failure, of a connection or an attempt to connect; null if there was none.</param>
+/// <param name="Attempts">The number of attempts to connect since the last connection; 0 while connected.</param>
 public sealed record ConnectionState(
     ConnectionStatus Status,
     DateTimeOffset Since,

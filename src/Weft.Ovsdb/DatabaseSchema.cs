@@ -3,10 +3,10 @@ using System.Text.Json;
 
 namespace Weft.Ovsdb;
 
-/// <summary>What a database is made of (RFC 7047, section 3.2).</summary>
+/// <summary>The schema of a database (RFC 7047, section 3.2).</summary>
 /// <param name="Name">The database's name.</param>
-/// <param name="Version">The schema's version, three numbers with dots; empty where the server gives none.</param>
-/// <param name="Checksum">A checksum, where the schema has one.</param>
+/// <param name="Version">The schema's version, three numbers with dots; empty if the server gives none.</param>
+/// <param name="Checksum">A checksum; null if the schema has none.</param>
 /// <param name="Tables">The tables by name.</param>
 public sealed record DatabaseSchema(
     string Name,
@@ -16,9 +16,9 @@ public sealed record DatabaseSchema(
 )
 {
     /// <summary>Reads a schema.</summary>
-    /// <param name="json">The JSON, as <c>get_schema</c> answers it.</param>
+    /// <param name="json">The JSON, as in the reply to <c>get_schema</c>.</param>
     /// <returns>The schema.</returns>
-    /// <exception cref="OvsdbValueException">It is no schema.</exception>
+    /// <exception cref="OvsdbValueException">It is not a schema.</exception>
     public static DatabaseSchema FromJson(JsonElement json)
     {
         var tables = ImmutableSortedDictionary.CreateBuilder<string, TableSchema>(
@@ -41,12 +41,12 @@ public sealed record DatabaseSchema(
     }
 }
 
-/// <summary>What a table is made of (RFC 7047, section 3.2).</summary>
+/// <summary>The schema of a table (RFC 7047, section 3.2).</summary>
 /// <param name="Name">The table's name.</param>
 /// <param name="Columns">The columns by name, without <c>_uuid</c> and <c>_version</c>.</param>
-/// <param name="Indexes">Sets of columns that no two rows may agree on.</param>
-/// <param name="IsRoot">Do its rows live without a strong reference to them?</param>
-/// <param name="MaxRows">How many rows there may be; null means any number.</param>
+/// <param name="Indexes">Sets of columns whose values must be unique together.</param>
+/// <param name="IsRoot">Whether its rows exist without a strong reference to them.</param>
+/// <param name="MaxRows">The maximum number of rows; null for no limit.</param>
 public sealed record TableSchema(
     string Name,
     ImmutableSortedDictionary<string, ColumnSchema> Columns,
@@ -90,11 +90,11 @@ public sealed record TableSchema(
     }
 }
 
-/// <summary>What a column is (RFC 7047, section 3.2).</summary>
+/// <summary>The schema of a column (RFC 7047, section 3.2).</summary>
 /// <param name="Name">The column's name.</param>
-/// <param name="Type">What it holds.</param>
-/// <param name="IsEphemeral">Is it forgotten when the server ends?</param>
-/// <param name="IsMutable">May it change after its row was inserted?</param>
+/// <param name="Type">The type of its values.</param>
+/// <param name="IsEphemeral">Whether the server forgets it when it ends.</param>
+/// <param name="IsMutable">Whether it may change after its row was inserted.</param>
 public sealed record ColumnSchema(string Name, ColumnType Type, bool IsEphemeral, bool IsMutable)
 {
     internal static ColumnSchema FromJson(string name, JsonElement json) =>
@@ -106,31 +106,31 @@ public sealed record ColumnSchema(string Name, ColumnType Type, bool IsEphemeral
         );
 }
 
-/// <summary>What a column holds (RFC 7047, section 3.2, <c>&lt;type&gt;</c>).</summary>
-/// <param name="Key">The atoms of a set, the keys of a map.</param>
-/// <param name="Value">The values of a map; null for a set.</param>
-/// <param name="Min">How many there must be at least, 0 or 1.</param>
-/// <param name="Max">How many there may be, 1 or more; null means any number.</param>
+/// <summary>The type of a column's values (RFC 7047, section 3.2, <c>&lt;type&gt;</c>).</summary>
+/// <param name="Key">The type of a set's atoms or a map's keys.</param>
+/// <param name="Value">The type of a map's values; null for a set.</param>
+/// <param name="Min">The minimum number of elements, 0 or 1.</param>
+/// <param name="Max">The maximum number of elements, 1 or more; null for no limit.</param>
 public sealed record ColumnType(BaseType Key, BaseType? Value, int Min, long? Max)
 {
-    /// <summary>Is it exactly one atom?</summary>
+    /// <summary>Whether a value is exactly one atom.</summary>
     public bool IsScalar => Value is null && Min == 1 && Max == 1;
 
-    /// <summary>Is it at most one atom?</summary>
+    /// <summary>Whether a value is at most one atom.</summary>
     public bool IsOptional => Value is null && Min == 0 && Max == 1;
 
-    /// <summary>Is it a map?</summary>
+    /// <summary>Whether a value is a map.</summary>
     public bool IsMap => Value is not null;
 
-    /// <summary>What a row gets that is inserted without the column (RFC 7047, section 5.2.1).</summary>
+    /// <summary>The value in a row that is inserted without the column (RFC 7047, section 5.2.1).</summary>
     public Datum Default { get; } =
         Min == 0 ? (Value is null ? Datum.Empty : Datum.EmptyMap)
         : Value is null ? Key.Default
         : Datum.Map((Key.Default, Value.Default));
 
     /// <summary>
-    /// Are changes of such a column sent as differences? ovsdb-server sends the whole value where there is room for
-    /// one only, also where it is optional or a map (<c>ovsdb_type_is_composite</c> in lib/ovsdb-types.h).
+    /// Whether changes of such a column are sent as differences. For a column of at most one element, even if it is optional or a
+    /// map, ovsdb-server sends the whole value (<c>ovsdb_type_is_composite</c> in lib/ovsdb-types.h).
     /// </summary>
     internal bool ChangesAsDifference => Max is null or > 1;
 
@@ -160,21 +160,21 @@ public sealed record ColumnType(BaseType Key, BaseType? Value, int Min, long? Ma
     }
 }
 
-/// <summary>How a column refers to rows of another table (RFC 7047, section 3.2, <c>refType</c>).</summary>
+/// <summary>The kind of a reference to a row of another table (RFC 7047, section 3.2, <c>refType</c>).</summary>
 public enum ReferenceType
 {
-    /// <summary>A row cannot be deleted while it is referred to.</summary>
+    /// <summary>The row cannot be deleted while it is referenced.</summary>
     Strong,
 
-    /// <summary>The reference goes when the row is deleted.</summary>
+    /// <summary>The reference is removed when the row is deleted.</summary>
     Weak,
 }
 
-/// <summary>What an atom may be (RFC 7047, section 3.2, <c>&lt;base-type&gt;</c>).</summary>
-/// <param name="Kind">Its kind; never <see cref="AtomKind.NamedUuid"/>.</param>
+/// <summary>The type of an atom, with its constraints (RFC 7047, section 3.2, <c>&lt;base-type&gt;</c>).</summary>
+/// <param name="Kind">Its type; never <see cref="AtomKind.NamedUuid"/>.</param>
 public sealed record BaseType(AtomKind Kind)
 {
-    /// <summary>The only values allowed; null where that is not limited.</summary>
+    /// <summary>The only values allowed; null if there is no such limit.</summary>
     public Datum? Enum { get; init; }
 
     /// <summary>The smallest integer allowed.</summary>
@@ -195,13 +195,13 @@ public sealed record BaseType(AtomKind Kind)
     /// <summary>The most characters allowed.</summary>
     public long? MaxLength { get; init; }
 
-    /// <summary>The table whose rows a UUID refers to; null where it refers to none.</summary>
+    /// <summary>The table whose rows a UUID references; null if it references none.</summary>
     public string? RefTable { get; init; }
 
-    /// <summary>How a UUID with <see cref="RefTable"/> refers.</summary>
+    /// <summary>The kind of reference of a UUID with <see cref="RefTable"/>.</summary>
     public ReferenceType RefType { get; init; }
 
-    /// <summary>Zero, false, the empty string or the UUID of zeros.</summary>
+    /// <summary>The default: zero, false, the empty string or the all-zero UUID.</summary>
     public Atom Default =>
         Kind switch
         {
@@ -247,7 +247,7 @@ public sealed record BaseType(AtomKind Kind)
         };
 }
 
-/// <summary>The optional members that schemas are full of.</summary>
+/// <summary>Reads the optional members of schemas.</summary>
 internal static class SchemaJson
 {
     public static JsonElement.ObjectEnumerator Members(JsonElement json, string what) =>

@@ -6,12 +6,12 @@ using System.Text.Json;
 namespace Weft.Ovsdb;
 
 /// <summary>
-/// The value of a column (RFC 7047, section 5.1, <c>&lt;value&gt;</c>): a set of atoms or a map from atoms to atoms,
-/// immutable and in one canonical order. A scalar is the set that holds only it, and an absent optional value the
-/// empty set, just as the RFC has it; so equality needs no schema.
+/// The value of a column (RFC 7047, section 5.1, <c>&lt;value&gt;</c>): a set of atoms or a map from atoms to atoms, immutable
+/// and in a canonical order. As in the RFC, a scalar is a set of one atom, and a missing optional value is the empty set.
+/// Equality therefore needs no schema.
 /// </summary>
 /// <remarks>
-/// An empty map equals an empty set, but only the former may be written to a map column: ovsdb-server tells
+/// An empty map equals an empty set, but only the map can be written to a map column: ovsdb-server distinguishes
 /// <c>["map",[]]</c> from <c>["set",[]]</c>.
 /// </remarks>
 public sealed class Datum : IEquatable<Datum>
@@ -33,33 +33,33 @@ public sealed class Datum : IEquatable<Datum>
     /// <summary>The empty map.</summary>
     public static Datum EmptyMap { get; } = new([], []);
 
-    /// <summary>How many atoms, or pairs, there are.</summary>
+    /// <summary>The number of atoms or pairs.</summary>
     public int Count => _keys.Length;
 
-    /// <summary>Is there nothing in it?</summary>
+    /// <summary>Whether it has no elements.</summary>
     public bool IsEmpty => _keys.Length == 0;
 
-    /// <summary>Is it written as a map?</summary>
+    /// <summary>Whether it is written as a map.</summary>
     public bool IsMap => _values is not null;
 
     /// <summary>The atoms of the set, or the keys of the map, in canonical order.</summary>
     public ImmutableArray<Atom> Atoms => ImmutableCollectionsMarshal.AsImmutableArray(_keys);
 
-    /// <summary>The strings of the set, or an empty array.</summary>
-    /// <exception cref="OvsdbValueException">An atom is no string, or this is a map.</exception>
+    /// <summary>The strings of the set; empty if there are none.</summary>
+    /// <exception cref="OvsdbValueException">An atom is not a string, or this is a map.</exception>
     public ImmutableArray<string> Strings =>
         Select("a set of strings", static atom => atom.AsString());
 
-    /// <summary>The UUIDs of the set, or an empty array.</summary>
-    /// <exception cref="OvsdbValueException">An atom is no UUID, or this is a map.</exception>
+    /// <summary>The UUIDs of the set; empty if there are none.</summary>
+    /// <exception cref="OvsdbValueException">An atom is not a UUID, or this is a map.</exception>
     public ImmutableArray<Guid> Uuids => Select("a set of UUIDs", static atom => atom.AsUuid());
 
-    /// <summary>The integers of the set, or an empty array.</summary>
-    /// <exception cref="OvsdbValueException">An atom is no integer, or this is a map.</exception>
+    /// <summary>The integers of the set; empty if there are none.</summary>
+    /// <exception cref="OvsdbValueException">An atom is not an integer, or this is a map.</exception>
     public ImmutableArray<long> Integers =>
         Select("a set of integers", static atom => atom.AsInteger());
 
-    /// <summary>The pairs of the map in the canonical order of their keys, or an empty array.</summary>
+    /// <summary>The pairs of the map in the canonical order of their keys; empty if there are none.</summary>
     /// <exception cref="OvsdbValueException">This is a set.</exception>
     public ImmutableArray<KeyValuePair<Atom, Atom>> Pairs
     {
@@ -81,8 +81,8 @@ public sealed class Datum : IEquatable<Datum>
         }
     }
 
-    /// <summary>The map from strings to strings (such as <c>external_ids</c>), ordered ordinally by key.</summary>
-    /// <exception cref="OvsdbValueException">This is a set, or a key or a value is no string.</exception>
+    /// <summary>The map as one from strings to strings (such as <c>external_ids</c>), with its keys in ordinal order.</summary>
+    /// <exception cref="OvsdbValueException">This is a set, or a key or value is not a string.</exception>
     public ImmutableSortedDictionary<string, string> StringMap
     {
         get
@@ -99,7 +99,7 @@ public sealed class Datum : IEquatable<Datum>
         }
     }
 
-    /// <summary>The set that holds only this.</summary>
+    /// <summary>The set of only this atom.</summary>
     /// <param name="value">The atom.</param>
     public static implicit operator Datum(Atom value) => new([value], null);
 
@@ -117,7 +117,7 @@ public sealed class Datum : IEquatable<Datum>
 
     /// <summary>The integer.</summary>
     /// <param name="value">The value.</param>
-    /// <exception cref="OvsdbValueException">It is larger than the largest that a column can hold, 2^63 - 1.</exception>
+    /// <exception cref="OvsdbValueException">It is larger than 2^63 - 1, the maximum for a column.</exception>
     public static implicit operator Datum(ulong value) => (Atom)value;
 
     /// <summary>The integer.</summary>
@@ -154,41 +154,41 @@ public sealed class Datum : IEquatable<Datum>
     /// <param name="value">The keys and values.</param>
     public static implicit operator Datum(Dictionary<string, string> value) => FromStringMap(value);
 
-    /// <summary>Do the two hold the same?</summary>
+    /// <summary>Whether both have the same elements.</summary>
     /// <param name="left">One.</param>
     /// <param name="right">The other.</param>
     public static bool operator ==(Datum? left, Datum? right) =>
         left is null ? right is null : left.Equals(right);
 
-    /// <summary>Do the two differ?</summary>
+    /// <summary>Whether the two differ.</summary>
     /// <param name="left">One.</param>
     /// <param name="right">The other.</param>
     public static bool operator !=(Datum? left, Datum? right) => !(left == right);
 
-    /// <summary>A set. What is given twice counts once.</summary>
+    /// <summary>A set. Duplicates are dropped.</summary>
     /// <param name="atoms">The atoms, in any order.</param>
     /// <returns>The set.</returns>
     public static Datum Set(params ReadOnlySpan<Atom> atoms) =>
         atoms.IsEmpty ? Empty : SetOf(atoms.ToArray());
 
-    /// <summary>A set. What is given twice counts once.</summary>
+    /// <summary>A set. Duplicates are dropped.</summary>
     /// <param name="atoms">The atoms, in any order.</param>
     /// <returns>The set.</returns>
     public static Datum Set(IEnumerable<Atom> atoms) => SetOf([.. atoms]);
 
-    /// <summary>A set of strings. What is given twice counts once.</summary>
+    /// <summary>A set of strings. Duplicates are dropped.</summary>
     /// <param name="strings">The strings, in any order.</param>
     /// <returns>The set.</returns>
     public static Datum Set(IEnumerable<string> strings) =>
         SetOf([.. strings.Select(static s => (Atom)s)]);
 
-    /// <summary>A set of UUIDs. What is given twice counts once.</summary>
+    /// <summary>A set of UUIDs. Duplicates are dropped.</summary>
     /// <param name="uuids">The UUIDs, in any order.</param>
     /// <returns>The set.</returns>
     public static Datum Set(IEnumerable<Guid> uuids) =>
         SetOf([.. uuids.Select(static u => (Atom)u)]);
 
-    /// <summary>A set of integers. What is given twice counts once.</summary>
+    /// <summary>A set of integers. Duplicates are dropped.</summary>
     /// <param name="integers">The integers, in any order.</param>
     /// <returns>The set.</returns>
     public static Datum Set(IEnumerable<long> integers) =>
@@ -197,7 +197,7 @@ public sealed class Datum : IEquatable<Datum>
     /// <summary>A map.</summary>
     /// <param name="pairs">The pairs, in any order.</param>
     /// <returns>The map.</returns>
-    /// <exception cref="OvsdbValueException">A key is given twice.</exception>
+    /// <exception cref="OvsdbValueException">A key occurs twice.</exception>
     public static Datum Map(params ReadOnlySpan<(Atom Key, Atom Value)> pairs)
     {
         var keys = new Atom[pairs.Length];
@@ -213,7 +213,7 @@ public sealed class Datum : IEquatable<Datum>
     /// <summary>A map.</summary>
     /// <param name="pairs">The pairs, in any order.</param>
     /// <returns>The map.</returns>
-    /// <exception cref="OvsdbValueException">A key is given twice.</exception>
+    /// <exception cref="OvsdbValueException">A key occurs twice.</exception>
     public static Datum Map(IEnumerable<KeyValuePair<Atom, Atom>> pairs)
     {
         var list = pairs.ToArray();
@@ -226,7 +226,7 @@ public sealed class Datum : IEquatable<Datum>
     /// <summary>A map from strings to strings, such as <c>external_ids</c>.</summary>
     /// <param name="pairs">The pairs, in any order.</param>
     /// <returns>The map.</returns>
-    /// <exception cref="OvsdbValueException">A key is given twice.</exception>
+    /// <exception cref="OvsdbValueException">A key occurs twice.</exception>
     public static Datum FromStringMap(IEnumerable<KeyValuePair<string, string>> pairs) =>
         Map(pairs.Select(static p => KeyValuePair.Create<Atom, Atom>(p.Key, p.Value)));
 
@@ -237,63 +237,63 @@ public sealed class Datum : IEquatable<Datum>
 
     /// <summary>The string.</summary>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">This is anything but exactly one string.</exception>
+    /// <exception cref="OvsdbValueException">This is not exactly one string.</exception>
     public string AsString() => Single("exactly one string").AsString();
 
     /// <summary>The integer.</summary>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">This is anything but exactly one integer.</exception>
+    /// <exception cref="OvsdbValueException">This is not exactly one integer.</exception>
     public long AsInteger() => Single("exactly one integer").AsInteger();
 
     /// <summary>The number.</summary>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">This is anything but exactly one number.</exception>
+    /// <exception cref="OvsdbValueException">This is not exactly one number.</exception>
     public double AsReal() => Single("exactly one real").AsReal();
 
     /// <summary>The boolean.</summary>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">This is anything but exactly one boolean.</exception>
+    /// <exception cref="OvsdbValueException">This is not exactly one boolean.</exception>
     public bool AsBoolean() => Single("exactly one boolean").AsBoolean();
 
     /// <summary>The UUID.</summary>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">This is anything but exactly one UUID.</exception>
+    /// <exception cref="OvsdbValueException">This is not exactly one UUID.</exception>
     public Guid AsUuid() => Single("exactly one UUID").AsUuid();
 
-    /// <summary>The string, or null when there is none.</summary>
+    /// <summary>The string; null if there is none.</summary>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">This is anything but at most one string.</exception>
+    /// <exception cref="OvsdbValueException">This is neither empty nor exactly one string.</exception>
     public string? AsOptionalString() => IsEmpty ? null : Single("at most one string").AsString();
 
-    /// <summary>The integer, or null when there is none.</summary>
+    /// <summary>The integer; null if there is none.</summary>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">This is anything but at most one integer.</exception>
+    /// <exception cref="OvsdbValueException">This is neither empty nor exactly one integer.</exception>
     public long? AsOptionalInteger() => IsEmpty ? null : Single("at most one integer").AsInteger();
 
-    /// <summary>The number, or null when there is none.</summary>
+    /// <summary>The number; null if there is none.</summary>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">This is anything but at most one number.</exception>
+    /// <exception cref="OvsdbValueException">This is neither empty nor exactly one number.</exception>
     public double? AsOptionalReal() => IsEmpty ? null : Single("at most one real").AsReal();
 
-    /// <summary>The boolean, or null when there is none.</summary>
+    /// <summary>The boolean; null if there is none.</summary>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">This is anything but at most one boolean.</exception>
+    /// <exception cref="OvsdbValueException">This is neither empty nor exactly one boolean.</exception>
     public bool? AsOptionalBoolean() => IsEmpty ? null : Single("at most one boolean").AsBoolean();
 
-    /// <summary>The UUID, or null when there is none.</summary>
+    /// <summary>The UUID; null if there is none.</summary>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">This is anything but at most one UUID.</exception>
+    /// <exception cref="OvsdbValueException">This is neither empty nor exactly one UUID.</exception>
     public Guid? AsOptionalUuid() => IsEmpty ? null : Single("at most one UUID").AsUuid();
 
-    /// <summary>Is the atom in the set, or a key of the map?</summary>
+    /// <summary>Whether the set contains the atom, or the map has it as a key.</summary>
     /// <param name="atom">The atom.</param>
     /// <returns>Whether it is.</returns>
     public bool Contains(Atom atom) => Array.BinarySearch(_keys, atom) >= 0;
 
-    /// <summary>The value of a key of the map.</summary>
+    /// <summary>Gets the value of a key of the map.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="value">The value, where there is one.</param>
-    /// <returns>Whether there is.</returns>
+    /// <param name="value">The value, if the key exists.</param>
+    /// <returns>Whether the key exists.</returns>
     public bool TryGetValue(Atom key, out Atom value)
     {
         var at = _values is null ? -1 : Array.BinarySearch(_keys, key);
@@ -342,7 +342,7 @@ public sealed class Datum : IEquatable<Datum>
         return hash.ToHashCode();
     }
 
-    /// <summary>The value much as <c>ovs-vsctl</c> prints it: <c>[a, b]</c>, <c>{k=v}</c>, a scalar bare.</summary>
+    /// <summary>The value much as <c>ovs-vsctl</c> prints it: <c>[a, b]</c>, <c>{k=v}</c>, a scalar without brackets.</summary>
     /// <returns>The text.</returns>
     public override string ToString()
     {
@@ -364,10 +364,10 @@ public sealed class Datum : IEquatable<Datum>
         return text.Append(_values is null ? ']' : '}').ToString();
     }
 
-    /// <summary>Reads a value as RFC 7047, section 5.1, writes it.</summary>
+    /// <summary>Reads a value in the format of RFC 7047, section 5.1.</summary>
     /// <param name="json">The JSON.</param>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">It is no value, or a map holds a key twice.</exception>
+    /// <exception cref="OvsdbValueException">It is not a value, or a map has a key twice.</exception>
     public static Datum FromJson(JsonElement json)
     {
         if (json.ValueKind != JsonValueKind.Array || json.GetArrayLength() != 2)
@@ -390,7 +390,7 @@ public sealed class Datum : IEquatable<Datum>
                 atoms[i++] = Atom.FromJson(atom);
             }
 
-            // A server may well send a value twice: reals that differ beyond the 15 digits it prints are two to it.
+            // A server may send a value twice: reals that differ only beyond the 15 digits it prints are different to the server.
             return SetOf(atoms);
         }
 
@@ -416,8 +416,10 @@ public sealed class Datum : IEquatable<Datum>
         return Atom.FromJson(json);
     }
 
-    /// <summary>Writes the value as RFC 7047, section 5.1, wants it; a set of one as the bare atom.</summary>
-    /// <param name="writer">Where to.</param>
+    /// <summary>
+    /// Writes the value in the format of RFC 7047, section 5.1; a set of one atom is written as the atom alone.
+    /// </summary>
+    /// <param name="writer">The writer.</param>
     public void WriteTo(Utf8JsonWriter writer)
     {
         ArgumentNullException.ThrowIfNull(writer);
@@ -449,8 +451,8 @@ public sealed class Datum : IEquatable<Datum>
     }
 
     /// <summary>
-    /// This value after a difference as ovsdb-server(7), section 4.1.14, defines it: what is in only one of two sets;
-    /// of maps also the new value of a key that is in both.
+    /// Applies a difference as defined in ovsdb-server(7), section 4.1.14. It holds the elements that are in only one of the two
+    /// sets or maps, and for a map also the new value of each key that is in both.
     /// </summary>
     internal Datum Apply(Datum difference)
     {
@@ -467,7 +469,7 @@ public sealed class Datum : IEquatable<Datum>
             );
         }
 
-        // Sizes of differences are small against a column; a sorted merge keeps both canonical in one pass.
+        // A merge of the two sorted lists keeps the canonical order in one pass; a difference is usually small.
         var keys = new List<Atom>(Count + difference.Count);
         var values = IsMap ? new List<Atom>(Count + difference.Count) : null;
         int a = 0,

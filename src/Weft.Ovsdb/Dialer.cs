@@ -5,10 +5,12 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Weft.Ovsdb;
 
-/// <summary>Opens the stream to a remote.</summary>
+/// <summary>Opens streams to remotes.</summary>
 internal static class Dialer
 {
-    /// <summary>Opens it, or says why not (<see cref="OvsdbConnectionException"/>) and what to look at.</summary>
+    /// <summary>
+    /// Opens a stream, or throws an <see cref="OvsdbConnectionException"/> that says why not and what to look at.
+    /// </summary>
     public static async Task<Stream> DialAsync(
         Remote remote,
         TlsOptions tls,
@@ -89,7 +91,7 @@ internal static class Dialer
         var policy = new X509ChainPolicy
         {
             RevocationMode = X509RevocationMode.NoCheck,
-            // A certificate can name an address to fetch its issuer from, and to be asked there takes no more than to show it.
+            // A certificate can name a URL to fetch its issuer from. Without this, any server could make us send a request there.
             DisableCertificateDownloads = true,
         };
         var options = new SslClientAuthenticationOptions
@@ -114,7 +116,7 @@ internal static class Dialer
         policy.CustomTrustStore.AddRange(tls.CaCertificates);
         if (tls.ServerName is null)
         {
-#pragma warning disable CA5359 // Not any certificate: the chain must lead to the given authority; only its name is free.
+#pragma warning disable CA5359 // Not every certificate is accepted: the chain must lead to the given authority; only the name may be any.
             options.RemoteCertificateValidationCallback = static (_, _, _, errors) =>
                 (errors & ~SslPolicyErrors.RemoteCertificateNameMismatch) == SslPolicyErrors.None;
 #pragma warning restore CA5359

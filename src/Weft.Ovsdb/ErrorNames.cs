@@ -1,8 +1,8 @@
 namespace Weft.Ovsdb;
 
 /// <summary>
-/// The errors of RFC 7047 and of ovsdb-server(7), letter by letter as the server writes them: a server is free to
-/// use others, so these are strings to compare with and no enumeration.
+/// The error names of RFC 7047 and ovsdb-server(7), spelt as the server sends them. These are strings instead of an enum, since a
+/// server may send others.
 /// </summary>
 public static class ErrorNames
 {
@@ -12,28 +12,28 @@ public static class ErrorNames
     /// <summary>A <c>cancel</c> notification ended the request.</summary>
     public const string Canceled = "canceled";
 
-    /// <summary>The cluster has no leader, or lost it meanwhile: try again.</summary>
+    /// <summary>The cluster has no leader, or lost it in the meantime: try again.</summary>
     public const string ClusterError = "cluster error";
 
-    /// <summary>A value violates a constraint: of its type, of an index, of an immutable column.</summary>
+    /// <summary>A value violates a constraint of its type, of an index, or of an immutable column.</summary>
     public const string ConstraintViolation = "constraint violation";
 
     /// <summary>A division by zero in a mutation.</summary>
     public const string DomainError = "domain error";
 
-    /// <summary>Two inserts bear the same <see cref="Insert.Uuid"/>, or a row bears it already.</summary>
+    /// <summary>Two inserts have the same <see cref="Insert.Uuid"/>, or a row already has it.</summary>
     public const string DuplicateUuid = "duplicate uuid";
 
-    /// <summary>Two inserts bear the same <see cref="Insert.UuidName"/>.</summary>
+    /// <summary>Two inserts have the same <see cref="Insert.UuidName"/>.</summary>
     public const string DuplicateUuidName = "duplicate uuid-name";
 
     /// <summary>The database could not be written.</summary>
     public const string IoError = "I/O error";
 
-    /// <summary>The request is not what the method expects.</summary>
+    /// <summary>The parameters of the request do not fit the method.</summary>
     public const string InvalidParameters = "invalid parameters";
 
-    /// <summary>The operation is not for this server, such as a write on a backup.</summary>
+    /// <summary>This server does not allow the operation, such as a write on a backup.</summary>
     public const string NotAllowed = "not allowed";
 
     /// <summary>An <c>assert</c> operation names a lock that the client does not hold.</summary>
@@ -48,7 +48,7 @@ public static class ErrorNames
     /// <summary>The result of a mutation does not fit the type.</summary>
     public const string RangeError = "range error";
 
-    /// <summary>A reference points to a row that does not exist, or a row is deleted that is still referred to.</summary>
+    /// <summary>A reference points to a row that does not exist, or a deleted row is still referenced.</summary>
     public const string ReferentialIntegrityViolation = "referential integrity violation";
 
     /// <summary>The server is out of memory or disk.</summary>
@@ -57,7 +57,7 @@ public static class ErrorNames
     /// <summary>The request, or an operation, could not be parsed.</summary>
     public const string SyntaxError = "syntax error";
 
-    /// <summary>A <c>wait</c> operation did not come true in time.</summary>
+    /// <summary>The condition of a <c>wait</c> operation was not met in time.</summary>
     public const string TimedOut = "timed out";
 
     /// <summary>The table has no such column.</summary>

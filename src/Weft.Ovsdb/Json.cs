@@ -3,10 +3,10 @@ using System.Text.Json;
 
 namespace Weft.Ovsdb;
 
-/// <summary>What reading and writing JSON from an untrusted peer needs beyond System.Text.Json.</summary>
+/// <summary>Helpers for JSON from an untrusted peer, beyond System.Text.Json.</summary>
 internal static class Json
 {
-    /// <summary>Deeper than anything RFC 7047 defines (8 levels), and shallow enough for any stack.</summary>
+    /// <summary>The maximum depth: more than the 8 levels that RFC 7047 needs, and few enough for any stack.</summary>
     public const int MaxDepth = 128;
 
     // ovsdb-server reads UTF-8; escaping every non-ASCII character would only cost bytes.
@@ -19,7 +19,9 @@ internal static class Json
 
     public static readonly JsonDocumentOptions ReaderOptions = new() { MaxDepth = MaxDepth };
 
-    /// <summary>The string, or a typed error where its bytes are no UTF-8 or its escapes no Unicode.</summary>
+    /// <summary>
+    /// Reads a string; throws an <see cref="OvsdbValueException"/> if its bytes are not UTF-8 or its escapes not Unicode.
+    /// </summary>
     public static string Text(JsonElement json)
     {
         if (json.ValueKind != JsonValueKind.String)
@@ -70,13 +72,13 @@ internal static class Json
             ? value
             : throw new OvsdbValueException("a UUID", Excerpt(json));
 
-    /// <summary>The UUID that names a member (<c>&lt;row-updates&gt;</c> are keyed by row).</summary>
+    /// <summary>Reads a UUID from a member's name (<c>&lt;row-updates&gt;</c> are keyed by row).</summary>
     public static Guid Uuid(string name) =>
         Guid.TryParseExact(name, "D", out var value)
             ? value
             : throw new OvsdbValueException("a UUID", $"\"{Shorten(name)}\"");
 
-    /// <summary>The member's name, or a typed error where it is no text.</summary>
+    /// <summary>Reads a member's name; throws an <see cref="OvsdbValueException"/> if it is not text.</summary>
     public static string Name(JsonProperty member)
     {
         try
@@ -90,8 +92,8 @@ internal static class Json
     }
 
     /// <summary>
-    /// Refuses a message with U+0000 in any of its texts: ovsdb-server would answer by hanging up, on everybody who shares
-    /// the connection. Within JSON it can only stand as an escape.
+    /// Refuses a message that contains U+0000. ovsdb-server would close the connection, which others share. In JSON the character
+    /// can only occur as an escape.
     /// </summary>
     public static void CheckNoNul(ReadOnlySpan<byte> message, string method)
     {
@@ -99,7 +101,7 @@ internal static class Json
         int at;
         for (var rest = message; (at = rest.IndexOf(escape)) >= 0; rest = rest[(at + 1)..])
         {
-            // After an odd number of backslashes this one is itself escaped, and the text only looks like it.
+            // After an odd number of backslashes, this backslash is itself escaped, and what follows is ordinary text.
             var before = rest[..at];
             if ((at - before.TrimEnd((byte)'\\').Length) % 2 == 0)
             {
@@ -108,7 +110,7 @@ internal static class Json
         }
     }
 
-    /// <summary>The beginning of the JSON, for a message that a person reads.</summary>
+    /// <summary>The beginning of the JSON, for error messages.</summary>
     public static string Excerpt(JsonElement json) =>
         json.ValueKind == JsonValueKind.Undefined ? "nothing" : Shorten(json.GetRawText());
 

@@ -1,8 +1,8 @@
 namespace Weft.Ovsdb;
 
 /// <content>
-/// The inactivity probe (RFC 7047, section 4.1.11): after an interval of silence an echo is asked for, after another
-/// the connection counts as lost. A peer that vanished without a word is noticed by nothing else.
+/// The inactivity probe (RFC 7047, section 4.1.11): after one interval of silence it sends an echo request, after another it
+/// considers the connection lost. Nothing else would detect a peer that vanished without closing the connection.
 /// </content>
 internal sealed partial class JsonRpcConnection
 {
@@ -12,7 +12,7 @@ internal sealed partial class JsonRpcConnection
     private ITimer? _probe;
     private long _lastLife;
 
-    // The last sign of life before an echo was asked for: if there is none since, it was not answered.
+    // The last sign of life before the echo request was sent. If it is still the last, there was no answer.
     private long? _probedAfter;
 
     private void NoteLife() => Volatile.Write(ref _lastLife, _time.GetTimestamp());

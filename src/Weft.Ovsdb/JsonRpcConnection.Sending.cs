@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Weft.Ovsdb;
 
-/// <content>Sending: requests that come while a write is under way leave together with the next.</content>
+/// <content>Sending: messages queued during a write are sent together in the next one.</content>
 internal sealed partial class JsonRpcConnection
 {
     private PooledBuffer _unsent = new();
@@ -12,8 +12,8 @@ internal sealed partial class JsonRpcConnection
     private TaskCompletionSource? _taken;
 
     /// <summary>
-    /// Waits while replies pile up. The caller's own requests do not count: a server that is flooded with them reads on only
-    /// once its answers are read.
+    /// Waits while too many replies are unsent. The client's own requests do not count: a server flooded with requests may read
+    /// on only after its replies are read, so reading must not wait until the requests are sent.
     /// </summary>
     private Task WaitForRepliesAsync()
     {
@@ -108,8 +108,8 @@ internal sealed partial class JsonRpcConnection
 
                 _isFlushing = true;
 
-                // A lone request leaves at once, on this thread. When others are under way the caller is
-                // pipelining: let the pool send, so that what it adds meanwhile shares one write.
+                // A lone request is sent at once, on this thread. If others are pending, the caller is pipelining:
+                // then the thread pool sends, so that what the caller adds meanwhile shares one write.
                 if (_pending.Count > 1)
                 {
                     _ = Task.Run(FlushAsync);
@@ -131,7 +131,7 @@ internal sealed partial class JsonRpcConnection
                 _beingSent.Clear();
             }
         }
-#pragma warning disable CA1031 // Whatever fails while writing must end the connection: else requests would wait for ever.
+#pragma warning disable CA1031 // Any failure to write must end the connection, or requests would wait for ever.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -146,7 +146,7 @@ internal sealed partial class JsonRpcConnection
         }
     }
 
-    /// <summary>Takes what is to be sent next; or, in the same instant, ends the flushing because there is nothing.</summary>
+    /// <summary>Takes what to send next. If there is nothing, ends the flushing under the same lock.</summary>
     private bool TakeUnsent()
     {
         TaskCompletionSource? taken;

@@ -3,31 +3,31 @@ using System.Text.Json;
 
 namespace Weft.Ovsdb;
 
-/// <summary>Who is told of the server's notifications, on the thread that reads, in the order they came.</summary>
+/// <summary>Handles notifications from the server, called on the reading thread in the order of arrival.</summary>
 internal delegate void NotificationHandler(string method, JsonElement parameters);
 
 /// <summary>
-/// One connection: JSON-RPC 1.0 both ways over a stream (RFC 7047, section 4). It lives until <see cref="Closed"/>
-/// and is never revived.
+/// One connection: JSON-RPC 1.0 in both directions over a stream (RFC 7047, section 4). It lives until <see cref="Closed"/>
+/// completes and is never revived.
 /// </summary>
 /// <remarks>
-/// Replies and notifications are decoded by the thread that reads, one after the other. That is what lets a replica
-/// take the reply to its monitor request before the first update, and lets a reader rely on the replica having what
-/// its own transaction changed once that is answered (ovsdb-server(7), section 4.1.5).
+/// Replies and notifications are decoded by the reading thread, one after the other. So a replica handles the reply to its
+/// monitor request before the first update, and once a transaction is answered, the replica has its changes (ovsdb-server(7),
+/// section 4.1.5).
 /// </remarks>
 internal sealed partial class JsonRpcConnection : IAsyncDisposable
 {
-    // Echoes to a peer that asks but never reads must not pile up: past this much the connection stops reading.
+    // A peer that sends echo requests but never reads must not make replies pile up: with more than this unsent, reading stops.
     private const int MaxUnsentReplyBytes = 1024 * 1024;
 
-    // How long the server is given to say what became of something that was given up.
+    // How long the server has to say what became of a canceled request.
     private static readonly TimeSpan CancelGrace = TimeSpan.FromSeconds(1);
 
     private readonly Stream _stream;
     private readonly TimeProvider _time;
     private readonly MessageSplitter _splitter;
 
-    // Never disposed of: the probe's timer may close the connection while its owner disposes of it.
+    // Never disposed: the probe's timer may close the connection while its owner disposes it.
     private readonly CancellationTokenSource _closing = new();
     private readonly TaskCompletionSource<OvsdbException> _closed = new(
         TaskCreationOptions.RunContinuationsAsynchronously
@@ -64,7 +64,7 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
         _reading = Task.Run(ReadAsync);
     }
 
-    /// <summary>Routes the notifications of a monitor. Do it before asking for the monitor.</summary>
+    /// <summary>Routes the notifications of a monitor. Call this before requesting the monitor.</summary>
     public void RouteMonitor(string id, NotificationHandler handler) =>
         Route(_monitors, id, handler);
 
@@ -74,7 +74,7 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
 
     public void UnrouteLock(string id) => Unroute(_locks, id);
 
-    /// <summary>Ends the connection; the first reason counts. What is under way fails, its outcome unknown.</summary>
+    /// <summary>Ends the connection; the first reason counts. Pending requests fail with their outcome unknown.</summary>
     public void Close(OvsdbException reason)
     {
         PendingCall[] pending;
@@ -115,11 +115,11 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
         await _reading.ConfigureAwait(false);
     }
 
-    /// <summary>Sends a request whose answer does not matter.</summary>
+    /// <summary>Sends a request and ignores the reply.</summary>
     public void Tell(string method, Action<Utf8JsonWriter> writeParameters) =>
         Send(WriteMessage(0, method, writeParameters));
 
-    /// <summary>Sends a request, unless the connection had ended before.</summary>
+    /// <summary>Sends a request; returns false if the connection has already ended.</summary>
     public bool TryCall<T>(
         string method,
         Action<Utf8JsonWriter> writeParameters,
@@ -151,7 +151,7 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
         return true;
     }
 
-    /// <summary>As <see cref="TryCall"/>, for callers that give up with the connection.</summary>
+    /// <summary>Like <see cref="TryCall"/>, but throws if the connection has already ended.</summary>
     public Task<T> CallAsync<T>(
         string method,
         Action<Utf8JsonWriter> writeParameters,
@@ -172,7 +172,10 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
                 Remote
             );
 
-    /// <summary>Gives back what the server keeps for this connection, such as a lock, by its name; if need be with the connection.</summary>
+    /// <summary>
+    /// Releases what the server keeps for this connection under a name, such as a lock. If that fails, the server releases it
+    /// when the connection ends.
+    /// </summary>
     public async Task GiveBackAsync(string method, string name)
     {
         try
@@ -188,11 +191,11 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
         }
         catch (Exception e) when (e is OvsdbException or TimeoutException)
         {
-            // Then it goes with the connection.
+            // The server releases it when the connection ends.
         }
     }
 
-    /// <summary>The error for a reply or notification that breaks the protocol.</summary>
+    /// <summary>Creates the error for a reply or notification that violates the protocol.</summary>
     public OvsdbProtocolException Breach(string where, Exception cause) =>
         new($"{Remote} sent {where} that breaks the protocol: {cause.Message}", cause);
 
@@ -212,7 +215,7 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
                 ? await CancelAsync(call).ConfigureAwait(false)
                 : "whether the server carried it out is unknown";
 
-            // An answer that came after all, or at the same instant, says more than the cancellation does.
+            // A result that arrived after all says more than the cancellation does.
             if (call.Task.IsCompleted && !IsCanceled(call.Task))
             {
                 return await call.Task.ConfigureAwait(false);
@@ -233,9 +236,9 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
 
     /// <summary>Cancels a transaction on the server (RFC 7047, section 4.1.4), and says what became of it.</summary>
     /// <remarks>
-    /// By the RFC the server answers the request itself, with "canceled" or with the result. ovsdb-server answers one
-    /// that it has carried out, but drops one that still waits without a word (<c>execute_cancel</c> in
-    /// ovsdb/jsonrpc-server.c); the echo sent behind tells that no answer will come.
+    /// By the RFC, the server answers the request itself, with "canceled" or with the result. ovsdb-server answers a transaction
+    /// that it has carried out, but silently drops one that still waits (<c>execute_cancel</c> in ovsdb/jsonrpc-server.c). The
+    /// reply to an echo sent after the cancel shows that no answer will come.
     /// </remarks>
     private async Task<string> CancelAsync<T>(PendingCall<T> call)
     {
@@ -321,7 +324,7 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
                 cause: e
             );
         }
-#pragma warning disable CA1031 // Whatever fails while reading must end the connection: else requests would wait for ever.
+#pragma warning disable CA1031 // Any failure to read must end the connection, or requests would wait for ever.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -403,7 +406,7 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
             }
         }
 
-        // Echoes to the probe, and replies to requests that were given up, have nobody waiting.
+        // Nobody waits for the replies to probes and to canceled requests.
         if (call is null)
         {
             return;
@@ -426,7 +429,7 @@ internal sealed partial class JsonRpcConnection : IAsyncDisposable
         {
             call.Fail(e);
         }
-#pragma warning disable CA1031 // The call is no longer pending, so nobody else would ever tell its caller.
+#pragma warning disable CA1031 // The call is no longer pending, so nobody else would report the failure to its caller.
         catch (Exception e)
 #pragma warning restore CA1031
         {

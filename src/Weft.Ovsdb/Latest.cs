@@ -1,8 +1,8 @@
 namespace Weft.Ovsdb;
 
 /// <summary>
-/// A value that changes, and those who wait for it to become something. Every value is shown to every waiter, so a
-/// condition that holds for an instant only is not missed.
+/// A value that changes, and a way to wait until it meets a condition. Every value is checked by every waiter, so a condition
+/// that holds only for an instant is not missed.
 /// </summary>
 internal sealed class Latest<T>(T initial)
 {
@@ -28,7 +28,7 @@ internal sealed class Latest<T>(T initial)
         }
     }
 
-    /// <summary>Fails those who wait, and those who will, unless the value is what they want already.</summary>
+    /// <summary>Fails present and future waiters, except those whose condition the value already meets.</summary>
     public void End(Exception reason)
     {
         lock (_gate)
@@ -78,7 +78,7 @@ internal sealed class Latest<T>(T initial)
         return await waiter.Task.ConfigureAwait(false);
     }
 
-    // A reference, so that a reader never sees half of a value.
+    // A reference type, so that a reader never sees a half-written value.
     private sealed record Box(T Value);
 
     private sealed class Waiter(Func<T, bool> condition)
@@ -90,7 +90,7 @@ internal sealed class Latest<T>(T initial)
             {
                 return condition(value) && (TrySetResult(value) || true);
             }
-#pragma warning disable CA1031 // The condition is the caller's code: its failure is the caller's to see, not the publisher's.
+#pragma warning disable CA1031 // The condition is the caller's code: its failure goes to the caller, not to the publisher.
             catch (Exception e)
 #pragma warning restore CA1031
             {

@@ -3,20 +3,20 @@ using System.Buffers;
 namespace Weft.Ovsdb;
 
 /// <summary>
-/// Cuts the byte stream of a peer into JSON-RPC messages. OVSDB puts JSON objects one behind the other without a
-/// length or a delimiter (RFC 7047, section 4), so where one ends shows only by following strings and brackets.
+/// Splits the byte stream from a peer into JSON-RPC messages. OVSDB sends JSON objects one after the other without lengths or
+/// delimiters (RFC 7047, section 4), so the end of a message is found by tracking strings and brackets.
 /// </summary>
 /// <remarks>
-/// Every byte is looked at once, however the stream is split into reads. Size and depth are limited before anything
-/// is parsed: that is why this and not <c>JsonSerializer.DeserializeAsyncEnumerable(topLevelValues: true)</c>, which
-/// buffers one value without limit, allocates a document for each, and needs serializer metadata at start-up.
-/// A message is handed out as a slice of the one buffer, without a copy.
+/// Each byte is examined once, however the stream is split into reads. Size and depth are checked before anything is parsed.
+/// <c>JsonSerializer.DeserializeAsyncEnumerable(topLevelValues: true)</c> would not do: it buffers a value without limit,
+/// allocates a document for each, and needs serializer metadata at start-up. A message is returned as a slice of the one buffer,
+/// without a copy.
 /// </remarks>
 internal sealed class MessageSplitter(int maxMessageBytes) : IDisposable
 {
     private const int SmallBuffer = 16 * 1024;
 
-    // What a rare giant message needed is given back, not kept for the life of the connection.
+    // A larger buffer, needed for a rare huge message, is released afterwards.
     private const int LargestBufferKept = 1024 * 1024;
     private const int SmallestRead = 4 * 1024;
 
@@ -28,10 +28,10 @@ internal sealed class MessageSplitter(int maxMessageBytes) : IDisposable
     private bool _inString;
     private bool _escaped;
 
-    /// <summary>Has a message begun that is not complete?</summary>
+    /// <summary>Whether a message has begun and is not complete.</summary>
     public bool IsInMessage => _depth > 0;
 
-    /// <summary>Where to read the next bytes to. Ends the life of the message handed out last.</summary>
+    /// <summary>Gets the memory to read the next bytes into. Invalidates the message returned last.</summary>
     public Memory<byte> GetSpace()
     {
         if (_start == _end)
@@ -50,7 +50,7 @@ internal sealed class MessageSplitter(int maxMessageBytes) : IDisposable
             }
             else
             {
-                // TryRead let no more than a whole message pile up, so this always leaves room to read into.
+                // TryRead refuses messages over the limit, so a buffer of this size always has room.
                 Replace((int)Math.Min(_buffer.Length * 2L, maxMessageBytes + 2L * SmallBuffer));
             }
         }
@@ -58,11 +58,11 @@ internal sealed class MessageSplitter(int maxMessageBytes) : IDisposable
         return _buffer.AsMemory(_end);
     }
 
-    /// <summary>Says how many bytes were read.</summary>
+    /// <summary>Records how many bytes were read.</summary>
     public void Advance(int count) => _end += count;
 
-    /// <summary>Hands out the next complete message, valid until <see cref="GetSpace"/> is called.</summary>
-    /// <exception cref="OvsdbProtocolException">What comes is no object, too large or too deep.</exception>
+    /// <summary>Gets the next complete message, valid until <see cref="GetSpace"/> is called.</summary>
+    /// <exception cref="OvsdbProtocolException">The next message is not an object, too large or too deep.</exception>
     public bool TryRead(out ReadOnlyMemory<byte> message)
     {
         var bytes = _buffer.AsSpan(0, _end);

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Weft.Ovsdb;
 
-/// <summary>How a mutation changes a column (RFC 7047, section 5.1, <c>&lt;mutator&gt;</c>).</summary>
+/// <summary>The kind of a mutation (RFC 7047, section 5.1, <c>&lt;mutator&gt;</c>).</summary>
 public enum Mutator
 {
     /// <summary>Adds to each number.</summary>
@@ -14,23 +14,23 @@ public enum Mutator
     /// <summary>Multiplies each number.</summary>
     Multiply,
 
-    /// <summary>Divides each number; integers towards zero.</summary>
+    /// <summary>Divides each number; integers are rounded towards zero.</summary>
     Divide,
 
-    /// <summary>Leaves the remainder of dividing each integer.</summary>
+    /// <summary>Replaces each integer by the remainder of its division.</summary>
     Modulo,
 
-    /// <summary>Puts atoms into the set, or pairs with new keys into the map.</summary>
+    /// <summary>Adds atoms to the set, or pairs with new keys to the map.</summary>
     Insert,
 
-    /// <summary>Takes atoms out of the set, or pairs (given as a map) or keys (given as a set) out of the map.</summary>
+    /// <summary>Removes atoms from the set, or from the map pairs (given as a map) or keys (given as a set).</summary>
     Delete,
 }
 
-/// <summary>A change to a column that depends on what it holds (RFC 7047, section 5.1).</summary>
+/// <summary>A change to a column that depends on its present value (RFC 7047, section 5.1).</summary>
 /// <param name="Column">The column.</param>
-/// <param name="Mutator">How to change it.</param>
-/// <param name="Value">What with.</param>
+/// <param name="Mutator">The kind of change.</param>
+/// <param name="Value">The operand.</param>
 public sealed record Mutation(string Column, Mutator Mutator, Datum Value)
 {
     internal void WriteTo(Utf8JsonWriter writer)

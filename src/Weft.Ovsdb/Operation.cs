@@ -53,7 +53,7 @@ public abstract record Operation
     }
 }
 
-/// <summary>Inserts a row (section 5.2.1). Columns that are not given get the default of their type.</summary>
+/// <summary>Inserts a row (section 5.2.1). Columns not given get the default of their type.</summary>
 /// <param name="Table">The table.</param>
 /// <param name="Row">The columns.</param>
 public sealed record Insert(string Table, Row Row) : Operation("insert")
@@ -61,7 +61,9 @@ public sealed record Insert(string Table, Row Row) : Operation("insert")
     private readonly string? _uuidName;
 
     /// <summary>A name by which other operations of the transaction refer to the row (<see cref="Atom.NamedUuid"/>).</summary>
-    /// <exception cref="OvsdbValueException">The name is no letter or underscore followed by those and digits.</exception>
+    /// <exception cref="OvsdbValueException">
+    /// The name is not a letter or underscore followed by letters, digits and underscores.
+    /// </exception>
     public string? UuidName
     {
         get => _uuidName;
@@ -76,7 +78,7 @@ public sealed record Insert(string Table, Row Row) : Operation("insert")
         }
     }
 
-    /// <summary>The UUID that the row shall have. An extension of Open vSwitch 2.13 (ovsdb-server(7), section 5.2.1).</summary>
+    /// <summary>The UUID for the row. An extension of Open vSwitch 2.13 (ovsdb-server(7), section 5.2.1).</summary>
     public Guid? Uuid { get; init; }
 
     private protected override void WriteMembers(Utf8JsonWriter writer)
@@ -100,7 +102,7 @@ public sealed record Insert(string Table, Row Row) : Operation("insert")
 /// <param name="Where">The conditions that a row must meet, all of them; none means every row.</param>
 public sealed record Select(string Table, ImmutableArray<Condition> Where) : Operation("select")
 {
-    /// <summary>The columns to read; default means all, with <c>_uuid</c> and <c>_version</c>.</summary>
+    /// <summary>The columns to read; default for all, including <c>_uuid</c> and <c>_version</c>.</summary>
     public ImmutableArray<string> Columns { get; init; }
 
     private protected override void WriteMembers(Utf8JsonWriter writer)
@@ -129,7 +131,7 @@ public sealed record Update(string Table, ImmutableArray<Condition> Where, Row R
     }
 }
 
-/// <summary>Changes columns of rows by what they hold (section 5.2.4).</summary>
+/// <summary>Changes columns of rows based on their present values (section 5.2.4).</summary>
 /// <param name="Table">The table.</param>
 /// <param name="Where">The conditions that a row must meet, all of them; none means every row.</param>
 /// <param name="Mutations">The changes, in order.</param>
@@ -176,8 +178,8 @@ public enum WaitUntil
 }
 
 /// <summary>
-/// Waits until a query finds, or no longer finds, given rows (section 5.2.6). With a timeout of zero it guards a
-/// transaction: if the rows are not as expected, nothing is carried out and the error is <see cref="ErrorNames.TimedOut"/>.
+/// Waits until a query finds, or no longer finds, the given rows (section 5.2.6). With a timeout of zero it guards a transaction:
+/// if the rows are not as expected, the transaction fails with <see cref="ErrorNames.TimedOut"/> and changes nothing.
 /// </summary>
 /// <param name="Table">The table.</param>
 /// <param name="Where">The conditions that a row must meet, all of them; none means every row.</param>
@@ -192,7 +194,10 @@ public sealed record Wait(
     ImmutableArray<Row> Rows
 ) : Operation("wait")
 {
-    /// <summary>How long to wait, to the millisecond; null means for ever, as does <see cref="System.Threading.Timeout.InfiniteTimeSpan"/>.</summary>
+    /// <summary>
+    /// The maximum time to wait, to the millisecond; null for ever, as is <see
+    /// cref="System.Threading.Timeout.InfiniteTimeSpan"/>.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     public TimeSpan? Timeout
     {
@@ -228,8 +233,8 @@ public sealed record Wait(
     }
 }
 
-/// <summary>Asks for the transaction to be on disk before it is answered (section 5.2.7).</summary>
-/// <param name="Durable">Whether it must be.</param>
+/// <summary>Makes the server answer the transaction only when it is on disk (section 5.2.7).</summary>
+/// <param name="Durable">Whether to wait for the disk.</param>
 public sealed record Commit(bool Durable) : Operation("commit")
 {
     private protected override void WriteMembers(Utf8JsonWriter writer) =>
@@ -242,15 +247,17 @@ public sealed record Abort() : Operation("abort")
     private protected override void WriteMembers(Utf8JsonWriter writer) { }
 }
 
-/// <summary>Puts a remark beside the transaction into the database's log (section 5.2.9).</summary>
-/// <param name="Text">The remark.</param>
+/// <summary>Adds a comment to the transaction in the database's log (section 5.2.9).</summary>
+/// <param name="Text">The comment.</param>
 public sealed record Comment(string Text) : Operation("comment")
 {
     private protected override void WriteMembers(Utf8JsonWriter writer) =>
         writer.WriteString("comment"u8, Text);
 }
 
-/// <summary>Ends the transaction with <see cref="ErrorNames.NotOwner"/> unless the client holds a lock (section 5.2.10, <c>assert</c>).</summary>
+/// <summary>
+/// Ends the transaction with <see cref="ErrorNames.NotOwner"/> unless the client holds a lock (section 5.2.10, <c>assert</c>).
+/// </summary>
 /// <param name="Lock">The lock's name.</param>
 public sealed record AssertLock(string Lock) : Operation("assert")
 {

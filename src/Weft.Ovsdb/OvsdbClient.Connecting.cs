@@ -1,6 +1,6 @@
 namespace Weft.Ovsdb;
 
-/// <content>Keeping one connection: rounds over the remotes, with pauses that grow and are never quite the same.</content>
+/// <content>Keeping a connection: rounds over all remotes, with growing, randomized pauses in between.</content>
 public sealed partial class OvsdbClient
 {
     private static readonly TimeSpan LongestPauseInElection = TimeSpan.FromMilliseconds(500);
@@ -59,8 +59,8 @@ public sealed partial class OvsdbClient
                 SetState(ConnectionStatus.Connecting, null, reason, 0);
                 _connection.Set(null);
 
-                // A server that accepts and at once hangs up must not be hammered: only a connection that outlived
-                // the pause earns an immediate second one.
+                // A server that accepts connections and closes them at once must not be hammered: only after a connection that
+                // lasted longer than the pause is the next attempt immediate.
                 if (Time.GetElapsedTime(since) >= backoff)
                 {
                     backoff = _options.MinBackoff;
@@ -95,7 +95,7 @@ public sealed partial class OvsdbClient
                 return connection;
             }
 
-            // Servers that are there are electing a leader: that takes a second or two, and a long pause would miss it.
+            // The servers are reachable and electing a leader, which takes a second or two. A long pause would miss its end.
             var electing = failures.Exists(static f =>
                 f is OvsdbConnectionException { IsOfRole: true }
             );
@@ -151,8 +151,8 @@ public sealed partial class OvsdbClient
             connection = new(stream, remote, _options);
             connection.Start();
 
-            // Else the server hangs up on everybody when any of its databases comes, goes or changes its schema
-            // (ovsdb-server(7), section 4.1.18). An old server refuses, and then never does.
+            // Otherwise the server closes all connections whenever any of its databases is added, removed or changes its schema
+            // (ovsdb-server(7), section 4.1.18). An old server refuses this, and never closes connections for that reason.
             connection.Tell("set_db_change_aware", static writer => writer.WriteBooleanValue(true));
             if (_options.Database is not null)
             {
@@ -184,7 +184,7 @@ public sealed partial class OvsdbClient
                 throw;
             }
 
-            // Whatever it is, it must not end the keeping of the connection: the next round may go better.
+            // No failure may end these attempts: the next round may succeed.
             throw new OvsdbConnectionException($"{remote}: {e.Message}", remote, cause: e);
         }
     }
@@ -205,10 +205,10 @@ public sealed partial class OvsdbClient
     private TimeSpan Longer(TimeSpan backoff) =>
         backoff * 2 < _options.MaxBackoff ? backoff * 2 : _options.MaxBackoff;
 
-    // Between half and the whole: many clients of one server that went must not come back in step.
+    // Between half and all of it, so that the many clients of a failed server do not return in step.
     private Task PauseAsync(TimeSpan backoff, CancellationToken cancellationToken)
     {
-#pragma warning disable CA5394 // Jitter is no secret.
+#pragma warning disable CA5394 // Jitter is not a secret.
         var part = 0.5 + Random.Shared.NextDouble() / 2;
 #pragma warning restore CA5394
         return Task.Delay(backoff * part, Time, cancellationToken);

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Weft.Ovsdb;
 
 /// <content>
-/// A server's role, from the table <c>Database</c> of the database <c>_Server</c> (ovsdb-server(5)): watched for as
-/// long as the connection lasts, by a plain monitor, which every server has and which sends whole rows.
+/// The server's role in its cluster, from the table <c>Database</c> of the database <c>_Server</c> (ovsdb-server(5)). It is
+/// watched as long as the connection lasts, with a plain monitor, which every server supports and which sends whole rows.
 /// </content>
 public sealed partial class OvsdbClient
 {
@@ -59,7 +59,7 @@ public sealed partial class OvsdbClient
         }
         catch (OvsdbRemoteException)
         {
-            // Before Open vSwitch 2.9 there was no _Server, and there were no clusters either.
+            // Open vSwitch before 2.9 had no _Server, and no clusters either.
             return;
         }
 
@@ -69,7 +69,9 @@ public sealed partial class OvsdbClient
         }
     }
 
-    /// <summary>Why the server is not fit to be used, or null. <paramref name="json"/> is <c>&lt;table-updates&gt;</c>.</summary>
+    /// <summary>
+    /// Why the server must not be used; null if it may be. <paramref name="json"/> is <c>&lt;table-updates&gt;</c>.
+    /// </summary>
     private string? ObjectionTo(Remote remote, JsonElement json, bool isFirst)
     {
         var found = false;
@@ -124,7 +126,7 @@ public sealed partial class OvsdbClient
             return $"{remote}: not the leader of '{_options.Database}'";
         }
 
-        // Another member may lag behind the one that this client talked to before (ovsdb-cs.c, min_index).
+        // Another member may lag behind the one that this client used before (ovsdb-cs.c, min_index).
         if (database["index"].AsOptionalInteger() is { } index)
         {
             var cluster = database["cid"].ToString();

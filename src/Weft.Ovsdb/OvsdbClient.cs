@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace Weft.Ovsdb;
 
 /// <summary>
-/// A client of one OVSDB server, or of the servers of one cluster (RFC 7047). It keeps one connection, and makes it
-/// anew whenever it is lost; replicas and locks come back by themselves, a request never does.
+/// A client of one OVSDB server, or of the servers of one cluster (RFC 7047). It keeps one connection and re-establishes it
+/// whenever it is lost. Replicas and locks are then restored; requests are never sent again.
 /// </summary>
 /// <remarks>All members may be used from any thread at the same time.</remarks>
 public sealed partial class OvsdbClient : IAsyncDisposable
@@ -29,19 +29,21 @@ public sealed partial class OvsdbClient : IAsyncDisposable
         );
     }
 
-    /// <summary>How the client stands with its server.</summary>
+    /// <summary>The state of the connection.</summary>
     public ConnectionState State => _state.Value;
 
     internal TimeProvider Time => _options.TimeProvider;
 
     internal CancellationToken Disposing => _disposing.Token;
 
-    /// <summary>Connects to a server by the default options.</summary>
+    /// <summary>Connects to a server with default options.</summary>
     /// <param name="remotes">One remote, or several with commas between them; see <see cref="Remote.Parse"/>.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="cancellationToken">Cancels the attempt.</param>
     /// <returns>A connected client.</returns>
-    /// <exception cref="FormatException">A remote is not written as one.</exception>
-    /// <exception cref="OvsdbConnectionException">No remote could be connected; the message has the reason of each.</exception>
+    /// <exception cref="FormatException">A remote is malformed.</exception>
+    /// <exception cref="OvsdbConnectionException">
+    /// No remote could be connected; the message gives the reason for each.
+    /// </exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
     public static Task<OvsdbClient> ConnectAsync(
         string remotes,
@@ -53,11 +55,13 @@ public sealed partial class OvsdbClient : IAsyncDisposable
         );
 
     /// <summary>Connects to a server.</summary>
-    /// <param name="options">Where and how.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="options">The remotes and settings.</param>
+    /// <param name="cancellationToken">Cancels the attempt.</param>
     /// <returns>A connected client.</returns>
     /// <exception cref="ArgumentException">The options contradict each other.</exception>
-    /// <exception cref="OvsdbConnectionException">No remote could be connected; the message has the reason of each.</exception>
+    /// <exception cref="OvsdbConnectionException">
+    /// No remote could be connected; the message gives the reason for each.
+    /// </exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
     public static async Task<OvsdbClient> ConnectAsync(
         OvsdbClientOptions options,
@@ -80,10 +84,10 @@ public sealed partial class OvsdbClient : IAsyncDisposable
     }
 
     /// <summary>Waits for a state of the connection.</summary>
-    /// <param name="condition">What to wait for. It sees every state, and must be quick.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>The first state, from the present one on, that meets the condition.</returns>
-    /// <exception cref="ObjectDisposedException">The client is disposed of.</exception>
+    /// <param name="condition">The condition to wait for. It is called with every state, and must be quick.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>The first state, beginning with the present one, that meets the condition.</returns>
+    /// <exception cref="ObjectDisposedException">The client is disposed.</exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
     public Task<ConnectionState> WaitForStateAsync(
         Func<ConnectionState, bool> condition,
@@ -95,7 +99,7 @@ public sealed partial class OvsdbClient : IAsyncDisposable
     }
 
     /// <summary>Lists the databases of the server (RFC 7047, section 4.1.1).</summary>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="cancellationToken">Cancels the request.</param>
     /// <returns>Their names.</returns>
     /// <inheritdoc cref="CallAsync" path="/exception"/>
     public Task<ImmutableArray<string>> ListDatabasesAsync(
@@ -112,7 +116,7 @@ public sealed partial class OvsdbClient : IAsyncDisposable
 
     /// <summary>Reads the schema of a database (RFC 7047, section 4.1.2).</summary>
     /// <param name="database">The database's name.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="cancellationToken">Cancels the request.</param>
     /// <returns>The schema.</returns>
     /// <inheritdoc cref="CallAsync" path="/exception"/>
     public Task<DatabaseSchema> GetSchemaAsync(
@@ -127,18 +131,18 @@ public sealed partial class OvsdbClient : IAsyncDisposable
             cancellationToken
         );
 
-    /// <summary>Carries out operations as one transaction: all of them or none (RFC 7047, section 4.1.3).</summary>
+    /// <summary>Executes operations as one transaction: all of them or none (RFC 7047, section 4.1.3).</summary>
     /// <remarks>
-    /// Transactions may be started without waiting for earlier ones; the server takes them in the order they were
-    /// started. A transaction is sent once and never again: whether to repeat one whose outcome is unknown is the
-    /// caller's to judge. When canceled, the server is asked to cancel it too, and given a second to say whether it
-    /// was carried out; if it was, the result is returned in spite of the cancellation.
+    /// Transactions may be started without waiting for earlier ones; the server executes them in the order in which they were
+    /// started. A transaction is sent once and never again: the caller must decide whether to repeat one whose outcome is
+    /// unknown. On cancellation, the server is asked to cancel the transaction too, and has a second to say whether it was
+    /// executed; if it was, the result is returned in spite of the cancellation.
     /// </remarks>
     /// <param name="database">The database's name.</param>
     /// <param name="operations">The operations, in order.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>What each operation gave.</returns>
-    /// <exception cref="OvsdbTransactionException">The server refused it, for the reasons given; nothing was carried out.</exception>
+    /// <param name="cancellationToken">Cancels the transaction.</param>
+    /// <returns>The result of each operation.</returns>
+    /// <exception cref="OvsdbTransactionException">The server refused it for the reasons given; nothing was changed.</exception>
     /// <inheritdoc cref="CallAsync" path="/exception"/>
     public Task<TransactionResult> TransactAsync(
         string database,
@@ -148,7 +152,7 @@ public sealed partial class OvsdbClient : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(operations);
 
-        // The caller may change the list while this waits for a connection, or for the answer.
+        // The caller may change the list while this waits for a connection or the reply.
         ImmutableArray<Operation> sent = [.. operations];
         return SendAsync(
             "transact",
@@ -167,24 +171,26 @@ public sealed partial class OvsdbClient : IAsyncDisposable
         );
     }
 
-    /// <summary>Calls any method, for what this class has no words for.</summary>
+    /// <summary>Calls any method, for those without a member of this class.</summary>
     /// <param name="method">The method.</param>
     /// <param name="parameters">Its parameters, a JSON array.</param>
     /// <param name="cancellationToken">
-    /// Gives up. A <c>transact</c> is canceled on the server too, as <see cref="TransactAsync"/> does.
+    /// Cancels the request. A <c>transact</c> is canceled on the server too, as by <see cref="TransactAsync"/>.
     /// </param>
-    /// <returns>The result as the server sent it; of a <c>transact</c> with the errors in it.</returns>
-    /// <exception cref="ArgumentException">The parameters are no JSON array.</exception>
-    /// <exception cref="OvsdbValueException">A text in it contains U+0000: ovsdb-server would hang up.</exception>
+    /// <returns>The result as the server sent it; that of a <c>transact</c> includes its errors.</returns>
+    /// <exception cref="ArgumentException">The parameters are not a JSON array.</exception>
+    /// <exception cref="OvsdbValueException">
+    /// A parameter contains U+0000, for which ovsdb-server would close the connection.
+    /// </exception>
     /// <exception cref="OvsdbRemoteException">The server answered with an error.</exception>
     /// <exception cref="OvsdbConnectionException">
-    /// There was no connection and none came in time, or it was lost while the request was under way; see
-    /// <see cref="OvsdbConnectionException.OutcomeUnknown"/>.
+    /// There was no connection and none was made in time, or the connection was lost before the reply came; see <see
+    /// cref="OvsdbConnectionException.OutcomeUnknown"/>.
     /// </exception>
-    /// <exception cref="OvsdbProtocolException">The answer is not what the protocol allows.</exception>
+    /// <exception cref="OvsdbProtocolException">The reply violates the protocol.</exception>
     /// <exception cref="ObjectDisposedException">
-    /// The client is disposed of. Where that was while the request was under way, the server may have carried it out; then
-    /// the inner exception says so.
+    /// The client is disposed. If that happened before the reply came, the server may have carried out the request; the inner
+    /// exception then says so.
     /// </exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
     public Task<JsonElement> CallAsync(
@@ -219,8 +225,8 @@ public sealed partial class OvsdbClient : IAsyncDisposable
 
     /// <summary>Copies a part of a database into memory, and keeps the copy up to date (RFC 7047, section 4.1.5).</summary>
     /// <param name="database">The database's name.</param>
-    /// <param name="spec">Which part.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="spec">The part.</param>
+    /// <param name="cancellationToken">Cancels the request.</param>
     /// <returns>The replica, loaded and live.</returns>
     /// <inheritdoc cref="CallAsync" path="/exception"/>
     public async Task<Replica> MonitorAsync(
@@ -244,26 +250,30 @@ public sealed partial class OvsdbClient : IAsyncDisposable
         }
     }
 
-    /// <summary>Asks for a lock, and stands in the queue for it if another client holds it (RFC 7047, section 4.1.8).</summary>
-    /// <param name="name">The lock's name. A client may ask for one only once at a time.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>The lock, held or not; dispose of it to give it back.</returns>
-    /// <exception cref="InvalidOperationException">This client asked for it already, and has not disposed of it; nothing was sent.</exception>
+    /// <summary>Requests a lock, queuing for it if another client holds it (RFC 7047, section 4.1.8).</summary>
+    /// <param name="name">The lock's name. A client may request it only once at a time.</param>
+    /// <param name="cancellationToken">Cancels the request.</param>
+    /// <returns>The lock, held or not; dispose it to release the lock.</returns>
+    /// <exception cref="InvalidOperationException">
+    /// This client already requested the lock and has not disposed it; nothing was sent.
+    /// </exception>
     /// <inheritdoc cref="CallAsync" path="/exception"/>
     public Task<OvsdbLock> LockAsync(string name, CancellationToken cancellationToken = default) =>
         LockAsync("lock", name, cancellationToken);
 
-    /// <summary>Takes a lock from whoever holds it (RFC 7047, section 4.1.8).</summary>
-    /// <param name="name">The lock's name. A client may ask for one only once at a time.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>The lock, held until somebody steals it; dispose of it to give it back.</returns>
-    /// <exception cref="InvalidOperationException">This client asked for it already, and has not disposed of it; nothing was sent.</exception>
+    /// <summary>Takes a lock from whichever client holds it (RFC 7047, section 4.1.8).</summary>
+    /// <param name="name">The lock's name. A client may request it only once at a time.</param>
+    /// <param name="cancellationToken">Cancels the request.</param>
+    /// <returns>The lock, held until another client steals it; dispose it to release the lock.</returns>
+    /// <exception cref="InvalidOperationException">
+    /// This client already requested the lock and has not disposed it; nothing was sent.
+    /// </exception>
     /// <inheritdoc cref="CallAsync" path="/exception"/>
     public Task<OvsdbLock> StealAsync(string name, CancellationToken cancellationToken = default) =>
         LockAsync("steal", name, cancellationToken);
 
-    /// <summary>Ends the connection, the replicas and the locks. What is under way fails.</summary>
-    /// <returns>When all has ended.</returns>
+    /// <summary>Ends the connection, the replicas and the locks. Pending requests fail.</summary>
+    /// <returns>A task that completes when all have ended.</returns>
     public ValueTask DisposeAsync() => new(_ending.Value);
 
     private async Task EndAsync()
@@ -286,7 +296,7 @@ public sealed partial class OvsdbClient : IAsyncDisposable
 
     internal string NewMonitorId() => $"monitor-{Interlocked.Increment(ref _monitors)}";
 
-    /// <summary>The connection there is, or the one that comes within the options' patience.</summary>
+    /// <summary>The present connection, or one that is made within <see cref="OvsdbClientOptions.ReconnectPatience"/>.</summary>
     internal async Task<JsonRpcConnection> GetConnectionAsync(CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, this);
@@ -317,7 +327,7 @@ public sealed partial class OvsdbClient : IAsyncDisposable
         }
     }
 
-    /// <summary>The connection there is, or the one that comes, however long that takes.</summary>
+    /// <summary>The present connection, or the next one, however long that takes.</summary>
     internal async Task<JsonRpcConnection> NextConnectionAsync(
         CancellationToken cancellationToken
     ) =>
@@ -337,7 +347,7 @@ public sealed partial class OvsdbClient : IAsyncDisposable
         var held = new OvsdbLock(this, name);
         try
         {
-            // The server tells of a lock by its name only, and would answer the second request as if it were the first.
+            // The server identifies a lock by its name only, and could not tell the second request from the first.
             if (!_locks.TryAdd(name, held))
             {
                 throw new InvalidOperationException(
@@ -406,7 +416,9 @@ public sealed partial class OvsdbClient : IAsyncDisposable
         }
     }
 
-    /// <summary>Says so where a request failed because the client was disposed of meanwhile, and the connection with it.</summary>
+    /// <summary>
+    /// Throws an <see cref="ObjectDisposedException"/> if a request failed because the client was disposed in the meantime.
+    /// </summary>
     private void ThrowIfDisposed(Exception failure)
     {
         if (failure is OvsdbConnectionException && _disposing.IsCancellationRequested)

@@ -1,57 +1,59 @@
 namespace Weft.Ovsdb;
 
-/// <summary>Where and how to connect.</summary>
+/// <summary>The remotes and settings of a client.</summary>
 public sealed record OvsdbClientOptions
 {
-    /// <summary>The servers, tried in this order; the next one when one fails. At least one.</summary>
+    /// <summary>The servers, at least one. They are tried in this order; when one fails, the next is tried.</summary>
     public required IReadOnlyList<Remote> Remotes { get; init; }
 
-    /// <summary>For <c>ssl:</c> remotes.</summary>
+    /// <summary>TLS settings for <c>ssl:</c> remotes.</summary>
     public TlsOptions Tls { get; init; } = new();
 
     /// <summary>
-    /// The database that matters. When given, a member of a cluster is used only while it is in touch with its
-    /// cluster and knows what this client has seen already (through the <c>_Server</c> database, ovsdb-server(5)).
+    /// The database that matters to the client. If given, a member of a cluster is used only while it is connected to its cluster
+    /// and has all that this client has already seen (found out through the <c>_Server</c> database, ovsdb-server(5)).
     /// </summary>
     public string? Database { get; init; }
 
-    /// <summary>Use a cluster's leader only, and leave when it is leader no more. Needs <see cref="Database"/>.</summary>
+    /// <summary>
+    /// Whether to use only a cluster's leader, and disconnect when it stops being the leader. Needs <see cref="Database"/>.
+    /// </summary>
     public bool LeaderOnly { get; init; }
 
-    /// <summary>How long one remote may take to be connected, TLS and the check of its role included. 5 s.</summary>
+    /// <summary>The time limit for connecting to one remote, including TLS and the check of its role. 5 s.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// How long <see cref="OvsdbClient.ConnectAsync(OvsdbClientOptions, CancellationToken)"/> goes on trying. Zero
-    /// (the default): each remote once.
+    /// How long <see cref="OvsdbClient.ConnectAsync(OvsdbClientOptions, CancellationToken)"/> keeps trying. Zero (the default):
+    /// it tries each remote once.
     /// </summary>
     public TimeSpan FirstConnectPatience { get; init; }
 
     /// <summary>
-    /// How long a request that finds no connection waits for one before it fails, unsent. 10 s.
-    /// <see cref="Timeout.InfiniteTimeSpan"/>: without end.
+    /// How long a request waits for a connection if there is none, before it fails without being sent. 10 s. <see
+    /// cref="Timeout.InfiniteTimeSpan"/>: without limit.
     /// </summary>
     public TimeSpan ReconnectPatience { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// After how much silence the server is asked for an echo; after as much again the connection counts as lost.
-    /// 5 s, as in Open vSwitch. Zero: never.
+    /// The silence after which an echo request is sent; after as much again the connection is considered lost. 5 s, as in Open
+    /// vSwitch. Zero: never.
     /// </summary>
     public TimeSpan ProbeInterval { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long to pause after the first round over all remotes failed. 100 ms.</summary>
+    /// <summary>The pause after the first failed round over all remotes. 100 ms.</summary>
     public TimeSpan MinBackoff { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>The longest pause; each round that fails doubles it up to this. 8 s.</summary>
+    /// <summary>The maximum pause; each failed round doubles the pause up to this. 8 s.</summary>
     public TimeSpan MaxBackoff { get; init; } = TimeSpan.FromSeconds(8);
 
-    /// <summary>The largest message in bytes that is accepted from a server; a larger one ends the connection. 64 MiB.</summary>
+    /// <summary>The maximum size of a message from a server, in bytes; a larger one ends the connection. 64 MiB.</summary>
     public int MaxMessageBytes { get; init; } = 64 * 1024 * 1024;
 
-    /// <summary>The clock and the timers.</summary>
+    /// <summary>The source of time and timers.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
-    // Timers take a little more: 2^32 - 2 milliseconds.
+    // A little less than timers accept, which is 2^32 - 2 milliseconds.
     private static readonly TimeSpan s_longestTimer = TimeSpan.FromDays(49);
 
     internal void Check()
@@ -90,7 +92,7 @@ public sealed record OvsdbClientOptions
         {
             if (!condition)
             {
-#pragma warning disable MA0015 // The parameter's name at the one caller.
+#pragma warning disable MA0015 // This is the parameter's name in the only caller.
                 throw new ArgumentException(otherwise, "options");
 #pragma warning restore MA0015
             }

@@ -2,18 +2,18 @@ using System.Collections.Immutable;
 
 namespace Weft.Ovsdb;
 
-/// <summary>What every error of this library is.</summary>
+/// <summary>The base class of all errors of this library.</summary>
 public abstract class OvsdbException : Exception
 {
     private protected OvsdbException(string message, Exception? cause = null)
         : base(message, cause) { }
 }
 
-/// <summary>A value is not what was asked for: of another type, several instead of one, malformed on the wire.</summary>
+/// <summary>A value is not as requested: of another type, several instead of one, or malformed on the wire.</summary>
 public sealed class OvsdbValueException : OvsdbException
 {
-    /// <summary>Says what was wanted and what was found.</summary>
-    /// <param name="expected">What was wanted.</param>
+    /// <summary>Creates the exception from what was expected and what was found.</summary>
+    /// <param name="expected">What was expected.</param>
     /// <param name="got">What was found.</param>
     public OvsdbValueException(string expected, string got)
         : base($"expected {expected}, got {got}")
@@ -22,14 +22,14 @@ public sealed class OvsdbValueException : OvsdbException
         Got = got;
     }
 
-    /// <summary>What was wanted.</summary>
+    /// <summary>What was expected.</summary>
     public string Expected { get; }
 
     /// <summary>What was found.</summary>
     public string Got { get; }
 }
 
-/// <summary>There is no connection, or there is no longer one.</summary>
+/// <summary>There is no connection, or it was lost.</summary>
 public sealed class OvsdbConnectionException : OvsdbException
 {
     internal OvsdbConnectionException(
@@ -44,20 +44,20 @@ public sealed class OvsdbConnectionException : OvsdbException
         OutcomeUnknown = outcomeUnknown;
     }
 
-    /// <summary>The remote that was connected or tried last; null where none was.</summary>
+    /// <summary>The remote that was connected or last tried; null if there was none.</summary>
     public Remote? Remote { get; }
 
-    /// <summary>Is the server there, but not in the role that is wanted?</summary>
+    /// <summary>Whether the server was reached, but does not have the required role.</summary>
     internal bool IsOfRole { get; init; }
 
     /// <summary>
-    /// Was the request on its way already? Then the server may or may not have carried it out: read back before
-    /// trying again. When false, nothing was sent.
+    /// Whether the request was already sent. If so, the server may or may not have carried it out: read back before trying again.
+    /// If false, nothing was sent.
     /// </summary>
     public bool OutcomeUnknown { get; }
 }
 
-/// <summary>The server sent what the protocol does not allow, or more than the limits of the client do.</summary>
+/// <summary>The server violated the protocol, or exceeded the limits of the client.</summary>
 public sealed class OvsdbProtocolException : OvsdbException
 {
     internal OvsdbProtocolException(string message, Exception? cause = null)
@@ -88,17 +88,17 @@ public sealed class OvsdbRemoteException : OvsdbException
     /// <summary>The remote that answered.</summary>
     public Remote Remote { get; }
 
-    /// <summary>The error in the server's own words, such as those in <see cref="ErrorNames"/>.</summary>
+    /// <summary>The server's name for the error, usually one of <see cref="ErrorNames"/>.</summary>
     public string Error { get; }
 
-    /// <summary>The server's explanation, where it gave one.</summary>
+    /// <summary>The server's explanation; null if it gave none.</summary>
     public string? Details { get; }
 
-    /// <summary>The JSON that the server took offence at, where it said so (ovsdb-server(7), section 3.1).</summary>
+    /// <summary>The JSON to which the server objects; null if it does not say (ovsdb-server(7), section 3.1).</summary>
     public string? Syntax { get; }
 }
 
-/// <summary>A transaction failed; nothing of it was carried out.</summary>
+/// <summary>A transaction failed; nothing was changed.</summary>
 public sealed class OvsdbTransactionException : OvsdbException
 {
     internal OvsdbTransactionException(
@@ -124,11 +124,11 @@ public sealed class OvsdbTransactionException : OvsdbException
 }
 
 /// <summary>One error in the result of a transaction (RFC 7047, section 4.1.3).</summary>
-/// <param name="Index">Which operation failed, from 0; null when all succeeded and the commit as a whole failed.</param>
+/// <param name="Index">The index of the failed operation, from 0; null if all succeeded and the commit failed.</param>
 /// <param name="Operation">That operation; null for the commit.</param>
-/// <param name="Error">The error in the server's own words, such as those in <see cref="ErrorNames"/>.</param>
-/// <param name="Details">The server's explanation, where it gave one.</param>
-/// <param name="Syntax">The JSON that the server took offence at, where it said so (ovsdb-server(7), section 3.1).</param>
+/// <param name="Error">The server's name for the error, usually one of <see cref="ErrorNames"/>.</param>
+/// <param name="Details">The server's explanation; null if it gave none.</param>
+/// <param name="Syntax">The JSON to which the server objects; null if it does not say (ovsdb-server(7), section 3.1).</param>
 public sealed record OperationError(
     int? Index,
     Operation? Operation,
@@ -137,7 +137,7 @@ public sealed record OperationError(
     string? Syntax
 )
 {
-    /// <summary>Where, and the server's words.</summary>
+    /// <summary>The operation, and the server's words.</summary>
     /// <returns>The text.</returns>
     public override string ToString() =>
         $"{(Index is null ? "commit" : $"operation {Index} ({Operation?.Name})")}: {ServerWords.Phrase(Error, Details, Syntax)}";

@@ -1,10 +1,10 @@
 namespace Weft.Ovsdb;
 
 /// <summary>
-/// A lock of the server (RFC 7047, section 4.1.8) that this client asked for. Who holds it is the server's to say, at
-/// any time: a transaction that depends on it carries an <see cref="AssertLock"/>.
+/// A lock of the server (RFC 7047, section 4.1.8) that this client requested. Only the server knows for certain who holds it, so
+/// a transaction that depends on the lock should include an <see cref="AssertLock"/>.
 /// </summary>
-/// <remarks>A lock is lost with the connection. It is asked for again with the next one, at the end of the queue.</remarks>
+/// <remarks>A lock is lost with the connection. On the next connection it is requested again, at the end of the queue.</remarks>
 public sealed class OvsdbLock : IAsyncDisposable
 {
     private readonly OvsdbClient _client;
@@ -22,27 +22,27 @@ public sealed class OvsdbLock : IAsyncDisposable
     /// <summary>The lock's name.</summary>
     public string Name { get; }
 
-    /// <summary>Is it held now, as far as the server has said?</summary>
+    /// <summary>Whether the lock is held, as far as the server has said.</summary>
     public bool IsHeld => _held.Value;
 
-    /// <summary>Waits until it is held.</summary>
-    /// <param name="cancellationToken">Gives up waiting, not the lock.</param>
-    /// <returns>When it is.</returns>
-    /// <exception cref="ObjectDisposedException">The lock or its client is disposed of.</exception>
+    /// <summary>Waits until the lock is held.</summary>
+    /// <param name="cancellationToken">Cancels the wait, not the request for the lock.</param>
+    /// <returns>A task that completes when it is held.</returns>
+    /// <exception cref="ObjectDisposedException">The lock or its client is disposed.</exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
     public Task WaitUntilHeldAsync(CancellationToken cancellationToken = default) =>
         _held.WaitAsync(static held => held, cancellationToken);
 
-    /// <summary>Waits until it is not held: stolen, or lost with the connection.</summary>
-    /// <param name="cancellationToken">Gives up waiting.</param>
-    /// <returns>When it is not.</returns>
-    /// <exception cref="ObjectDisposedException">The lock or its client is disposed of.</exception>
+    /// <summary>Waits until the lock is not held: stolen, or lost with the connection.</summary>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>A task that completes when it is not held.</returns>
+    /// <exception cref="ObjectDisposedException">The lock or its client is disposed.</exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
     public Task WaitUntilLostAsync(CancellationToken cancellationToken = default) =>
         _held.WaitAsync(static held => !held, cancellationToken);
 
-    /// <summary>Gives the lock back, or leaves the queue for it (RFC 7047, section 4.1.9).</summary>
-    /// <returns>When the server has it back.</returns>
+    /// <summary>Releases the lock, or leaves the queue for it (RFC 7047, section 4.1.9).</summary>
+    /// <returns>A task that completes when the server has released it.</returns>
     public async ValueTask DisposeAsync()
     {
         if (!_disposing.IsCancellationRequested)
@@ -64,7 +64,7 @@ public sealed class OvsdbLock : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // The server may have it on its way already, and would keep the lock for this connection.
+            // The server may already have the request, and would then keep the lock for this connection.
             await UnlockAsync(connection).ConfigureAwait(false);
             throw;
         }
@@ -119,7 +119,7 @@ public sealed class OvsdbLock : IAsyncDisposable
                 }
                 catch (OvsdbException e) when (e is not OvsdbConnectionException)
                 {
-                    // A server that took the lock once and refuses it now is not what it was: start over with it.
+                    // A server that granted the lock once and now refuses it has changed: start over with a new connection.
                     connection.Close(
                         new OvsdbConnectionException(
                             $"{connection.Remote} refused lock '{Name}': {e.Message}",
@@ -129,7 +129,7 @@ public sealed class OvsdbLock : IAsyncDisposable
                 }
                 catch (OvsdbConnectionException)
                 {
-                    // The loop waits for the connection after this one.
+                    // The loop waits for the next connection.
                 }
             }
         }

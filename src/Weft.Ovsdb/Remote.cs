@@ -4,20 +4,20 @@ using System.Text;
 
 namespace Weft.Ovsdb;
 
-/// <summary>How a remote is reached.</summary>
+/// <summary>The connection method of a remote.</summary>
 public enum RemoteKind
 {
     /// <summary>A Unix domain socket.</summary>
     Unix,
 
-    /// <summary>TCP, in the clear.</summary>
+    /// <summary>TCP, unencrypted.</summary>
     Tcp,
 
     /// <summary>TLS over TCP.</summary>
     Ssl,
 }
 
-/// <summary>Where a server listens, written as Open vSwitch writes it (ovsdb(7), "Connection Methods").</summary>
+/// <summary>The address of a server, in Open vSwitch's syntax (ovsdb(7), "Connection Methods").</summary>
 public sealed record Remote
 {
     /// <summary>The port that IANA assigned to OVSDB (RFC 7047, section 8).</summary>
@@ -26,7 +26,7 @@ public sealed record Remote
     // sizeof(sockaddr_un.sun_path) less the terminating zero.
     private const int MaxPathBytes = 107;
 
-    // The longest name that the DNS has (RFC 1035, section 2.3.4), and the longest that .NET looks up.
+    // The longest name in DNS (RFC 1035, section 2.3.4), and the longest that .NET resolves.
     private const int MaxHostLength = 255;
 
     private Remote(RemoteKind kind, string address, int port)
@@ -36,7 +36,7 @@ public sealed record Remote
         Port = port;
     }
 
-    /// <summary>How it is reached.</summary>
+    /// <summary>The connection method.</summary>
     public RemoteKind Kind { get; }
 
     /// <summary>The socket's path, or the IP address or host name (an IPv6 address without brackets).</summary>
@@ -45,10 +45,12 @@ public sealed record Remote
     /// <summary>The port, 1 to 65535; 0 for a Unix domain socket.</summary>
     public int Port { get; }
 
-    /// <summary>Reads <c>unix:PATH</c>, <c>tcp:HOST[:PORT]</c> or <c>ssl:HOST[:PORT]</c>; an IPv6 address stands in brackets.</summary>
+    /// <summary>
+    /// Parses <c>unix:PATH</c>, <c>tcp:HOST[:PORT]</c> or <c>ssl:HOST[:PORT]</c>; an IPv6 address is written in brackets.
+    /// </summary>
     /// <param name="text">The text.</param>
     /// <returns>The remote.</returns>
-    /// <exception cref="FormatException">It is none of these; the message says what is wrong.</exception>
+    /// <exception cref="FormatException">The text is malformed; the message says what is wrong.</exception>
     public static Remote Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -63,10 +65,10 @@ public sealed record Remote
         };
     }
 
-    /// <summary>Reads several remotes with commas between them, as <c>ovs-vsctl --db</c> takes them.</summary>
+    /// <summary>Parses several remotes separated by commas, as <c>ovs-vsctl --db</c> accepts them.</summary>
     /// <param name="text">The text.</param>
     /// <returns>The remotes, at least one.</returns>
-    /// <exception cref="FormatException">One of them is none.</exception>
+    /// <exception cref="FormatException">One of them is malformed.</exception>
     public static IReadOnlyList<Remote> ParseList(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -97,12 +99,12 @@ public sealed record Remote
             : new(RemoteKind.Unix, path, 0);
     }
 
-    /// <summary>TCP, in the clear.</summary>
+    /// <summary>TCP, unencrypted.</summary>
     /// <param name="host">An IP address or a host name.</param>
     /// <param name="port">The port, 1 to 65535.</param>
     /// <returns>The remote.</returns>
     /// <exception cref="ArgumentException">The host is empty or longer than 255 characters.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The port is none.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The port is out of range.</exception>
     public static Remote Tcp(string host, int port = DefaultPort) =>
         Network(RemoteKind.Tcp, host, port);
 
@@ -111,11 +113,11 @@ public sealed record Remote
     /// <param name="port">The port, 1 to 65535.</param>
     /// <returns>The remote.</returns>
     /// <exception cref="ArgumentException">The host is empty or longer than 255 characters.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The port is none.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The port is out of range.</exception>
     public static Remote Ssl(string host, int port = DefaultPort) =>
         Network(RemoteKind.Ssl, host, port);
 
-    /// <summary>The remote as <see cref="Parse"/> reads it.</summary>
+    /// <summary>The remote in the syntax of <see cref="Parse"/>.</summary>
     /// <returns>The text.</returns>
     public override string ToString() =>
         Kind switch

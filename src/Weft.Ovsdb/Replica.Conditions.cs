@@ -2,27 +2,30 @@ using System.Collections.Immutable;
 
 namespace Weft.Ovsdb;
 
-/// <content>Which rows are held (ovsdb-server(7), sections 4.1.12 and 4.1.13).</content>
+/// <content>Conditions: which rows the replica holds (ovsdb-server(7), sections 4.1.12 and 4.1.13).</content>
 public sealed partial class Replica
 {
-    // One change at a time: else one that is refused would take back, or spoil, what another asked for.
+    // Serializes changes. Otherwise a refused one would undo or spoil another.
     private readonly SemaphoreSlim _changing = new(1, 1);
 
-    // What the server is, or will be, asked for; other than the view's Applied only while a change is under way.
+    // What is or will be requested from the server; differs from the view's Applied only while a change is in progress.
     private ImmutableDictionary<string, ImmutableArray<Condition>> _wanted;
 
-    /// <summary>Changes which rows are held. Tables that are not named keep their conditions.</summary>
-    /// <remarks>Changes are made one after the other, in the order they were asked for.</remarks>
-    /// <param name="conditions">By table, the rows to hold: those that meet any of the conditions; none means every row.</param>
-    /// <param name="cancellationToken">Stops waiting; the change takes place nevertheless.</param>
-    /// <returns>When the replica shows it. If the connection is lost meanwhile, after the next one.</returns>
+    /// <summary>Changes which rows the replica holds. Tables not mentioned keep their conditions.</summary>
+    /// <remarks>Changes are made one after the other, in the order of the calls.</remarks>
+    /// <param name="conditions">For each table its conditions, of which a row must meet any; none for every row.</param>
+    /// <param name="cancellationToken">Cancels the wait; the change is still made.</param>
+    /// <returns>
+    /// A task that completes when the replica reflects the change. If the connection is lost meanwhile, that is after the next
+    /// one.
+    /// </returns>
     /// <exception cref="OvsdbValueException">A table is not in the replica, or has no such column.</exception>
     /// <exception cref="OvsdbRemoteException">
-    /// The server refused it, now or once there was a connection again, and the replica becomes live again with the
-    /// conditions as they were before; or it knows no conditions.
+    /// The server refused the change, now or after reconnecting, or does not support conditions. The replica becomes live again
+    /// with its previous conditions.
     /// </exception>
-    /// <exception cref="OvsdbProtocolException">The answer is not what the protocol allows; then it is as if it were refused.</exception>
-    /// <exception cref="ObjectDisposedException">The replica or its client is disposed of.</exception>
+    /// <exception cref="OvsdbProtocolException">The reply violates the protocol; the change then counts as refused.</exception>
+    /// <exception cref="ObjectDisposedException">The replica or its client is disposed.</exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
     public Task SetConditionsAsync(
         IReadOnlyDictionary<string, ImmutableArray<Condition>> conditions,
@@ -31,7 +34,7 @@ public sealed partial class Replica
     {
         ArgumentNullException.ThrowIfNull(conditions);
 
-        // Not canceled half way: what the server was told and what is remembered here must stay the same.
+        // Not cancelable midway: the server's conditions and those remembered here must stay the same.
         return SetConditionsAsync([.. conditions]).WaitAsync(cancellationToken);
     }
 
@@ -57,7 +60,7 @@ public sealed partial class Replica
                 _view.Set(_view.Value with { Refusal = null });
             }
 
-            // While there is no monitor, the next one takes the new conditions along.
+            // If there is no monitor now, the next one will request the new conditions.
             if (live is not null)
             {
                 try
@@ -152,9 +155,8 @@ public sealed partial class Replica
         }
         catch (OvsdbException e) when (e is not OvsdbConnectionException)
         {
-            // ovsdb-server changes one table after the other and takes none of them back (its source,
-            // ovsdb/jsonrpc-server.c, ovsdb_jsonrpc_monitor_cond_change), so what it sends from now on fits neither the
-            // old conditions nor the new.
+            // ovsdb-server changes one table after the other and does not roll back (ovsdb_jsonrpc_monitor_cond_change in
+            // ovsdb/jsonrpc-server.c), so its later updates match neither the old conditions nor the new ones.
             Volatile.Write(ref _isSuspect, true);
             Refuse(wanted, e);
             End(session, e.Message);
@@ -165,7 +167,9 @@ public sealed partial class Replica
         }
     }
 
-    /// <summary>Goes back to the conditions that the server took last, and tells who asked for others.</summary>
+    /// <summary>
+    /// Returns to the conditions that the server last accepted, and reports the refusal to the caller that wanted others.
+    /// </summary>
     private void Refuse(
         ImmutableDictionary<string, ImmutableArray<Condition>> refused,
         OvsdbException reason

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Weft.Ovsdb;
 
 /// <content>
-/// Following the server: monitor_cond_since where it is known, else monitor_cond, else monitor, and their updates.
+/// Following the server with monitor_cond_since if it is supported, else monitor_cond, else monitor, and handling the updates.
 /// </content>
 public sealed partial class Replica
 {
@@ -20,17 +20,17 @@ public sealed partial class Replica
     private readonly MonitorSpec _spec;
     private ReplicaTables _tables = ReplicaTables.None;
 
-    // The monitor that has been answered and has not ended, unless its connection has.
+    // The monitor whose reply came and which has not ended, unless its connection has.
     private Session? _live;
 
-    // Could an update not be applied, or is it unknown which rows it was for? Then what is held may be wrong, and is no
-    // base to go on from.
+    // Whether an update could not be applied, or may have been for other conditions. The rows held may then be wrong, and the
+    // replica must be rebuilt.
     private bool _isSuspect;
 
     /// <summary>The monitor that the replica follows now.</summary>
     internal object? Following => _live;
 
-    /// <summary>How often the replica went on from its last transaction instead of being built anew.</summary>
+    /// <summary>How often the replica resumed from its last transaction instead of being rebuilt.</summary>
     internal int Resumptions { get; private set; }
 
     private async Task FollowAsync(Session session)
@@ -61,7 +61,7 @@ public sealed partial class Replica
                     }
                     catch (OvsdbException e)
                     {
-                        // The server may not have the database yet, or no longer a table: say so, and go on asking.
+                        // The server may not have the database yet, or may have lost a table: report it and keep trying.
                         MakeStale(e.Message);
                         await Task.Delay(pause, _client.Time, _disposing.Token)
                             .ConfigureAwait(false);
@@ -72,7 +72,7 @@ public sealed partial class Replica
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
         {
-            // Else what waits for its end would be kept for as long as the connection lasts.
+            // Otherwise whatever waits for the session's end would be kept in memory as long as the connection.
             session.End("the replica was disposed of");
             if (_live is { } live)
             {
@@ -86,7 +86,7 @@ public sealed partial class Replica
         }
     }
 
-    /// <summary>Ends what a monitor gives, while the connection may go on.</summary>
+    /// <summary>Ends a monitor, while its connection may live on.</summary>
     private void End(Session session, string reason)
     {
         session.Connection.UnrouteMonitor(session.Name);
@@ -107,7 +107,7 @@ public sealed partial class Replica
         CancellationToken cancellationToken
     )
     {
-        // Read anew for each connection: another server, or the same after an upgrade, may have another schema.
+        // Read again for each connection: another server, or the same one after an upgrade, may have another schema.
         var schema = await connection
             .CallAsync(
                 "get_schema",
@@ -133,7 +133,7 @@ public sealed partial class Replica
             catch (OvsdbRemoteException e)
                 when (e.Error == ErrorNames.UnknownMethod && i + 1 < Methods.Length)
             {
-                // An older server: the next method asks for less.
+                // An older server: the next method needs less.
             }
             catch (OvsdbException e) when (e is not OvsdbConnectionException)
             {
@@ -155,8 +155,7 @@ public sealed partial class Replica
         var since = Guid.Empty;
         lock (_gate)
         {
-            // The last transaction says what the replica holds only if it holds the same columns of the rows that
-            // meet the same conditions.
+            // It is safe to resume from the last transaction only with the same columns and the same conditions.
             var view = _view.Value;
             if (
                 !_isSuspect
@@ -317,7 +316,7 @@ public sealed partial class Replica
             return;
         }
 
-        // In this order: one that is live no more has been ended before.
+        // In this order: a session is ended before it stops being live.
         var isLive = Volatile.Read(ref _live) == session;
         if (session.HasEnded)
         {
@@ -359,11 +358,11 @@ public sealed partial class Replica
         }
     }
 
-    // A server that does not number its transactions sends the UUID of zeros.
+    // A server that does not number transactions sends the all-zero UUID.
     private static Guid? LastTransaction(JsonElement json) =>
         Json.Uuid(json) is var id && id != Guid.Empty ? id : null;
 
-    /// <summary>One monitor, from the request for it to its end, or that of its connection.</summary>
+    /// <summary>One monitor, from its request until it or its connection ends.</summary>
     private sealed class Session(JsonRpcConnection connection, string name)
     {
         private readonly TaskCompletionSource<string> _ended = new(
@@ -378,7 +377,7 @@ public sealed partial class Replica
 
         public void End(string reason) => _ended.TrySetResult(reason);
 
-        /// <summary>Completes with the reason when it ends.</summary>
+        /// <summary>Completes with the reason when the session ends.</summary>
         public async Task<string> EndAsync()
         {
             await Task.WhenAny(_ended.Task, connection.Closed).ConfigureAwait(false);

@@ -4,12 +4,12 @@ using System.Runtime.CompilerServices;
 namespace Weft.Ovsdb;
 
 /// <summary>
-/// A copy in memory of a part of a database that follows it. When the connection is lost it stays readable and says
-/// since when it is stale; when there is one again it goes on from the last transaction where the server can, and is
-/// built anew where not; either way its readers see one step from the old state to the new one.
+/// A copy of a part of a database in memory, kept up to date. If the connection is lost, it stays readable and says since when it
+/// is stale. After reconnecting it resumes from the last transaction if the server can, and is rebuilt otherwise; in both cases
+/// readers see a single step from the old state to the new one.
 /// </summary>
 /// <remarks>
-/// What a client's own transaction changed is in the replica before <see cref="OvsdbClient.TransactAsync"/> returns
+/// Changes by the client's own transaction are in the replica before <see cref="OvsdbClient.TransactAsync"/> returns
 /// (ovsdb-server(7), section 4.1.5). All members may be used from any thread at the same time.
 /// </remarks>
 public sealed partial class Replica : IAsyncDisposable
@@ -42,17 +42,17 @@ public sealed partial class Replica : IAsyncDisposable
     /// <summary>The tables as they are now, or as they were when the replica became stale.</summary>
     public Snapshot Snapshot => _view.Value.Snapshot;
 
-    /// <summary>Is it live, or since when and why not?</summary>
+    /// <summary>Whether the replica is live, since when, and why not.</summary>
     public ReplicaState State => _view.Value.State;
 
     /// <summary>Waits until the database meets a condition.</summary>
     /// <param name="condition">
-    /// What to wait for. It is shown every snapshot, also one that holds for an instant only, but never a stale one.
-    /// It runs while the connection is being read, so it must be quick and must not wait for the client.
+    /// The condition to wait for. It is called with every snapshot, even one that is replaced at once, but never with a stale
+    /// one. It runs on the thread that reads the connection, so it must be quick and must not wait for the client.
     /// </param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>The first snapshot, from the present one on, that meets the condition.</returns>
-    /// <exception cref="ObjectDisposedException">The replica or its client is disposed of.</exception>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>The first snapshot, beginning with the present one, that meets the condition.</returns>
+    /// <exception cref="ObjectDisposedException">The replica or its client is disposed.</exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
     public async Task<Snapshot> WaitAsync(
         Func<Snapshot, bool> condition,
@@ -64,11 +64,11 @@ public sealed partial class Replica : IAsyncDisposable
                 .ConfigureAwait(false)
         ).Snapshot;
 
-    /// <summary>Waits until the replica becomes live, or stale.</summary>
-    /// <param name="condition">What to wait for. It is shown every state, and must be quick.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>The first state, from the present one on, that meets the condition.</returns>
-    /// <exception cref="ObjectDisposedException">The replica or its client is disposed of.</exception>
+    /// <summary>Waits for a state of the replica, such as live or stale.</summary>
+    /// <param name="condition">The condition to wait for. It is called with every state, and must be quick.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>The first state, beginning with the present one, that meets the condition.</returns>
+    /// <exception cref="ObjectDisposedException">The replica or its client is disposed.</exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
     public async Task<ReplicaState> WaitForStateAsync(
         Func<ReplicaState, bool> condition,
@@ -81,16 +81,16 @@ public sealed partial class Replica : IAsyncDisposable
         ).State;
 
     /// <summary>
-    /// Follows the changes. A reader that is slower than the server gets several transactions as one change, so what
-    /// waits for it takes no more memory than the rows themselves.
+    /// Streams the changes. A reader slower than the server gets several transactions as one change, so its pending changes never
+    /// take more memory than the rows themselves.
     /// </summary>
     /// <param name="from">
-    /// What the reader knows already: <see cref="Snapshot.Empty"/> to get all rows as insertions first, or a snapshot
-    /// of this replica to get what differs from it first.
+    /// The state that the reader already has: <see cref="Snapshot.Empty"/> to get all rows as insertions first, or a snapshot of
+    /// this replica to get the differences from it first.
     /// </param>
-    /// <param name="cancellationToken">Ends it.</param>
-    /// <returns>The changes; they end with an exception only.</returns>
-    /// <exception cref="ObjectDisposedException">The replica or its client is disposed of.</exception>
+    /// <param name="cancellationToken">Ends the stream.</param>
+    /// <returns>The changes; the stream ends only by an exception.</returns>
+    /// <exception cref="ObjectDisposedException">The replica or its client is disposed.</exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
     public async IAsyncEnumerable<ReplicaChange> ChangesAsync(
         Snapshot from,
@@ -127,8 +127,8 @@ public sealed partial class Replica : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the replica. Its last snapshot stays readable, as stale.</summary>
-    /// <returns>When it has ended.</returns>
+    /// <summary>Ends the replica. Its last snapshot stays readable, but is stale.</summary>
+    /// <returns>A task that completes when it has ended.</returns>
     public async ValueTask DisposeAsync()
     {
         if (!_disposing.IsCancellationRequested)
@@ -140,7 +140,7 @@ public sealed partial class Replica : IAsyncDisposable
         _disposing.Dispose();
     }
 
-    /// <summary>Makes the replica live for the first time, or fails with what the server said.</summary>
+    /// <summary>Makes the replica live for the first time, or throws the server's error.</summary>
     internal async Task StartAsync(CancellationToken cancellationToken)
     {
         var connection = await _client.GetConnectionAsync(cancellationToken).ConfigureAwait(false);
@@ -151,8 +151,8 @@ public sealed partial class Replica : IAsyncDisposable
 
     private void Publish(Snapshot snapshot, List<RowChange> changes, Func<View, View> andThen)
     {
-        // Under the lock, so that a feed begins exactly where its first snapshot ends, and an update that is still
-        // being read when the connection is found lost does not make the replica look live.
+        // Under the lock, so that a feed begins exactly where its first snapshot ends, and so that an update still being
+        // processed when the connection is found lost does not make the replica look live.
         lock (_gate)
         {
             _view.Set(andThen(_view.Value with { Snapshot = snapshot }));
@@ -173,7 +173,7 @@ public sealed partial class Replica : IAsyncDisposable
             var view = _view.Value;
             if (view.State.IsLive || view.State.Reason != reason)
             {
-                // What made it stale first is when its data stopped; later reasons only explain why it still is.
+                // Since stays the time at which the replica first became stale; later reasons only explain why it still is.
                 var since = view.State.IsLive ? _client.Time.GetUtcNow() : view.State.Since;
                 _view.Set(view with { State = new(false, since, reason) });
             }
@@ -194,7 +194,7 @@ public sealed partial class Replica : IAsyncDisposable
         }
     }
 
-    // Applied are the conditions that the server took last, and Refusal is why it did not take those asked for since.
+    // Applied: the conditions that the server last accepted. Refusal: why it did not accept those requested since.
     private sealed record View(
         Snapshot Snapshot,
         ReplicaState State,

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Weft.Ovsdb;
 
-/// <summary>A replicated table: which columns, of which types, and how the three kinds of update change its rows.</summary>
+/// <summary>A replicated table: its columns, their types, and how the three kinds of update change its rows.</summary>
 internal sealed class ReplicaTable
 {
     private readonly TableSchema _schema;
@@ -29,16 +29,16 @@ internal sealed class ReplicaTable
 
     public IReadOnlyList<string> Columns => _names;
 
-    /// <summary>Does the database have the column, replicated or not?</summary>
+    /// <summary>Whether the database has the column, replicated or not.</summary>
     public bool Knows(string column) =>
         column is "_uuid" or "_version" || _schema.Columns.ContainsKey(column);
 
-    /// <summary>Can rows of the other be kept as rows of this?</summary>
+    /// <summary>Whether rows of the other table can be kept as rows of this one.</summary>
     public bool HasColumnsOf(ReplicaTable other) =>
         _names.SequenceEqual(other._names, StringComparer.Ordinal)
         && _types.SequenceEqual(other._types);
 
-    /// <summary>The row after <c>&lt;row-update&gt;</c> (RFC 7047, section 4.1.6); null when it was deleted.</summary>
+    /// <summary>The row after a <c>&lt;row-update&gt;</c> (RFC 7047, section 4.1.6); null if it was deleted.</summary>
     public Row? Update1(Guid uuid, JsonElement update) =>
         update.TryGetProperty("new"u8, out var row) ? Read(uuid, row)
         : update.TryGetProperty("old"u8, out _) ? null
@@ -47,12 +47,12 @@ internal sealed class ReplicaTable
             Json.Excerpt(update)
         );
 
-    /// <summary>The row after <c>&lt;row-update2&gt;</c> (ovsdb-server(7), section 4.1.14); null when it was deleted.</summary>
+    /// <summary>The row after a <c>&lt;row-update2&gt;</c> (ovsdb-server(7), section 4.1.14); null if it was deleted.</summary>
     public Row? Update2(Guid uuid, Row? old, JsonElement update)
     {
         foreach (var member in update.EnumerateObject())
         {
-            // A difference to a row that is not there would be a guess; to delete such a row is to have it right.
+            // A difference to an unknown row cannot be applied. Deleting an unknown row is harmless.
             if (member.NameEquals("modify"u8) && old is not null)
             {
                 return Modify(old, member.Value);

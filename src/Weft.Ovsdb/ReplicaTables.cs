@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Weft.Ovsdb;
 
-/// <summary>The tables of a replica: chosen from a schema, asked for in a monitor request, changed by its updates.</summary>
+/// <summary>The tables of a replica: selects them from a schema, writes the monitor request, and applies updates.</summary>
 internal sealed class ReplicaTables
 {
     public static readonly ReplicaTables None = new([]);
@@ -55,12 +55,12 @@ internal sealed class ReplicaTables
             new("get_schema", remote, new(error, details));
     }
 
-    /// <summary>Can rows of the other be kept as rows of this?</summary>
+    /// <summary>Whether rows of the other tables can be kept as rows of these.</summary>
     public bool HaveColumnsOf(ReplicaTables other) =>
         _tables.Count == other._tables.Count
         && _tables.All(t => other[t.Key] is { } theirs && t.Value.HasColumnsOf(theirs));
 
-    /// <summary>The tables without rows.</summary>
+    /// <summary>The tables without any rows.</summary>
     public ImmutableDictionary<string, ImmutableDictionary<Guid, Row>> Empty() =>
         Snapshot.Empty.Tables.AddRange(
             _tables.Keys.Select(static name =>
@@ -68,7 +68,9 @@ internal sealed class ReplicaTables
             )
         );
 
-    /// <summary>Writes <c>&lt;monitor-cond-requests&gt;</c>, which without conditions are <c>&lt;monitor-requests&gt;</c> too.</summary>
+    /// <summary>
+    /// Writes <c>&lt;monitor-cond-requests&gt;</c>, which without conditions are valid <c>&lt;monitor-requests&gt;</c> too.
+    /// </summary>
     public void WriteRequests(
         Utf8JsonWriter writer,
         ImmutableDictionary<string, ImmutableArray<Condition>> conditions
@@ -109,7 +111,10 @@ internal sealed class ReplicaTables
         writer.WriteEndArray();
     }
 
-    /// <summary>The rows after <c>&lt;table-updates&gt;</c> (version 1) or <c>&lt;table-updates2&gt;</c>, and what changed.</summary>
+    /// <summary>
+    /// Applies <c>&lt;table-updates&gt;</c> (version 1) or <c>&lt;table-updates2&gt;</c>: returns the new rows and collects the
+    /// changes.
+    /// </summary>
     public ImmutableDictionary<string, ImmutableDictionary<Guid, Row>> Apply(
         ImmutableDictionary<string, ImmutableDictionary<Guid, Row>> before,
         JsonElement tableUpdates,

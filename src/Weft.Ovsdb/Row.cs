@@ -5,22 +5,22 @@ using System.Text.Json;
 namespace Weft.Ovsdb;
 
 /// <summary>
-/// A row, or a part of one: columns and their values (RFC 7047, section 5.1, <c>&lt;row&gt;</c>). Made with an
-/// initializer, <c>new Row { ["name"] = "br0", ["tag"] = 200 }</c>, and never changed after.
+/// A row or a part of one: columns and their values (RFC 7047, section 5.1, <c>&lt;row&gt;</c>). It is created with an
+/// initializer, <c>new Row { ["name"] = "br0", ["tag"] = 200 }</c>, and immutable after that.
 /// </summary>
 public sealed class Row : IReadOnlyDictionary<string, Datum>, IEquatable<Row>
 {
     private readonly ColumnNames _names;
     private Datum[] _values;
 
-    /// <summary>A row without columns, to be filled by an initializer.</summary>
+    /// <summary>Creates a row without columns, for an initializer to fill.</summary>
     public Row()
     {
         _names = new();
         _values = [];
     }
 
-    /// <summary>A row with these columns; of a column that is given twice the last value counts.</summary>
+    /// <summary>Creates a row with these columns; if a column occurs twice, the last value counts.</summary>
     /// <param name="columns">The columns and their values.</param>
     public Row(IEnumerable<KeyValuePair<string, Datum>> columns)
         : this()
@@ -38,7 +38,7 @@ public sealed class Row : IReadOnlyDictionary<string, Datum>, IEquatable<Row>
         Uuid = uuid;
     }
 
-    /// <summary>The row's <c>_uuid</c>; null where it is not known, as in a row to be inserted.</summary>
+    /// <summary>The row's <c>_uuid</c>; null if unknown, as in a row to be inserted.</summary>
     public Guid? Uuid { get; init; }
 
     /// <inheritdoc/>
@@ -53,7 +53,7 @@ public sealed class Row : IReadOnlyDictionary<string, Datum>, IEquatable<Row>
     /// <summary>The value of a column.</summary>
     /// <param name="column">The column's name.</param>
     /// <returns>The value.</returns>
-    /// <exception cref="OvsdbValueException">The row has no such column: it does not exist or was not asked for.</exception>
+    /// <exception cref="OvsdbValueException">The row has no such column: it does not exist or was not requested.</exception>
     public Datum this[string column]
     {
         get =>
@@ -100,8 +100,8 @@ public sealed class Row : IReadOnlyDictionary<string, Datum>, IEquatable<Row>
         }
     }
 
-    /// <summary>Is it the same row with the same columns and values?</summary>
-    /// <param name="other">The other.</param>
+    /// <summary>Whether the other is the same row with the same columns and values.</summary>
+    /// <param name="other">The other row.</param>
     /// <returns>Whether it is.</returns>
     public bool Equals(Row? other)
     {
@@ -137,17 +137,17 @@ public sealed class Row : IReadOnlyDictionary<string, Datum>, IEquatable<Row>
         return hash;
     }
 
-    /// <summary>The UUID and the columns, for a message that a person reads.</summary>
+    /// <summary>The UUID and the columns, for messages.</summary>
     /// <returns>The text.</returns>
     public override string ToString() =>
         $"{Uuid}{{{string.Join(", ", this.Select(static column => $"{column.Key}: {column.Value}"))}}}";
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    /// <summary>Reads a row as <c>select</c> answers it.</summary>
+    /// <summary>Reads a row as in the result of a <c>select</c>.</summary>
     /// <param name="json">The JSON.</param>
-    /// <returns>The row; <see cref="Uuid"/> is that of its <c>_uuid</c> column, if it has one.</returns>
-    /// <exception cref="OvsdbValueException">It is no row.</exception>
+    /// <returns>The row; <see cref="Uuid"/> is the value of its <c>_uuid</c> column, if it has one.</returns>
+    /// <exception cref="OvsdbValueException">It is not a row.</exception>
     public static Row FromJson(JsonElement json)
     {
         var names = new ColumnNames();
@@ -173,8 +173,8 @@ public sealed class Row : IReadOnlyDictionary<string, Datum>, IEquatable<Row>
         return new(names, [.. values], uuid);
     }
 
-    /// <summary>Writes the columns as RFC 7047, section 5.1, wants them; not <see cref="Uuid"/>.</summary>
-    /// <param name="writer">Where to.</param>
+    /// <summary>Writes the columns, without <see cref="Uuid"/>, in the format of RFC 7047, section 5.1.</summary>
+    /// <param name="writer">The writer.</param>
     public void WriteTo(Utf8JsonWriter writer)
     {
         ArgumentNullException.ThrowIfNull(writer);

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Weft.Ovsdb;
 
 /// <summary>
-/// RFC 7047's <c>&lt;error&gt;</c> with ovsdb-server's extension. The server also answers with a bare string (an
-/// unknown method, a canceled request) and with an array of one (a refused conversion).
+/// RFC 7047's <c>&lt;error&gt;</c> with ovsdb-server's extension. The server also sends a plain string (for an unknown method or
+/// a canceled request) or an array of one (for a refused conversion).
 /// </summary>
 internal readonly record struct ServerWords(
     string Error,

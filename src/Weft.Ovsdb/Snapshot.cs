@@ -4,8 +4,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Weft.Ovsdb;
 
 /// <summary>
-/// The replicated tables as they were after one transaction. It never changes, so a reader that takes one sees one
-/// consistent state, for as long as it likes.
+/// The replicated tables as they were after one transaction. It is immutable, so a reader that holds one sees one consistent
+/// state for as long as it likes.
 /// </summary>
 public sealed class Snapshot
 {
@@ -30,13 +30,13 @@ public sealed class Snapshot
             null
         );
 
-    /// <summary>The rows by UUID, by table.</summary>
+    /// <summary>For each table its rows by UUID.</summary>
     public ImmutableDictionary<string, ImmutableDictionary<Guid, Row>> Tables { get; }
 
-    /// <summary>Rises by one with each snapshot of a replica.</summary>
+    /// <summary>The version, which rises by one with each snapshot of a replica.</summary>
     public long Version { get; }
 
-    /// <summary>The last transaction in it, where the server numbers them (clusters do).</summary>
+    /// <summary>The last transaction in the snapshot; null if the server does not number them (clusters do).</summary>
     public Guid? LastTransaction { get; }
 
     /// <summary>The rows of a table by UUID.</summary>
@@ -51,16 +51,16 @@ public sealed class Snapshot
                 $"one of {(Tables.IsEmpty ? "none" : Json.Shorten(string.Join(", ", Tables.Keys.Order(StringComparer.Ordinal))))}"
             );
 
-    /// <summary>Looks for a row.</summary>
+    /// <summary>Gets a row.</summary>
     /// <param name="table">The table's name.</param>
     /// <param name="uuid">The row's UUID.</param>
-    /// <param name="row">The row, if there is one.</param>
-    /// <returns>Whether there is.</returns>
+    /// <param name="row">The row, if it exists.</param>
+    /// <returns>Whether it exists.</returns>
     /// <exception cref="OvsdbValueException">The table is not in the replica.</exception>
     public bool TryGetRow(string table, Guid uuid, [MaybeNullWhen(false)] out Row row) =>
         this[table].TryGetValue(uuid, out row);
 
-    /// <summary>What differs from an older snapshot, by comparing every row.</summary>
+    /// <summary>The differences from an older snapshot, found by comparing every row.</summary>
     internal List<RowChange> ChangesSince(Snapshot old)
     {
         var changes = new List<RowChange>();

@@ -3,10 +3,10 @@ using System.Text.Json;
 
 namespace Weft.Ovsdb;
 
-/// <summary>What one operation of a transaction gave; which member is set depends on the operation.</summary>
-/// <param name="Count">How many rows an update, a mutation or a deletion met; 0 for the others.</param>
-/// <param name="Uuid">The UUID of the row that an insert made.</param>
-/// <param name="Rows">The rows that a select found.</param>
+/// <summary>The result of one operation of a transaction; the kind of operation decides which members are set.</summary>
+/// <param name="Count">The number of rows that an update, mutation or deletion matched; 0 for other operations.</param>
+/// <param name="Uuid">The UUID of the inserted row.</param>
+/// <param name="Rows">The selected rows.</param>
 public readonly record struct OperationResult(long Count, Guid? Uuid, ImmutableArray<Row> Rows)
 {
     internal static OperationResult FromJson(JsonElement json)
@@ -42,19 +42,19 @@ public readonly record struct OperationResult(long Count, Guid? Uuid, ImmutableA
     }
 }
 
-/// <summary>What a transaction gave that was carried out, operation by operation.</summary>
-/// <param name="Operations">As many results as there were operations.</param>
-/// <param name="Remote">The remote that carried it out.</param>
+/// <summary>The result of a committed transaction, operation by operation.</summary>
+/// <param name="Operations">One result for each operation.</param>
+/// <param name="Remote">The remote that executed it.</param>
 public sealed record TransactionResult(ImmutableArray<OperationResult> Operations, Remote Remote)
 {
-    /// <summary>What an operation gave.</summary>
-    /// <param name="index">Which, from 0.</param>
+    /// <summary>The result of an operation.</summary>
+    /// <param name="index">The index of the operation, from 0.</param>
     /// <returns>Its result.</returns>
     public OperationResult this[int index] => Operations[index];
 
     /// <summary>
-    /// RFC 7047, section 4.1.3: one result an operation, in order; after the first error, null for each that was not
-    /// tried; and when only the commit failed, one more element with its error.
+    /// Reads the reply as in RFC 7047, section 4.1.3: one result per operation, in order; after the first error, null for each
+    /// operation that was not tried; and if only the commit failed, one more element with the error.
     /// </summary>
     internal static TransactionResult FromJson(
         JsonElement json,

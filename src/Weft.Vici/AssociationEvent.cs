@@ -1,9 +1,9 @@
 namespace Weft.Vici;
 
-/// <summary>What happened to an association.</summary>
+/// <summary>The kind of an event about an association.</summary>
 public enum AssociationEventKind
 {
-    /// <summary>An IKE SA is established.</summary>
+    /// <summary>An IKE SA was established.</summary>
     IkeUp,
 
     /// <summary>An IKE SA is gone.</summary>
@@ -15,7 +15,7 @@ public enum AssociationEventKind
     /// <summary>An IKE SA is about to change an address or a port; <see cref="AssociationEvent.Ike"/> still has the old ones.</summary>
     IkeMoved,
 
-    /// <summary>A CHILD SA is installed.</summary>
+    /// <summary>A CHILD SA was installed.</summary>
     ChildUp,
 
     /// <summary>A CHILD SA is gone.</summary>
@@ -26,11 +26,11 @@ public enum AssociationEventKind
 }
 
 /// <summary>An event about an association.</summary>
-/// <param name="Kind">What happened.</param>
-/// <param name="Ike">The IKE SA; where it was rekeyed, the new one.</param>
-/// <param name="OldIke">The IKE SA that was replaced; null unless one was.</param>
-/// <param name="Child">The CHILD SA; where it was rekeyed, the new one. Null where the event is about none.</param>
-/// <param name="OldChild">The CHILD SA that was replaced; null unless one was.</param>
+/// <param name="Kind">The kind of event.</param>
+/// <param name="Ike">The IKE SA; after a rekeying, the new one.</param>
+/// <param name="OldIke">The replaced IKE SA; null if none was replaced.</param>
+/// <param name="Child">The CHILD SA; after a rekeying, the new one. Null if the event is not about one.</param>
+/// <param name="OldChild">The replaced CHILD SA; null if none was replaced.</param>
 public sealed record AssociationEvent(
     AssociationEventKind Kind,
     IkeSa Ike,

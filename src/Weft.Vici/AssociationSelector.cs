@@ -1,6 +1,6 @@
 namespace Weft.Vici;
 
-/// <summary>Which associations are meant: those to which all that is given applies.</summary>
+/// <summary>Selects associations: those that match everything given.</summary>
 public sealed record AssociationSelector
 {
     /// <summary>The name of the IKE SA's connection.</summary>

@@ -2,67 +2,69 @@ using System.Collections.Immutable;
 
 namespace Weft.Vici;
 
-/// <summary>A CHILD SA: a pair of IPsec SAs, one each way (strongSwan, vici/README.md, list-sa).</summary>
+/// <summary>A CHILD SA: a pair of IPsec SAs, one for each direction (strongSwan, vici/README.md, list-sa).</summary>
 public sealed record ChildSa
 {
     /// <summary>The name of its configuration.</summary>
     public required string Name { get; init; }
 
-    /// <summary>What tells it from others of its name: unique in the daemon, new after each rekeying.</summary>
+    /// <summary>
+    /// The unique id, which distinguishes SAs of the same name: unique in the daemon, and new after each rekeying.
+    /// </summary>
     public required long UniqueId { get; init; }
 
-    /// <summary>What ties its kernel states to the policies; stays through rekeying.</summary>
+    /// <summary>The reqid, which connects its kernel states with the policies; it stays the same through rekeying.</summary>
     public required long ReqId { get; init; }
 
-    /// <summary>Its state in the daemon's word for it; see <see cref="ChildStates"/>.</summary>
+    /// <summary>The state, in the daemon's words; see <see cref="ChildStates"/>.</summary>
     public required string State { get; init; }
 
-    /// <summary><c>TUNNEL</c>, <c>TRANSPORT</c>, <c>BEET</c>, …</summary>
+    /// <summary>The mode: <c>TUNNEL</c>, <c>TRANSPORT</c>, <c>BEET</c>, …</summary>
     public required string Mode { get; init; }
 
-    /// <summary><c>ESP</c> or <c>AH</c>; null before it is installed, as all that follows.</summary>
+    /// <summary>The protocol, <c>ESP</c> or <c>AH</c>; like the SPIs, null before the SA is installed.</summary>
     public string? Protocol { get; init; }
 
-    /// <summary>Does its ESP go through UDP?</summary>
+    /// <summary>Whether ESP is encapsulated in UDP.</summary>
     public bool IsEncapsulated { get; init; }
 
-    /// <summary>The SPI of what comes in.</summary>
+    /// <summary>The SPI of the inbound SA.</summary>
     public uint? SpiIn { get; init; }
 
-    /// <summary>The SPI of what goes out.</summary>
+    /// <summary>The SPI of the outbound SA.</summary>
     public uint? SpiOut { get; init; }
 
     /// <summary>The algorithms.</summary>
     public required Proposal Proposal { get; init; }
 
-    /// <summary>Has it extended sequence numbers (RFC 4304)?</summary>
+    /// <summary>Whether it uses extended sequence numbers (RFC 4304).</summary>
     public bool HasExtendedSequenceNumbers { get; init; }
 
-    /// <summary>Bytes that came in.</summary>
+    /// <summary>The number of bytes received.</summary>
     public long BytesIn { get; init; }
 
-    /// <summary>Packets that came in.</summary>
+    /// <summary>The number of packets received.</summary>
     public long PacketsIn { get; init; }
 
-    /// <summary>How long ago the last packet came in; null where none did.</summary>
+    /// <summary>The time since the last packet was received; null if none was.</summary>
     public TimeSpan? LastIn { get; init; }
 
-    /// <summary>Bytes that went out.</summary>
+    /// <summary>The number of bytes sent.</summary>
     public long BytesOut { get; init; }
 
-    /// <summary>Packets that went out.</summary>
+    /// <summary>The number of packets sent.</summary>
     public long PacketsOut { get; init; }
 
-    /// <summary>How long ago the last packet went out; null where none did.</summary>
+    /// <summary>The time since the last packet was sent; null if none was.</summary>
     public TimeSpan? LastOut { get; init; }
 
-    /// <summary>When it is rekeyed, from now; null where it never is.</summary>
+    /// <summary>The time until it is rekeyed; null if it never is.</summary>
     public TimeSpan? RekeyIn { get; init; }
 
-    /// <summary>When it ends unless it was rekeyed, from now; null where it never does.</summary>
+    /// <summary>The time until it expires unless it is rekeyed; null if it never does.</summary>
     public TimeSpan? ExpiresIn { get; init; }
 
-    /// <summary>For how long it is installed.</summary>
+    /// <summary>The time since it was installed.</summary>
     public TimeSpan? Installed { get; init; }
 
     /// <summary>The traffic selectors of this end, such as <c>192.0.2.1/32[gre]</c>.</summary>
@@ -71,10 +73,10 @@ public sealed record ChildSa
     /// <summary>The traffic selectors of the other end.</summary>
     public ImmutableArray<string> RemoteSelectors { get; init; } = [];
 
-    /// <summary>All that the daemon said, with what has no property here.</summary>
+    /// <summary>The daemon's whole message, including what has no property here.</summary>
     public required ViciMessage Message { get; init; }
 
-    /// <summary>Is it in the state <see cref="ChildStates.Installed"/>?</summary>
+    /// <summary>Whether its state is <see cref="ChildStates.Installed"/>.</summary>
     public bool IsInstalled => State == ChildStates.Installed;
 
     internal static ChildSa FromSection(ViciMessage section) =>
@@ -109,10 +111,10 @@ public sealed record ChildSa
 /// <summary>The states of a CHILD SA (strongSwan, src/libcharon/sa/child_sa.c, child_sa_state_names).</summary>
 public static class ChildStates
 {
-    /// <summary>Made, and not negotiated yet.</summary>
+    /// <summary>Created, and not negotiated yet.</summary>
     public const string Created = "CREATED";
 
-    /// <summary>A trap policy: the first packet begins the negotiation. No packet passes by it.</summary>
+    /// <summary>A trap policy: the first packet starts the negotiation. No packet gets through by it.</summary>
     public const string Routed = "ROUTED";
 
     /// <summary>Being installed in the kernel.</summary>
@@ -130,15 +132,15 @@ public static class ChildStates
     /// <summary>Replaced by another.</summary>
     public const string Rekeyed = "REKEYED";
 
-    /// <summary>Tried again, with another key exchange.</summary>
+    /// <summary>Being retried with another key exchange.</summary>
     public const string Retrying = "RETRYING";
 
     /// <summary>Being deleted.</summary>
     public const string Deleting = "DELETING";
 
-    /// <summary>Deleted, and kept for packets that are still on their way.</summary>
+    /// <summary>Deleted, but kept for packets still in transit.</summary>
     public const string Deleted = "DELETED";
 
-    /// <summary>About to go.</summary>
+    /// <summary>About to be destroyed.</summary>
     public const string Destroying = "DESTROYING";
 }

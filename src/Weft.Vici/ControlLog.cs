@@ -1,9 +1,11 @@
 namespace Weft.Vici;
 
-/// <summary>A line that the daemon logs while it initiates or terminates (strongSwan, vici/README.md, control-log).</summary>
+/// <summary>
+/// A line that the daemon logs during an initiate or terminate command (strongSwan, vici/README.md, control-log).
+/// </summary>
 /// <param name="Group">The subsystem, such as <c>IKE</c>.</param>
-/// <param name="Level">How detailed it is, from 0 (the most important) to 4.</param>
-/// <param name="Ike">The name of the IKE SA that it is about; null where it is about none.</param>
+/// <param name="Level">The log level, from 0 (most important) to 4 (most detailed).</param>
+/// <param name="Ike">The name of the IKE SA that the line is about; null if none.</param>
 /// <param name="IkeId">That IKE SA's unique id.</param>
 /// <param name="Text">The line.</param>
 public sealed record ControlLog(string Group, int Level, string? Ike, long? IkeId, string Text)

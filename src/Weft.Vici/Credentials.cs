@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace Weft.Vici;
 
-/// <summary>What a shared secret is for (strongSwan, vici/README.md, load-shared).</summary>
+/// <summary>The purpose of a shared secret (strongSwan, vici/README.md, load-shared).</summary>
 public enum SharedSecretType
 {
     /// <summary>A pre-shared key.</summary>
@@ -21,22 +21,22 @@ public enum SharedSecretType
     Ppk,
 }
 
-/// <summary>A shared secret. It shows everything but the secret.</summary>
+/// <summary>A shared secret. Printing it shows everything but the secret itself.</summary>
 public sealed record SharedSecret
 {
     /// <summary>
-    /// What it is replaced, listed and unloaded by, unique in the daemon. Without one it is there until all credentials
-    /// are cleared, so every secret has one here.
+    /// The id for replacing, listing and unloading the secret, unique in the daemon. A secret without an id would stay until all
+    /// credentials are cleared, so it is required here.
     /// </summary>
     public required string Id { get; init; }
 
-    /// <summary>What it is for.</summary>
+    /// <summary>The purpose.</summary>
     public SharedSecretType Type { get; init; } = SharedSecretType.Ike;
 
-    /// <summary>The identities that share it, as in the connections that use it; none for all.</summary>
+    /// <summary>The identities that share it, as named in the connections; empty for all.</summary>
     public ImmutableArray<string> Owners { get; init; } = [];
 
-    /// <summary>The secret itself; it is marked as one.</summary>
+    /// <summary>The secret itself, marked as secret.</summary>
     public required ViciValue Data
     {
         get;
@@ -60,11 +60,11 @@ public sealed record SharedSecret
         };
 }
 
-/// <summary>A certificate that the daemon has (strongSwan, vici/README.md, list-cert).</summary>
+/// <summary>A certificate in the daemon (strongSwan, vici/README.md, list-cert).</summary>
 /// <param name="Type"><c>X509</c>, <c>X509_AC</c>, <c>X509_CRL</c>, <c>OCSP_RESPONSE</c> or <c>PUBKEY</c>.</param>
-/// <param name="Flag">Of an X.509 certificate <c>NONE</c>, <c>CA</c>, <c>AA</c> or <c>OCSP</c>; else null.</param>
-/// <param name="HasPrivateKey">Has the daemon its private key?</param>
-/// <param name="Data">The certificate in DER.</param>
+/// <param name="Flag">For an X.509 certificate <c>NONE</c>, <c>CA</c>, <c>AA</c> or <c>OCSP</c>; otherwise null.</param>
+/// <param name="HasPrivateKey">Whether the daemon has its private key.</param>
+/// <param name="Data">The certificate as DER.</param>
 public sealed record LoadedCertificate(
     string Type,
     string? Flag,

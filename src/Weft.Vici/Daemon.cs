@@ -2,11 +2,11 @@ using System.Collections.Immutable;
 
 namespace Weft.Vici;
 
-/// <summary>What a daemon is, and what it runs on (strongSwan, vici/README.md, version).</summary>
-/// <param name="Daemon">The daemon, as <c>charon</c>.</param>
-/// <param name="Version">The version of strongSwan, as <c>5.9.8</c>.</param>
+/// <summary>The version of a daemon and its system (strongSwan, vici/README.md, version).</summary>
+/// <param name="Daemon">The daemon's name, such as <c>charon</c>.</param>
+/// <param name="Version">The version of strongSwan, such as <c>5.9.8</c>.</param>
 /// <param name="System">The operating system.</param>
-/// <param name="Release">Its release.</param>
+/// <param name="Release">The release of the operating system.</param>
 /// <param name="Machine">The hardware.</param>
 public sealed record DaemonVersion(
     string Daemon,
@@ -26,16 +26,16 @@ public sealed record DaemonVersion(
         );
 }
 
-/// <summary>How loaded a daemon is (strongSwan, vici/README.md, stats).</summary>
-/// <param name="Since">When it started, in its own words and time zone.</param>
-/// <param name="Threads">How many threads it has for its jobs.</param>
-/// <param name="IdleThreads">How many of these have nothing to do. With none left it answers nobody.</param>
-/// <param name="QueuedJobs">How many jobs wait for a thread.</param>
-/// <param name="ScheduledJobs">How many jobs are to be done later.</param>
-/// <param name="IkeSas">How many IKE SAs there are.</param>
-/// <param name="HalfOpenIkeSas">How many of these are being negotiated.</param>
-/// <param name="Plugins">The plugins that are loaded.</param>
-/// <param name="Message">All that the daemon said.</param>
+/// <summary>The load of a daemon (strongSwan, vici/README.md, stats).</summary>
+/// <param name="Since">When it started, in its own format and time zone.</param>
+/// <param name="Threads">The number of its worker threads.</param>
+/// <param name="IdleThreads">The number of idle worker threads. If there are none, it answers nobody.</param>
+/// <param name="QueuedJobs">The number of jobs waiting for a thread.</param>
+/// <param name="ScheduledJobs">The number of jobs scheduled for later.</param>
+/// <param name="IkeSas">The number of IKE SAs.</param>
+/// <param name="HalfOpenIkeSas">The number of IKE SAs being negotiated.</param>
+/// <param name="Plugins">The loaded plugins.</param>
+/// <param name="Message">The daemon's whole message.</param>
 public sealed record DaemonStatistics(
     string Since,
     long Threads,

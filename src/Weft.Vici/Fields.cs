@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Weft.Vici;
 
-/// <summary>What the records read out of a section: a field that must be there, and those that need not be.</summary>
+/// <summary>Reads fields of a section, required and optional ones.</summary>
 internal static class Fields
 {
     public static string Required(this ViciMessage section, string name) =>
@@ -19,9 +19,9 @@ internal static class Fields
         section.List(name)?.ToTexts() ?? [];
 
     /// <summary>
-    /// A time in whole seconds. It may be negative: what is due is done at the next chance; and what was used a moment ago
-    /// was used in the future, by a clock that was set back or reads its second after the daemon does. The daemon writes
-    /// such a use without its sign, as 2^64 less (vici_query.c, <c>use-in</c>).
+    /// Reads a time in whole seconds. It may be negative: something overdue is done at the next opportunity, and a use a moment
+    /// ago lies in the future by a clock that was set back, or that reads its second after the daemon does. The daemon writes
+    /// such a use unsigned, with 2^64 added (vici_query.c, <c>use-in</c>).
     /// </summary>
     public static TimeSpan? Seconds(this ViciMessage section, string name) =>
         (
@@ -36,7 +36,7 @@ internal static class Fields
         ) switch
         {
             null => null,
-            // Ten thousand years, far below what a TimeSpan holds.
+            // Ten thousand years, far less than a TimeSpan can hold.
             { } seconds and > -315_576_000_000 and < 315_576_000_000 => TimeSpan.FromSeconds(
                 seconds
             ),
@@ -45,7 +45,7 @@ internal static class Fields
             ),
         };
 
-    /// <summary>A number in hexadecimal digits, as SPIs are.</summary>
+    /// <summary>Reads a number in hexadecimal digits, such as an SPI.</summary>
     public static ulong? Hexadecimal(this ViciMessage section, string name) =>
         section.Text(name) is not { } text ? null
         : ulong.TryParse(
@@ -59,7 +59,7 @@ internal static class Fields
             $"'{name}' should be hexadecimal, and is '{section.Value(name)}'"
         );
 
-    /// <summary>The one section of an event that bears the name of what it is about.</summary>
+    /// <summary>Gets the one section of an event, which has the name of its subject.</summary>
     public static KeyValuePair<string, ViciMessage> Only(this ViciMessage message)
     {
         using var sections = message.Sections.GetEnumerator();

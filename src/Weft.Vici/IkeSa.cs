@@ -2,19 +2,21 @@ using System.Collections.Immutable;
 
 namespace Weft.Vici;
 
-/// <summary>An IKE SA, and the CHILD SAs that it made (strongSwan, vici/README.md, list-sa).</summary>
+/// <summary>An IKE SA, and its CHILD SAs (strongSwan, vici/README.md, list-sa).</summary>
 public sealed record IkeSa
 {
     /// <summary>The name of its connection.</summary>
     public required string Name { get; init; }
 
-    /// <summary>What tells it from others of its name: unique in the daemon, new after each rekeying.</summary>
+    /// <summary>
+    /// The unique id, which distinguishes SAs of the same name: unique in the daemon, and new after each rekeying.
+    /// </summary>
     public required long UniqueId { get; init; }
 
     /// <summary>The version of IKE, 1 or 2.</summary>
     public required int Version { get; init; }
 
-    /// <summary>Its state in the daemon's word for it; see <see cref="IkeStates"/>.</summary>
+    /// <summary>The state, in the daemon's words; see <see cref="IkeStates"/>.</summary>
     public required string State { get; init; }
 
     /// <summary>This end.</summary>
@@ -23,46 +25,46 @@ public sealed record IkeSa
     /// <summary>The other end.</summary>
     public required Endpoint Remote { get; init; }
 
-    /// <summary>Did this end begin it?</summary>
+    /// <summary>Whether this end initiated it.</summary>
     public bool IsInitiator { get; init; }
 
-    /// <summary>The SPI of who began it.</summary>
+    /// <summary>The initiator's SPI.</summary>
     public ulong InitiatorSpi { get; init; }
 
-    /// <summary>The SPI of who answered; 0 before it did.</summary>
+    /// <summary>The responder's SPI; 0 before it has answered.</summary>
     public ulong ResponderSpi { get; init; }
 
-    /// <summary>Is any end behind a NAT, or is it made believe so that ESP goes through UDP?</summary>
+    /// <summary>Whether an end is behind a NAT, or this is simulated so that ESP is encapsulated in UDP.</summary>
     public bool IsNatted { get; init; }
 
     /// <summary>The algorithms; all null before they are negotiated.</summary>
     public required Proposal Proposal { get; init; }
 
-    /// <summary>For how long it is established; null where it is not.</summary>
+    /// <summary>The time since it was established; null if it is not.</summary>
     public TimeSpan? Established { get; init; }
 
-    /// <summary>When it is rekeyed, from now; null where it is not established or never rekeyed.</summary>
+    /// <summary>The time until it is rekeyed; null if it is not established or never rekeyed.</summary>
     public TimeSpan? RekeyIn { get; init; }
 
-    /// <summary>When it is authenticated anew, from now; null where it is not established or never is.</summary>
+    /// <summary>The time until it is reauthenticated; null if it is not established or never reauthenticated.</summary>
     public TimeSpan? ReauthenticateIn { get; init; }
 
-    /// <summary>What is to be done next, by strongSwan's names of tasks.</summary>
+    /// <summary>The queued tasks, by strongSwan's names.</summary>
     public ImmutableArray<string> QueuedTasks { get; init; } = [];
 
-    /// <summary>What this end is doing, as <c>CHILD_REKEY</c>.</summary>
+    /// <summary>The tasks that this end has initiated, such as <c>CHILD_REKEY</c>.</summary>
     public ImmutableArray<string> ActiveTasks { get; init; } = [];
 
-    /// <summary>What the other end is doing.</summary>
+    /// <summary>The tasks that the other end has initiated.</summary>
     public ImmutableArray<string> PassiveTasks { get; init; } = [];
 
-    /// <summary>Its CHILD SAs; empty in an event that is not about them.</summary>
+    /// <summary>The CHILD SAs; empty in an event that is not about them.</summary>
     public ImmutableArray<ChildSa> Children { get; init; } = [];
 
-    /// <summary>All that the daemon said, with what has no property here.</summary>
+    /// <summary>The daemon's whole message, including what has no property here.</summary>
     public required ViciMessage Message { get; init; }
 
-    /// <summary>Is it in the state <see cref="IkeStates.Established"/>?</summary>
+    /// <summary>Whether its state is <see cref="IkeStates.Established"/>.</summary>
     public bool IsEstablished => State == IkeStates.Established;
 
     /// <summary>Reads the section of an IKE SA.</summary>
@@ -86,7 +88,7 @@ public sealed record IkeSa
             QueuedTasks = section.Texts("tasks-queued"),
             ActiveTasks = section.Texts("tasks-active"),
             PassiveTasks = section.Texts("tasks-passive"),
-            // In child-rekey the old and the new one are a level deeper; AssociationEvent has those.
+            // In child-rekey, the old and the new SA are one level deeper; AssociationEvent reads those.
             Children =
             [
                 .. (section.Section("child-sas") ?? ViciMessage.Empty)
@@ -98,10 +100,10 @@ public sealed record IkeSa
 }
 
 /// <summary>One end of an IKE SA.</summary>
-/// <param name="Host">The address as the daemon writes it; <c>%any</c> where it is not known yet.</param>
-/// <param name="Port">The UDP port: 500, or 4500 once NATs are looked for.</param>
-/// <param name="Id">The identity; <c>%any</c> where it is not known yet.</param>
-/// <param name="IsBehindNat">Is it behind a NAT?</param>
+/// <param name="Host">The address as the daemon writes it; <c>%any</c> if not known yet.</param>
+/// <param name="Port">The UDP port: 500, or 4500 once NAT detection has begun.</param>
+/// <param name="Id">The identity; <c>%any</c> if not known yet.</param>
+/// <param name="IsBehindNat">Whether it is behind a NAT.</param>
 public sealed record Endpoint(string Host, int Port, string Id, bool IsBehindNat)
 {
     internal static Endpoint FromSection(ViciMessage section, string end) =>
@@ -116,7 +118,7 @@ public sealed record Endpoint(string Host, int Port, string Id, bool IsBehindNat
 /// <summary>The states of an IKE SA (strongSwan, src/libcharon/sa/ike_sa.c, ike_sa_state_names).</summary>
 public static class IkeStates
 {
-    /// <summary>Made, and nothing sent yet.</summary>
+    /// <summary>Created; nothing was sent yet.</summary>
     public const string Created = "CREATED";
 
     /// <summary>Being negotiated.</summary>
@@ -125,7 +127,7 @@ public static class IkeStates
     /// <summary>In use.</summary>
     public const string Established = "ESTABLISHED";
 
-    /// <summary>Kept by the standby of a cluster.</summary>
+    /// <summary>Held by the standby node of a cluster.</summary>
     public const string Passive = "PASSIVE";
 
     /// <summary>In use, and being rekeyed.</summary>
@@ -137,6 +139,6 @@ public static class IkeStates
     /// <summary>Being deleted.</summary>
     public const string Deleting = "DELETING";
 
-    /// <summary>About to go.</summary>
+    /// <summary>About to be destroyed.</summary>
     public const string Destroying = "DESTROYING";
 }

@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 
 namespace Weft.Vici;
 
-/// <summary>A connection that is loaded (strongSwan, vici/README.md, list-conn). What a connection was loaded with is not all told.</summary>
+/// <summary>
+/// A loaded connection (strongSwan, vici/README.md, list-conn). The daemon does not report everything that it was loaded with.
+/// </summary>
 public sealed record LoadedConnection
 {
     /// <summary>Its name.</summary>
@@ -14,25 +16,25 @@ public sealed record LoadedConnection
     /// <summary>The addresses of the other end.</summary>
     public ImmutableArray<string> RemoteAddresses { get; init; } = [];
 
-    /// <summary><c>IKEv1</c>, <c>IKEv2</c>, or <c>IKEv1/2</c> for any.</summary>
+    /// <summary>The IKE version: <c>IKEv1</c>, <c>IKEv2</c>, or <c>IKEv1/2</c> for either.</summary>
     public required string Version { get; init; }
 
-    /// <summary>How this end shows who it is, in rounds.</summary>
+    /// <summary>The rounds of this end's authentication.</summary>
     public ImmutableArray<LoadedAuthentication> Local { get; init; } = [];
 
-    /// <summary>How the other end shows who it is, in rounds.</summary>
+    /// <summary>The rounds of the other end's authentication.</summary>
     public ImmutableArray<LoadedAuthentication> Remote { get; init; } = [];
 
-    /// <summary>After what time an IKE SA is rekeyed; zero for never.</summary>
+    /// <summary>The time after which an IKE SA is rekeyed; zero for never.</summary>
     public TimeSpan RekeyTime { get; init; }
 
-    /// <summary>After what time an IKE SA is authenticated anew; zero for never.</summary>
+    /// <summary>The time after which an IKE SA is reauthenticated; zero for never.</summary>
     public TimeSpan ReauthenticationTime { get; init; }
 
     /// <summary>The configurations of CHILD SAs.</summary>
     public ImmutableArray<LoadedChild> Children { get; init; } = [];
 
-    /// <summary>All that the daemon said, with what has no property here.</summary>
+    /// <summary>The daemon's whole message, including what has no property here.</summary>
     public required ViciMessage Message { get; init; }
 
     internal static LoadedConnection FromSection(string name, ViciMessage section) =>
@@ -56,11 +58,11 @@ public sealed record LoadedConnection
         };
 }
 
-/// <summary>How one end authenticates.</summary>
-/// <param name="Class">In strongSwan's words: <c>pre-shared key</c>, <c>public key</c>, <c>EAP</c>, …</param>
+/// <summary>One round of an end's authentication.</summary>
+/// <param name="Class">The method in strongSwan's words: <c>pre-shared key</c>, <c>public key</c>, <c>EAP</c>, …</param>
 /// <param name="Id">The identity; null for any.</param>
-/// <param name="Certificates">The subjects of the certificates that may be used.</param>
-/// <param name="Authorities">The subjects of the certificates of authorities that may be used.</param>
+/// <param name="Certificates">The subjects of the certificates that it may use.</param>
+/// <param name="Authorities">The subjects of the authorities' certificates that it may use.</param>
 public sealed record LoadedAuthentication(
     string Class,
     string? Id,
@@ -87,9 +89,9 @@ public sealed record LoadedAuthentication(
 /// <summary>The configuration of a CHILD SA.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Mode"><c>TUNNEL</c>, <c>TRANSPORT</c>, <c>PASS</c>, <c>DROP</c>, …</param>
-/// <param name="RekeyTime">After what time the SA is rekeyed; zero for never.</param>
-/// <param name="RekeyBytes">After how many bytes; 0 for never.</param>
-/// <param name="RekeyPackets">After how many packets; 0 for never.</param>
+/// <param name="RekeyTime">The time after which the SA is rekeyed; zero for never.</param>
+/// <param name="RekeyBytes">The number of bytes after which it is rekeyed; 0 for never.</param>
+/// <param name="RekeyPackets">The number of packets after which it is rekeyed; 0 for never.</param>
 /// <param name="LocalSelectors">The traffic selectors of this end.</param>
 /// <param name="RemoteSelectors">The traffic selectors of the other end.</param>
 public sealed record LoadedChild(

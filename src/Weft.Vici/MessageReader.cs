@@ -4,10 +4,10 @@ using System.Text;
 
 namespace Weft.Vici;
 
-/// <summary>Reads a message's elements, and believes nothing (strongSwan, vici/README.md, Message format).</summary>
+/// <summary>Reads a message's elements without trusting the sender (strongSwan, vici/README.md, Message format).</summary>
 internal ref struct MessageReader
 {
-    // What an element costs in memory beside its bytes, its name included: the smallest have three bytes on the wire.
+    // The memory of an element beside its bytes, name included: the smallest elements have three bytes on the wire.
     private const int ElementWeight = 128;
 
     private readonly ReadOnlyMemory<byte> _bytes;
@@ -16,7 +16,7 @@ internal ref struct MessageReader
 
     private MessageReader(ReadOnlyMemory<byte> bytes) => _bytes = bytes;
 
-    /// <summary>Reads a whole message; <paramref name="weight"/> is about what it occupies in memory, in bytes.</summary>
+    /// <summary>Reads a whole message; <paramref name="weight"/> is its approximate size in memory, in bytes.</summary>
     public static ViciMessage Read(ReadOnlyMemory<byte> bytes, out int weight)
     {
         var reader = new MessageReader(bytes);

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Weft.Vici;
 
-/// <summary>The types of the elements on the wire (strongSwan, vici/README.md, Message format).</summary>
+/// <summary>The element types on the wire (strongSwan, vici/README.md, Message format).</summary>
 internal enum ElementType : byte
 {
     SectionStart = 1,
@@ -16,8 +16,8 @@ internal enum ElementType : byte
 }
 
 /// <summary>
-/// Writes a message's elements. The buffer may hold secrets, so it is wiped whenever it is left; what it gives away is
-/// for others to wipe.
+/// Writes a message's elements. The buffer may hold secrets, so it is wiped when it is replaced or no longer needed; callers must
+/// wipe the array that they get.
 /// </summary>
 internal sealed class MessageWriter
 {
@@ -53,10 +53,10 @@ internal sealed class MessageWriter
         Encoding.ASCII.GetBytes(name, space[1..]);
     }
 
-    /// <summary>Leaves room for a length of four bytes, to be set by <see cref="SetLength"/>.</summary>
+    /// <summary>Reserves four bytes for a length, to be set by <see cref="SetLength"/>.</summary>
     public void Length() => Space(4).Clear();
 
-    /// <summary>Sets the length at the start to that of what follows it, and gives it back.</summary>
+    /// <summary>Sets the length at the start to the number of bytes after it, and returns it.</summary>
     public int SetLength()
     {
         BinaryPrimitives.WriteInt32BigEndian(_buffer, _length - 4);

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Weft.Vici;
 
-/// <summary>The types of packets (strongSwan, vici/README.md, Packet layer).</summary>
+/// <summary>The packet types (strongSwan, vici/README.md, Packet layer).</summary>
 internal enum PacketType : byte
 {
     CommandRequest = 0,
@@ -16,14 +16,16 @@ internal enum PacketType : byte
     Event = 7,
 }
 
-/// <summary>A packet that was received; only an event has a name.</summary>
+/// <summary>A received packet; only events have a name.</summary>
 internal sealed record Packet(PacketType Type, string Name, ViciMessage Message, int Weight)
 {
-    /// <summary>The most that a packet may have, in bytes, its length not counted (VICI_MESSAGE_SIZE_MAX in vici_socket.h).</summary>
+    /// <summary>
+    /// The maximum size of a packet in bytes, without its length field (VICI_MESSAGE_SIZE_MAX in vici_socket.h).
+    /// </summary>
     public const int MaxLength = 512 * 1024;
 
-    /// <summary>Writes a packet of the client, length first.</summary>
-    /// <exception cref="ArgumentException">The name is none, or the whole is larger than a packet may be.</exception>
+    /// <summary>Writes a packet to send, beginning with its length.</summary>
+    /// <exception cref="ArgumentException">The name is invalid, or the packet would exceed <see cref="MaxLength"/>.</exception>
     public static byte[] Write(PacketType type, string name, ViciMessage? message = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
@@ -47,8 +49,8 @@ internal sealed record Packet(PacketType Type, string Name, ViciMessage Message,
         return bytes;
     }
 
-    /// <summary>Reads a packet of the daemon, without its length.</summary>
-    /// <exception cref="ViciProtocolException">It is none.</exception>
+    /// <summary>Reads a packet from the daemon, without its length.</summary>
+    /// <exception cref="ViciProtocolException">It is not a valid packet.</exception>
     public static Packet Read(ReadOnlyMemory<byte> bytes)
     {
         var type = bytes.IsEmpty

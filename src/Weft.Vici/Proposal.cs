@@ -1,15 +1,17 @@
 namespace Weft.Vici;
 
 /// <summary>
-/// The algorithms that an association negotiated, by strongSwan's names for them, such as <c>AES_GCM_16</c>; key sizes in
-/// bits. Null where there is none, as an authenticated cipher has no integrity algorithm.
+/// The negotiated algorithms of an association, by strongSwan's names, such as <c>AES_GCM_16</c>; key sizes are in bits. An
+/// algorithm is null if there is none: an authenticated cipher has no integrity algorithm.
 /// </summary>
 /// <param name="Encryption">The encryption algorithm.</param>
-/// <param name="EncryptionKeySize">The size of its key, where it can vary.</param>
+/// <param name="EncryptionKeySize">The size of its key, if that is variable.</param>
 /// <param name="Integrity">The integrity algorithm.</param>
-/// <param name="IntegrityKeySize">The size of its key, where it can vary.</param>
-/// <param name="PseudoRandomFunction">The pseudo-random function; of an IKE SA only.</param>
-/// <param name="KeyExchange">The Diffie-Hellman group, such as <c>ECP_256</c>; of a CHILD SA only once it was rekeyed with PFS.</param>
+/// <param name="IntegrityKeySize">The size of its key, if that is variable.</param>
+/// <param name="PseudoRandomFunction">The pseudo-random function; for IKE SAs only.</param>
+/// <param name="KeyExchange">
+/// The Diffie-Hellman group, such as <c>ECP_256</c>; for a CHILD SA only after it was rekeyed with PFS.
+/// </param>
 public sealed record Proposal(
     string? Encryption,
     int? EncryptionKeySize,
@@ -19,7 +21,9 @@ public sealed record Proposal(
     string? KeyExchange
 )
 {
-    /// <summary>The names with their key sizes, such as <c>AES_GCM_16-256/PRF_HMAC_SHA2_256/ECP_256</c>, as swanctl shows them.</summary>
+    /// <summary>
+    /// The names with their key sizes, as swanctl prints them: <c>AES_GCM_16-256/PRF_HMAC_SHA2_256/ECP_256</c>.
+    /// </summary>
     /// <returns>The text.</returns>
     public override string ToString() =>
         string.Join(

@@ -2,15 +2,19 @@ using System.Collections.Immutable;
 
 namespace Weft.Vici;
 
-/// <content>Associations: listing, starting, ending and rekeying them, and the policies in front of them.</content>
+/// <content>
+/// Associations: listing, initiating, terminating and rekeying them, and the policies that trigger or bypass them.
+/// </content>
 public sealed partial class ViciClient
 {
     /// <summary>Lists associations (<c>list-sas</c>).</summary>
-    /// <param name="only">Which; null for all. An IKE SA is listed even where none of its CHILD SAs is meant.</param>
-    /// <param name="skipBusy">
-    /// Leave out an IKE SA that the daemon is working on, instead of waiting for it: <c>noblock</c>.
+    /// <param name="only">
+    /// The associations to list; null for all. An IKE SA is listed even if none of its CHILD SAs matches.
     /// </param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="skipBusy">
+    /// Whether to skip IKE SAs that the daemon is working on instead of waiting for them (<c>noblock</c>).
+    /// </param>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
     /// <returns>The IKE SAs with their CHILD SAs.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<ImmutableArray<IkeSa>> SecurityAssociationsAsync(
@@ -30,17 +34,17 @@ public sealed partial class ViciClient
             select IkeSa.FromSection(section.Key, section.Value),
         ];
 
-    /// <summary>Starts a CHILD SA, with its IKE SA if there is none yet, or an IKE SA alone (<c>initiate</c>).</summary>
+    /// <summary>Initiates a CHILD SA, with its IKE SA if there is none yet, or an IKE SA alone (<c>initiate</c>).</summary>
     /// <param name="child">The name of the CHILD SA's configuration; null for the IKE SA alone.</param>
-    /// <param name="ike">The name of the connection; null for the first that has such a child.</param>
+    /// <param name="ike">The name of the connection; null for the first with such a child.</param>
     /// <param name="timeout">
-    /// How long the daemon waits for the result, in whole milliseconds: it goes on trying after. Null for without end;
-    /// zero for not at all, and then nothing is logged.
+    /// How long the daemon waits for the result, in whole milliseconds; after that it goes on trying. Null for no limit. With
+    /// zero it does not wait at all, and logs nothing.
     /// </param>
-    /// <param name="log">Is told of each line that the daemon logs meanwhile, on the thread that reads: be quick.</param>
-    /// <param name="logLevel">How detailed these are to be, from 0 to 4. At 4 there are keys in them.</param>
-    /// <param name="cancellationToken">Gives up waiting, not trying; see the remarks of <see cref="ViciClient"/>.</param>
-    /// <returns>When the association is established.</returns>
+    /// <param name="log">Called with each line that the daemon logs meanwhile, on the reading thread: it must be quick.</param>
+    /// <param name="logLevel">The level of detail of these lines, from 0 to 4. At 4 they contain keys.</param>
+    /// <param name="cancellationToken">Cancels the wait, not the attempt; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>A task that completes when the association is established.</returns>
     /// <exception cref="ViciCommandException">
     /// It could not be established, or not in time; <see cref="ViciCommandException.Log"/> has the reason.
     /// </exception>
@@ -67,15 +71,15 @@ public sealed partial class ViciClient
             cancellationToken
         );
 
-    /// <summary>Ends associations (<c>terminate</c>).</summary>
-    /// <param name="which">CHILD SAs where it names a child, else IKE SAs with all their children.</param>
-    /// <param name="force">Do not wait for the other end to agree; only for IKE SAs.</param>
-    /// <param name="timeout">As of <see cref="InitiateAsync"/>.</param>
-    /// <param name="log">As of <see cref="InitiateAsync"/>.</param>
-    /// <param name="logLevel">As of <see cref="InitiateAsync"/>.</param>
-    /// <param name="cancellationToken">Gives up waiting; see the remarks of <see cref="ViciClient"/>.</param>
-    /// <returns>How many were ended.</returns>
-    /// <exception cref="ViciCommandException">There is none such, or not all could be ended.</exception>
+    /// <summary>Terminates associations (<c>terminate</c>).</summary>
+    /// <param name="which">The associations: CHILD SAs if it names a child, otherwise IKE SAs with all their children.</param>
+    /// <param name="force">Whether to skip waiting for the other end's confirmation; only for IKE SAs.</param>
+    /// <param name="timeout">As in <see cref="InitiateAsync"/>.</param>
+    /// <param name="log">As in <see cref="InitiateAsync"/>.</param>
+    /// <param name="logLevel">As in <see cref="InitiateAsync"/>.</param>
+    /// <param name="cancellationToken">Cancels the wait; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>The number of associations terminated.</returns>
+    /// <exception cref="ViciCommandException">None matches, or not all could be terminated.</exception>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<int> TerminateAsync(
         AssociationSelector which,
@@ -102,12 +106,12 @@ public sealed partial class ViciClient
         return (int)reply.RequiredNumber("terminated");
     }
 
-    /// <summary>Begins to rekey associations; events tell when it is done (<c>rekey</c>).</summary>
-    /// <param name="which">CHILD SAs where it names a child, else IKE SAs.</param>
-    /// <param name="reauthenticate">Authenticate anew instead of rekeying; only for IKE SAs of version 2.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>How many there are.</returns>
-    /// <exception cref="ViciCommandException">There is none such.</exception>
+    /// <summary>Starts to rekey associations; events report the completion (<c>rekey</c>).</summary>
+    /// <param name="which">The associations: CHILD SAs if it names a child, otherwise IKE SAs.</param>
+    /// <param name="reauthenticate">Whether to reauthenticate instead of rekeying; only for IKE SAs of version 2.</param>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>The number of associations that match.</returns>
+    /// <exception cref="ViciCommandException">None matches.</exception>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<int> RekeyAsync(
         AssociationSelector which,
@@ -127,9 +131,9 @@ public sealed partial class ViciClient
 
     /// <summary>Installs the trap, drop or pass policy of a child's configuration (<c>install</c>).</summary>
     /// <param name="child">The name of the child's configuration.</param>
-    /// <param name="ike">The name of the connection; null for the first that has such a child.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>When it is done.</returns>
+    /// <param name="ike">The name of the connection; null for the first with such a child.</param>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>A task that completes when this is done.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public Task InstallAsync(
         string child,
@@ -145,8 +149,8 @@ public sealed partial class ViciClient
     /// <summary>Removes the trap, drop or pass policy of a child's configuration (<c>uninstall</c>).</summary>
     /// <param name="child">The name of the child's configuration.</param>
     /// <param name="ike">The name of the connection; null for the first policy of such a child.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>When it is done.</returns>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>A task that completes when this is done.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public Task UninstallAsync(
         string child,
@@ -159,8 +163,8 @@ public sealed partial class ViciClient
             cancellationToken
         );
 
-    /// <summary>Lists the trap, drop and pass policies that are installed (<c>list-policies</c>).</summary>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <summary>Lists the installed trap, drop and pass policies (<c>list-policies</c>).</summary>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
     /// <returns>The policies.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<ImmutableArray<InstalledPolicy>> PoliciesAsync(
@@ -183,7 +187,7 @@ public sealed partial class ViciClient
             select InstalledPolicy.FromSection(section.Value),
         ];
 
-    // charon has it the other way round: 0 is without end, and what is negative not at all.
+    // charon's values are the other way round: 0 waits without limit, a negative number not at all.
     private static long Milliseconds(TimeSpan? timeout) =>
         timeout switch
         {

@@ -5,41 +5,42 @@ namespace Weft.Vici;
 /// <content>Connections, and the daemon itself.</content>
 public sealed partial class ViciClient
 {
-    /// <summary>Asks the daemon what it is (<c>version</c>).</summary>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>The daemon, and the system it runs on.</returns>
+    /// <summary>Gets the daemon's version (<c>version</c>).</summary>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>The version of the daemon and its system.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<DaemonVersion> VersionAsync(CancellationToken cancellationToken = default) =>
         DaemonVersion.FromMessage(
             await RequestAsync("version", null, cancellationToken).ConfigureAwait(false)
         );
 
-    /// <summary>Asks the daemon how it is (<c>stats</c>).</summary>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>Its load.</returns>
+    /// <summary>Gets the daemon's statistics (<c>stats</c>).</summary>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>The daemon's load.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<DaemonStatistics> StatsAsync(CancellationToken cancellationToken = default) =>
         DaemonStatistics.FromMessage(
             await RequestAsync("stats", null, cancellationToken).ConfigureAwait(false)
         );
 
-    /// <summary>Has strongswan.conf(5) read again, by the daemon and by the plugins that can (<c>reload-settings</c>).</summary>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>When it is done.</returns>
+    /// <summary>Makes the daemon, and the plugins that can, reload strongswan.conf(5) (<c>reload-settings</c>).</summary>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>A task that completes when this is done.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public Task ReloadSettingsAsync(CancellationToken cancellationToken = default) =>
         RequestAsync("reload-settings", null, cancellationToken);
 
     /// <summary>
-    /// Loads a connection, and carries out the <c>start_action</c> of its children; replaces the one of its name, whose
-    /// associations stay (<c>load-conn</c>).
+    /// Loads a connection and carries out the <c>start_action</c> of its children (<c>load-conn</c>). It replaces a connection of
+    /// the same name, whose associations stay.
     /// </summary>
-    /// <param name="name">Its name.</param>
+    /// <param name="name">The connection's name.</param>
     /// <param name="connection">
-    /// What swanctl.conf(5) documents under <c>connections.&lt;conn&gt;</c>; certificates as their content, not as files.
+    /// The settings documented in swanctl.conf(5) under <c>connections.&lt;conn&gt;</c>, but with the content of certificates
+    /// instead of file names.
     /// </param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>When it is done.</returns>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>A task that completes when this is done.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public Task LoadConnectionAsync(
         string name,
@@ -57,16 +58,16 @@ public sealed partial class ViciClient
     }
 
     /// <summary>Unloads a connection; its associations stay (<c>unload-conn</c>).</summary>
-    /// <param name="name">Its name.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>When it is done.</returns>
+    /// <param name="name">The connection's name.</param>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>A task that completes when this is done.</returns>
     /// <exception cref="ViciCommandException">There is no such connection.</exception>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public Task UnloadConnectionAsync(string name, CancellationToken cancellationToken = default) =>
         RequestAsync("unload-conn", new ViciMessage { ["name"] = name }, cancellationToken);
 
-    /// <summary>Names the connections that were loaded through VICI (<c>get-conns</c>).</summary>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <summary>Lists the names of the connections that were loaded through VICI (<c>get-conns</c>).</summary>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
     /// <returns>Their names.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<ImmutableArray<string>> ConnectionNamesAsync(
@@ -76,9 +77,9 @@ public sealed partial class ViciClient
             "conns"
         );
 
-    /// <summary>Lists the connections of the daemon, those loaded by other means as well (<c>list-conns</c>).</summary>
-    /// <param name="name">The only one to list; null for all.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <summary>Lists the daemon's connections, including those loaded by other means (<c>list-conns</c>).</summary>
+    /// <param name="name">The only connection to list; null for all.</param>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
     /// <returns>The connections.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<ImmutableArray<LoadedConnection>> ConnectionsAsync(

@@ -2,13 +2,13 @@ using System.Collections.Immutable;
 
 namespace Weft.Vici;
 
-/// <content>Credentials. They are handed over and stay in the daemon's memory: nothing is on disk.</content>
+/// <content>Credentials. They are sent to the daemon and stay in its memory; nothing is written to disk.</content>
 public sealed partial class ViciClient
 {
-    /// <summary>Loads a shared secret; replaces the one of its id (<c>load-shared</c>).</summary>
+    /// <summary>Loads a shared secret, replacing one with the same id (<c>load-shared</c>).</summary>
     /// <param name="secret">The secret.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>When it is done.</returns>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>A task that completes when this is done.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public Task LoadSharedAsync(SharedSecret secret, CancellationToken cancellationToken = default)
     {
@@ -16,16 +16,16 @@ public sealed partial class ViciClient
         return RequestAsync("load-shared", secret.ToMessage(), cancellationToken);
     }
 
-    /// <summary>Unloads a shared secret. The daemon does not say whether there was one (<c>unload-shared</c>).</summary>
-    /// <param name="id">Its id.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>When it is done.</returns>
+    /// <summary>Unloads a shared secret (<c>unload-shared</c>). The daemon does not say whether it existed.</summary>
+    /// <param name="id">The secret's id.</param>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>A task that completes when this is done.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public Task UnloadSharedAsync(string id, CancellationToken cancellationToken = default) =>
         RequestAsync("unload-shared", new ViciMessage { ["id"] = id }, cancellationToken);
 
-    /// <summary>Lists the shared secrets that were loaded through VICI with an id (<c>get-shared</c>).</summary>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <summary>Lists the ids of the shared secrets that were loaded through VICI with an id (<c>get-shared</c>).</summary>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
     /// <returns>Their ids.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<ImmutableArray<string>> SharedIdsAsync(
@@ -36,10 +36,10 @@ public sealed partial class ViciClient
         );
 
     /// <summary>Loads a private key (<c>load-key</c>).</summary>
-    /// <param name="key">The key in PEM or DER, not encrypted.</param>
+    /// <param name="key">The key as PEM or DER, unencrypted.</param>
     /// <param name="type"><c>rsa</c>, <c>ecdsa</c>, <c>ed25519</c>, <c>ed448</c>, or <c>any</c>.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>Its id: the SHA-1 of its public key, in hexadecimal.</returns>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>The key's id: the SHA-1 of its public key, in hexadecimal.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<string> LoadKeyAsync(
         ReadOnlyMemory<byte> key,
@@ -56,16 +56,16 @@ public sealed partial class ViciClient
         ).Required("id");
 
     /// <summary>Unloads a private key (<c>unload-key</c>).</summary>
-    /// <param name="id">Its id, as <see cref="LoadKeyAsync"/> gave it.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>When it is done.</returns>
+    /// <param name="id">The key's id, as <see cref="LoadKeyAsync"/> returned it.</param>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>A task that completes when this is done.</returns>
     /// <exception cref="ViciCommandException">There is no such key.</exception>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public Task UnloadKeyAsync(string id, CancellationToken cancellationToken = default) =>
         RequestAsync("unload-key", new ViciMessage { ["id"] = id }, cancellationToken);
 
-    /// <summary>Lists the private keys that were loaded through VICI (<c>get-keys</c>).</summary>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <summary>Lists the ids of the private keys that were loaded through VICI (<c>get-keys</c>).</summary>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
     /// <returns>Their ids.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<ImmutableArray<string>> KeyIdsAsync(
@@ -75,12 +75,14 @@ public sealed partial class ViciClient
             "keys"
         );
 
-    /// <summary>Loads a certificate (<c>load-cert</c>). One cannot be unloaded alone: see <see cref="ClearCredentialsAsync"/>.</summary>
-    /// <param name="certificate">The certificate in PEM or DER.</param>
+    /// <summary>
+    /// Loads a certificate (<c>load-cert</c>). It cannot be unloaded alone: see <see cref="ClearCredentialsAsync"/>.
+    /// </summary>
+    /// <param name="certificate">The certificate as PEM or DER.</param>
     /// <param name="type"><c>X509</c>, <c>X509_AC</c> or <c>X509_CRL</c>.</param>
-    /// <param name="flag">Of an X.509 certificate <c>NONE</c>, <c>CA</c>, <c>AA</c> or <c>OCSP</c>.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>When it is done.</returns>
+    /// <param name="flag">For an X.509 certificate <c>NONE</c>, <c>CA</c>, <c>AA</c> or <c>OCSP</c>.</param>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>A task that completes when this is done.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public Task LoadCertificateAsync(
         ReadOnlyMemory<byte> certificate,
@@ -99,8 +101,8 @@ public sealed partial class ViciClient
             cancellationToken
         );
 
-    /// <summary>Lists the certificates of the daemon, those loaded by other means as well (<c>list-certs</c>).</summary>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <summary>Lists the daemon's certificates, including those loaded by other means (<c>list-certs</c>).</summary>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
     /// <returns>The certificates.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<ImmutableArray<LoadedCertificate>> CertificatesAsync(
@@ -113,13 +115,14 @@ public sealed partial class ViciClient
             ).Select(LoadedCertificate.FromMessage),
         ];
 
-    /// <summary>Loads an authority; replaces the one of its name (<c>load-authority</c>).</summary>
-    /// <param name="name">Its name.</param>
+    /// <summary>Loads an authority, replacing one of the same name (<c>load-authority</c>).</summary>
+    /// <param name="name">The authority's name.</param>
     /// <param name="authority">
-    /// What swanctl.conf(5) documents under <c>authorities.&lt;name&gt;</c>; <c>cacert</c> as its content, not as a file.
+    /// The settings documented in swanctl.conf(5) under <c>authorities.&lt;name&gt;</c>, but with the content of <c>cacert</c>
+    /// instead of a file name.
     /// </param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>When it is done.</returns>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>A task that completes when this is done.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public Task LoadAuthorityAsync(
         string name,
@@ -137,16 +140,16 @@ public sealed partial class ViciClient
     }
 
     /// <summary>Unloads an authority (<c>unload-authority</c>).</summary>
-    /// <param name="name">Its name.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>When it is done.</returns>
+    /// <param name="name">The authority's name.</param>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>A task that completes when this is done.</returns>
     /// <exception cref="ViciCommandException">There is no such authority.</exception>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public Task UnloadAuthorityAsync(string name, CancellationToken cancellationToken = default) =>
         RequestAsync("unload-authority", new ViciMessage { ["name"] = name }, cancellationToken);
 
-    /// <summary>Lists the authorities that are loaded (<c>get-authorities</c>).</summary>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <summary>Lists the names of the loaded authorities (<c>get-authorities</c>).</summary>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
     /// <returns>Their names.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<ImmutableArray<string>> AuthorityNamesAsync(
@@ -157,19 +160,18 @@ public sealed partial class ViciClient
         ).Texts("authorities");
 
     /// <summary>
-    /// Removes every certificate, private key and shared secret that was loaded through VICI, whoever loaded it
-    /// (<c>clear-creds</c>).
+    /// Removes every certificate, private key and shared secret that was loaded through VICI, by any client (<c>clear-creds</c>).
     /// </summary>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>When it is done.</returns>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>A task that completes when this is done.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public Task ClearCredentialsAsync(CancellationToken cancellationToken = default) =>
         RequestAsync("clear-creds", null, cancellationToken);
 
-    /// <summary>Empties the cache of certificates that peers sent or that were fetched (<c>flush-certs</c>).</summary>
-    /// <param name="type">Only those of a type, as in <see cref="LoadCertificateAsync"/>; null for all.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>When it is done.</returns>
+    /// <summary>Clears the cache of certificates that peers sent or that were fetched (<c>flush-certs</c>).</summary>
+    /// <param name="type">The only type to clear, as in <see cref="LoadCertificateAsync"/>; null for all.</param>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>A task that completes when this is done.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public Task FlushCertificatesAsync(
         string? type = null,

@@ -5,22 +5,22 @@ namespace Weft.Vici;
 
 /// <summary>
 /// A client of strongSwan's charon over VICI, the Versatile IKE Configuration Interface (strongSwan,
-/// src/libcharon/plugins/vici/README.md). It has one connection, and ends with it: who wants another makes another.
+/// src/libcharon/plugins/vici/README.md). It has one connection and ends with it; to reconnect, create another client.
 /// </summary>
 /// <remarks>
-/// <para>All members may be used from any thread at the same time. The protocol answers one request after the other, so
-/// a request waits for those before it; <see cref="InitiateAsync"/> and <see cref="TerminateAsync"/> take as long as the
-/// negotiation does. Who must not wait for that uses a client of its own, and so do those who only listen to events.</para>
-/// <para>A request that is canceled while it is under way is carried out all the same. Its answer is dropped when it
-/// comes, and only then the next request is sent. A daemon that is stuck is waited for without end, unless
-/// <see cref="ConnectAsync"/> was given a patience.</para>
+/// <para>All members may be used from any thread at the same time. The protocol answers one request after the other, so a request
+/// waits for earlier ones; <see cref="InitiateAsync"/> and <see cref="TerminateAsync"/> take as long as the negotiation. Use a
+/// separate client where that wait is unacceptable, and for subscriptions.</para>
+/// <para>A request that is canceled after it was sent is carried out all the same. The next request is sent only after its reply
+/// came, which is then dropped. The client waits for a stuck daemon without limit, unless <see cref="ConnectAsync"/> was given a
+/// patience.</para>
 /// </remarks>
 public sealed partial class ViciClient : IAsyncDisposable
 {
-    /// <summary>Where charon listens unless strongswan.conf(5) says otherwise (<c>charon.plugins.vici.socket</c>).</summary>
+    /// <summary>The default socket of charon; strongswan.conf(5) can change it (<c>charon.plugins.vici.socket</c>).</summary>
     public const string DefaultPath = "/run/charon.vici";
 
-    // All that a command may stream before it is answered, by the weight of its messages: room for 8,000 IKE SAs with a child each.
+    // The maximum that a command may stream, as its size in memory: enough for 8,000 IKE SAs with a child each.
     private const int MaxStreamWeight = 64 * 1024 * 1024;
 
     private readonly ViciConnection _connection;
@@ -31,14 +31,16 @@ public sealed partial class ViciClient : IAsyncDisposable
     public Task<ViciException> Closed => _connection.Closed;
 
     /// <summary>Connects to a daemon.</summary>
-    /// <param name="path">The unix socket it listens at.</param>
+    /// <param name="path">The Unix socket that the daemon listens on.</param>
     /// <param name="patience">
-    /// How long the daemon may be silent while something is asked of it, beyond the time that <see cref="InitiateAsync"/> and
-    /// <see cref="TerminateAsync"/> are given: the connection ends then. Null for without end.
+    /// How long the daemon may be silent during a request, in addition to the timeout of <see cref="InitiateAsync"/> and <see
+    /// cref="TerminateAsync"/>, before the connection ends. Null for no limit.
     /// </param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="cancellationToken">Cancels the attempt.</param>
     /// <returns>A connected client.</returns>
-    /// <exception cref="ViciConnectionException">There is no connection; the message says why, and what to look at.</exception>
+    /// <exception cref="ViciConnectionException">
+    /// No connection could be made; the message says why, and what to look at.
+    /// </exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
     public static async Task<ViciClient> ConnectAsync(
         string path = DefaultPath,
@@ -52,15 +54,21 @@ public sealed partial class ViciClient : IAsyncDisposable
         );
     }
 
-    /// <summary>Sends a command and waits for the answer.</summary>
+    /// <summary>Sends a command and waits for the reply.</summary>
     /// <param name="command">The command's name, such as <c>load-conn</c>.</param>
     /// <param name="message">Its arguments; null for none.</param>
-    /// <param name="cancellationToken">Gives up; see the remarks of <see cref="ViciClient"/>.</param>
-    /// <returns>The answer.</returns>
-    /// <exception cref="ArgumentException">The command is no name, or the packet would be larger than 512 KiB.</exception>
-    /// <exception cref="ViciCommandException">The daemon refused it (<c>success = no</c>), or does not know it.</exception>
-    /// <exception cref="ViciConnectionException">The connection ended, before or meanwhile.</exception>
-    /// <exception cref="ViciProtocolException">The daemon broke the protocol, or its answer lacks what is documented.</exception>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>The reply.</returns>
+    /// <exception cref="ArgumentException">
+    /// The command is not a valid name, or the packet would be larger than 512 KiB.
+    /// </exception>
+    /// <exception cref="ViciCommandException">
+    /// The daemon refused the command (<c>success = no</c>), or does not know it.
+    /// </exception>
+    /// <exception cref="ViciConnectionException">The connection ended, before or during the request.</exception>
+    /// <exception cref="ViciProtocolException">
+    /// The daemon violated the protocol, or its reply lacks documented fields.
+    /// </exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
     public async Task<ViciMessage> RequestAsync(
         string command,
@@ -81,16 +89,16 @@ public sealed partial class ViciClient : IAsyncDisposable
                 .ConfigureAwait(false)
         );
 
-    /// <summary>Sends a command that streams its results as events, and waits until it has streamed all of them.</summary>
+    /// <summary>Sends a command that streams its results as events, and waits for all of them.</summary>
     /// <remarks>
-    /// The whole comes at once, so that who goes through it may send other commands meanwhile. A daemon that streams more
-    /// than 64 MiB, as they are in memory, is no longer listened to: the connection ends.
+    /// All results are returned at once, so that other commands can be sent while they are processed. If they take more than 64
+    /// MiB of memory, the connection ends.
     /// </remarks>
     /// <param name="command">The command's name, such as <c>list-certs</c>.</param>
     /// <param name="eventName">The name of the events that it streams, such as <c>list-cert</c>.</param>
     /// <param name="message">Its arguments; null for none.</param>
-    /// <param name="cancellationToken">Gives up; see the remarks of <see cref="ViciClient"/>.</param>
-    /// <returns>What the events say, in order.</returns>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>The messages of the events, in order.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public async Task<ImmutableArray<ViciMessage>> StreamAsync(
         string command,
@@ -134,10 +142,10 @@ public sealed partial class ViciClient : IAsyncDisposable
         }
     }
 
-    /// <summary>Subscribes to events. Once this is done no event is missed.</summary>
-    /// <param name="events">Their names, such as those in <see cref="EventNames"/>; each once.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>The subscription, to be read and to be disposed of.</returns>
+    /// <summary>Subscribes to events. Once the task completes, no event is missed.</summary>
+    /// <param name="events">Their names, such as those in <see cref="EventNames"/>; duplicates are ignored.</param>
+    /// <param name="cancellationToken">Cancels the request; see the remarks of <see cref="ViciClient"/>.</param>
+    /// <returns>The subscription, to be read and disposed.</returns>
     /// <inheritdoc cref="RequestAsync" path="/exception"/>
     public Task<ViciSubscription> SubscribeAsync(
         IEnumerable<string> events,
@@ -155,8 +163,8 @@ public sealed partial class ViciClient : IAsyncDisposable
         return ViciSubscription.BeginAsync(_connection, names, cancellationToken);
     }
 
-    /// <summary>Ends the connection; what is under way fails.</summary>
-    /// <returns>When it is done.</returns>
+    /// <summary>Ends the connection; pending requests fail.</summary>
+    /// <returns>A task that completes when this is done.</returns>
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
 
     private static ViciMessage Succeeded(
@@ -173,7 +181,7 @@ public sealed partial class ViciClient : IAsyncDisposable
             )
             : reply;
 
-    /// <summary>Sends a command that logs while it runs; the last lines go into the error if it fails.</summary>
+    /// <summary>Sends a command that logs while it runs; if it fails, the error includes the last lines.</summary>
     private async Task<ViciMessage> ControlAsync(
         string command,
         ViciMessage message,
@@ -210,7 +218,7 @@ public sealed partial class ViciClient : IAsyncDisposable
                             log?.Invoke(line);
                         }
                     }
-#pragma warning disable CA1031 // It is the caller's, who gets it back; the thread that reads must go on.
+#pragma warning disable CA1031 // The exception is the caller's, and is rethrown to it; the reading thread must continue.
                     catch (Exception e)
 #pragma warning restore CA1031
                     {

@@ -8,17 +8,17 @@ using System.Security.Cryptography;
 namespace Weft.Vici;
 
 /// <summary>
-/// One connection: packets both ways over a stream (strongSwan, vici/README.md, Transport protocol and Packet layer).
-/// It lives until <see cref="Closed"/> and is never revived.
+/// One connection: packets in both directions over a stream (strongSwan, vici/README.md, Transport protocol and Packet layer). It
+/// lives until <see cref="Closed"/> completes and is never revived.
 /// </summary>
 /// <remarks>
-/// Answers bear no number, so one request is under way at a time, and whoever comes next waits for its turn. A request
-/// that is given up keeps its turn until it is answered. What the daemon sends is read at once and always, whoever
-/// waits for what: else its own memory would fill up.
+/// Replies carry no number, so only one request is pending at a time, and the others wait for their turn. A canceled request
+/// keeps its turn until its reply comes. Everything from the daemon is read at once, whether or not somebody waits for it;
+/// otherwise the daemon's memory would fill up.
 /// </remarks>
 internal sealed class ViciConnection : IAsyncDisposable
 {
-    // As much as a daemon streams between two looks, and a packet's length and the rest of it, at once.
+    // The read buffer: large enough to get several streamed packets, or a packet and its length, in one read.
     private const int BytesAhead = 16 * 1024;
 
     private readonly Stream _stream;
@@ -31,7 +31,7 @@ internal sealed class ViciConnection : IAsyncDisposable
         StringComparer.Ordinal
     );
 
-    // What commands stream, as far as it is registered for. Only whose turn it is uses it.
+    // The streamed events for which this connection is registered. Used only by whoever has the turn.
     private readonly HashSet<string> _streams = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource<ViciException> _closed = new(
         TaskCreationOptions.RunContinuationsAsynchronously
@@ -79,13 +79,13 @@ internal sealed class ViciConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends a request when its turn has come, and gives back what was answered.</summary>
+    /// <summary>Sends a request when it has its turn, and returns the reply.</summary>
     /// <param name="command">The command.</param>
     /// <param name="message">Its arguments.</param>
-    /// <param name="stream">An event to be registered for when the command runs; null for none.</param>
-    /// <param name="handler">Is told of that event, on the thread that reads.</param>
-    /// <param name="takes">How long the daemon may be silent over it beyond the connection's patience; null for without end.</param>
-    /// <param name="cancellationToken">Gives up. What was sent already is carried out all the same.</param>
+    /// <param name="stream">The event that the command streams, to register for; null for none.</param>
+    /// <param name="handler">Called with each such event, on the reading thread.</param>
+    /// <param name="takes">How long the daemon may be silent in addition to the connection's patience; null for no limit.</param>
+    /// <param name="cancellationToken">Cancels the request. If it was already sent, it is carried out all the same.</param>
     public async Task<ViciMessage> CallAsync(
         string command,
         ViciMessage message,
@@ -103,7 +103,7 @@ internal sealed class ViciConnection : IAsyncDisposable
                         return await RequestAsync(command, message, takes).ConfigureAwait(false);
                     }
 
-                    // What a command streams comes to nobody but who sent it: one registration does for all that follow.
+                    // The daemon streams only to the connection that sent the command: one registration serves all later ones.
                     if (!_streams.Contains(stream))
                     {
                         await RegisterAsync(stream, Ignore).ConfigureAwait(false);
@@ -124,7 +124,7 @@ internal sealed class ViciConnection : IAsyncDisposable
             .ConfigureAwait(false);
     }
 
-    /// <summary>Registers for events; all of them, or none.</summary>
+    /// <summary>Registers for events: for all of them or for none.</summary>
     public Task SubscribeAsync(
         IReadOnlyList<string> events,
         Action<ViciEvent> handler,
@@ -155,7 +155,7 @@ internal sealed class ViciConnection : IAsyncDisposable
             cancellationToken
         );
 
-    /// <summary>Ends what <see cref="SubscribeAsync"/> began, or may have begun: what is not there is let be.</summary>
+    /// <summary>Unregisters the events of <see cref="SubscribeAsync"/>; those not registered are skipped.</summary>
     public Task UnsubscribeAsync(IReadOnlyList<string> events, Action<ViciEvent> handler) =>
         TakeTurnAsync(
             async () =>
@@ -196,7 +196,7 @@ internal sealed class ViciConnection : IAsyncDisposable
         await _reading.ConfigureAwait(false);
     }
 
-    // A turn is not given back before what was sent is answered, whether or not somebody still waits for it.
+    // The turn lasts until what was sent is answered, even if nobody waits for the answer any more.
     private async Task<T> TakeTurnAsync<T>(Func<Task<T>> act, CancellationToken cancellationToken)
     {
         await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -229,7 +229,7 @@ internal sealed class ViciConnection : IAsyncDisposable
         }
     }
 
-    // Not written before its turn has come: a request that is canceled until then leaves no secrets behind.
+    // The packet is written only when the request has its turn: one that is canceled earlier leaves no secrets in memory.
     private async Task<ViciMessage> RequestAsync(
         string command,
         ViciMessage message,
@@ -244,7 +244,7 @@ internal sealed class ViciConnection : IAsyncDisposable
             : throw new ViciCommandException(command, "it does not know this command");
     }
 
-    // charon would send an event twice to who registered twice: only the first handler registers, only the last unregisters.
+    // charon sends events twice to a client registered twice: only the first handler registers, only the last unregisters.
     private async Task RegisterAsync(string name, Action<ViciEvent> handler)
     {
         if (!Add(name, handler))
@@ -269,7 +269,7 @@ internal sealed class ViciConnection : IAsyncDisposable
         }
     }
 
-    // Nobody is told when it fails: then the connection has ended, and the registration with it.
+    // A failure is not reported: it means that the connection has ended, and the registration with it.
     private async Task UnregisterAsync(string name, Action<ViciEvent> handler)
     {
         if (!Forget(name, handler))
@@ -286,7 +286,7 @@ internal sealed class ViciConnection : IAsyncDisposable
         catch (ViciException) { }
     }
 
-    /// <summary>Takes a handler in, and says whether it is the event's first.</summary>
+    /// <summary>Adds a handler; returns whether it is the first for the event.</summary>
     private bool Add(string name, Action<ViciEvent> handler)
     {
         lock (_gate)
@@ -299,7 +299,7 @@ internal sealed class ViciConnection : IAsyncDisposable
 
     private static void Ignore(ViciEvent told) { }
 
-    /// <summary>Takes a handler out, and says whether it was there and the last one of the event.</summary>
+    /// <summary>Removes a handler; returns whether it was registered and the last one for the event.</summary>
     private bool Forget(string name, Action<ViciEvent> handler)
     {
         lock (_gate)
@@ -323,7 +323,7 @@ internal sealed class ViciConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends a packet, wipes it, and waits for the answer; the patience counts for both.</summary>
+    /// <summary>Sends a packet, wipes it, and waits for the answer, all within the patience.</summary>
     private async Task<Packet> ExchangeAsync(
         string name,
         bool isCommand,
@@ -366,7 +366,7 @@ internal sealed class ViciConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits for the answer; the connection to a daemon that is silent for too long ends.</summary>
+    /// <summary>Waits for the answer; ends the connection if the daemon is silent for too long.</summary>
     private async Task<Packet> AnsweredAsync(Task<Packet> answer, TimeSpan? limit)
     {
         var sent = Stopwatch.GetTimestamp();
@@ -378,7 +378,7 @@ internal sealed class ViciConnection : IAsyncDisposable
             }
             catch (TimeoutException)
             {
-                // What it streams before it answers is no silence.
+                // Anything that the daemon sends, such as streamed events, counts as a sign of life.
                 left = limit - Stopwatch.GetElapsedTime(Math.Max(sent, Volatile.Read(ref _heard)));
             }
         }
@@ -450,7 +450,7 @@ internal sealed class ViciConnection : IAsyncDisposable
         {
             Close(new ViciConnectionException($"reading from {_path} failed: {e.Message}", e));
         }
-#pragma warning disable CA1031 // Whatever fails while reading must end the connection: else requests would wait for ever.
+#pragma warning disable CA1031 // Any failure to read must end the connection, or requests would wait for ever.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -467,7 +467,7 @@ internal sealed class ViciConnection : IAsyncDisposable
             ImmutableArray<Action<ViciEvent>> handlers;
             lock (_gate)
             {
-                // One that was on its way when it was unregistered has nobody waiting.
+                // An event may still arrive just after it was unregistered.
                 if (!_handlers.TryGetValue(packet.Name, out handlers))
                 {
                     return;

@@ -1,19 +1,22 @@
 namespace Weft.Vici;
 
-/// <summary>An event that the daemon raised (strongSwan, vici/README.md, Server-issued events).</summary>
-/// <param name="Name">Its name, such as <c>child-updown</c>; see <see cref="EventNames"/>.</param>
-/// <param name="Message">What it says.</param>
+/// <summary>An event from the daemon (strongSwan, vici/README.md, Server-issued events).</summary>
+/// <param name="Name">The event's name, such as <c>child-updown</c>; see <see cref="EventNames"/>.</param>
+/// <param name="Message">The event's content.</param>
 public sealed record ViciEvent(string Name, ViciMessage Message)
 {
-    /// <summary>What it occupies in memory, about, in bytes.</summary>
+    /// <summary>The approximate size in memory, in bytes.</summary>
     internal int Weight { get; init; }
 
-    /// <summary>The event as one about associations (<c>ike-updown</c>, <c>ike-rekey</c>, <c>ike-update</c>, <c>child-updown</c>, <c>child-rekey</c>).</summary>
-    /// <returns>What happened to which association; null for any other event.</returns>
-    /// <exception cref="ViciProtocolException">It lacks what its documentation promises.</exception>
+    /// <summary>
+    /// Interprets an event about associations (<c>ike-updown</c>, <c>ike-rekey</c>, <c>ike-update</c>, <c>child-updown</c>,
+    /// <c>child-rekey</c>).
+    /// </summary>
+    /// <returns>The event; null if it is not about associations.</returns>
+    /// <exception cref="ViciProtocolException">It lacks documented fields.</exception>
     public AssociationEvent? ToAssociationEvent() => AssociationEvent.FromEvent(this);
 
-    /// <summary>The name and the message, in one line.</summary>
+    /// <summary>The name and the message in one line.</summary>
     /// <returns>The text.</returns>
     public override string ToString() => $"{Name} {Message}";
 }

@@ -2,14 +2,14 @@ using System.Collections.Immutable;
 
 namespace Weft.Vici;
 
-/// <summary>What every error of this library is.</summary>
+/// <summary>The base class of all errors of this library.</summary>
 public abstract class ViciException : Exception
 {
     private protected ViciException(string message, Exception? cause = null)
         : base(message, cause) { }
 }
 
-/// <summary>There is no connection, or there is no longer one.</summary>
+/// <summary>There is no connection, or it was lost.</summary>
 public sealed class ViciConnectionException : ViciException
 {
     internal ViciConnectionException(
@@ -20,15 +20,14 @@ public sealed class ViciConnectionException : ViciException
         : base(message, cause) => OutcomeUnknown = outcomeUnknown;
 
     /// <summary>
-    /// Was the request on its way already? Then charon may or may not have carried it out: read back before trying
-    /// again. When false, nothing was sent.
+    /// Whether the request was already sent. If so, charon may or may not have carried it out: read back before trying again. If
+    /// false, nothing was sent.
     /// </summary>
     public bool OutcomeUnknown { get; }
 }
 
 /// <summary>
-/// The daemon sent what the protocol does not allow, more than the limits of the client do, or a message without what
-/// its documentation promises.
+/// The daemon violated the protocol, exceeded the limits of the client, or sent a message without documented fields.
 /// </summary>
 public sealed class ViciProtocolException : ViciException
 {
@@ -36,7 +35,7 @@ public sealed class ViciProtocolException : ViciException
         : base(message, cause) { }
 }
 
-/// <summary>Events came faster than they were read, and some are lost: read the state again and subscribe anew.</summary>
+/// <summary>Events came faster than they were read, and some were lost: read the state again and subscribe anew.</summary>
 public sealed class ViciOverflowException : ViciException
 {
     internal ViciOverflowException(string message)
@@ -60,22 +59,22 @@ public sealed class ViciCommandException : ViciException
         Log = log.IsDefault ? [] : log;
     }
 
-    /// <summary>The command, or the event that was to be registered for.</summary>
+    /// <summary>The command, or the event to register for.</summary>
     public string Command { get; }
 
     /// <summary>The daemon's own words (<c>errmsg</c>), such as <c>establishing CHILD_SA 'net' failed</c>.</summary>
     public string Error { get; }
 
-    /// <summary>The whole reply; empty where there was none.</summary>
+    /// <summary>The whole reply; empty if there was none.</summary>
     public ViciMessage Reply { get; }
 
     /// <summary>
-    /// The last lines that the daemon logged while it carried out the command, oldest first: why a negotiation failed
-    /// is said there and nowhere else. Only <c>initiate</c> and <c>terminate</c> have them.
+    /// The last lines that the daemon logged during the command, oldest first. They are the only place that says why a
+    /// negotiation failed. Only <c>initiate</c> and <c>terminate</c> have them.
     /// </summary>
     public ImmutableArray<ControlLog> Log { get; }
 
-    // The daemon tells the reason shortly before it gives up; what came before are the packets of a negotiation.
+    // The daemon logs the reason just before it gives up; the lines before are about the packets of the negotiation.
     private static string Tail(ImmutableArray<ControlLog> log) =>
         log.IsDefaultOrEmpty
             ? ""

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 
 namespace Weft.Vici;
 
-/// <summary>A list of values, in order. Made by a collection expression, or by <see cref="Of"/>.</summary>
+/// <summary>An ordered list of values. It is created by a collection expression, or by <see cref="Of"/>.</summary>
 [CollectionBuilder(typeof(ViciList), nameof(Of))]
 public sealed class ViciList : ViciNode, IReadOnlyList<ViciValue>, IEquatable<ViciList>
 {
@@ -33,9 +33,9 @@ public sealed class ViciList : ViciNode, IReadOnlyList<ViciValue>, IEquatable<Vi
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    /// <summary>Has the other the same values in the same order?</summary>
-    /// <param name="other">The other.</param>
-    /// <returns>Whether it has.</returns>
+    /// <summary>Whether the other list has the same values in the same order.</summary>
+    /// <param name="other">The other list.</param>
+    /// <returns>Whether it does.</returns>
     public bool Equals(ViciList? other) => other is not null && _items.SequenceEqual(other._items);
 
     /// <inheritdoc/>
@@ -53,7 +53,7 @@ public sealed class ViciList : ViciNode, IReadOnlyList<ViciValue>, IEquatable<Vi
         return hash.ToHashCode();
     }
 
-    /// <summary>The values as swanctl's <c>--raw</c> shows them.</summary>
+    /// <summary>The values as swanctl's <c>--raw</c> prints them.</summary>
     /// <returns>The text.</returns>
     public override string ToString() => $"[{string.Join(' ', _items)}]";
 

@@ -4,34 +4,34 @@ using System.Globalization;
 namespace Weft.Vici;
 
 /// <summary>
-/// A message, or a section of one: names with values, lists and sections, in order (strongSwan,
-/// src/libcharon/plugins/vici/README.md, Message format). Made with an initializer and never changed after:
-/// <c>new ViciMessage { ["version"] = 2, ["children"] = new ViciMessage { … } }</c>.
+/// A message, or a section of one: named values, lists and sections, in order (strongSwan, src/libcharon/plugins/vici/README.md,
+/// Message format). It is created with an initializer and immutable after that: <c>new ViciMessage { ["version"] = 2,
+/// ["children"] = new ViciMessage { … } }</c>.
 /// </summary>
 /// <remarks>
-/// A value, a list and a section may bear one name: in an event <c>up</c> is a value, and may be a connection as well.
-/// What is looked up by name is the first of its kind, as libvici has it.
+/// A value, a list and a section may have the same name: in an event, <c>up</c> is a value, and may also be a connection. A
+/// lookup by name finds the first of its kind, as in libvici.
 /// </remarks>
 public sealed class ViciMessage
     : ViciNode,
         IReadOnlyCollection<KeyValuePair<string, ViciNode>>,
         IEquatable<ViciMessage>
 {
-    /// <summary>How deep sections may be inside one another. The deepest that strongSwan uses is five.</summary>
+    /// <summary>The maximum nesting of sections. strongSwan itself uses at most five levels.</summary>
     public const int MaxDepth = 32;
 
-    /// <summary>The message without anything in it.</summary>
+    /// <summary>The empty message.</summary>
     public static readonly ViciMessage Empty = new();
 
     private readonly List<KeyValuePair<string, ViciNode>> _elements;
     private int _depth = 1;
 
-    /// <summary>A message without anything in it, to be filled by an initializer.</summary>
+    /// <summary>Creates an empty message, for an initializer to fill.</summary>
     public ViciMessage() => _elements = [];
 
-    /// <summary>A message of these elements.</summary>
-    /// <param name="elements">Names, and what bears them.</param>
-    /// <exception cref="ArgumentException">As of the indexer.</exception>
+    /// <summary>Creates a message of these elements.</summary>
+    /// <param name="elements">The elements with their names.</param>
+    /// <exception cref="ArgumentException">As for the indexer.</exception>
     public ViciMessage(IEnumerable<KeyValuePair<string, ViciNode>> elements)
         : this()
     {
@@ -42,7 +42,7 @@ public sealed class ViciMessage
         }
     }
 
-    /// <summary>What was received: there a name may come twice, though it should not.</summary>
+    /// <summary>Creates a received message, which may, though it should not, have a name twice.</summary>
     internal ViciMessage(List<KeyValuePair<string, ViciNode>> elements, int depth)
     {
         _elements = elements;
@@ -70,12 +70,12 @@ public sealed class ViciMessage
     internal override int Depth => _depth;
 
     /// <summary>
-    /// The first that bears a name, whatever its kind; null where there is none. In an initializer it adds to the end,
-    /// and null adds nothing.
+    /// The first element with a name, whatever its kind; null if there is none. In an initializer it appends an element; null
+    /// appends nothing.
     /// </summary>
     /// <param name="name">The name: at most 255 characters of printable ASCII.</param>
     /// <exception cref="ArgumentException">
-    /// The name is none, bears something of this kind already, or the sections are more than <see cref="MaxDepth"/> deep.
+    /// The name is invalid or taken by an element of this kind, or sections are nested deeper than <see cref="MaxDepth"/>.
     /// </exception>
     public ViciNode? this[string name]
     {
@@ -106,14 +106,14 @@ public sealed class ViciMessage
         }
     }
 
-    /// <summary>Reads a message from its wire format, strictly.</summary>
-    /// <param name="bytes">The whole message. It keeps pointing to them: they must not be changed after.</param>
+    /// <summary>Decodes a message from its wire format, strictly.</summary>
+    /// <param name="bytes">The whole message. The result refers to these bytes, so they must not be changed.</param>
     /// <returns>The message.</returns>
-    /// <exception cref="ViciProtocolException">They are no message: what is wrong is said, and where.</exception>
+    /// <exception cref="ViciProtocolException">They are not a message; the error says what is wrong, and where.</exception>
     public static ViciMessage Decode(ReadOnlyMemory<byte> bytes) =>
         MessageReader.Read(bytes, out _);
 
-    /// <summary>Writes the message in its wire format.</summary>
+    /// <summary>Encodes the message in its wire format.</summary>
     /// <returns>The bytes.</returns>
     public byte[] Encode()
     {
@@ -122,38 +122,38 @@ public sealed class ViciMessage
         return writer.ToArray();
     }
 
-    /// <summary>The same message with one element more.</summary>
-    /// <param name="name">Its name.</param>
+    /// <summary>The same message with one more element.</summary>
+    /// <param name="name">The element's name.</param>
     /// <param name="node">The element; null adds nothing.</param>
     /// <returns>The message.</returns>
-    /// <exception cref="ArgumentException">As of the indexer.</exception>
+    /// <exception cref="ArgumentException">As for the indexer.</exception>
     public ViciMessage With(string name, ViciNode? node) =>
         new([.. _elements], _depth) { [name] = node };
 
-    /// <summary>The value of a name.</summary>
+    /// <summary>Gets the value with a name.</summary>
     /// <param name="name">The name.</param>
-    /// <returns>The value; null where there is none.</returns>
+    /// <returns>The value; null if there is none.</returns>
     public ViciValue? Value(string name) => Find<ViciValue>(name);
 
-    /// <summary>The list of a name.</summary>
+    /// <summary>Gets the list with a name.</summary>
     /// <param name="name">The name.</param>
-    /// <returns>The list; null where there is none.</returns>
+    /// <returns>The list; null if there is none.</returns>
     public ViciList? List(string name) => Find<ViciList>(name);
 
-    /// <summary>The section of a name.</summary>
+    /// <summary>Gets the section with a name.</summary>
     /// <param name="name">The name.</param>
-    /// <returns>The section; null where there is none.</returns>
+    /// <returns>The section; null if there is none.</returns>
     public ViciMessage? Section(string name) => Find<ViciMessage>(name);
 
-    /// <summary>The value of a name, as text.</summary>
+    /// <summary>Gets the value with a name as text.</summary>
     /// <param name="name">The name.</param>
-    /// <returns>The text; null where there is no such value.</returns>
+    /// <returns>The text; null if there is no such value.</returns>
     public string? Text(string name) => Value(name)?.Text;
 
-    /// <summary>The value of a name, as a number in decimal digits.</summary>
+    /// <summary>Gets the value with a name as a number in decimal digits.</summary>
     /// <param name="name">The name.</param>
-    /// <returns>The number; null where there is no such value.</returns>
-    /// <exception cref="ViciProtocolException">The value is no number.</exception>
+    /// <returns>The number; null if there is no such value.</returns>
+    /// <exception cref="ViciProtocolException">The value is not a number.</exception>
     public long? Number(string name) =>
         Text(name) is not { } text ? null
         : long.TryParse(
@@ -165,9 +165,12 @@ public sealed class ViciMessage
             ? number
         : throw new ViciProtocolException($"'{name}' should be a number, and is '{Value(name)}'");
 
-    /// <summary>Is the value of a name <c>yes</c>, or another of strongSwan's words for it (<c>true</c>, <c>enabled</c>, <c>1</c>)?</summary>
+    /// <summary>
+    /// Whether the value with a name is <c>yes</c>, or another of strongSwan's words for it (<c>true</c>, <c>enabled</c>,
+    /// <c>1</c>).
+    /// </summary>
     /// <param name="name">The name.</param>
-    /// <returns>Whether it is; false where there is no such value.</returns>
+    /// <returns>Whether it is; false if there is no such value.</returns>
     public bool Flag(string name) => Text(name) is "yes" or "true" or "enabled" or "1";
 
     /// <inheritdoc/>
@@ -175,9 +178,9 @@ public sealed class ViciMessage
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    /// <summary>Has the other the same elements in the same order?</summary>
-    /// <param name="other">The other.</param>
-    /// <returns>Whether it has.</returns>
+    /// <summary>Whether the other message has the same elements in the same order.</summary>
+    /// <param name="other">The other message.</param>
+    /// <returns>Whether it does.</returns>
     public bool Equals(ViciMessage? other) =>
         other is not null && _elements.SequenceEqual(other._elements);
 
@@ -197,7 +200,7 @@ public sealed class ViciMessage
         return hash.ToHashCode();
     }
 
-    /// <summary>The message in one line as swanctl's <c>--raw</c> shows it; dots for each secret.</summary>
+    /// <summary>The message in one line, as swanctl's <c>--raw</c> prints it, with dots for each secret.</summary>
     /// <returns>The text.</returns>
     public override string ToString() =>
         $"{{{string.Join(' ', _elements.Select(static e => e.Value is ViciMessage ? $"{e.Key} {e.Value}" : $"{e.Key}={e.Value}"))}}}";
@@ -217,7 +220,7 @@ public sealed class ViciMessage
         }
     }
 
-    /// <summary>charon drops a packet with any other name without an answer, which would never come.</summary>
+    /// <summary>Refuses invalid names: charon drops a packet with such a name silently, so its reply would never come.</summary>
     internal static void CheckName(string name)
     {
         ArgumentNullException.ThrowIfNull(name);

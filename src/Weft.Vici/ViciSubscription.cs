@@ -4,16 +4,15 @@ using System.Threading.Channels;
 namespace Weft.Vici;
 
 /// <summary>
-/// The events that one reader asked for, from the moment it was given the subscription until it disposes of it. It is
-/// read by one reader at a time.
+/// A subscription to events, from its creation until it is disposed. It may have one reader at a time.
 /// </summary>
 /// <remarks>
-/// Events wait until they are read, but not without end: who falls behind by <see cref="MaxUnread"/> events, or by 16 MiB
-/// of them, gets those and then a <see cref="ViciOverflowException"/>. The connection and its other readers go on.
+/// Unread events are kept, but not without limit: a reader that falls behind by <see cref="MaxUnread"/> events, or by 16 MiB of
+/// them, gets those and then a <see cref="ViciOverflowException"/>. The connection and other subscriptions go on.
 /// </remarks>
 public sealed class ViciSubscription : IAsyncEnumerable<ViciEvent>, IAsyncDisposable
 {
-    /// <summary>How many events may wait to be read.</summary>
+    /// <summary>The maximum number of unread events.</summary>
     public const int MaxUnread = 4096;
 
     private const int MaxUnreadWeight = 16 * 1024 * 1024;
@@ -36,11 +35,11 @@ public sealed class ViciSubscription : IAsyncEnumerable<ViciEvent>, IAsyncDispos
         _handler = Take;
     }
 
-    /// <summary>The events of the connection from now on, until the subscription is disposed of.</summary>
-    /// <param name="cancellationToken">Ends the reading; the subscription stays, and can be read on.</param>
-    /// <returns>The events, in the order they came; ends when the subscription is disposed of.</returns>
+    /// <summary>Streams the events from now on, until the subscription is disposed.</summary>
+    /// <param name="cancellationToken">Ends the enumeration; the subscription stays, and can be read again.</param>
+    /// <returns>The events in the order of their arrival, until the subscription is disposed.</returns>
     /// <exception cref="ViciConnectionException">The connection ended.</exception>
-    /// <exception cref="ViciProtocolException">The connection ended because the daemon broke the protocol.</exception>
+    /// <exception cref="ViciProtocolException">The connection ended because the daemon violated the protocol.</exception>
     /// <exception cref="ViciOverflowException">Events were lost because they were not read in time.</exception>
     /// <exception cref="OperationCanceledException">It was canceled.</exception>
     public async IAsyncEnumerator<ViciEvent> GetAsyncEnumerator(
@@ -57,8 +56,8 @@ public sealed class ViciSubscription : IAsyncEnumerable<ViciEvent>, IAsyncDispos
         }
     }
 
-    /// <summary>Ends the subscription. The daemon is told in its turn, which this does not wait for.</summary>
-    /// <returns>When it is done.</returns>
+    /// <summary>Ends the subscription. This does not wait until the daemon is told.</summary>
+    /// <returns>A completed task.</returns>
     public ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
@@ -86,7 +85,7 @@ public sealed class ViciSubscription : IAsyncEnumerable<ViciEvent>, IAsyncDispos
         }
         catch (OperationCanceledException)
         {
-            // The daemon may be about to confirm, and nobody would ever end the subscription.
+            // The daemon may be about to confirm the subscription, which nobody would then end.
             _ = connection.UnsubscribeAsync(events, subscription._handler);
             throw;
         }
@@ -97,7 +96,7 @@ public sealed class ViciSubscription : IAsyncEnumerable<ViciEvent>, IAsyncDispos
 
     private async Task EndWithConnectionAsync()
     {
-        // Not the connection alone: it would keep what was not read of every subscription for as long as it lasts.
+        // Waiting for the connection alone would keep each subscription's unread events in memory for as long as it lasts.
         if (
             await Task.WhenAny(_connection.Closed, _ended.Task).ConfigureAwait(false)
             != _connection.Closed

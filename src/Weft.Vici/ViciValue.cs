@@ -4,15 +4,15 @@ using System.Text;
 namespace Weft.Vici;
 
 /// <summary>
-/// A value: bytes, of which the protocol says no more (strongSwan, src/libcharon/plugins/vici/README.md, Message
-/// format). Nearly all are text; numbers are text too.
+/// A value: bytes without a defined type (strongSwan, src/libcharon/plugins/vici/README.md, Message format). Nearly all values
+/// are text, including numbers.
 /// </summary>
 public sealed class ViciValue : ViciNode, IEquatable<ViciValue>
 {
-    /// <summary>The length of the longest value, in bytes.</summary>
+    /// <summary>The maximum length of a value in bytes.</summary>
     public const int MaxLength = ushort.MaxValue;
 
-    /// <summary>A value of bytes, which must not be changed after.</summary>
+    /// <summary>Creates a value of bytes, which must not be changed after that.</summary>
     /// <param name="bytes">The bytes.</param>
     /// <exception cref="ArgumentException">There are more than <see cref="MaxLength"/>.</exception>
     public ViciValue(ReadOnlyMemory<byte> bytes)
@@ -28,19 +28,19 @@ public sealed class ViciValue : ViciNode, IEquatable<ViciValue>
         Bytes = bytes;
     }
 
-    /// <summary>A value of text, in UTF-8.</summary>
+    /// <summary>Creates a value of text, in UTF-8.</summary>
     /// <param name="text">The text.</param>
     /// <exception cref="ArgumentException">It has more than <see cref="MaxLength"/> bytes.</exception>
     public ViciValue(string text)
         : this(Encoding.UTF8.GetBytes(text)) { }
 
-    /// <summary>A value of a number, in decimal digits.</summary>
+    /// <summary>Creates a value of a number, in decimal digits.</summary>
     /// <param name="number">The number.</param>
     public ViciValue(long number)
         : this(number.ToString(CultureInfo.InvariantCulture)) { }
 
-    /// <summary>A value of <c>yes</c> or <c>no</c>.</summary>
-    /// <param name="flag">Which.</param>
+    /// <summary>Creates the value <c>yes</c> or <c>no</c>.</summary>
+    /// <param name="flag">The boolean.</param>
     public ViciValue(bool flag)
         : this(flag ? "yes" : "no") { }
 
@@ -53,35 +53,37 @@ public sealed class ViciValue : ViciNode, IEquatable<ViciValue>
     /// <summary>The bytes.</summary>
     public ReadOnlyMemory<byte> Bytes { get; }
 
-    /// <summary>Is it a secret, shown as dots? Only what the caller made can be: nothing that is received is marked.</summary>
+    /// <summary>
+    /// Whether it is a secret, printed as dots. Only values created by the caller can be; received ones are not marked.
+    /// </summary>
     public bool IsSecret { get; }
 
-    /// <summary>The bytes as UTF-8; those that are none become U+FFFD.</summary>
+    /// <summary>The bytes as UTF-8; invalid ones become U+FFFD.</summary>
     public string Text => Encoding.UTF8.GetString(Bytes.Span);
 
-    /// <summary>A value of text.</summary>
+    /// <summary>Converts text to a value.</summary>
     /// <param name="text">The text.</param>
     public static implicit operator ViciValue(string text) => new(text);
 
-    /// <summary>A value of text that is never shown.</summary>
+    /// <summary>Creates a value of text that is never printed.</summary>
     /// <param name="text">The secret.</param>
     /// <returns>The value.</returns>
     /// <exception cref="ArgumentException">It has more than <see cref="MaxLength"/> bytes.</exception>
     public static ViciValue Secret(string text) => new ViciValue(text).AsSecret();
 
-    /// <summary>A value of bytes that are never shown.</summary>
-    /// <param name="bytes">The secret, which must not be changed after.</param>
+    /// <summary>Creates a value of bytes that is never printed.</summary>
+    /// <param name="bytes">The secret, which must not be changed after that.</param>
     /// <returns>The value.</returns>
     /// <exception cref="ArgumentException">There are more than <see cref="MaxLength"/>.</exception>
     public static ViciValue Secret(ReadOnlyMemory<byte> bytes) => new ViciValue(bytes).AsSecret();
 
-    /// <summary>The same value, never to be shown.</summary>
+    /// <summary>The same value, marked as secret.</summary>
     /// <returns>The value.</returns>
     public ViciValue AsSecret() => new(Bytes, isSecret: true);
 
-    /// <summary>Has the other the same bytes?</summary>
-    /// <param name="other">The other.</param>
-    /// <returns>Whether it has.</returns>
+    /// <summary>Whether the other value has the same bytes.</summary>
+    /// <param name="other">The other value.</param>
+    /// <returns>Whether it does.</returns>
     public bool Equals(ViciValue? other) =>
         other is not null && Bytes.Span.SequenceEqual(other.Bytes.Span);
 
@@ -96,7 +98,9 @@ public sealed class ViciValue : ViciNode, IEquatable<ViciValue>
         return hash.ToHashCode();
     }
 
-    /// <summary>The text as swanctl's <c>--raw</c> shows it: in hexadecimal unless all of it is printable ASCII; dots for a secret.</summary>
+    /// <summary>
+    /// The text as swanctl's <c>--raw</c> prints it: in hexadecimal unless all of it is printable ASCII; dots for a secret.
+    /// </summary>
     /// <returns>The text.</returns>
     public override string ToString() =>
         IsSecret ? "••••"

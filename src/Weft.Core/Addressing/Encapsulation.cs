@@ -1,6 +1,6 @@
 namespace Weft.Core.Addressing;
 
-/// <summary>How one overlay frame is wrapped on its way to another host; decides how large the frame may be.</summary>
+/// <summary>The encapsulation of an overlay frame between two hosts; it decides how large the frame may be.</summary>
 /// <param name="Tunnel">The tunnel protocol.</param>
 /// <param name="Ipv6Underlay">Whether the hosts reach each other over IPv6.</param>
 /// <param name="Keyed">Whether a GRE header carries a key (RFC 2890: 4 bytes more).</param>
@@ -14,18 +14,18 @@ public sealed record Encapsulation(
     EspMode Esp
 )
 {
-    // RFC 4303 section 2.4: what ESP encrypts ends with two bytes (pad length, next header) and is padded to a
+    // RFC 4303 section 2.4: the encrypted part of ESP ends with two bytes (pad length, next header) and is padded to a
     // multiple of four.
     private const int EspTrailer = 2;
     private const int EspAlignment = 4;
 
     /// <summary>
-    /// The name and size in bytes of each header that is taken from the underlay MTU, outermost first. ESP's
-    /// trailer, which depends on what is left for it, is in <see cref="Breakdown"/> only.
+    /// The name and size in bytes of each header that is subtracted from the underlay MTU, outermost first. ESP's trailer is only
+    /// in <see cref="Breakdown"/>, as its size depends on the MTU.
     /// </summary>
     public IEnumerable<(string What, int Bytes)> Headers => Outside.Concat(Inside);
 
-    /// <summary>The headers that stand before whatever ESP encrypts.</summary>
+    /// <summary>The headers in front of the part that ESP encrypts.</summary>
     private IEnumerable<(string What, int Bytes)> Outside
     {
         get
@@ -43,7 +43,7 @@ public sealed record Encapsulation(
         }
     }
 
-    /// <summary>The headers from the tunnel's own inwards; ESP encrypts them.</summary>
+    /// <summary>The headers from the tunnel's own inwards, which ESP encrypts.</summary>
     private IEnumerable<(string What, int Bytes)> Inside
     {
         get
@@ -65,8 +65,8 @@ public sealed record Encapsulation(
     }
 
     /// <summary>
-    /// How <see cref="OverlayMtu"/> comes about: each thing that is taken from <paramref name="underlayMtu"/>
-    /// and its size in bytes, with ESP's trailer and the padding that this very MTU leads to.
+    /// How <see cref="OverlayMtu"/> is computed: the name and size in bytes of everything subtracted from <paramref
+    /// name="underlayMtu"/>, including ESP's trailer and the padding that results from this MTU.
     /// </summary>
     public IEnumerable<(string What, int Bytes)> Breakdown(int underlayMtu)
     {
@@ -84,8 +84,8 @@ public sealed record Encapsulation(
     }
 
     /// <summary>
-    /// The largest IP packet in bytes that a container may send so that the wrapped packet still fits
-    /// <paramref name="underlayMtu"/> bytes without a fragment.
+    /// The largest IP packet in bytes that a container may send so that the wrapped packet fits <paramref name="underlayMtu"/>
+    /// bytes unfragmented.
     /// </summary>
     public int OverlayMtu(int underlayMtu) =>
         underlayMtu - Breakdown(underlayMtu).Sum(part => part.Bytes);
@@ -107,7 +107,7 @@ public enum TunnelType
 /// <summary>How ESP (RFC 4303) protects the tunnel packets.</summary>
 public enum EspMode
 {
-    /// <summary>Not at all.</summary>
+    /// <summary>No ESP.</summary>
     None,
 
     /// <summary>Transport mode, directly over IP.</summary>

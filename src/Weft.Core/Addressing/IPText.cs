@@ -8,8 +8,8 @@ using System.Net.Sockets;
 namespace Weft.Core.Addressing;
 
 /// <summary>
-/// Reads IP addresses and subnets as people mean them. The framework also takes <c>10.8.2</c>, <c>0x0a.1.1.1</c>,
-/// <c>010.1.1.1</c>, zones and brackets; here those are refused, with what was probably meant.
+/// Reads IP addresses and subnets strictly. The framework also accepts <c>10.8.2</c>, <c>0x0a.1.1.1</c>, <c>010.1.1.1</c>, zones
+/// and brackets; here these are refused, with a hint at what was probably meant.
 /// </summary>
 public static class IPText
 {
@@ -23,8 +23,8 @@ public static class IPText
 
     /// <summary>Reads an IPv4 address of four decimal numbers, or an IPv6 address (RFC 4291 section 2.2).</summary>
     /// <param name="text">The address alone, without a prefix length.</param>
-    /// <param name="address">The address; never an IPv4 address written as an IPv6 one.</param>
-    /// <param name="wrong">What is wrong and what to do, as the end of a sentence that begins with the text.</param>
+    /// <param name="address">The address; never an IPv4-mapped IPv6 address.</param>
+    /// <param name="wrong">What is wrong and what to do, as the rest of a sentence that begins with the text.</param>
     public static bool TryReadAddress(
         string text,
         [NotNullWhen(true)] out IPAddress? address,
@@ -45,10 +45,10 @@ public static class IPText
             : TryReadIpv4(text, out address, out wrong);
     }
 
-    /// <summary>Reads a subnet in CIDR notation whose address is the subnet's first and which has room for two hosts.</summary>
+    /// <summary>Reads a subnet in CIDR notation. Its host bits must be zero, and it must have room for two hosts.</summary>
     /// <param name="text">The subnet, such as <c>10.8.2.0/24</c>.</param>
     /// <param name="subnet">The subnet.</param>
-    /// <param name="wrong">What is wrong and what to do, as the end of a sentence that begins with the text.</param>
+    /// <param name="wrong">What is wrong and what to do, as the rest of a sentence that begins with the text.</param>
     public static bool TryReadSubnet(
         string text,
         out IPNetwork subnet,
@@ -72,10 +72,12 @@ public static class IPText
         return true;
     }
 
-    /// <summary>Reads addresses in CIDR notation that begin with what is written: all that there are, one alone, or what lies between.</summary>
+    /// <summary>
+    /// Reads a range of addresses in CIDR notation whose host bits are zero, of any size from a single address to all of them.
+    /// </summary>
     /// <param name="text">The addresses, such as <c>10.8.2.64/26</c> or <c>::/0</c>.</param>
-    /// <param name="network">The addresses.</param>
-    /// <param name="wrong">What is wrong and what to do, as the end of a sentence that begins with the text.</param>
+    /// <param name="network">The range.</param>
+    /// <param name="wrong">What is wrong and what to do, as the rest of a sentence that begins with the text.</param>
     public static bool TryReadNetwork(
         string text,
         out IPNetwork network,
@@ -136,7 +138,7 @@ public static class IPText
         return true;
     }
 
-    /// <summary>The first and the last address of a subnet or a part of one.</summary>
+    /// <summary>The first and the last address of a subnet or of a part of one.</summary>
     public static (UInt128 First, UInt128 Last) Ends(IPNetwork subnet)
     {
         var first = ToNumber(subnet.BaseAddress);
@@ -144,8 +146,8 @@ public static class IPText
     }
 
     /// <summary>
-    /// The first and the last address of a subnet that a host can have. A subnet of two addresses has no other kind (RFC
-    /// 3021, RFC 6164); IPv6 has no broadcast.
+    /// The first and the last address of a subnet that hosts can use. A subnet of two addresses reserves none (RFC 3021, RFC
+    /// 6164); IPv6 has no broadcast address.
     /// </summary>
     public static (UInt128 Lowest, UInt128 Highest) Hosts(IPNetwork subnet)
     {
@@ -156,11 +158,11 @@ public static class IPText
             : (first + 1, last);
     }
 
-    /// <summary>The bits of an address that a prefix leaves.</summary>
+    /// <summary>A mask of the bits outside the prefix.</summary>
     private static UInt128 HostMask(int bits, int prefix) =>
         bits == prefix ? 0 : (UInt128.MaxValue >> (128 - (bits - prefix)));
 
-    /// <summary>32 or 128: the length in bits of an address of this kind.</summary>
+    /// <summary>The length in bits of an address of this family: 32 or 128.</summary>
     public static int Bits(IPAddress address) =>
         address.AddressFamily is AddressFamily.InterNetwork ? 32 : 128;
 
@@ -173,7 +175,7 @@ public static class IPText
         return BinaryPrimitives.ReadUInt128BigEndian(bytes);
     }
 
-    /// <summary>The address of the given family that is this number.</summary>
+    /// <summary>The address of the given family with this number.</summary>
     public static IPAddress FromNumber(UInt128 number, AddressFamily family)
     {
         Span<byte> bytes = stackalloc byte[16];

@@ -9,14 +9,14 @@ namespace Weft.Core.Addressing;
 /// <summary>A 48-bit Ethernet address, printed in lower case with colons as the kernel prints it.</summary>
 public readonly record struct MacAddress
 {
-    /// <summary>How many bytes it has.</summary>
+    /// <summary>The number of bytes in an address.</summary>
     public const int Length = 6;
 
     private readonly ulong value;
 
     private MacAddress(ulong bits) => value = bits;
 
-    /// <summary>The address of six bytes, as it is on the wire.</summary>
+    /// <summary>Makes an address of its six bytes in the order in which they are sent.</summary>
     /// <exception cref="ArgumentException">They are not six.</exception>
     public MacAddress(ReadOnlySpan<byte> bytes)
     {
@@ -37,12 +37,12 @@ public readonly record struct MacAddress
     public bool IsZero => value == 0;
 
     /// <summary>
-    /// A stable, locally administered unicast address (IEEE 802c, 02-prefix) for whatever the words name:
-    /// the same words always give the same address, so a restarted container keeps its neighbours' ARP entries true.
+    /// Derives a stable, locally administered unicast address (IEEE 802c, prefix 02) from names. The same words always give the
+    /// same address, so the neighbours' ARP entries for a container stay valid when it restarts.
     /// </summary>
     public static MacAddress Derive(params ReadOnlySpan<string> words)
     {
-        // Nobody is kept from anything by this hash, and a cryptographic one would load a library for milliseconds.
+        // This hash protects nothing. A cryptographic one would load a library, which takes milliseconds.
         var hash = XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(string.Join('\0', words)));
         return new MacAddress(0x0200_0000_0000 | hash & 0xFF_FFFF_FFFF);
     }
@@ -77,7 +77,7 @@ public readonly record struct MacAddress
         return true;
     }
 
-    /// <summary>The IPv6 link-local address that the kernel makes of it (RFC 4291 appendix A, modified EUI-64).</summary>
+    /// <summary>The IPv6 link-local address that the kernel derives from it (RFC 4291 appendix A, modified EUI-64).</summary>
     public IPAddress ToLinkLocal()
     {
         Span<byte> bytes = stackalloc byte[16];

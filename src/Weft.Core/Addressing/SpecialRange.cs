@@ -4,14 +4,14 @@ using System.Net;
 namespace Weft.Core.Addressing;
 
 /// <summary>
-/// A range of addresses that means something else everywhere (RFC 6890 and its registries), so that no host can be
-/// reached by an address in it.
+/// A range of addresses with a special meaning everywhere (RFC 6890 and its registries), so that no address in it can reach a
+/// host.
 /// </summary>
 /// <param name="Range">The range.</param>
-/// <param name="What">What its addresses are, as in "a loopback address".</param>
+/// <param name="What">What its addresses are, such as "a loopback address".</param>
 public sealed record SpecialRange(IPNetwork Range, string What)
 {
-    /// <summary>All of them; none overlaps another.</summary>
+    /// <summary>All special ranges; no two overlap.</summary>
     public static ImmutableArray<SpecialRange> All { get; } =
     [
         new(IPNetwork.Parse("0.0.0.0/8"), "an address of 'this network'"),
@@ -25,11 +25,11 @@ public sealed record SpecialRange(IPNetwork Range, string What)
         new(IPNetwork.Parse("ff00::/8"), "a multicast address"),
     ];
 
-    /// <summary>The special range that holds the address, if one does.</summary>
+    /// <summary>The special range that holds the address; null if none does.</summary>
     public static SpecialRange? Of(IPAddress address) =>
         All.FirstOrDefault(special => special.Range.Contains(address));
 
-    /// <summary>A special range that shares addresses with the subnet, if one does.</summary>
+    /// <summary>A special range that shares addresses with the subnet; null if none does.</summary>
     public static SpecialRange? Overlapping(IPNetwork subnet) =>
         All.FirstOrDefault(special =>
             special.Range.Contains(subnet.BaseAddress) || subnet.Contains(special.Range.BaseAddress)

@@ -4,23 +4,23 @@ using System.Numerics;
 namespace Weft.Core.Addressing;
 
 /// <summary>
-/// Divides a subnet among hosts by their order alone. The part of each begins where the binary digits of its number,
-/// reversed, point to (van der Corput's sequence), whatever the number of hosts, and ends where the next one begins. So
-/// every part is a subnet of its own, and one host more takes the far half of one part and moves no beginning.
+/// Divides a subnet among hosts by their order alone. A host's part begins at the reversed binary digits of its number (the van
+/// der Corput sequence), whatever the number of hosts, and ends where the next part begins. So every part is itself a subnet, and
+/// an additional host takes the far half of one part without moving the beginning of any other.
 /// </summary>
 public static class SubnetParts
 {
-    /// <summary>The part of one host; null where the subnet is too small to have one for it.</summary>
-    /// <param name="subnet">What is divided.</param>
+    /// <summary>The part of one host; null if the subnet is too small to have one for it.</summary>
+    /// <param name="subnet">The subnet to divide.</param>
     /// <param name="number">The host's place in the order, from 0.</param>
-    /// <param name="hosts">How many hosts there are.</param>
+    /// <param name="hosts">The number of hosts.</param>
     public static IPNetwork? Of(IPNetwork subnet, int number, int hosts)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(number);
         ArgumentOutOfRangeException.ThrowIfLessThan(hosts, number + 1);
         var family = subnet.BaseAddress.AddressFamily;
         var free = IPText.Bits(subnet.BaseAddress) - subnet.PrefixLength;
-        // The first part keeps an address beside the subnet's own, which no host can have: at least two to a part.
+        // The first part includes the subnet's own address, which no host can have, so a part needs two addresses.
         var deepest =
             IPText.Hosts(subnet).Lowest == IPText.ToNumber(subnet.BaseAddress) ? free : free - 1;
         if (deepest < 31)
@@ -33,7 +33,7 @@ public static class SubnetParts
         }
         var level = hosts == 1 ? 0 : BitOperations.Log2((uint)(hosts - 1)) + 1;
         var half = hosts == 1 ? 0 : 1 << (level - 1);
-        // A part of the level before, whose far half nobody has taken yet.
+        // This part keeps the size of the level before, as no host has taken its far half yet.
         if (level > 0 && number < half && number + half >= hosts)
         {
             level--;

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Weft.Core.Addressing;
 
-/// <summary>The packets by which one tunnel protocol travels between two hosts, as a policy of the kernel selects them.</summary>
+/// <summary>The packets of a tunnel protocol between two hosts, as a kernel policy selects them.</summary>
 /// <param name="Protocol">The IP protocol number.</param>
 /// <param name="Port">The UDP destination port, the same in both directions; null for a protocol without ports.</param>
 public readonly record struct TunnelTraffic(byte Protocol, ushort? Port)
@@ -13,15 +13,15 @@ public readonly record struct TunnelTraffic(byte Protocol, ushort? Port)
     /// <summary>The IP protocol number of UDP (RFC 768).</summary>
     public const byte Udp = 17;
 
-    /// <summary>The destination port of VXLAN unless another is chosen (RFC 7348 section 5).</summary>
+    /// <summary>The default destination port of VXLAN (RFC 7348 section 5).</summary>
     public const ushort VxlanPort = 4789;
 
-    /// <summary>The destination port of Geneve unless another is chosen (RFC 8926 section 3.3).</summary>
+    /// <summary>The default destination port of Geneve (RFC 8926 section 3.3).</summary>
     public const ushort GenevePort = 6081;
 
     /// <summary>The packets of a tunnel protocol.</summary>
     /// <param name="tunnel">The protocol.</param>
-    /// <param name="port">The UDP destination port that was chosen, if one was.</param>
+    /// <param name="port">The chosen UDP destination port; null for the default.</param>
     public static TunnelTraffic Of(TunnelType tunnel, ushort? port) =>
         tunnel switch
         {

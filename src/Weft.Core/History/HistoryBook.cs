@@ -2,30 +2,32 @@ using System.Collections.Immutable;
 
 namespace Weft.Core.History;
 
-/// <summary>What was applied on this host of one overlay, oldest first. Every change of it is a new book.</summary>
+/// <summary>The history of one overlay on this host, oldest entry first. It is immutable: each change gives a new book.</summary>
 internal sealed record HistoryBook(ImmutableArray<HistoryEntry> Entries)
 {
     /// <summary>How many entries are kept.</summary>
     public const int Most = 100;
 
-    /// <summary>A host on which nothing was applied yet.</summary>
+    /// <summary>The book of a host on which nothing was applied yet.</summary>
     public static HistoryBook Empty { get; } = new([]);
 
-    /// <summary>What was applied last to stay; null where nothing was.</summary>
+    /// <summary>The entry in force: the last that was applied to stay or confirmed; null if there is none.</summary>
     public HistoryEntry? Settled =>
         Entries.LastOrDefault(entry => entry.State is EntryState.Applied or EntryState.Confirmed);
 
-    /// <summary>The try that has not come to its end; null where there is none.</summary>
+    /// <summary>The try that has not ended yet; null if there is none.</summary>
     public HistoryEntry? Open => Entries.LastOrDefault(entry => entry.IsOpen);
 
-    /// <summary>Everything that is stored for it.</summary>
+    /// <summary>The names of all files stored for this book.</summary>
     public IEnumerable<string> Files =>
         Entries
             .SelectMany(entry => (string?[])[entry.File, entry.Trial?.Before])
             .OfType<string>()
             .Distinct(StringComparer.Ordinal);
 
-    /// <summary>What a file is stored as, or would be: the name that an earlier Weft gave it, where it is stored by that.</summary>
+    /// <summary>
+    /// The name that a file has or would get in the store; for a file stored by an earlier Weft, the name it has from then.
+    /// </summary>
     /// <param name="file">The file.</param>
     public string NameOf(ReadOnlySpan<byte> file)
     {
@@ -39,35 +41,39 @@ internal sealed record HistoryBook(ImmutableArray<HistoryEntry> Entries)
         return HistoryStore.NameOf(file);
     }
 
-    /// <summary>The entry with that number; null where it is not kept, or never was.</summary>
+    /// <summary>The entry with that number; null if it is no longer kept or never existed.</summary>
     public HistoryEntry? this[int number] =>
         Entries.FirstOrDefault(entry => entry.Number == number);
 
-    /// <summary>What was in force before an entry; null where nothing was.</summary>
+    /// <summary>What was in force before an entry; null if nothing was.</summary>
     public HistoryEntry? Before(HistoryEntry entry) =>
         new HistoryBook([.. Entries.TakeWhile(other => other.Number != entry.Number)]).Settled;
 
-    /// <summary>The last file that was in force and is not the one that is now; null where there is none to go back to.</summary>
+    /// <summary>
+    /// The last file in force before the present one that differs from it; null if there is none to go back to.
+    /// </summary>
     public HistoryEntry? Former =>
         Entries.LastOrDefault(entry =>
             entry is { State: EntryState.Applied or EntryState.Confirmed, File: not null }
             && entry.File != Settled?.File
         );
 
-    /// <summary>Whether a try may be confirmed: its time is not over, and the machine was not started anew.</summary>
+    /// <summary>Whether a try may still be confirmed: its deadline has not passed, and the machine was not rebooted.</summary>
     public static bool IsOn(HistoryEntry entry, DateTimeOffset now, string boot) =>
         entry is { State: EntryState.Trying, Trial: { } trial }
         && trial.Boot == boot
         && now < trial.Deadline;
 
-    /// <summary>The number of the entry that is written down next.</summary>
+    /// <summary>The number of the next entry.</summary>
     public int Next => (Entries.LastOrDefault()?.Number ?? 0) + 1;
 
-    /// <summary>The same with one more, which gets the next number. The oldest goes where there are too many.</summary>
+    /// <summary>
+    /// The same book with one more entry, which gets the next number. If there are too many, the oldest is dropped.
+    /// </summary>
     public HistoryBook Add(HistoryEntry entry)
     {
         var all = Entries.Add(entry with { Number = Next });
-        // What is in force must be known however many tries went back since.
+        // The entry in force is kept even if many tries were made and reverted since.
         return new([
             .. all.Where(
                 (one, index) => index >= all.Length - Most || one.Number == Settled?.Number
@@ -75,14 +81,14 @@ internal sealed record HistoryBook(ImmutableArray<HistoryEntry> Entries)
         ]);
     }
 
-    /// <summary>The same with an entry changed.</summary>
+    /// <summary>The same book with one entry replaced.</summary>
     public HistoryBook With(HistoryEntry changed) =>
         new([.. Entries.Select(entry => entry.Number == changed.Number ? changed : entry)]);
 
-    /// <summary>The same with the open try in another state.</summary>
+    /// <summary>The same book with the open try in another state.</summary>
     /// <param name="state">The state.</param>
-    /// <param name="now">The time.</param>
-    /// <param name="reason">Why it goes back; the first reason is the one that is kept.</param>
+    /// <param name="now">The current time.</param>
+    /// <param name="reason">Why the try is reverted; if there are several reasons, the first is kept.</param>
     public HistoryBook Settle(EntryState state, DateTimeOffset now, string? reason = null) =>
         Open is { Trial: { } trial } open
             ? With(

@@ -4,17 +4,17 @@ using Weft.Core.Ipsec;
 
 namespace Weft.Core.History;
 
-/// <summary>What one overlay file has that another has not, as <c>diff -u</c> shows it, with every key left out.</summary>
+/// <summary>The difference between two overlay files as <c>diff -u</c> shows it, with every key left out.</summary>
 internal static class HistoryDiff
 {
     private const int Context = 3;
     private const string Nothing = "/dev/null";
 
-    /// <summary>The difference; empty where there is none that may be shown.</summary>
-    /// <param name="before">The former file; null where there was none.</param>
-    /// <param name="beforeName">What it is called.</param>
-    /// <param name="after">The later file; null where there is none.</param>
-    /// <param name="afterName">What it is called.</param>
+    /// <summary>The difference; empty if there is none that may be shown.</summary>
+    /// <param name="before">The earlier file; null if there was none.</param>
+    /// <param name="beforeName">The earlier file's name.</param>
+    /// <param name="after">The later file; null if there is none.</param>
+    /// <param name="afterName">The later file's name.</param>
     public static string Of(byte[]? before, string beforeName, byte[]? after, string afterName)
     {
         var (former, formerSecrets) = Masked(before);
@@ -34,7 +34,7 @@ internal static class HistoryDiff
         return former == later
             ? ""
             : UnidiffRenderer.GenerateUnidiff(
-                // The end of the last line is no line of its own.
+                // A final newline would count as an additional empty line.
                 former.TrimEnd('\n'),
                 later.TrimEnd('\n'),
                 before is null ? Nothing : beforeName,

@@ -4,110 +4,113 @@ using Weft.Core.Overlays;
 
 namespace Weft.Core.History;
 
-/// <summary>How something that was applied stands.</summary>
+/// <summary>The state of something that was applied.</summary>
 internal enum EntryState
 {
-    /// <summary>It was applied to stay.</summary>
+    /// <summary>Applied to stay.</summary>
     Applied,
 
-    /// <summary>It is tried: it goes back unless it is confirmed.</summary>
+    /// <summary>Being tried: it is reverted unless it is confirmed.</summary>
     Trying,
 
-    /// <summary>It was tried, and confirmed.</summary>
+    /// <summary>Tried and confirmed.</summary>
     Confirmed,
 
-    /// <summary>It was tried and is on its way back.</summary>
+    /// <summary>Tried, and being reverted.</summary>
     Reverting,
 
-    /// <summary>It was tried, and the host is again as it was before.</summary>
+    /// <summary>Tried and reverted: the host is as it was before.</summary>
     Reverted,
 }
 
-/// <summary>One time that an overlay file was applied on this host, or taken off it.</summary>
+/// <summary>One application of an overlay file to this host, or one removal of the overlay from it.</summary>
 internal sealed record HistoryEntry
 {
-    /// <summary>Its number, from 1.</summary>
+    /// <summary>The entry's number, from 1.</summary>
     public int Number { get; init; }
 
-    /// <summary>When.</summary>
+    /// <summary>When it happened.</summary>
     public required DateTimeOffset Time { get; init; }
 
-    /// <summary>What did it: a command such as <c>apply</c>, or the agent.</summary>
+    /// <summary>The command that did it, such as <c>apply</c>, or the agent.</summary>
     public required string Did { get; init; }
 
-    /// <summary>Who; null where that is not known.</summary>
+    /// <summary>The user who did it; null if unknown.</summary>
     public string? By { get; init; }
 
-    /// <summary>The address that they had logged in from; null where they had not.</summary>
+    /// <summary>The address that this user had logged in from; null if there was no remote login.</summary>
     public string? From { get; init; }
 
-    /// <summary>Which of the overlay's hosts this machine was.</summary>
+    /// <summary>The name of this machine among the overlay's hosts.</summary>
     public required string Host { get; init; }
 
-    /// <summary>What the file is stored as; null where the overlay was taken off the host.</summary>
+    /// <summary>The file's name in the store; null if the overlay was removed from the host.</summary>
     public string? File { get; init; }
 
-    /// <summary>How it stands.</summary>
+    /// <summary>The state.</summary>
     public EntryState State { get; init; }
 
-    /// <summary>What is to be known of it as a try; null where it was applied to stay.</summary>
+    /// <summary>The details of a try; null if it was applied to stay.</summary>
     public Trial? Trial { get; init; }
 
-    /// <summary>Whether it is a try that has not come to its end.</summary>
+    /// <summary>Whether this is a try that has not ended yet.</summary>
     public bool IsOpen => State is EntryState.Trying or EntryState.Reverting;
 }
 
-/// <summary>A try: what undoes it, and until when it may be confirmed. All that a revert needs is in here, should everybody else be gone.</summary>
+/// <summary>
+/// A try: how to undo it, and until when it may be confirmed. It holds everything that reverting needs, in case nothing else is
+/// left.
+/// </summary>
 internal sealed record Trial
 {
-    /// <summary>What the file that was in force before is stored as; null where there was no overlay.</summary>
+    /// <summary>The store's name of the file that was in force before; null if there was no overlay.</summary>
     public string? Before { get; init; }
 
-    /// <summary>The host's own copy of the overlay file, which a confirmation replaces; null where it has none.</summary>
+    /// <summary>The host's own copy of the overlay file, which a confirmation replaces; null if it has none.</summary>
     public string? Kept { get; init; }
 
-    /// <summary>How long it may be confirmed once it is applied.</summary>
+    /// <summary>The time allowed for confirming, from when the try is applied.</summary>
     public required TimeSpan Within { get; init; }
 
-    /// <summary>Until when it may be confirmed.</summary>
+    /// <summary>The end of the time for confirming.</summary>
     public required DateTimeOffset Deadline { get; init; }
 
-    /// <summary>Whether it has been carried out.</summary>
+    /// <summary>Whether the changes have been made.</summary>
     public bool IsApplied { get; init; }
 
-    /// <summary>Which start of this machine's kernel it belongs to: a reboot ends it.</summary>
+    /// <summary>The boot of this machine to which the try belongs: a reboot ends it.</summary>
     public required string Boot { get; init; }
 
-    /// <summary>The process that carries it out.</summary>
+    /// <summary>The process that runs the try.</summary>
     public required ProcessIdentity Process { get; init; }
 
-    /// <summary>What must go on answering.</summary>
+    /// <summary>The addresses that must keep answering.</summary>
     public ImmutableArray<Lifeline> Lifelines { get; init; } = [];
 
-    /// <summary>The administrator's connection (sshd(8), <c>SSH_CONNECTION</c>), where it is watched by its own packets.</summary>
+    /// <summary>The administrator's SSH connection (sshd(8), <c>SSH_CONNECTION</c>), if its packets are being watched.</summary>
     public string? Connection { get; init; }
 
-    /// <summary>How long something may be silent before the try goes back.</summary>
+    /// <summary>How long a lifeline or the connection may be silent before the try is reverted.</summary>
     public TimeSpan Grace { get; init; }
 
     /// <summary>Where the switch's database listens.</summary>
     public required string Database { get; init; }
 
-    /// <summary>The engine that stands in for all others.</summary>
+    /// <summary>The engine used in place of all others.</summary>
     public Engine? Engine { get; init; }
 
-    /// <summary>The datapath in place of the file's.</summary>
+    /// <summary>The datapath used in place of the file's.</summary>
     public DatapathChoice? Datapath { get; init; }
 
-    /// <summary>When it came to its end; null while it has not.</summary>
+    /// <summary>When the try ended; null if it has not.</summary>
     public DateTimeOffset? Ended { get; init; }
 
-    /// <summary>Why it went back; null where it did not.</summary>
+    /// <summary>Why it was reverted; null if it was not.</summary>
     public string? Reason { get; init; }
 }
 
-/// <summary>An address that must go on answering this host.</summary>
-/// <param name="Name">What people call it.</param>
-/// <param name="From">The address that is asked from.</param>
-/// <param name="To">Who is asked.</param>
+/// <summary>An address that must keep answering this host.</summary>
+/// <param name="Name">Its name for people.</param>
+/// <param name="From">The source address of the requests.</param>
+/// <param name="To">The address that is asked.</param>
 internal sealed record Lifeline(string Name, string From, string To);

@@ -8,28 +8,27 @@ using Weft.Core.Overlays;
 namespace Weft.Core.History;
 
 /// <summary>
-/// The list as the JSON of its file. Every command reads it before all else, to find out whether something is being tried: it
-/// is read member by member, since a serializer first finds out about all types: that was a fifth of the functions which
-/// <c>weft plan</c> ran.
+/// Reads and writes a history list as JSON. Every command reads it first, to find out whether a try is open. It is read member by
+/// member, since a serializer would first inspect all types, which made up a fifth of the functions that <c>weft plan</c> ran.
 /// </summary>
 internal static class HistoryJson
 {
     /// <summary>The version of the format that is written.</summary>
     public const int Version = 1;
 
-    /// <summary>The version that a list says it is of.</summary>
-    /// <exception cref="JsonException">It says none.</exception>
+    /// <summary>The format version that a list states.</summary>
+    /// <exception cref="JsonException">It states none.</exception>
     public static int VersionOf(JsonElement list) => Need(list, "version").GetInt32();
 
-    /// <summary>What a list of this version holds.</summary>
-    /// <exception cref="JsonException">Something is missing or of another type.</exception>
-    /// <exception cref="InvalidOperationException">A value is of another type.</exception>
-    /// <exception cref="FormatException">A value is written in another way.</exception>
+    /// <summary>The entries of a list of this version.</summary>
+    /// <exception cref="JsonException">A member is missing or has an unknown value.</exception>
+    /// <exception cref="InvalidOperationException">A value is of the wrong JSON type.</exception>
+    /// <exception cref="FormatException">A value is not in the expected format.</exception>
     /// <exception cref="OverflowException">A time is too long.</exception>
     public static ImmutableArray<HistoryEntry> EntriesOf(JsonElement list) =>
         [.. Need(list, "entries").EnumerateArray().Select(EntryOf)];
 
-    /// <summary>The file of a list.</summary>
+    /// <summary>The content of the file for a list.</summary>
     public static byte[] Format(ImmutableArray<HistoryEntry> entries)
     {
         var bytes = new ArrayBufferWriter<byte>();
@@ -72,7 +71,7 @@ internal static class HistoryJson
             IsApplied = Find(json, "isApplied") is { } applied && applied.GetBoolean(),
             Boot = NeedText(json, "boot"),
             Process = ProcessOf(Need(json, "process")),
-            // A list that an earlier Weft did not know of.
+            // Lists of an earlier Weft have no lifelines.
             Lifelines = Find(json, "lifelines") is { } lifelines
                 ? [.. lifelines.EnumerateArray().Select(LifelineOf)]
                 : [],
@@ -172,7 +171,7 @@ internal static class HistoryJson
         : Enum.TryParse<T>(word, out var value) && Enum.IsDefined(value) ? value
         : throw new JsonException($"a '{name}' is '{word}', which there is not");
 
-    // The constant format, [d.]hh:mm:ss[.fffffff].
+    // The constant ("c") format: [d.]hh:mm:ss[.fffffff].
     private static string Text(TimeSpan time) => time.ToString("c", CultureInfo.InvariantCulture);
 
     private static TimeSpan Time(JsonElement json) =>

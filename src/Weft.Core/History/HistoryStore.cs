@@ -8,25 +8,25 @@ using Weft.Core.Linux;
 namespace Weft.Core.History;
 
 /// <summary>
-/// Where a host keeps what was applied: a directory for each overlay that root alone may read, with a list and, each under
-/// its hash, the overlay files. Who changes it has the host's lock; reading needs none, as the list is the old one or the
-/// new one at every moment, and the files that it names are there before it is.
+/// The history of an overlay on disk: a directory for each overlay, readable by root alone, with a list and the overlay files,
+/// each named by its hash. Writers must hold the host's lock. Readers need none: the list is always either the old or the new
+/// one, and the files it names are written before it.
 /// </summary>
 internal sealed class HistoryStore
 {
     private const string Name = "history";
 
-    // Is in memory, and so has room when the disk has none.
+    // A file system in memory, which has room even when the disk is full.
     private const string Marks = "/run/weft/tries";
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private readonly string directory;
     private readonly string mark;
 
-    /// <summary>The store of an overlay.</summary>
+    /// <summary>Creates the store of an overlay.</summary>
     /// <param name="overlay">The overlay's name.</param>
-    /// <param name="root">The directory in which each overlay has its own.</param>
-    /// <param name="marks">The directory in which each overlay has its mark of a try that is over.</param>
+    /// <param name="root">The parent of the overlays' directories.</param>
+    /// <param name="marks">The directory in which a mark named after the overlay says that its try is over.</param>
     public HistoryStore(
         string overlay,
         string root = AddressStore.DefaultDirectory,
@@ -41,13 +41,13 @@ internal sealed class HistoryStore
     /// <summary>The overlay's name.</summary>
     public string Overlay { get; }
 
-    /// <summary>The list.</summary>
+    /// <summary>The path of the list.</summary>
     public string Path => System.IO.Path.Combine(directory, $"{Name}.json");
 
-    /// <summary>What a try that is carried out and watched writes down of itself.</summary>
+    /// <summary>The log that a try writes while it runs.</summary>
     public string LogPath => System.IO.Path.Combine(directory, "try.log");
 
-    /// <summary>The stores of all overlays that this host has or had.</summary>
+    /// <summary>The stores of all overlays that this host has or ever had.</summary>
     public static IEnumerable<HistoryStore> All(string root = AddressStore.DefaultDirectory)
     {
         try
@@ -67,33 +67,38 @@ internal sealed class HistoryStore
         }
     }
 
-    /// <summary>What a file is stored as that no entry names yet; <see cref="HistoryBook.NameOf"/> knows what others are.</summary>
-    /// <remarks>Root alone writes here, so nobody has to be kept from finding two files of one name; OpenSSL would be 4 MB of the agent's memory for it.</remarks>
+    /// <summary>
+    /// The name under which to store a file that no entry names yet; for others see <see cref="HistoryBook.NameOf"/>.
+    /// </summary>
+    /// <remarks>
+    /// The hash need not resist deliberate collisions, since only root writes here; a cryptographic one would load OpenSSL, which
+    /// takes 4 MB of the agent's memory.
+    /// </remarks>
     public static string NameOf(ReadOnlySpan<byte> file) =>
         Convert.ToHexStringLower(XxHash128.Hash(file));
 
-    /// <summary>Whether a file is what was stored under a name.</summary>
-    /// <param name="name">The name, which may be one that an earlier Weft gave it.</param>
+    /// <summary>Whether a file is the one stored under a name.</summary>
+    /// <param name="name">The name, possibly one given by an earlier Weft.</param>
     /// <param name="file">The file.</param>
     public static bool IsNameOf(string name, ReadOnlySpan<byte> file) =>
         name
         == (
-            // Earlier ones were by SHA-256.
+            // An earlier Weft named files by their SHA-256.
             name.Length
             == 2 * SHA256.HashSizeInBytes
                 ? Convert.ToHexStringLower(SHA256.HashData(file))
                 : NameOf(file)
         );
 
-    /// <summary>Makes the directory where it is not there.</summary>
-    /// <exception cref="HostException">It cannot be made.</exception>
+    /// <summary>Creates the directory if it does not exist.</summary>
+    /// <exception cref="HostException">It cannot be created.</exception>
     public void Make() => PrivateDirectory.Make(directory);
 
-    /// <summary>Where a stored file is.</summary>
+    /// <summary>The path of a stored file.</summary>
     public string PathOf(string name) => System.IO.Path.Combine(directory, $"{name}.yaml");
 
-    /// <summary>A stored file.</summary>
-    /// <exception cref="HostException">It is not there, or is not what it was.</exception>
+    /// <summary>Reads a stored file.</summary>
+    /// <exception cref="HostException">It is missing, or was changed.</exception>
     public byte[] FileOf(string name)
     {
         var bytes =
@@ -104,8 +109,8 @@ internal sealed class HistoryStore
             : throw new HostException($"{PathOf(name)} is not what was applied any more");
     }
 
-    /// <summary>The list.</summary>
-    /// <exception cref="HostException">It cannot be read, is damaged, or is of a later Weft.</exception>
+    /// <summary>Reads the list.</summary>
+    /// <exception cref="HostException">It cannot be read, is damaged, or was written by a later Weft.</exception>
     public HistoryBook Read()
     {
         if (DurableFile.Read(Path) is not { } bytes)
@@ -143,11 +148,11 @@ internal sealed class HistoryStore
     }
 
     /// <summary>
-    /// Has the open try read as one that goes back, where that cannot be written into the list: by a mark that lasts until a list
-    /// can be written, or the machine is started anew, with which a try is over anyway.
+    /// Marks the open try as being reverted, for when the list cannot be written. The mark lasts until a list can be written, or
+    /// until a reboot, which ends the try anyway.
     /// </summary>
-    /// <param name="reason">Why it goes back.</param>
-    /// <exception cref="HostException">The mark cannot be made either.</exception>
+    /// <param name="reason">Why it is reverted.</param>
+    /// <exception cref="HostException">The mark cannot be written either.</exception>
     public void MarkOver(string reason)
     {
         try
@@ -161,9 +166,11 @@ internal sealed class HistoryStore
         }
     }
 
-    /// <summary>Puts a list in place of the one that is there, and removes the files that it does not name. It is on the disk when this returns.</summary>
-    /// <param name="book">The list.</param>
-    /// <param name="files">Files that it names and that are not stored yet.</param>
+    /// <summary>
+    /// Replaces the list, and removes the files that it does not name. The new list is on disk when this returns.
+    /// </summary>
+    /// <param name="book">The new list.</param>
+    /// <param name="files">The files that it names and that are not stored yet.</param>
     /// <exception cref="HostException">It cannot be written.</exception>
     public void Write(HistoryBook book, params IEnumerable<ReadOnlyMemory<byte>> files)
     {
@@ -172,7 +179,7 @@ internal sealed class HistoryStore
         {
             foreach (var file in files)
             {
-                // An upgrade may have left it two names, by each of which an entry is to find it.
+                // After an upgrade, entries may know one file by two names; it is stored under both.
                 foreach (var name in book.Files.Where(name => IsNameOf(name, file.Span)))
                 {
                     DurableFile.Replace(PathOf(name), file.Span, OwnerOnly);

@@ -6,18 +6,20 @@ using YamlDotNet.Core.Events;
 
 namespace Weft.Core.History;
 
-/// <summary>An overlay file as it may be shown: keys that stand in the file itself are left out.</summary>
+/// <summary>Makes an overlay file fit to be shown, by masking the keys that are written in it.</summary>
 internal static partial class SecretMask
 {
     private const string SecretKey = "psk";
 
-    // Beside `psk`, what only says where the key is (OverlaySchema.Psk).
+    // Keys below `psk` that only say where to find the secret (OverlaySchema.Psk).
     private static readonly string[] Whereabouts = ["file", "env"];
 
-    // A shorter text than this is no key, and may stand anywhere.
+    // A shorter text is not replaced elsewhere in the file: it is no valid key, and may be part of other words.
     private const int ShortestSecret = 8;
 
-    /// <summary>The text without its secrets, and the secrets, of which nothing may be shown but whether they are the same.</summary>
+    /// <summary>
+    /// The text with its secrets masked, and the secrets, for comparing only: nothing else of them may be shown.
+    /// </summary>
     public static (string Text, IReadOnlyList<string> Secrets) Of(string text)
     {
         List<(int Start, int End, string Secret)> found;
@@ -27,7 +29,7 @@ internal static partial class SecretMask
         }
         catch (YamlException)
         {
-            // What cannot be read cannot be shown: a key may be anywhere in it.
+            // If the file cannot be parsed, a key may be anywhere in it.
             return ($"{Secret.Veil}\n", []);
         }
         var masked = new StringBuilder(text);
@@ -36,7 +38,7 @@ internal static partial class SecretMask
             var length = text.AsSpan(start, end - start).TrimEnd().Length;
             masked.Remove(start, length).Insert(start, Secret.Veil);
         }
-        // A key that was commented out, or is told again elsewhere.
+        // The key may occur again, such as in a comment.
         foreach (var (_, _, secret) in found.Where(one => one.Secret.Length >= ShortestSecret))
         {
             masked.Replace(secret, Secret.Veil);
@@ -44,7 +46,7 @@ internal static partial class SecretMask
         return (OfComments(masked.ToString()), [.. found.Select(one => one.Secret)]);
     }
 
-    /// <summary>The text without what comments say that a key is or was: with all that follows, since nobody knows where it ends.</summary>
+    /// <summary>The text with all masked that follows a mention of a key in a comment, since the key's end is unknown.</summary>
     public static string OfComments(string text) =>
         KeyInComment().Replace(text, $"${{name}}{Secret.Veil}");
 
@@ -52,7 +54,7 @@ internal static partial class SecretMask
     {
         var found = new List<(int, int, string)>();
         var parser = new Parser(new Scanner(new StringReader(text), skipComments: true));
-        // Each collection that is open: whether it is a mapping, and the key whose value comes next.
+        // The open collections: whether each is a mapping, and the key whose value comes next.
         var open = new Stack<(bool IsMapping, string? Key)>();
         while (parser.MoveNext())
         {

@@ -7,31 +7,31 @@ using Weft.Core.Overlays;
 namespace Weft.Core.Importing;
 
 /// <summary>
-/// What a host that was set up by hand looks like, as far as an overlay could describe it, in texts that can be carried from
-/// host to host. No secret is in it.
+/// The state of a host that was set up by hand, as far as an overlay can describe it, in a form that can be carried to another
+/// host. It holds no secret.
 /// </summary>
 public sealed record HostReading
 {
     /// <summary>The host's name, as <c>hostname</c> prints it.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Where SSH reached it; null where it was read otherwise, as it was where a text of it was carried on.</summary>
+    /// <summary>How SSH reached the host; null if it was not read by SSH, or if the reading was carried here as text.</summary>
     [JsonIgnore]
     public SshTarget? Ssh { get; init; }
 
     /// <summary>Whether ovs-monitor-ipsec runs here.</summary>
     public bool HasMonitor { get; init; }
 
-    /// <summary>Whether a key that tunnels have is in the key file, and is the same for all of them.</summary>
+    /// <summary>Whether the tunnels have keys, all the same, and that key is in the key file.</summary>
     public bool HasKeyFile { get; init; }
 
-    /// <summary>Whether that key is shorter than Weft takes one.</summary>
+    /// <summary>Whether that key is shorter than Weft accepts.</summary>
     public bool HasShortKey { get; init; }
 
-    /// <summary>Why engines that are here could not be asked for their containers.</summary>
+    /// <summary>Why some engines of this host could not be asked for their containers.</summary>
     public ImmutableArray<string> SilentEngines { get; init; } = [];
 
-    /// <summary>Open vSwitch's bridges.</summary>
+    /// <summary>The bridges of Open vSwitch.</summary>
     public ImmutableArray<SwitchReading> Switches { get; init; } = [];
 
     /// <summary>The links that have an address, are bridges, or lead into one.</summary>
@@ -40,9 +40,9 @@ public sealed record HostReading
     /// <summary>The containers.</summary>
     public ImmutableArray<ContainerReading> Containers { get; init; } = [];
 
-    /// <summary>What of a host matters. Pure.</summary>
+    /// <summary>Extracts from an observation what an import needs. Pure.</summary>
     /// <param name="name">The host's name.</param>
-    /// <param name="observation">What it looks like, with the insides of all containers.</param>
+    /// <param name="observation">The observation, with the insides of all containers.</param>
     public static HostReading Of(string name, HostObservation observation)
     {
         var ports = observation.Switch.Ports.Values.ToLookup(
@@ -99,13 +99,13 @@ public sealed record HostReading
     }
 }
 
-/// <summary>A bridge of Open vSwitch's.</summary>
+/// <summary>A bridge of Open vSwitch.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="Userspace">Whether ovs-vswitchd forwards by itself.</param>
+/// <param name="Userspace">Whether it uses the userspace datapath of ovs-vswitchd.</param>
 /// <param name="Ports">Its ports.</param>
 public sealed record SwitchReading(string Name, bool Userspace, ImmutableArray<PortReading> Ports)
 {
-    /// <summary>The overlay that it belongs to already.</summary>
+    /// <summary>The overlay that it already belongs to.</summary>
     public string? Mark { get; init; }
 }
 
@@ -115,20 +115,20 @@ public sealed record PortReading
     /// <summary>The port's name.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The type of its interface; empty for a link of the kernel's.</summary>
+    /// <summary>The type of its interface; empty for a link of the kernel.</summary>
     public string Type { get; init; } = "";
 
     /// <summary>The access VLAN.</summary>
     public int? Tag { get; init; }
 
-    /// <summary>The interface's options, but for a key.</summary>
+    /// <summary>The interface's options, without a key.</summary>
     public ImmutableSortedDictionary<string, string> Options { get; init; } =
         ImmutableSortedDictionary<string, string>.Empty;
 
     /// <summary>Whether a key is among the options.</summary>
     public bool HasKey { get; init; }
 
-    /// <summary>The MTU in bytes that was asked for.</summary>
+    /// <summary>The requested MTU in bytes.</summary>
     public int? MtuRequest { get; init; }
 
     internal static PortReading Of(PortRow port)
@@ -146,13 +146,13 @@ public sealed record PortReading
     }
 }
 
-/// <summary>A link of the host's.</summary>
+/// <summary>A link of the host.</summary>
 public sealed record LinkReading
 {
     /// <summary>The link's name.</summary>
     public required string Name { get; init; }
 
-    /// <summary>What made it; empty for hardware.</summary>
+    /// <summary>The kind of link, such as <c>bridge</c>; empty for hardware.</summary>
     public string Kind { get; init; } = "";
 
     /// <summary>The MTU in bytes.</summary>
@@ -164,7 +164,7 @@ public sealed record LinkReading
     /// <summary>The other end of a veth pair on the host.</summary>
     public string? Peer { get; init; }
 
-    /// <summary>The addresses with the lengths of their prefixes, those that were leased last.</summary>
+    /// <summary>The addresses with their prefix lengths, leased ones last.</summary>
     public ImmutableArray<string> Addresses { get; init; } = [];
 
     /// <summary>Whether a bridge speaks the spanning tree protocol.</summary>
@@ -188,10 +188,10 @@ public sealed record LinkReading
 }
 
 /// <summary>A container.</summary>
-/// <param name="Engine">What runs it.</param>
-/// <param name="Name">The name that its engine knows it by.</param>
+/// <param name="Engine">The engine that runs it.</param>
+/// <param name="Name">Its name in its engine.</param>
 /// <param name="Runs">Whether it runs, in a network namespace of its own.</param>
-/// <param name="Interfaces">What of it leads to the host.</param>
+/// <param name="Interfaces">Its interfaces that lead to the host.</param>
 public sealed record ContainerReading(
     Engine Engine,
     string Name,
@@ -227,7 +227,7 @@ public sealed record ContainerReading(
                             )),
                     ]
                 ),
-                // Of a container that does not run, its engine still knows where it will be.
+                // The engine of a stopped container still knows its future interfaces.
                 .. from nic in container.Nics.Values
                 where !container.IsReady
                 select new InterfaceReading(nic.Interface, "", $"{nic.Mac}", [], [])
@@ -238,12 +238,12 @@ public sealed record ContainerReading(
         );
 }
 
-/// <summary>An interface of a container's.</summary>
+/// <summary>An interface of a container.</summary>
 /// <param name="Name">Its name inside.</param>
-/// <param name="HostEnd">The other end, on the host; empty where the container does not run.</param>
+/// <param name="HostEnd">The other end, on the host; empty if the container is stopped.</param>
 /// <param name="Mac">Its Ethernet address.</param>
-/// <param name="Addresses">Its addresses with the lengths of their prefixes.</param>
-/// <param name="Routes">The routes by it that lead via a neighbour.</param>
+/// <param name="Addresses">Its addresses with their prefix lengths.</param>
+/// <param name="Routes">Its routes via a neighbour.</param>
 public sealed record InterfaceReading(
     string Name,
     string HostEnd,
@@ -252,11 +252,11 @@ public sealed record InterfaceReading(
     ImmutableArray<RouteReading> Routes
 )
 {
-    /// <summary>The bridge that it will be in, where the container does not run.</summary>
+    /// <summary>The bridge that it will be in, if the container is stopped.</summary>
     public string? Parent { get; init; }
 }
 
-/// <summary>A route of a container's.</summary>
-/// <param name="Destination">Where it leads.</param>
-/// <param name="Via">The neighbour that knows the way.</param>
+/// <summary>A route of a container.</summary>
+/// <param name="Destination">The destination.</param>
+/// <param name="Via">The gateway.</param>
 public sealed record RouteReading(string Destination, string Via);

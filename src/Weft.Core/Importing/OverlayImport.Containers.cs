@@ -16,7 +16,7 @@ public sealed partial record OverlayImport
             foreach (var reading in readings)
             {
                 var taken = new HashSet<string>(StringComparer.Ordinal);
-                // Podman's containers are named network namespaces, too: the engine is named, not these.
+                // Podman's containers also appear as named network namespaces; these come last, so that Podman is named.
                 foreach (
                     var container in reading.Containers.OrderBy(one => one.Engine is Engine.Netns)
                 )

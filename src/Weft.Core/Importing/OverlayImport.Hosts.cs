@@ -5,7 +5,7 @@ using Weft.Core.Overlays;
 
 namespace Weft.Core.Importing;
 
-/// <content>Hosts and the addresses that they reach one another by.</content>
+/// <content>Hosts and their underlay addresses.</content>
 public sealed partial record OverlayImport
 {
     private sealed partial class Draft
@@ -31,7 +31,7 @@ public sealed partial record OverlayImport
                     Address = address,
                     Mtu = found.Link?.Mtu ?? Host.DefaultMtu,
                 };
-                // As it was reached now it is from then on, where that is not at its address.
+                // If SSH reached the host otherwise than by its address, the file says so for later.
                 hosts.Add(
                     reading.Ssh == SshTarget.Of(host) ? host : host with { Ssh = reading.Ssh }
                 );
@@ -95,8 +95,8 @@ public sealed partial record OverlayImport
         }
 
         /// <summary>
-        /// The address that others reach a host by: the one that its tunnels name as their own, that others' tunnels lead
-        /// to, or that is in one subnet with another host.
+        /// The address by which others reach a host: the local address of its tunnels, the remote address of others' tunnels, or
+        /// an address in the same subnet as another host.
         /// </summary>
         private (LinkReading? Link, IPAddress? Address) UnderlayOf(
             HostReading reading,

@@ -5,7 +5,7 @@ using Weft.Core.Overlays;
 
 namespace Weft.Core.Importing;
 
-/// <content>Networks: what the ports with a VLAN lead to, and the addresses there.</content>
+/// <content>Networks: the destinations of ports with a VLAN, and the addresses there.</content>
 public sealed partial record OverlayImport
 {
     private sealed partial class Draft
@@ -171,7 +171,7 @@ public sealed partial record OverlayImport
             };
         }
 
-        /// <summary>Of each family the subnet that the most addresses in the network say.</summary>
+        /// <summary>The subnet of each address family that most addresses in the network have.</summary>
         private ImmutableArray<IPNetwork> SubnetsOf(IEnumerable<Place> places, string name)
         {
             var said = places

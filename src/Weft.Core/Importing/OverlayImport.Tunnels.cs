@@ -11,7 +11,7 @@ public sealed partial record OverlayImport
 {
     private sealed partial class Draft
     {
-        // What makes a tunnel in Open vSwitch, and what ovs-monitor-ipsec is told: Weft has these, or sets them itself.
+        // The tunnel options that Weft sets itself; others are reported, except ovs-monitor-ipsec's, which begin with ipsec_.
         private static readonly string[] KnownOptions =
         [
             "remote_ip",
@@ -65,7 +65,9 @@ public sealed partial record OverlayImport
             }
         }
 
-        /// <summary>The tunnel's key as the overlay file has it: Open vSwitch takes it in hexadecimal and octal too.</summary>
+        /// <summary>
+        /// The tunnel's key in decimal, as in the overlay file: Open vSwitch accepts hexadecimal and octal too.
+        /// </summary>
         private string? KeyOf(HostReading reading, PortReading port)
         {
             if (port.Options.GetValueOrDefault("key") is not { } key)

@@ -8,19 +8,19 @@ using Weft.Core.Overlays;
 
 namespace Weft.Core.Importing;
 
-/// <summary>What hosts that were set up by hand look like → the overlay that describes them. Pure.</summary>
-/// <param name="Overlay">The overlay; it may have mistakes, which reading its file finds.</param>
-/// <param name="Notes">What could not be described, or asks for a decision: a sentence each.</param>
+/// <summary>Describes hosts that were set up by hand as an overlay. Pure.</summary>
+/// <param name="Overlay">The overlay. It may have mistakes, which show when its file is read.</param>
+/// <param name="Notes">What could not be described, or needs a decision: a sentence each.</param>
 public sealed partial record OverlayImport(Overlay Overlay, ImmutableArray<string> Notes)
 {
-    /// <summary>Where the key of the tunnels is put.</summary>
+    /// <summary>The file that the tunnels' key is put into.</summary>
     public const string KeyFile = "/etc/weft/psk";
 
-    /// <summary>Reads an overlay out of hosts.</summary>
-    /// <param name="readings">What the hosts look like, each host once.</param>
-    /// <param name="name">What the overlay is to be called.</param>
-    /// <param name="switchName">The Open vSwitch bridge; null for the one that the tunnels are in.</param>
-    /// <exception cref="HostException">There is no overlay to be seen.</exception>
+    /// <summary>Derives an overlay from the readings of hosts.</summary>
+    /// <param name="readings">The hosts' readings, one of each host.</param>
+    /// <param name="name">The name for the overlay.</param>
+    /// <param name="switchName">The Open vSwitch bridge; null for the one with the tunnels.</param>
+    /// <exception cref="HostException">The hosts show no overlay.</exception>
     public static OverlayImport Of(
         ImmutableArray<HostReading> readings,
         string name,
@@ -46,7 +46,7 @@ public sealed partial record OverlayImport(Overlay Overlay, ImmutableArray<strin
         return new Draft(readings, @switch).Make(name);
     }
 
-    /// <summary>The bridge that the most tunnels are in, or tagged ports where no host has a tunnel.</summary>
+    /// <summary>The bridge with the most tunnels, or with the most tagged ports if no host has a tunnel.</summary>
     private static string SwitchOf(ImmutableArray<HostReading> readings) =>
         readings
             .SelectMany(reading => reading.Switches)
@@ -235,7 +235,7 @@ public sealed partial record OverlayImport(Overlay Overlay, ImmutableArray<strin
         string? Port
     );
 
-    /// <summary>A port with a VLAN, by what it leads to.</summary>
+    /// <summary>A port with a VLAN, and what it leads to.</summary>
     private sealed record Place(
         HostReading Host,
         PortReading Port,

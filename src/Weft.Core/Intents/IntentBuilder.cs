@@ -9,14 +9,16 @@ using Weft.Core.Overlays;
 
 namespace Weft.Core.Intents;
 
-/// <summary>Overlay + host → what that host must look like. Pure: the same input, the same intent.</summary>
+/// <summary>
+/// Computes from an overlay and a host's name the desired state of that host. Pure: the same input gives the same intent.
+/// </summary>
 public static class IntentBuilder
 {
-    /// <summary>The intent of one host.</summary>
+    /// <summary>Builds the intent of one host.</summary>
     /// <param name="overlay">The overlay.</param>
     /// <param name="hostName">One of the overlay's hosts.</param>
     /// <param name="kernelDatapath">Whether the host's kernel has Open vSwitch's datapath.</param>
-    /// <param name="containers">The host's containers, with all their addresses; if not given: those of the file.</param>
+    /// <param name="containers">The host's containers with all their addresses; null for those in the file.</param>
     /// <exception cref="ArgumentException">The overlay has no such host.</exception>
     public static HostIntent Build(
         Overlay overlay,
@@ -115,7 +117,7 @@ public static class IntentBuilder
 
     private static IPAddress OwnAddress(Host host) => host.Local ?? host.Address;
 
-    /// <summary>The Ethernet address of a link that Weft makes on a host.</summary>
+    /// <summary>The Ethernet address of a link that Weft creates on a host.</summary>
     public static MacAddress LinkMac(string overlay, string host, string link) =>
         MacAddress.Derive(overlay, host, link);
 
@@ -171,7 +173,9 @@ public static class IntentBuilder
             }
         }
 
-        /// <summary>Whether this host is a router of the network's: the file says so, or a container has a route by it.</summary>
+        /// <summary>
+        /// Whether this host is a router of the network: the file says so, or a container has a route via this host.
+        /// </summary>
         private bool Forwards(Network network)
         {
             var own = network
@@ -191,7 +195,7 @@ public static class IntentBuilder
                         .Any(place =>
                             place.Network == network.Name
                             && place.Routes.Any(route =>
-                                // Whichever host has it at the moment.
+                                // A floating address counts for every host, as any of them may have it at the moment.
                                 own.Contains(route.Via) || network.Floating.Contains(route.Via)
                             )
                         );
@@ -335,7 +339,7 @@ public static class IntentBuilder
                     Protected = true,
                     Type = overlay.Tunnels.Type switch
                     {
-                        // Open vSwitch takes `gre` over IPv6 without a word, and its kernel datapath sends nothing.
+                        // Open vSwitch accepts `gre` over IPv6 without an error, but its kernel datapath then sends nothing.
                         TunnelType.Gre
                             when peer.Address.AddressFamily is AddressFamily.InterNetworkV6 =>
                             "ip6gre",

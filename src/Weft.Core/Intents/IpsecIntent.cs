@@ -5,24 +5,26 @@ using Weft.Core.Ipsec;
 
 namespace Weft.Core.Intents;
 
-/// <summary>How one host's tunnels are to be encrypted.</summary>
+/// <summary>How to encrypt one host's tunnels.</summary>
 public sealed record IpsecIntent
 {
-    /// <summary>What negotiates the keys.</summary>
+    /// <summary>The program that negotiates the keys.</summary>
     public required IpsecManager Manager { get; init; }
 
-    /// <summary>How long packets are encrypted by one key before the next takes its place, in seconds.</summary>
+    /// <summary>How long a key encrypts packets before the next takes its place, in seconds.</summary>
     public int RekeySeconds { get; init; } = IpsecSettings.DefaultRekeySeconds;
 
-    /// <summary>What the host proves who it is with: where to find it, or the key itself where the file has it.</summary>
+    /// <summary>
+    /// How the host proves its identity: where to find the credentials, or the key itself if it is in the file.
+    /// </summary>
     public required IpsecCredentials Credentials { get; init; }
 
-    /// <summary>The address that the host itself sends from: its local one where it has one.</summary>
+    /// <summary>The address that the host sends from: its local address if it has one, else its underlay address.</summary>
     public required IPAddress LocalAddress { get; init; }
 
     /// <summary>
-    /// Who the host says it is (RFC 7296 section 3.5): with a shared key its underlay address, as all others know it;
-    /// with certificates its name, which stands in its certificate.
+    /// The host's identity (RFC 7296 section 3.5). With a shared key it is the underlay address, by which all others know the
+    /// host; with certificates it is the host's name, as in its certificate.
     /// </summary>
     public required string LocalIdentity { get; init; }
 
@@ -30,12 +32,14 @@ public sealed record IpsecIntent
     public required ImmutableArray<IpsecPeer> Peers { get; init; }
 }
 
-/// <summary>One other host and what is exchanged with it.</summary>
+/// <summary>Another host and the traffic with it.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="Address">Its underlay address, which packets from it bear.</param>
-/// <param name="Identity">Who it says it is.</param>
+/// <param name="Address">Its underlay address, the source of packets from it.</param>
+/// <param name="Identity">Its identity.</param>
 /// <param name="Traffic">The packets of the tunnel between the two.</param>
-/// <param name="NatTraversal">Whether one of the two is behind address translation, so that ESP travels in UDP (RFC 3948).</param>
+/// <param name="NatTraversal">
+/// Whether one of the two is behind address translation, so that ESP is encapsulated in UDP (RFC 3948).
+/// </param>
 public sealed record IpsecPeer(
     string Name,
     IPAddress Address,

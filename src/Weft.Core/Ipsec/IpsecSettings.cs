@@ -1,28 +1,28 @@
 namespace Weft.Core.Ipsec;
 
 /// <summary>How the tunnels of an overlay are encrypted.</summary>
-/// <param name="Credentials">What hosts prove to one another who they are with.</param>
+/// <param name="Credentials">How hosts prove their identity to one another.</param>
 /// <param name="Manager">What negotiates the keys.</param>
 public sealed record IpsecSettings(IpsecCredentials Credentials, IpsecManager Manager)
 {
-    /// <summary>How long packets are encrypted by one key unless the overlay file says otherwise, in seconds.</summary>
+    /// <summary>The default of <see cref="RekeySeconds"/>.</summary>
     public const int DefaultRekeySeconds = 3600;
 
-    /// <summary>How long packets are encrypted by one key before the next takes its place, in seconds.</summary>
+    /// <summary>How long a key encrypts packets before the next takes its place, in seconds.</summary>
     public int RekeySeconds { get; init; } = DefaultRekeySeconds;
 }
 
-/// <summary>What negotiates keys with other hosts and puts them into the kernel.</summary>
+/// <summary>The program that negotiates keys with other hosts and installs them in the kernel.</summary>
 public enum IpsecManager
 {
-    /// <summary>strongSwan, which Weft speaks to itself.</summary>
+    /// <summary>strongSwan, controlled by Weft itself.</summary>
     StrongSwan,
 
     /// <summary>ovs-monitor-ipsec of Debian's openvswitch-ipsec, which reads Open vSwitch's database.</summary>
     OpenVSwitch,
 }
 
-/// <summary>What managers are called.</summary>
+/// <summary>The names of managers.</summary>
 public static class IpsecManagers
 {
     extension(IpsecManager manager)
@@ -33,34 +33,34 @@ public static class IpsecManagers
     }
 }
 
-/// <summary>What hosts prove to one another who they are with: a key that all share, or certificates.</summary>
+/// <summary>How hosts prove their identity to one another: with a key that all share, or with certificates.</summary>
 public abstract record IpsecCredentials;
 
-/// <summary>A key that all hosts share (RFC 7296 section 2.15), by where it comes from.</summary>
+/// <summary>A key that all hosts share (RFC 7296 section 2.15), by its source.</summary>
 public abstract record SharedKey : IpsecCredentials;
 
-/// <summary>The key stands in the overlay file.</summary>
+/// <summary>A key written in the overlay file.</summary>
 public sealed record InlineKey(Secret Key) : SharedKey;
 
-/// <summary>The key is what a file on the host holds.</summary>
+/// <summary>A key that is the content of a file on the host.</summary>
 /// <param name="Path">The file's absolute path.</param>
 public sealed record KeyFile(string Path) : SharedKey;
 
-/// <summary>The key is the value of a variable in the environment that Weft runs in.</summary>
+/// <summary>A key that is the value of a variable in Weft's environment.</summary>
 /// <param name="Name">The variable's name.</param>
 public sealed record KeyVariable(string Name) : SharedKey;
 
-/// <summary>The files on a host that hold its certificate and what it trusts, by absolute path.</summary>
-/// <param name="Authority">The certificate of the authority that issued those of all hosts.</param>
+/// <summary>The files on a host that hold its certificate and the authority it trusts, by absolute path.</summary>
+/// <param name="Authority">The certificate of the authority that issued all hosts' certificates.</param>
 /// <param name="Certificate">The host's own certificate.</param>
-/// <param name="Key">The private key to it.</param>
+/// <param name="Key">The private key of the host's certificate.</param>
 public sealed record CertificateFiles(string Authority, string Certificate, string Key)
     : IpsecCredentials
 {
-    /// <summary>What stands for the host's name in a path, since one overlay file serves all hosts.</summary>
+    /// <summary>The placeholder for the host's name in a path; one overlay file serves all hosts.</summary>
     public const string HostWord = "HOST";
 
-    /// <summary>Where the files are unless the overlay file says otherwise.</summary>
+    /// <summary>The default paths.</summary>
     public static CertificateFiles Default { get; } =
         new(
             "/etc/weft/pki/ca.pem",
@@ -68,7 +68,7 @@ public sealed record CertificateFiles(string Authority, string Certificate, stri
             $"/etc/weft/pki/{HostWord}.key"
         );
 
-    /// <summary>The files of one host.</summary>
+    /// <summary>The paths for one host.</summary>
     public CertificateFiles Of(string host) =>
         new(
             Authority.Replace(HostWord, host, StringComparison.Ordinal),

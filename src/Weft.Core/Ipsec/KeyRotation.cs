@@ -3,25 +3,27 @@ using System.Collections.Immutable;
 namespace Weft.Core.Ipsec;
 
 /// <summary>
-/// A step of replacing the key that hosts share. Each is taken on all hosts before the next is taken on one, and at any
-/// moment between, any two hosts have a key that both accept.
+/// The steps to replace the key that hosts share. Each is done on all hosts before the next begins; at every moment in between,
+/// any two hosts have a key that both accept.
 /// </summary>
 public enum RotationStep
 {
-    /// <summary>The new key is accepted from others; the host still proves itself with the old one.</summary>
+    /// <summary>Accept the new key from others; the host still proves its identity with the old one.</summary>
     Accept,
 
-    /// <summary>The host proves itself with the new key; the old one is still accepted.</summary>
+    /// <summary>Prove the host's identity with the new key; the old one is still accepted.</summary>
     Use,
 
-    /// <summary>The old key is accepted no more.</summary>
+    /// <summary>No longer accept the old key.</summary>
     Finish,
 }
 
 /// <summary>Replaces the key that hosts share.</summary>
 public static class KeyRotation
 {
-    /// <summary>The keys of a host after a step: it proves itself with the first and accepts all. A step may be taken again.</summary>
+    /// <summary>
+    /// The keys of a host after a step: it proves its identity with the first and accepts all. A step may be repeated.
+    /// </summary>
     /// <param name="step">The step.</param>
     /// <param name="keys">The keys before it.</param>
     /// <param name="next">The new key.</param>

@@ -5,13 +5,13 @@ using System.Text;
 namespace Weft.Core.Ipsec;
 
 /// <summary>
-/// Bytes that nobody may see by accident: whatever prints one, as itself or as part of something larger, prints
-/// <c>••••</c>, and a JSON writer finds no property in it. Only <see cref="Reveal"/> gives the bytes away.
+/// Bytes that nobody may see by accident. Wherever a secret is printed, alone or as part of something larger, <c>••••</c>
+/// appears, and a JSON writer finds no property in it. Only <see cref="Reveal"/> returns the bytes.
 /// </summary>
 [DebuggerDisplay(Veil)]
 public sealed class Secret : IEquatable<Secret>
 {
-    /// <summary>What stands wherever a secret would.</summary>
+    /// <summary>The text printed in place of a secret.</summary>
     public const string Veil = "••••";
 
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
@@ -19,13 +19,13 @@ public sealed class Secret : IEquatable<Secret>
 
     private Secret(byte[] bytes) => this.bytes = bytes;
 
-    /// <summary>The secret that the bytes are, of which it takes a copy.</summary>
+    /// <summary>Makes a secret of a copy of the bytes.</summary>
     public static Secret Of(ReadOnlySpan<byte> bytes) => new(bytes.ToArray());
 
-    /// <summary>The secret that a text is, in UTF-8.</summary>
+    /// <summary>Makes a secret of a text, in UTF-8.</summary>
     public static Secret OfText(string text) => new(Encoding.UTF8.GetBytes(text));
 
-    /// <summary>The bytes, for whoever must have them; every call of it is a place to look at twice.</summary>
+    /// <summary>The bytes, for code that really needs them; every call deserves a second look.</summary>
     public ReadOnlySpan<byte> Reveal() => bytes;
 
     /// <inheritdoc/>
@@ -43,6 +43,6 @@ public sealed class Secret : IEquatable<Secret>
         return hash.ToHashCode();
     }
 
-    /// <summary>Says that there is one.</summary>
+    /// <summary>Returns <see cref="Veil"/>.</summary>
     public override string ToString() => Veil;
 }

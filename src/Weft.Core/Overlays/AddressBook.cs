@@ -5,16 +5,13 @@ using Weft.Core.Addressing;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>
-/// Who has which address in one network; finds addresses that two have, or that nobody can have there, and names
-/// free ones instead.
-/// </summary>
+/// <summary>The addresses claimed in one network: finds duplicates and unusable addresses, and suggests free ones.</summary>
 internal sealed class AddressBook
 {
     private readonly List<(string Who, string Quoted, Marked<IPAddress> Address)> claims = [];
     private readonly HashSet<IPAddress> taken = [];
 
-    // Where a subnet is missing or wrong, an address in none of the others may be right.
+    // If a subnet is missing or wrong, an address outside the others may still be right.
     private readonly bool hasAllSubnets;
 
     public AddressBook(Entry<Fields> network)
@@ -31,23 +28,23 @@ internal sealed class AddressBook
 
     public ImmutableArray<IPNetwork> Subnets => [.. MarkedSubnets.Select(subnet => subnet.Value)];
 
-    /// <summary>Notes that someone has an address; whether it can be so shows when all have been noted.</summary>
-    /// <param name="who">Who, in full.</param>
-    /// <param name="quoted">The name alone.</param>
-    /// <param name="address">The address, and where the file says it.</param>
+    /// <summary>Records that someone has an address. <see cref="Check"/> judges the addresses once all are recorded.</summary>
+    /// <param name="who">The holder as messages name it in full, such as <c>container 'web'</c>.</param>
+    /// <param name="quoted">The holder's name alone, in quotes.</param>
+    /// <param name="address">The address, and its position in the file.</param>
     public void Claim(string who, string quoted, Marked<IPAddress> address) =>
         claims.Add((who, quoted, address));
 
-    /// <summary>What is wrong with an address as one in this network, to follow a comma; null for what can be there.</summary>
+    /// <summary>Why an address cannot be used in this network, as the text after a comma; null if it can.</summary>
     public string? Misplacement(IPAddress address) => Misplacement(address, SubnetFor(address));
 
-    /// <summary>What is wrong with addresses as a part of this network, to follow a comma.</summary>
+    /// <summary>Why a range of addresses is no part of this network, as the text after a comma; null if it is one.</summary>
     public string? Misplacement(IPNetwork part) =>
         SubnetFor(part.BaseAddress) is not { } own ? Misplacement(part.BaseAddress)
         : own.PrefixLength > part.PrefixLength || !own.Contains(part.BaseAddress) ? Outside(own)
         : null;
 
-    /// <summary>Adds the mistakes in what was noted.</summary>
+    /// <summary>Reports the mistakes among the recorded addresses.</summary>
     public void Check(Mistakes mistakes)
     {
         var holders = new Dictionary<IPAddress, (string Quoted, Position At)>();
@@ -79,7 +76,7 @@ internal sealed class AddressBook
         }
     }
 
-    /// <summary>The subnet of the address's family.</summary>
+    /// <summary>The network's subnet of the address's family; null if it has none.</summary>
     private IPNetwork? SubnetFor(IPAddress address)
     {
         foreach (var (subnet, _) in MarkedSubnets)
@@ -123,12 +120,14 @@ internal sealed class AddressBook
         : Free(own, IPText.ToNumber(address)) is { } free ? $"{free} is free"
         : $"no address of {own} is free, make it larger";
 
-    /// <summary>The next free address from <paramref name="near"/> on, which is then no longer free.</summary>
+    /// <summary>
+    /// The next free address at or after <paramref name="near"/>, wrapping around; it counts as taken from then on.
+    /// </summary>
     private IPAddress? Free(IPNetwork subnet, UInt128 near)
     {
         var (lowest, highest) = IPText.Hosts(subnet);
         var candidate = near < lowest || near > highest ? lowest : near;
-        // Among one address more than are taken there is a free one, unless the subnet ends before.
+        // taken.Count + 1 addresses include a free one, unless the subnet has fewer.
         for (var tried = 0; tried <= taken.Count; tried++)
         {
             var address = IPText.FromNumber(candidate, subnet.BaseAddress.AddressFamily);

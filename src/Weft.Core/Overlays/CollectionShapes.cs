@@ -63,13 +63,15 @@ internal class ListShape<T>(Shape<T> item) : Shape<ImmutableArray<Marked<T>?>>
         json.WriteEndArray();
     }
 
-    /// <summary>Why a value cannot be in the list after others, to follow what the list belongs to; null where it can.</summary>
+    /// <summary>
+    /// Why a value cannot follow those before it in the list, as the text after the list's owner; null if it can.
+    /// </summary>
     protected virtual string? Excess(T value, IEnumerable<Marked<T>?> before) => null;
 }
 
 /// <summary>One value, or a list of at most one for IPv4 and one for IPv6.</summary>
 /// <param name="item">What one value looks like.</param>
-/// <param name="noun">What one value is, in one word.</param>
+/// <param name="noun">The word for one value, in messages.</param>
 /// <param name="family">Whether a value is for IPv4 or for IPv6.</param>
 internal sealed class FamilyShape<T>(Shape<T> item, string noun, Func<T, AddressFamily> family)
     : ListShape<T>(item)
@@ -97,10 +99,10 @@ internal sealed class FamilyShape<T>(Shape<T> item, string noun, Func<T, Address
 }
 
 /// <summary>A mapping from names that the user chooses to values of one shape.</summary>
-/// <param name="entry">How an entry is called in messages: {0} is its name, {1} what the mapping belongs to.</param>
+/// <param name="entry">The format of an entry's name in messages: {0} is its name, {1} the owner of the mapping.</param>
 /// <param name="name">What a name looks like.</param>
 /// <param name="value">What a value looks like.</param>
-/// <param name="example">An entry, as it would stand in the file.</param>
+/// <param name="example">An example entry, as written in the file.</param>
 internal sealed class MapShape<T>(
     string entry,
     TextShape<string> name,
@@ -108,17 +110,19 @@ internal sealed class MapShape<T>(
     string example
 ) : Shape<ImmutableArray<Entry<T>>>
 {
-    /// <summary>Whether there must be an entry.</summary>
+    /// <summary>Whether an empty mapping is a mistake.</summary>
     public bool AtLeastOne { get; init; }
 
-    /// <summary>What the key of an entry is.</summary>
+    /// <summary>The word for an entry's key in messages.</summary>
     public string Noun { get; init; } = "name";
 
     public Shape Value => value;
 
     public override string Expected => $"a mapping with entries such as '{example}'";
 
-    /// <summary>The entries in the file's order, also those whose name or value is wrong, but none twice.</summary>
+    /// <summary>
+    /// The entries in the file's order, including those with a wrong name or value. Of duplicates only the first is kept.
+    /// </summary>
     public override Marked<ImmutableArray<Entry<T>>>? Read(
         YamlNode node,
         Place place,
@@ -159,7 +163,7 @@ internal sealed class MapShape<T>(
                 );
             }
         }
-        // Of a mapping that is not whole nobody knows which names it has.
+        // If part of the mapping was refused, its names are not known.
         return mapping.IsWhole ? new(entries.ToImmutable(), node.At) : null;
     }
 
@@ -185,9 +189,9 @@ internal sealed class MapShape<T>(
     }
 }
 
-/// <summary>One entry of a <see cref="MapShape{T}"/>; its value is null where it is wrong.</summary>
+/// <summary>One entry of a <see cref="MapShape{T}"/>; the value is null if it is wrong.</summary>
 internal sealed record Entry<T>(string Name, Position At, bool IsNameRight, Marked<T>? Value)
 {
-    /// <summary>The name as messages say it; a wrong one may hold anything.</summary>
+    /// <summary>The name as messages print it; a wrong name may hold any characters.</summary>
     public string Quoted => Words.Quote(Name);
 }

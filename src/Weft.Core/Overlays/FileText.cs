@@ -5,10 +5,10 @@ using System.Text.Unicode;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>Turns the bytes of a file into text, or says why they are none.</summary>
+/// <summary>Decodes the bytes of a file into text, or reports why they are not text.</summary>
 internal static class FileText
 {
-    // UTF-32 little-endian begins as UTF-16 little-endian does, so it comes first.
+    // The UTF-32 little-endian mark begins with that of UTF-16 little-endian, so it is tried first.
     private static readonly (byte[] Mark, string Encoding)[] ForeignMarks =
     [
         ([0xFF, 0xFE, 0x00, 0x00], "UTF-32"),
@@ -73,8 +73,8 @@ internal static class FileText
     }
 
     /// <summary>
-    /// Looks for tabs where lines begin. They are one mistake, made by one setting of one editor; within a line
-    /// and in front of a comment they do no harm.
+    /// Looks for tabs in indentation. All of them count as one mistake, since one editor setting makes them all; within a line or
+    /// before a comment they do no harm.
     /// </summary>
     private static bool IsFreeOfTabs(string text, Mistakes mistakes)
     {

@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>What interfaces inside containers are called where the file does not say it.</summary>
+/// <summary>Default names for interfaces inside containers.</summary>
 internal static class InterfaceNames
 {
-    /// <summary>eth1, eth2 and so on, without those that are taken; eth0 is left to the engine's own network.</summary>
+    /// <summary>Yields eth1, eth2 and so on, except those taken; eth0 is left to the engine's own network.</summary>
     public static IEnumerable<string> Free(IEnumerable<string> taken)
     {
         var others = taken.ToHashSet(StringComparer.Ordinal);

@@ -5,12 +5,14 @@ using Schema = Weft.Core.Overlays.OverlaySchema;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>Builds how tunnels are encrypted from what the schema has read, and finds what cannot be so.</summary>
+/// <summary>
+/// Builds the encryption settings of tunnels from what the schema has read, and finds combinations that cannot work.
+/// </summary>
 internal sealed class IpsecBuilder(Fields file, Fields tunnels, Mistakes mistakes)
 {
     private readonly Position at = tunnels.Find(Schema.Tunnels.Ipsec) ?? default;
 
-    /// <summary>The settings; null where the file has none, or has them wrong.</summary>
+    /// <summary>The settings; null if the file has none, or wrong ones.</summary>
     public IpsecSettings? Build()
     {
         if (tunnels.Get(Schema.Tunnels.Ipsec)?.Value is not { } ipsec)
@@ -101,8 +103,8 @@ internal sealed class IpsecBuilder(Fields file, Fields tunnels, Mistakes mistake
         );
 
     /// <summary>
-    /// Seen with Linux 6.1: a GRE packet of the kernel datapath has no source address yet when its policy is looked up
-    /// (__gre6_xmit in net/ipv6/ip6_gre.c sets none), and no association is without one.
+    /// Refuses GRE over IPv6. Seen with Linux 6.1: the kernel datapath looks up the policy of such a packet before it has a
+    /// source address (__gre6_xmit in net/ipv6/ip6_gre.c sets none), and no association matches a packet without one.
     /// </summary>
     private void CheckForIPv6()
     {
@@ -124,7 +126,7 @@ internal sealed class IpsecBuilder(Fields file, Fields tunnels, Mistakes mistake
 
     private TunnelType Type => tunnels.Get(Schema.Tunnels.Type)?.Value ?? TunnelType.Gre;
 
-    /// <summary>What ovs-monitor-ipsec of Open vSwitch 3.1 cannot do, as its templates for strongSwan are.</summary>
+    /// <summary>Refuses what ovs-monitor-ipsec of Open vSwitch 3.1 cannot do, judging by its templates for strongSwan.</summary>
     private void CheckForOpenVSwitch(Fields ipsec, IpsecCredentials? credentials)
     {
         if (ipsec.Get(Schema.Ipsec.Rekey) is { } rekey)
@@ -145,7 +147,7 @@ internal sealed class IpsecBuilder(Fields file, Fields tunnels, Mistakes mistake
                 $"'tunnels' has port {port.Value}, and {IpsecManager.OpenVSwitch.Word} (line {at.Line}) encrypts port {TunnelTraffic.Of(Type, null).Port} only: take the port out, or make the manager strongswan"
             );
         }
-        // It writes %any PEER : PSK "KEY" into /etc/ipsec.secrets, where nothing escapes these.
+        // It writes %any PEER : PSK "KEY" into /etc/ipsec.secrets, which has no way to escape these characters.
         if (credentials is InlineKey { Key: var key } && key.Reveal().IndexOfAny("\"\r\n"u8) >= 0)
         {
             mistakes.Add(
@@ -153,7 +155,7 @@ internal sealed class IpsecBuilder(Fields file, Fields tunnels, Mistakes mistake
                 $"'psk' of 'ipsec' holds a quotation mark or the end of a line, which {IpsecManager.OpenVSwitch.Word} cannot write down: choose another key, or make the manager strongswan"
             );
         }
-        // Of paths likewise, and there a space ends one.
+        // The same holds for paths, which a space ends as well.
         if (
             credentials is CertificateFiles files
             && (files.Authority + files.Certificate + files.Key).IndexOfAny([' ', '"', '#']) >= 0
@@ -164,7 +166,7 @@ internal sealed class IpsecBuilder(Fields file, Fields tunnels, Mistakes mistake
                 $"'certificates' of 'ipsec' has a path with a space, a quotation mark or '#', which {IpsecManager.OpenVSwitch.Word} cannot write down: choose other paths, or make the manager strongswan"
             );
         }
-        // With a key and no names, each end takes for the other's identity the address that it sees.
+        // With a key and no names, each end identifies the other by the address that it sees.
         foreach (var host in file.Get(Schema.Overlay.Hosts)?.Value ?? [])
         {
             if (credentials is SharedKey && host.Value?.Value.Get(Schema.Host.Local) is { } local)

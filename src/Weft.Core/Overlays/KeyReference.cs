@@ -44,7 +44,7 @@ internal static class KeyReference
         }
     }
 
-    /// <summary>The text with what stands in single quotes as code, and nothing that would end the cell.</summary>
+    /// <summary>Text for a table cell: single-quoted words become code, and '|' is escaped.</summary>
     private static string Cell(string text)
     {
         var cell = new StringBuilder();
@@ -52,7 +52,7 @@ internal static class KeyReference
         for (var i = 0; i < text.Length; i++)
         {
             var beside = isCode ? text.ElementAtOrDefault(i + 1) : text.ElementAtOrDefault(i - 1);
-            // An apostrophe has a letter on the side where a quotation mark has none.
+            // An apostrophe has a letter or digit on that side; a quotation mark does not.
             var isMark = text[i] == '\'' && !char.IsLetterOrDigit(beside);
             isCode ^= isMark;
             cell.Append(isMark ? '`' : text[i]);

@@ -1,16 +1,18 @@
 namespace Weft.Core.Overlays;
 
-/// <summary>Who has which link name on which host; finds names that two things have, shortened or not.</summary>
+/// <summary>The link names taken on each host; finds two things that have the same name, shortened or not.</summary>
 internal sealed class LinkNameBook(Mistakes mistakes)
 {
     private readonly Dictionary<(string? Host, string Link), (string What, Position? At)> holders =
     [];
 
-    /// <summary>Gives a link name to something, if nothing has it yet.</summary>
-    /// <param name="host">The one host that it is on; null where every host has it, which must come before the others.</param>
+    /// <summary>Reserves a link name, or reports that something else has it.</summary>
+    /// <param name="host">
+    /// The one host with this link; null for every host. Names on every host must be reserved before the others.
+    /// </param>
     /// <param name="link">The link's name.</param>
-    /// <param name="what">What has it.</param>
-    /// <param name="at">Where the file says so, if it does.</param>
+    /// <param name="what">The owner of the link, for messages.</param>
+    /// <param name="at">The position in the file that gives rise to the name; null if none does.</param>
     public void Take(string? host, string link, string what, Position? at)
     {
         if (

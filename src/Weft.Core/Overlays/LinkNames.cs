@@ -14,13 +14,13 @@ public static class LinkNames
     /// <summary>The longest name in bytes that the kernel takes.</summary>
     public const int MaxLength = 15;
 
-    // Five characters of 32 are 25 bits: among 1,000 hosts whose names begin alike, two collide in 1.5 % of the
-    // overlays (four hexadecimal digits: in nearly all).
+    // Five characters of a 32-letter alphabet are 25 bits: with 1,000 hosts whose names begin alike, 1.5 % of overlays have
+    // a collision. With four hexadecimal digits nearly all would.
     private const string HashAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
     private const int HashLength = 5;
 
-    // Names that the kernel (its tunnel modules' fall-back devices, the sysctl directories all and default, the
-    // file bonding_masters beside the devices in sysfs) or Open vSwitch gives to something else.
+    // Names that the kernel uses itself (fall-back devices of its tunnel modules; the sysctl directories "all" and "default";
+    // the file bonding_masters beside the devices in sysfs), and those of Open vSwitch.
     private static readonly HashSet<string> Reserved =
     [
         "lo",
@@ -40,7 +40,7 @@ public static class LinkNames
         "ovs-netdev",
     ];
 
-    // The kernel devices that Open vSwitch makes for tunnels (lib/dpif-netlink-rtnl.c), some with a port number.
+    // Prefixes of Open vSwitch's kernel devices for tunnels (lib/dpif-netlink-rtnl.c); some end with a port number.
     private static readonly string[] ReservedPrefixes =
     [
         "gre_sys",
@@ -56,8 +56,8 @@ public static class LinkNames
     ];
 
     /// <summary>
-    /// The tunnel port towards another host. The key is part of it, since port names are unique over all bridges of
-    /// a host, and what lets two overlays share hosts is that they have two keys.
+    /// The tunnel port to another host. The key is part of the name: port names are unique across all bridges of a host, and two
+    /// overlays on the same hosts differ in their keys.
     /// </summary>
     public static string Tunnel(string host, uint? key = null) =>
         key is null
@@ -75,11 +75,10 @@ public static class LinkNames
         Fit(container, prefix: "", suffix: "-" + @interface);
 
     /// <summary>
-    /// Whether a link may be called <paramref name="name"/>: by the kernel (<c>dev_valid_name</c> in
-    /// net/core/dev.c), and by the tools that set links up.
+    /// Whether the kernel (<c>dev_valid_name</c> in net/core/dev.c) and the tools that configure links accept a link name.
     /// </summary>
-    /// <param name="name">The name that someone wishes for.</param>
-    /// <param name="wrong">What is wrong and what to do, as the end of a sentence that begins with the name.</param>
+    /// <param name="name">The proposed name.</param>
+    /// <param name="wrong">What is wrong and what to do, as the rest of a sentence that begins with the name.</param>
     public static bool IsValid(string name, [NotNullWhen(false)] out string? wrong)
     {
         wrong = Wrong(name);
@@ -108,7 +107,7 @@ public static class LinkNames
                 $"has {bytes.Length} bytes{counted}, and the kernel takes {MaxLength}: shorten it"
             );
         }
-        // The kernel's isspace reads Latin-1, where this byte is the no-break space; 'à' ends with it.
+        // The kernel's isspace reads bytes as Latin-1, where 0xA0 is the no-break space. In UTF-8, 'à' ends with this byte.
         if (bytes.Contains((byte)0xA0))
         {
             return "holds the byte 0xA0, a space to the kernel: choose another letter";
@@ -162,7 +161,7 @@ public static class LinkNames
                 and >= 2
             ? Beginning(name, room)
             : null;
-        // A long interface name inside the container leaves no room for its role: the hash alone keeps names apart.
+        // A long interface name leaves no room to keep the role as a suffix; the hash alone then tells names apart.
         return kept is null
             ? Fit(name + suffix, prefix, suffix: "")
             : prefix + kept + Hash(name + suffix) + suffix;
@@ -184,7 +183,7 @@ public static class LinkNames
         return name[..length];
     }
 
-    /// <summary>Five letters and digits that stand for a text.</summary>
+    /// <summary>A hash of a text, as five letters and digits.</summary>
     internal static string Hash(string text)
     {
         var hash = XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(text));

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>A place in the file, both counted from 1; zeros stand for the file as a whole.</summary>
+/// <summary>A position in the file, line and column counted from 1; zeros stand for the file as a whole.</summary>
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct Position(int Line, int Column)
 {
@@ -12,7 +12,9 @@ internal readonly record struct Position(int Line, int Column)
 
     public static Position Beginning => new(1, 1);
 
-    /// <summary>The place right after <paramref name="text"/>, with the line breaks of YAML 1.1 as the parser counts them.</summary>
+    /// <summary>
+    /// The position right after <paramref name="text"/>, counting the line breaks of YAML 1.1 as the parser does.
+    /// </summary>
     public static Position After(ReadOnlySpan<char> text)
     {
         var line = 1;
@@ -25,19 +27,19 @@ internal readonly record struct Position(int Line, int Column)
         return new Position(line, text.Length + 1);
     }
 
-    /// <summary>What positions are sorted by.</summary>
+    /// <summary>The sort key of positions.</summary>
     public (int, int) Order => (Line, Column);
 
     public bool IsBefore(Position other) => Order.CompareTo(other.Order) < 0;
 }
 
-/// <summary>A value and the place where the file says it.</summary>
+/// <summary>A value and its position in the file.</summary>
 internal readonly record struct Marked<T>(T Value, Position At);
 
 /// <summary>Collects the mistakes of one file.</summary>
 internal sealed class Mistakes(string file)
 {
-    // A large file can hold millions; nobody reads them, and their text would fill the memory.
+    // A large file can have millions of mistakes; nobody reads them all, and their text would fill the memory.
     private const int Most = 1000;
 
     private readonly List<(Position At, string Message)> found = [];
@@ -47,7 +49,7 @@ internal sealed class Mistakes(string file)
 
     public void Add(Position at, string message) => Add(at, () => message);
 
-    /// <summary>Adds a mistake whose message takes long to find.</summary>
+    /// <summary>Adds a mistake whose message is slow to compute; beyond the limit it is not computed.</summary>
     public void Add(Position at, Func<string> message)
     {
         if (found.Count < Most)

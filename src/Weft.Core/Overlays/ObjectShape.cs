@@ -3,8 +3,8 @@ using System.Text.Json;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>A mapping with keys that are known.</summary>
-/// <param name="example">The whole in one line, as it would stand in the file.</param>
+/// <summary>A mapping with a fixed set of keys.</summary>
+/// <param name="example">The whole mapping in one line, as written in the file.</param>
 /// <param name="keys">The keys, in the order in which they are documented.</param>
 internal sealed class ObjectShape(string example, params ImmutableArray<Key> keys) : Shape<Fields>
 {
@@ -75,8 +75,8 @@ internal sealed class ObjectShape(string example, params ImmutableArray<Key> key
             var key = known;
             if (key is null)
             {
-                // What a misspelt key holds is read as though it had been spelt right, so that nothing seems to be
-                // missing only because of it.
+                // The value of a misspelt key is read as if the key were spelt right, so that nothing is reported as missing
+                // only because of the misspelling.
                 present ??= mapping
                     .Entries.Select(entry => entry.Key.Text)
                     .ToHashSet(StringComparer.Ordinal);
@@ -117,7 +117,7 @@ internal sealed class ObjectShape(string example, params ImmutableArray<Key> key
         return fields;
     }
 
-    /// <summary>The key that a misspelt one was probably meant to be, if the file does not have that too.</summary>
+    /// <summary>The key that a misspelt one probably stands for, unless the file has that key too.</summary>
     private Key? Meant(string misspelt, HashSet<string> present)
     {
         var absent = keys.Where(key => !present.Contains(key.Name)).ToList();
@@ -189,22 +189,22 @@ internal sealed class ObjectShape(string example, params ImmutableArray<Key> key
     }
 }
 
-/// <summary>What an <see cref="ObjectShape"/> read: the value of each of its keys that the file has.</summary>
+/// <summary>The result of reading an <see cref="ObjectShape"/>: the value of each of its keys that is in the file.</summary>
 internal sealed class Fields
 {
     private readonly Dictionary<Key, (Position At, object? Value)> values = [];
 
-    /// <summary>False where a part of the mapping was refused: a key that is not here may be in that part.</summary>
+    /// <summary>False if part of the mapping was refused: a key that is missing here may be in that part.</summary>
     public bool IsWhole { get; init; } = true;
 
-    /// <summary>False where the file has <c>false</c> in place of the mapping.</summary>
+    /// <summary>False if the file has <c>false</c> in place of the mapping.</summary>
     public bool IsOn { get; init; } = true;
 
-    /// <summary>The value, or null where the file does not have the key or has it wrong.</summary>
+    /// <summary>The value; null if the key is missing or its value wrong.</summary>
     public Marked<T>? Get<T>(Key<T> key) =>
         values.TryGetValue(key, out var found) ? (Marked<T>?)found.Value : null;
 
-    /// <summary>Where the file has the key, with a right value or a wrong one.</summary>
+    /// <summary>The position of the key, whether its value is right or wrong; null if it is missing.</summary>
     public Position? Find(Key key) => values.TryGetValue(key, out var found) ? found.At : null;
 
     public void Set(Key key, Position at, object? value) => values.Add(key, (at, value));

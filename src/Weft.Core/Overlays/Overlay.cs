@@ -6,12 +6,12 @@ using Weft.Core.Ipsec;
 namespace Weft.Core.Overlays;
 
 /// <summary>
-/// The whole: hosts, networks, containers, tunnels. Values of this type are valid: whatever the reader of the
-/// overlay file could find wrong has been refused before one exists. Order is the file's order.
+/// A whole overlay: hosts, networks, containers, tunnels. Values of this type are valid: the reader of the overlay file refuses
+/// everything it can find wrong before it creates one. Order is the file's order.
 /// </summary>
 public sealed record Overlay
 {
-    /// <summary>The name that marks everything Weft makes on a host as belonging to this overlay.</summary>
+    /// <summary>The overlay's name, which marks everything that Weft makes on a host.</summary>
     public required string Name { get; init; }
 
     /// <summary>The Open vSwitch bridge on every host.</summary>
@@ -32,32 +32,32 @@ public sealed record Overlay
     /// <summary>The containers and where they attach.</summary>
     public ImmutableArray<Container> Containers { get; init; } = [];
 
-    /// <summary>Which containers that the file does not name attach too.</summary>
+    /// <summary>Containers that attach too though the file does not name them, selected by labels.</summary>
     public ImmutableArray<Selection> Selections { get; init; } = [];
 }
 
 /// <summary>A machine that runs containers.</summary>
 public sealed record Host
 {
-    /// <summary>The underlay MTU in bytes of a host that declares none: plain Ethernet.</summary>
+    /// <summary>The default underlay MTU in bytes: plain Ethernet.</summary>
     public const int DefaultMtu = 1500;
 
     /// <summary>The host's name, as its own <c>hostname</c> prints it.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The underlay address: the one other hosts reach this one by.</summary>
+    /// <summary>The underlay address, by which other hosts reach this one.</summary>
     public required IPAddress Address { get; init; }
 
     /// <summary>
-    /// The address that the host itself has, where something on the way translates <see cref="Address"/> into it one
-    /// to one; null where the host has <see cref="Address"/> itself.
+    /// The address that the host itself has, if a device on the way translates <see cref="Address"/> into it one to one; null if
+    /// the host has <see cref="Address"/> itself.
     /// </summary>
     public IPAddress? Local { get; init; }
 
     /// <summary>The MTU in bytes of the link that carries the underlay address.</summary>
     public int Mtu { get; init; } = DefaultMtu;
 
-    /// <summary>Where the administrator's SSH reaches the host; null where that is <see cref="Address"/>.</summary>
+    /// <summary>How the administrator's SSH reaches the host; null if at <see cref="Address"/>.</summary>
     public SshTarget? Ssh { get; init; }
 }
 
@@ -68,15 +68,15 @@ public sealed record Tunnels
     public TunnelType Type { get; init; } = TunnelType.Gre;
 
     /// <summary>
-    /// The GRE key (1 to 2^32-1) or the VXLAN or Geneve network identifier (1 to 2^24-1). Two overlays over the
-    /// same hosts need different ones. There is no 0: to Open vSwitch it means none (ovs-vswitchd.conf.db(5)).
+    /// The GRE key (1 to 2^32-1) or the VXLAN or Geneve network identifier (1 to 2^24-1). Two overlays on the same hosts need
+    /// different ones. 0 is not allowed: Open vSwitch takes it to mean no key (ovs-vswitchd.conf.db(5)).
     /// </summary>
     public uint? Key { get; init; }
 
-    /// <summary>The UDP destination port for VXLAN and Geneve, where it is not the protocol's own.</summary>
+    /// <summary>The UDP destination port of VXLAN or Geneve; null for the protocol's own.</summary>
     public ushort? Port { get; init; }
 
-    /// <summary>How the tunnels are encrypted; null where what they carry crosses in the clear.</summary>
+    /// <summary>How the tunnels are encrypted; null if they are not.</summary>
     public IpsecSettings? Ipsec { get; init; }
 }
 
@@ -92,12 +92,12 @@ public sealed record Network
     /// <summary>At most one IPv4 and at most one IPv6 subnet; at least one of them.</summary>
     public required ImmutableArray<IPNetwork> Subnets { get; init; }
 
-    /// <summary>The Linux bridge that the network has on each host, for engines that attach to bridges.</summary>
+    /// <summary>The network's Linux bridge on each host, for engines that attach containers to bridges.</summary>
     public ContainerBridge? Bridge { get; init; }
 
     /// <summary>
-    /// Whether hosts forward what comes in from this network, as routers between it and others; else only a host does that some
-    /// container has a route by.
+    /// Whether all hosts forward what comes in from this network, as routers between it and others. Without it, a host forwards
+    /// only if some container has a route via it.
     /// </summary>
     public bool Forward { get; init; }
 
@@ -105,12 +105,12 @@ public sealed record Network
     public ImmutableArray<HostAddresses> Hosts { get; init; } = [];
 
     /// <summary>
-    /// The part of each subnet that a host gives addresses out of, where the file declares it; a host that is not here has
-    /// the part that is worked out from the hosts' order.
+    /// The declared slices: the part of each subnet that a host assigns addresses from. A host not listed here has a part that
+    /// follows from the hosts' order.
     /// </summary>
     public ImmutableArray<HostSlices> Slices { get; init; } = [];
 
-    /// <summary>The addresses that something else puts on hosts or containers, and moves between them.</summary>
+    /// <summary>The addresses that something other than Weft puts on hosts or containers, and moves between them.</summary>
     public ImmutableArray<IPAddress> Floating { get; init; } = [];
 
     /// <summary>The subnet that holds the address.</summary>
@@ -134,7 +134,7 @@ public sealed record Network
 /// <summary>The addresses that one host has in one network.</summary>
 public sealed record HostAddresses(string Host, ImmutableArray<IPAddress> Addresses);
 
-/// <summary>The parts of one network's subnets that one host gives addresses out of: at most one of each family.</summary>
+/// <summary>The parts of one network's subnets that one host assigns addresses from: at most one of each family.</summary>
 public sealed record HostSlices(string Host, ImmutableArray<IPNetwork> Slices);
 
 /// <summary>The Linux bridge of a network.</summary>
@@ -144,8 +144,8 @@ public sealed record ContainerBridge
     public bool Stp { get; init; }
 
     /// <summary>
-    /// Seconds that a port listens, and again learns, before it forwards: 2 to 30. The kernel's own default of
-    /// 15 would keep each container silent for half a minute.
+    /// Seconds that a port spends listening, and again learning, before it forwards: 2 to 30. The kernel's own default of 15
+    /// would keep each container silent for half a minute.
     /// </summary>
     public int ForwardDelay { get; init; } = 2;
 
@@ -159,14 +159,14 @@ public enum Uplink
     /// <summary>A veth pair: the bridge learns, and may carry an address.</summary>
     Veth,
 
-    /// <summary>The bridge device itself is the switch's port: simpler, but every frame from afar is flooded.</summary>
+    /// <summary>The bridge device itself is the switch's port: simpler, but every frame from another host is flooded.</summary>
     Direct,
 }
 
 /// <summary>Which of Open vSwitch's datapaths the switch uses.</summary>
 public enum DatapathChoice
 {
-    /// <summary>The kernel's where the kernel has one, else the userspace one.</summary>
+    /// <summary>The kernel datapath if the kernel has one, else the userspace one.</summary>
     Auto,
 
     /// <summary>The kernel module.</summary>
@@ -179,20 +179,20 @@ public enum DatapathChoice
 /// <summary>A container and the networks it attaches to.</summary>
 public sealed record Container
 {
-    /// <summary>The name that its engine knows it by.</summary>
+    /// <summary>The container's name in its engine.</summary>
     public required string Name { get; init; }
 
     /// <summary>The name of the host that it runs on.</summary>
     public required string Host { get; init; }
 
-    /// <summary>What runs it.</summary>
+    /// <summary>The engine that runs it.</summary>
     public required Engine Engine { get; init; }
 
-    /// <summary>Its places in networks.</summary>
+    /// <summary>Its interfaces in networks.</summary>
     public required ImmutableArray<Attachment> Attachments { get; init; }
 }
 
-/// <summary>One container's place in one network.</summary>
+/// <summary>One container's interface in one network.</summary>
 public sealed record Attachment
 {
     /// <summary>The name of the network.</summary>
@@ -201,7 +201,7 @@ public sealed record Attachment
     /// <summary>The interface's name inside the container (at most 15 bytes).</summary>
     public required string Interface { get; init; }
 
-    /// <summary>The addresses inside the network's subnets; none where the host gives them out of its slices.</summary>
+    /// <summary>The addresses, each inside one of the network's subnets; none if the host assigns them from its slices.</summary>
     public required ImmutableArray<IPAddress> Addresses { get; init; }
 
     /// <summary>The interface's Ethernet address.</summary>
@@ -210,7 +210,7 @@ public sealed record Attachment
     /// <summary>What the interface attaches to on the host.</summary>
     public required AttachTo To { get; init; }
 
-    /// <summary>What else the container reaches by this interface.</summary>
+    /// <summary>The routes that the container has by this interface.</summary>
     public ImmutableArray<Route> Routes { get; init; } = [];
 }
 
@@ -225,8 +225,8 @@ public enum AttachTo
 }
 
 /// <summary>A route that a container has by one of its interfaces.</summary>
-/// <param name="Destination">Where to.</param>
-/// <param name="Via">The neighbour inside the network's subnet that knows the way.</param>
+/// <param name="Destination">The destination.</param>
+/// <param name="Via">The gateway, a neighbour inside the network's subnet.</param>
 public sealed record Route(IPNetwork Destination, IPAddress Via)
 {
     /// <summary>The route as iproute2 writes it.</summary>
@@ -234,45 +234,48 @@ public sealed record Route(IPNetwork Destination, IPAddress Via)
         $"{(Destination.PrefixLength == 0 ? "default" : Destination)} via {Via}";
 }
 
-/// <summary>Containers that are known by their labels, on any host, and the networks that they attach to.</summary>
+/// <summary>Containers selected by their labels, on any host, and the networks that they attach to.</summary>
 public sealed record Selection
 {
-    /// <summary>The name that the file has for it.</summary>
+    /// <summary>The selection's name in the file.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The one host that it is about; null for all.</summary>
+    /// <summary>The one host whose containers are selected; null for all.</summary>
     public string? Host { get; init; }
 
-    /// <summary>The one engine that it is about; null for all.</summary>
+    /// <summary>The one engine whose containers are selected; null for all.</summary>
     public Engine? Engine { get; init; }
 
     /// <summary>The labels that a container must carry, all of them; at least one.</summary>
     public required ImmutableSortedDictionary<string, string> Labels { get; init; }
 
-    /// <summary>The places in networks that such a container gets.</summary>
+    /// <summary>The interfaces that each selected container gets.</summary>
     public required ImmutableArray<SelectedAttachment> Attachments { get; init; }
 }
 
-/// <summary>The place in one network that each container of a selection gets; its addresses are given out of the host's slices, its Ethernet address is derived.</summary>
+/// <summary>
+/// The interface in one network that each container of a selection gets. The host assigns its addresses from its slices; its
+/// Ethernet address is derived.
+/// </summary>
 public sealed record SelectedAttachment
 {
     /// <summary>The name of the network.</summary>
     public required string Network { get; init; }
 
     /// <summary>
-    /// The interface's name inside the container; null where it is the next of eth1, eth2 and so on, which depends on what
-    /// else selects the same container.
+    /// The interface's name inside the container; null for the next free one of eth1, eth2 and so on, which depends on what else
+    /// selects the same container.
     /// </summary>
     public string? Interface { get; init; }
 
     /// <summary>What the interface attaches to on the host.</summary>
     public required AttachTo To { get; init; }
 
-    /// <summary>What else the container reaches by this interface.</summary>
+    /// <summary>The routes that the container has by this interface.</summary>
     public ImmutableArray<Route> Routes { get; init; } = [];
 }
 
-/// <summary>What runs a container.</summary>
+/// <summary>The engine that runs a container.</summary>
 public enum Engine
 {
     /// <summary>A named network namespace (<c>ip netns</c>).</summary>
@@ -291,7 +294,7 @@ public enum Engine
     Podman,
 }
 
-/// <summary>What engines are called.</summary>
+/// <summary>The names of engines.</summary>
 public static class EngineWords
 {
     extension(Engine engine)

@@ -4,7 +4,7 @@ using Schema = Weft.Core.Overlays.OverlaySchema;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>Containers, what stands for containers, and their places in networks.</summary>
+/// <summary>Containers, selections of containers, and their interfaces in networks.</summary>
 internal sealed partial class OverlayBuilder
 {
     private static bool IsSelection(Entry<Fields> entry) =>
@@ -58,8 +58,8 @@ internal sealed partial class OverlayBuilder
     }
 
     /// <summary>
-    /// What stands for containers that the file does not name. Their ports are named when they are there, and so are the
-    /// interfaces that have no name here.
+    /// Builds a selection, which stands for containers that the file does not name. Their ports, and interfaces without a name
+    /// here, get their names when the containers appear.
     /// </summary>
     private Selection BuildSelection(Entry<Fields> entry)
     {
@@ -123,7 +123,7 @@ internal sealed partial class OverlayBuilder
         };
     }
 
-    /// <summary>The interface that the file gives each attachment; null where it gives none, or one that is there already.</summary>
+    /// <summary>The interface name that the file gives each attachment; null if it gives none, or a name used before.</summary>
     private List<string?> CheckInterfaces(string who, ImmutableArray<Entry<Fields>> attachments)
     {
         var declared = new Dictionary<string, Position>(StringComparer.Ordinal);
@@ -144,7 +144,7 @@ internal sealed partial class OverlayBuilder
         return names;
     }
 
-    /// <summary>The interface of each attachment; null where the file gives one that is wrong or there already.</summary>
+    /// <summary>The interface name of each attachment; null if the file gives a wrong name or one used before.</summary>
     private List<string?> NameInterfaces(string who, ImmutableArray<Entry<Fields>> attachments)
     {
         var names = CheckInterfaces(who, attachments);

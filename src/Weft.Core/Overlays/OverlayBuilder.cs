@@ -6,9 +6,9 @@ using Schema = Weft.Core.Overlays.OverlaySchema;
 namespace Weft.Core.Overlays;
 
 /// <summary>
-/// Builds the overlay from what the schema has read, and finds the mistakes that lie between values: what refers to
-/// nothing, what is there twice, what does not fit. A value that is wrong in itself is left out of all that, so that
-/// no mistake is reported which is only the consequence of another.
+/// Builds the overlay from what the schema has read, and finds the mistakes between values: references to nothing, duplicates,
+/// values that do not fit together. Values that are wrong in themselves take no part, so that no mistake is reported that merely
+/// follows from another.
 /// </summary>
 internal sealed partial class OverlayBuilder(Fields file, Mistakes mistakes)
 {
@@ -29,7 +29,7 @@ internal sealed partial class OverlayBuilder(Fields file, Mistakes mistakes)
     private readonly Dictionary<string, AddressBook> books = [];
     private readonly Dictionary<(string Network, MacAddress Mac), Entry<Fields>> macs = [];
 
-    /// <summary>The overlay, or null where there is a mistake.</summary>
+    /// <summary>Builds the overlay; null if there is a mistake.</summary>
     public Overlay? Build()
     {
         var overlay = new Overlay
@@ -68,7 +68,7 @@ internal sealed partial class OverlayBuilder(Fields file, Mistakes mistakes)
 
     private Host BuildHost(Entry<Fields> entry)
     {
-        // One host alone has no tunnel.
+        // A single host has no tunnel.
         if (entry.IsNameRight && hosts is { Length: > 1 })
         {
             links.Take(

@@ -3,17 +3,17 @@ namespace Weft.Core.Overlays;
 /// <summary>Reads the one file that describes an overlay, and finds every mistake in it in one run.</summary>
 public static class OverlayFile
 {
-    /// <summary>The largest file in bytes that is read; 1,000 hosts of 50 containers each need a quarter to half of it.</summary>
+    /// <summary>The largest file in bytes that is read. 1,000 hosts of 50 containers each need a quarter to half of it.</summary>
     public const int MaxBytes = 16 * 1024 * 1024;
 
     private const int UsualBytes = 4 * 1024;
 
-    /// <summary>Reads the file at <paramref name="path"/>; that it cannot be read is a mistake too.</summary>
+    /// <summary>Reads the file at <paramref name="path"/>; a file that cannot be read gives a mistake too.</summary>
     public static OverlayReadResult Read(string path) => Read(path, out _);
 
-    /// <summary>Reads the file at <paramref name="path"/>; that it cannot be read is a mistake too.</summary>
+    /// <summary>Reads the file at <paramref name="path"/>; a file that cannot be read gives a mistake too.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="bytes">What was read.</param>
+    /// <param name="bytes">The bytes that were read.</param>
     public static OverlayReadResult Read(string path, out ReadOnlyMemory<byte> bytes)
     {
         bytes = default;
@@ -42,15 +42,15 @@ public static class OverlayFile
         }
     }
 
-    /// <summary>Reads an overlay from a stream, of which it takes at most one byte more than <see cref="MaxBytes"/>.</summary>
-    /// <param name="name">What mistakes call the file.</param>
+    /// <summary>Reads an overlay from a stream, at most <see cref="MaxBytes"/> and one byte more.</summary>
+    /// <param name="name">The file's name in mistakes.</param>
     /// <param name="stream">The file's bytes; it is not closed.</param>
     /// <exception cref="IOException">The stream cannot be read.</exception>
     public static OverlayReadResult Parse(string name, Stream stream) =>
         Parse(name, ReadBytes(stream).Span);
 
     /// <summary>Reads an overlay from bytes.</summary>
-    /// <param name="name">What mistakes call the file.</param>
+    /// <param name="name">The file's name in mistakes.</param>
     /// <param name="bytes">The file's bytes, UTF-8 with or without a byte order mark.</param>
     public static OverlayReadResult Parse(string name, ReadOnlySpan<byte> bytes)
     {

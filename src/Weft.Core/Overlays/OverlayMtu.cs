@@ -3,12 +3,12 @@ using Weft.Core.Addressing;
 namespace Weft.Core.Overlays;
 
 /// <summary>
-/// The MTU of an overlay and how it came about. It is one for all hosts: a frame from the best connected host
-/// must fit the path to the worst connected one. What fits never shrinks as the underlay's MTU grows, also where ESP
-/// pads, so that the smallest underlay decides.
+/// The MTU of an overlay and how it is computed. All hosts share one: a frame from the best connected host must fit the path to
+/// the worst connected one. The overlay MTU never shrinks as the underlay's grows, even with ESP's padding, so the smallest
+/// underlay decides.
 /// </summary>
 /// <param name="Underlay">The smallest underlay MTU of all hosts, in bytes.</param>
-/// <param name="SmallestHost">The host that has it (the first in the file's order).</param>
+/// <param name="SmallestHost">The host with that MTU (the first in the file's order).</param>
 /// <param name="Encapsulation">How frames are wrapped between hosts.</param>
 public sealed record OverlayMtu(int Underlay, string SmallestHost, Encapsulation Encapsulation)
 {
@@ -25,8 +25,8 @@ public sealed record OverlayMtu(int Underlay, string SmallestHost, Encapsulation
     }
 
     /// <summary>
-    /// How the frames of an overlay are wrapped. Where one host is behind address translation, all count as though
-    /// they were: the MTU is one for the whole overlay.
+    /// How the frames of an overlay are wrapped. If one host is behind address translation, all are treated as if they were,
+    /// since the whole overlay has one MTU.
     /// </summary>
     internal static Encapsulation Encapsulate(Overlay overlay, bool isIpv6) =>
         new(

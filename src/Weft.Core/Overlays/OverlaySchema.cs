@@ -10,12 +10,12 @@ using Weft.Core.Ipsec;
 namespace Weft.Core.Overlays;
 
 /// <summary>
-/// Every key of an overlay file: the one table that the reader checks a file with, that editors check it with
-/// (<see cref="ToJsonSchema"/>), and that the documentation lists (<see cref="ToKeyReference"/>).
+/// Every key of an overlay file. This one table serves the reader that checks a file, editors that check it (<see
+/// cref="ToJsonSchema"/>), and the documentation (<see cref="ToKeyReference"/>).
 /// </summary>
 public static class OverlaySchema
 {
-    /// <summary>The JSON Schema (draft 7, which editors know best) of an overlay file.</summary>
+    /// <summary>Writes the JSON Schema of an overlay file (draft 7, which most editors support).</summary>
     public static string ToJsonSchema()
     {
         var buffer = new ArrayBufferWriter<byte>();
@@ -36,7 +36,7 @@ public static class OverlaySchema
         return Encoding.UTF8.GetString(buffer.WrittenSpan) + "\n";
     }
 
-    /// <summary>All keys with what they take, their defaults and what they are for, in Markdown.</summary>
+    /// <summary>Writes a reference of all keys in Markdown: what they take, their defaults, and their purpose.</summary>
     public static string ToKeyReference() => KeyReference.Of(Overlay.Shape);
 
     internal static class Overlay
@@ -262,7 +262,8 @@ public static class OverlaySchema
 
     internal static class Psk
     {
-        // Half the entropy of AES-128's key if the characters are random, and no password that people remember.
+        // With random characters this has at least half the entropy of an AES-128 key, and it is too long for a password that
+        // people remember.
         private const int LeastCharacters = 16;
 
         public static readonly Key<Secret> KeyItself = new(

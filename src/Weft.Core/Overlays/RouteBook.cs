@@ -5,18 +5,18 @@ using Weft.Core.Addressing;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>Which routes one container has over all its interfaces; finds those that cannot be.</summary>
-/// <param name="who">Whose they are.</param>
-/// <param name="networks">What it attaches to, where it reaches everybody without a route.</param>
-/// <param name="mistakes">Where mistakes go.</param>
+/// <summary>The routes of one container over all its interfaces; finds those that cannot work.</summary>
+/// <param name="who">The container, for messages.</param>
+/// <param name="networks">The networks that it attaches to, where it needs no route.</param>
+/// <param name="mistakes">The mistakes to add to.</param>
 internal sealed class RouteBook(string who, ImmutableArray<AddressBook> networks, Mistakes mistakes)
 {
     private readonly Dictionary<IPNetwork, Position> seen = [];
 
-    /// <summary>The routes by one interface.</summary>
-    /// <param name="attachment">What the file says of the interface.</param>
-    /// <param name="book">Its network; null where there is none.</param>
-    /// <param name="given">The addresses that the file gives it, with null for each that is wrong; null where its host gives them.</param>
+    /// <summary>Reads the routes of one interface.</summary>
+    /// <param name="attachment">The interface's entry in the file.</param>
+    /// <param name="book">Its network; null if there is none.</param>
+    /// <param name="given">The addresses in the file, with null for each wrong one; null if the host assigns them.</param>
     public ImmutableArray<Route> Read(
         Fields attachment,
         AddressBook? book,

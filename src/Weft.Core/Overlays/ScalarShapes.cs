@@ -6,12 +6,14 @@ using Weft.Core.Ipsec;
 namespace Weft.Core.Overlays;
 
 /// <summary>Reads a text as a value.</summary>
-/// <returns>Null; or what is wrong and what to do, to end the sentence "… is 'text', which".</returns>
+/// <returns>
+/// Null if the text is right; otherwise what is wrong and what to do, to end the sentence "… is 'text', which".
+/// </returns>
 internal delegate string? TextReader<T>(string text, out T value);
 
-/// <summary>A text that means something: a name, an address.</summary>
-/// <param name="expected">What belongs there.</param>
-/// <param name="pattern">A regular expression that every right text matches, for editors; it may let wrong ones pass.</param>
+/// <summary>A text with a meaning, such as a name or an address.</summary>
+/// <param name="expected">A description of a right text.</param>
+/// <param name="pattern">A regular expression, for editors. Every right text matches it; wrong ones may too.</param>
 /// <param name="read">Reads the text.</param>
 internal sealed class TextShape<T>(string expected, string pattern, TextReader<T> read) : Shape<T>
 {
@@ -33,7 +35,7 @@ internal sealed class TextShape<T>(string expected, string pattern, TextReader<T
         return null;
     }
 
-    /// <summary>Whether the text may be the key of the thing at <paramref name="place"/>.</summary>
+    /// <summary>Whether the text is valid as the key of the entry at <paramref name="place"/>.</summary>
     public bool CheckName(string text, string noun, Place place, Mistakes mistakes)
     {
         if (read(text, out _) is not { } wrong)
@@ -51,7 +53,7 @@ internal sealed class TextShape<T>(string expected, string pattern, TextReader<T
     }
 }
 
-/// <summary>What a label says: any text, and what would be a number or a truth value elsewhere too.</summary>
+/// <summary>The value of a label: any text, including what elsewhere would be a number or a truth value.</summary>
 internal sealed class LabelShape : Shape<string>
 {
     public override string Expected => "what the label says, a text";
@@ -77,11 +79,11 @@ internal sealed class LabelShape : Shape<string>
     }
 }
 
-/// <summary>A secret: any text that is long enough not to be guessed.</summary>
+/// <summary>A secret: a text long enough not to be guessed.</summary>
 /// <param name="least">The fewest characters.</param>
 internal sealed class SecretShape(int least) : Shape<Secret>
 {
-    // What no key begins with that was made at random, though Base64 has the '/' too.
+    // Beginnings that a random key is most unlikely to have, though Base64 uses '/' too.
     private static readonly string[] Paths =
     [
         "/etc/",
@@ -195,7 +197,9 @@ internal sealed class IntegerShape(string expected, long least, long most) : Sha
         return scalar.IsPlain ? null : "is a text because of its quotation marks: take them away";
     }
 
-    /// <summary>The number, also in the notations that are refused, so as to say what to write.</summary>
+    /// <summary>
+    /// The number that is meant, also in notations that are refused, so that the message can say what to write.
+    /// </summary>
     private static Int128? Meant(string text)
     {
         var digits = text.Replace("_", "", StringComparison.Ordinal);
@@ -208,7 +212,7 @@ internal sealed class IntegerShape(string expected, long least, long most) : Sha
         {
             (digits, style) = (digits[2..], NumberStyles.AllowBinarySpecifier);
         }
-        // Beyond 30 digits of any kind it is out of every range, and hexadecimal ones would become negative.
+        // More than 30 digits are out of every range, and as hexadecimal they could turn negative.
         if (digits.Length > 30 && digits.All(char.IsAsciiHexDigit))
         {
             return Int128.MaxValue;

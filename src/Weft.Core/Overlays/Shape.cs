@@ -2,11 +2,11 @@ using System.Text.Json;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>Which value of the file is being read; says itself as <c>'vlan' of network 'dmz'</c>.</summary>
-/// <param name="Format">How it is called: {0} is its key or name, {1} what it belongs to.</param>
+/// <summary>The value of the file that is being read; prints itself as <c>'vlan' of network 'dmz'</c>.</summary>
+/// <param name="Format">The format of its name in messages: {0} is its key or name, {1} its owner.</param>
 /// <param name="Name">Its key or name.</param>
-/// <param name="Owner">What it belongs to; null for the overlay itself.</param>
-/// <param name="At">Where its key or name stands.</param>
+/// <param name="Owner">The value that it belongs to; null for the overlay itself.</param>
+/// <param name="At">The position of its key or name.</param>
 internal sealed record Place(string Format, string Name, Place? Owner, Position At)
 {
     public static Place Root(Position at) => new("the overlay", "", null, at);
@@ -17,16 +17,16 @@ internal sealed record Place(string Format, string Name, Place? Owner, Position 
     public override string ToString() => string.Format(null, Format, Words.Quote(Name), Owner);
 }
 
-/// <summary>What a value of the file may look like: checked by it, documented by it, and told to editors by it.</summary>
+/// <summary>The form of a value in the file. It checks the value, documents it, and describes it to editors.</summary>
 internal abstract class Shape
 {
-    /// <summary>What belongs there, to end the sentence "write …".</summary>
+    /// <summary>A description of a right value, to end the sentence "write …".</summary>
     public abstract string Expected { get; }
 
-    /// <summary>The JSON Schema (draft 7) keywords of this shape, into an object that is open.</summary>
+    /// <summary>Writes the JSON Schema (draft 7) keywords of this shape into the object that is open.</summary>
     public abstract void WriteSchema(Utf8JsonWriter json);
 
-    /// <summary>A value of this shape as JSON.</summary>
+    /// <summary>Writes a value of this shape as JSON.</summary>
     public virtual void WriteValue(Utf8JsonWriter json, string value) =>
         json.WriteStringValue(value);
 }
@@ -34,13 +34,13 @@ internal abstract class Shape
 /// <summary>A shape whose values are read as <typeparamref name="T"/>.</summary>
 internal abstract class Shape<T> : Shape
 {
-    /// <summary>Whether a secret may stand there, also by mistake: no message repeats anything of it.</summary>
+    /// <summary>Whether a secret may be written here, even by mistake; messages then repeat nothing of the value.</summary>
     public bool HoldsSecret { get; init; }
 
-    /// <summary>The value, or null where it is wrong; then the mistake has been added.</summary>
+    /// <summary>Reads the value; null if it is wrong, in which case a mistake has been added.</summary>
     public abstract Marked<T>? Read(YamlNode node, Place place, Mistakes mistakes);
 
-    /// <summary>Adds that the node is another kind of thing than this shape.</summary>
+    /// <summary>Reports that the node is of another kind than this shape.</summary>
     protected void Refuse(YamlNode node, Place place, Mistakes mistakes)
     {
         var (at, found) = node switch
@@ -60,8 +60,8 @@ internal abstract class Shape<T> : Shape
 }
 
 /// <summary>A key of an <see cref="ObjectShape"/>.</summary>
-/// <param name="name">The key as it stands in the file.</param>
-/// <param name="description">What it is for, in sentences.</param>
+/// <param name="name">The key as written in the file.</param>
+/// <param name="description">Its purpose, in sentences.</param>
 internal abstract class Key(string name, string description)
 {
     public string Name { get; } = name;
@@ -71,15 +71,15 @@ internal abstract class Key(string name, string description)
     /// <summary>Whether the file must have it.</summary>
     public bool Required { get; init; }
 
-    /// <summary>The key that makes this one needless; where it is missing too, this one is required.</summary>
+    /// <summary>The key that makes this one optional; if that key is missing, this one is required.</summary>
     public Key? RequiredUnless { get; init; }
 
-    /// <summary>What holds where the file does not have it, as it would stand there.</summary>
+    /// <summary>The value that applies if the file has none, as it would be written there.</summary>
     public string? Default { get; init; }
 
     public abstract Shape Shape { get; }
 
-    /// <summary>The boxed <see cref="Marked{T}"/> that the key's shape reads, or null where it is wrong.</summary>
+    /// <summary>Reads the key's value as a boxed <see cref="Marked{T}"/>; null if it is wrong.</summary>
     public abstract object? Read(YamlNode node, Place place, Mistakes mistakes);
 }
 

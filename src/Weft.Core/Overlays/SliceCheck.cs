@@ -4,10 +4,10 @@ using Weft.Core.Addressing;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>Finds the slices of a network that two hosts have, or that are not of the network.</summary>
+/// <summary>Finds slices of a network that overlap those of another host, or that lie outside the network.</summary>
 internal static class SliceCheck
 {
-    /// <summary>Adds the mistakes in what the file declares.</summary>
+    /// <summary>Reports the mistakes in the declared slices.</summary>
     public static void Check(
         ImmutableArray<Entry<ImmutableArray<Marked<IPNetwork>?>>> declared,
         AddressBook book,
@@ -33,7 +33,7 @@ internal static class SliceCheck
                 }
             }
         }
-        // Of two slices that share an address one holds the other; sorted, what an outermost one holds follows it.
+        // Two slices that share an address are nested; in this order, those inside an outermost slice follow it.
         (Entry<ImmutableArray<Marked<IPNetwork>?>> Host, Marked<IPNetwork> Slice)? outer = null;
         foreach (
             var one in placed.OrderBy(one =>

@@ -3,20 +3,20 @@ using System.Text.RegularExpressions;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>Where SSH reaches a host; what is null is for the administrator's own SSH configuration to say.</summary>
-/// <param name="User">Whom to log in as.</param>
+/// <summary>How SSH reaches a host; what is null is left to the administrator's own SSH configuration.</summary>
+/// <param name="User">The user to log in as.</param>
 /// <param name="Name">A name that SSH's configuration or the resolver knows, or an address.</param>
 /// <param name="Port">The TCP port.</param>
 public sealed partial record SshTarget(string? User, string Name, int? Port)
 {
-    /// <summary>What <see cref="TryParse"/> takes, for editors.</summary>
+    /// <summary>A pattern of what <see cref="TryParse"/> accepts, for editors.</summary>
     internal const string Pattern =
         @"^([A-Za-z0-9_][A-Za-z0-9._-]*@)?([A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$";
 
-    /// <summary>Reads <c>[USER@]NAME[:PORT]</c>; an IPv6 address stands in brackets, as in a URL.</summary>
+    /// <summary>Reads <c>[USER@]NAME[:PORT]</c>; an IPv6 address is written in brackets, as in a URL.</summary>
     /// <param name="text">The text.</param>
     /// <param name="target">The target.</param>
-    /// <param name="wrong">What is wrong with it otherwise, as the end of a sentence.</param>
+    /// <param name="wrong">What is wrong, as the rest of a sentence; null if nothing is.</param>
     public static bool TryParse(string text, out SshTarget target, out string? wrong)
     {
         target = null!;
@@ -46,7 +46,7 @@ public sealed partial record SshTarget(string? User, string Name, int? Port)
         return true;
     }
 
-    /// <summary>Where SSH reaches a host of an overlay: at its underlay address unless the file says otherwise.</summary>
+    /// <summary>How SSH reaches a host of an overlay: at its underlay address unless the file says otherwise.</summary>
     public static SshTarget Of(Host host) =>
         host.Ssh ?? new SshTarget(null, host.Address.ToString(), null);
 

@@ -16,11 +16,11 @@ internal static class Texts
         @"^(?!\.{1,2}$)[A-Za-z0-9._-]{1,32}$",
         (text, out name) =>
             WrongName(name = text, ".-_", "letters, digits, dots, dashes and underscores", most: 32)
-            // What a host remembers of an overlay is in a directory of its name.
+            // The name is also that of the directory in which a host keeps what it remembers of the overlay.
             ?? (text is "." or ".." ? "is no name of a directory: choose another name" : null)
     );
 
-    /// <summary>As hostname(7) has it, but of at most 63 characters in all, as Linux keeps it.</summary>
+    /// <summary>A name as in hostname(7), but of at most 63 characters in all, Linux's limit.</summary>
     public static readonly TextShape<string> HostName = new(
         "a host's name, of letters, digits, dashes and dots",
         $@"^(?=.{{1,63}}$){Label}(\.{Label})*$",
@@ -30,7 +30,7 @@ internal static class Texts
     );
 
     /// <summary>
-    /// What the most liberal engines (Docker, Podman) take; whether a container's own does is for that engine to say.
+    /// A name that the most liberal engines (Docker, Podman) accept. The container's own engine may be stricter.
     /// </summary>
     public static readonly TextShape<string> ContainerName = new(
         "a container's name, of letters, digits, dots, dashes and underscores",
@@ -86,14 +86,14 @@ internal static class Texts
         (text, out slice) => IPText.TryReadNetwork(text, out slice, out var wrong) ? null : wrong
     );
 
-    /// <summary>Where a route leads to; the text itself, as the key of a mapping has no other value.</summary>
+    /// <summary>The destination of a route, as text: the keys of a mapping are always texts.</summary>
     public static readonly TextShape<string> Destination = new(
         "where to, such as 10.9.0.0/16 or 0.0.0.0/0",
         $"^({Ipv4}|{Ipv6})/[0-9]{{1,3}}$",
         (text, out name) => IPText.TryReadNetwork(name = text, out _, out var wrong) ? null : wrong
     );
 
-    /// <summary>What engines take for the name of a label; LXD's and Incus' keys have no white space.</summary>
+    /// <summary>A label name as engines accept it; LXD's and Incus' keys have no white space.</summary>
     public static readonly TextShape<string> LabelKey = new(
         "a label's name",
         @"^[^\s\u0000-\u001f\u007f-\u009f]+$",
@@ -115,7 +115,9 @@ internal static class Texts
             : null
     );
 
-    /// <summary>The path of a file that holds a secret, so that a secret in its place is not repeated.</summary>
+    /// <summary>
+    /// The path of a file that holds a secret. Someone may write the secret itself here, so messages do not repeat the text.
+    /// </summary>
     public static readonly TextShape<string> SecretFile = Path(holdsSecret: true);
 
     public static readonly TextShape<string> File = Path(holdsSecret: false);

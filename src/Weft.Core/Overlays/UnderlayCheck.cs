@@ -6,14 +6,15 @@ using Weft.Core.Addressing;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>Finds what is wrong between the hosts' underlay addresses and MTUs and the networks' subnets.</summary>
+/// <summary>Finds mistakes among the hosts' underlay addresses and MTUs, and between these and the networks' subnets.</summary>
 internal sealed class UnderlayCheck(
     ImmutableArray<Entry<Fields>> hosts,
     IReadOnlyCollection<AddressBook> networks,
     Mistakes mistakes
 )
 {
-    // RFC 8200 section 5, and RFC 791 (the datagram that every host must take), below which nobody tests.
+    // The least MTUs: RFC 8200 section 5 for IPv6; for IPv4 the datagram size that every host must accept (RFC 791), below
+    // which nobody tests.
     internal const int LeastIpv6Mtu = 1280;
     private const int LeastIpv4Mtu = 576;
 
@@ -33,7 +34,7 @@ internal sealed class UnderlayCheck(
         select (host, address.Value),
     ];
 
-    /// <summary>The least MTU that the networks need inside the tunnels, and what needs it.</summary>
+    /// <summary>The least MTU that the networks need inside the tunnels, and the text that says what needs it.</summary>
     private (int Mtu, string User)? LeastInside() =>
         networks.Count == 0 ? null
         : networks.FirstOrDefault(book => book.Subnets.Any(subnet => IsIpv6(subnet.BaseAddress)))
@@ -44,7 +45,9 @@ internal sealed class UnderlayCheck(
             )
         : (LeastIpv4Mtu, "IPv4");
 
-    /// <summary>Every host needs an address of its own, of one kind, that others can reach.</summary>
+    /// <summary>
+    /// Checks that every host has its own underlay address, that others can reach it, and that all are of one IP version.
+    /// </summary>
     public void CheckAddresses()
     {
         var holders = new Dictionary<IPAddress, Entry<Fields>>();
@@ -67,7 +70,7 @@ internal sealed class UnderlayCheck(
             }
         }
         CheckLocalAddresses(holders);
-        // The kind that most hosts have is taken for the one that is meant; where it is a draw, the first host's.
+        // The IP version that most hosts use counts as the intended one; in a draw, the first host's.
         var kinds = addressed
             .GroupBy(host => IsIpv6(host.Address.Value))
             .OrderByDescending(kind => kind.Count());
@@ -85,7 +88,10 @@ internal sealed class UnderlayCheck(
         }
     }
 
-    /// <summary>A local address is its host's alone, and of the kind that it is translated from.</summary>
+    /// <summary>
+    /// Checks that a local address belongs to one host only, and has the IP version of the underlay address it is translated
+    /// from.
+    /// </summary>
     private void CheckLocalAddresses(Dictionary<IPAddress, Entry<Fields>> holders)
     {
         foreach (var (host, (address, at)) in local)
@@ -125,8 +131,8 @@ internal sealed class UnderlayCheck(
     }
 
     /// <summary>
-    /// No address may be in two subnets, nor an underlay address in one. Subnets are disjoint or nested; sorted, those
-    /// inside an outermost one follow it, so that one pass finds all.
+    /// Checks that no address is in two subnets, and no underlay address in one. Subnets are disjoint or nested; sorted, those
+    /// inside an outermost one follow it, so one pass finds all.
     /// </summary>
     public void CheckSubnets()
     {
@@ -176,8 +182,8 @@ internal sealed class UnderlayCheck(
         }
     }
 
-    /// <summary>The links must be enough for the underlay's IP version, and what fits through tunnels for the networks'.</summary>
-    /// <param name="encapsulate">How frames are wrapped, over IPv6 or not.</param>
+    /// <summary>Checks that MTUs suffice for the underlay's IP version and, inside the tunnels, for the networks'.</summary>
+    /// <param name="encapsulate">Gives the encapsulation of frames; the argument is whether the underlay is IPv6.</param>
     public void CheckMtus(Func<bool, Encapsulation> encapsulate)
     {
         var leastInside = LeastInside();
@@ -193,7 +199,7 @@ internal sealed class UnderlayCheck(
             if (leastInside is { } inside)
             {
                 var encapsulation = encapsulate(isIpv6);
-                // Where ESP pads, a few bytes more may change nothing.
+                // Because of ESP's padding, a few more bytes may change nothing.
                 forNetworks = inside.Mtu;
                 while (encapsulation.OverlayMtu(forNetworks) < inside.Mtu)
                 {

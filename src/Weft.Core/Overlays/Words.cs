@@ -3,12 +3,12 @@ using System.Text;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>What messages about names are put together from.</summary>
+/// <summary>Helpers for messages about names.</summary>
 internal static class Words
 {
     private const int LongestQuote = 60;
 
-    /// <summary>The text in single quotes, shortened, with what a terminal must not get written as numbers.</summary>
+    /// <summary>The text in single quotes, shortened; characters unsafe to print on a terminal are written as numbers.</summary>
     public static string Quote(string text)
     {
         var quoted = new StringBuilder("'");
@@ -33,8 +33,8 @@ internal static class Words
     }
 
     /// <summary>
-    /// The candidate that differs from <paramref name="text"/> by the fewest typing errors (a letter too many, too
-    /// few, wrong, or swapped with its neighbour; case counts for nothing), if that is at most one in three letters.
+    /// The candidate that differs from <paramref name="text"/> by the fewest typing errors (a letter missing, added, wrong, or
+    /// swapped with its neighbour; case is ignored), if there is at most one error in three letters.
     /// </summary>
     public static string? Nearest(string text, IEnumerable<string> candidates)
     {

@@ -4,7 +4,7 @@ using YamlDotNet.Core.Events;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>Says in the words of someone who writes an overlay file what the YAML parser could not read.</summary>
+/// <summary>Explains errors of the YAML parser in terms of the overlay file.</summary>
 internal static class YamlAdvice
 {
     private const string OpenQuote =
@@ -15,7 +15,7 @@ internal static class YamlAdvice
     private const string ForgottenColon =
         "no 'key: value' is here: a ':' and a space belong after the key";
 
-    // To the parser a line without its ': ' is a text that goes on in the next line, or stands alone: it stumbles there.
+    // The parser takes a line without ': ' for a text that continues in the next line or stands alone, and fails there:
     private static readonly ImmutableArray<string> AfterForgottenColon =
     [
         "found invalid mapping",
@@ -24,7 +24,7 @@ internal static class YamlAdvice
         "did not find expected <document start>",
     ];
 
-    // The parser's own words for the mistakes that people make most, and what helps.
+    // The parser's wording of the most common mistakes, and the advice for each.
     private static readonly ImmutableArray<(string Problem, string Advice)> Known =
     [
         (
@@ -55,11 +55,11 @@ internal static class YamlAdvice
         ),
     ];
 
-    /// <summary>The place of the mistake, and what it is and what to do about it.</summary>
-    /// <param name="error">What the parser threw.</param>
-    /// <param name="text">The file.</param>
-    /// <param name="here">How far the parser had read.</param>
-    /// <param name="innermost">The beginning of the collection that it was in.</param>
+    /// <summary>The position of the mistake, and a message: what it is and what to do.</summary>
+    /// <param name="error">The parser's exception.</param>
+    /// <param name="text">The file's text.</param>
+    /// <param name="here">The position up to which the parser has read.</param>
+    /// <param name="innermost">The start of the innermost open collection.</param>
     public static (Position At, string Message) On(
         Exception error,
         string text,
@@ -113,7 +113,9 @@ internal static class YamlAdvice
             );
     }
 
-    /// <summary>Where the lines begin that are no pair of a key and a value, if some are right before the pair in this line.</summary>
+    /// <summary>
+    /// Where the lines without a key and a value begin that come right before the pair in this line; null if there are none.
+    /// </summary>
     private static Position? LineWithoutPairBefore(string text, Position at)
     {
         var lines = text.ReplaceLineEndings("\n").Split('\n').Take(at.Line).ToArray();

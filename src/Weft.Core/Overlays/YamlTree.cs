@@ -4,13 +4,13 @@ using YamlDotNet.Core.Events;
 
 namespace Weft.Core.Overlays;
 
-/// <summary>A piece of YAML and the place where it begins.</summary>
+/// <summary>A YAML node and the position at which it begins.</summary>
 internal abstract record YamlNode(Position At);
 
-/// <summary>A text, quoted or plain; what it means is for the schema to say.</summary>
+/// <summary>A text, quoted or plain; the schema decides its meaning.</summary>
 internal sealed record YamlScalar(Position At, string Text, bool IsPlain) : YamlNode(At)
 {
-    /// <summary>Whether this is nothing, or one of the words that YAML 1.2 has for it (core schema, section 10.3.2).</summary>
+    /// <summary>Whether this is empty, or one of YAML 1.2's words for null (core schema, section 10.3.2).</summary>
     public bool IsNull => IsPlain && Text is "" or "~" or "null" or "Null" or "NULL";
 }
 
@@ -19,23 +19,23 @@ internal sealed record YamlSequence(Position At, ImmutableArray<YamlNode> Items)
 /// <summary>Keys and values in the file's order, duplicates included.</summary>
 /// <param name="At">Where it begins.</param>
 /// <param name="Entries">The keys and values.</param>
-/// <param name="IsWhole">False where a part was refused: a key that is not here may be in that part.</param>
+/// <param name="IsWhole">False if part of the mapping was refused: a key that is missing here may be in that part.</param>
 internal sealed record YamlMapping(
     Position At,
     ImmutableArray<(YamlScalar Key, YamlNode Value)> Entries,
     bool IsWhole = true
 ) : YamlNode(At);
 
-/// <summary>A piece that was refused already; nothing more is to be said of it.</summary>
+/// <summary>A node that was refused already; nothing more is reported about it.</summary>
 internal sealed record YamlRefused(Position At) : YamlNode(At);
 
 /// <summary>
-/// Reads YAML into a tree with positions. The parts of YAML that make a file hard to read (anchors, tags, several
-/// documents) are refused, so that whatever is said of a host stands where the host stands.
+/// Reads YAML into a tree with positions. It refuses the features of YAML that make a file hard to read (anchors, tags, several
+/// documents), so that everything about a host is written where the host is.
 /// </summary>
 internal sealed class YamlTree
 {
-    // An overlay file has six levels; the limit keeps recursion, and the parser's own look-ahead, short.
+    // An overlay file has six levels; the limit bounds the recursion, and the parser's own look-ahead.
     private const int DeepestLevel = 32;
 
     private readonly Mistakes mistakes;
@@ -52,7 +52,7 @@ internal sealed class YamlTree
         parser = new Parser(scanner);
     }
 
-    /// <summary>The file's one document, or null where there is none or it is not YAML.</summary>
+    /// <summary>Reads the file's one document; null if there is none or it is not YAML.</summary>
     public static YamlNode? Read(string text, Mistakes mistakes) =>
         new YamlTree(text, mistakes).ReadFile();
 
@@ -78,7 +78,8 @@ internal sealed class YamlTree
             }
             return root;
         }
-        // On some malformed input the parser throws whatever its own code runs into; to the user all of it is bad YAML.
+        // On some malformed input the parser throws whatever exceptions its own code runs into; to the user, all of it is bad
+        // YAML.
         catch (Exception error) when (error is not OutOfMemoryException)
         {
             var (at, message) = YamlAdvice.On(
@@ -92,7 +93,7 @@ internal sealed class YamlTree
         }
     }
 
-    /// <summary>How far the parser has read.</summary>
+    /// <summary>The position up to which the parser has read.</summary>
     private Position Here => At(scanner.CurrentPosition);
 
     /// <summary>Reads the node that begins with the current event, and moves to the event after it.</summary>

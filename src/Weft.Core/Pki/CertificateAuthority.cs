@@ -3,19 +3,19 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Weft.Core.Pki;
 
-/// <summary>What makes the certificates that hosts trust each other by: a certificate and its private key.</summary>
+/// <summary>Issues the certificates by which hosts trust each other: a certificate and its private key.</summary>
 public sealed class CertificateAuthority : IDisposable
 {
-    /// <summary>How many days an authority lasts, if nothing else is said.</summary>
+    /// <summary>The default validity of an authority, in days.</summary>
     public const int DefaultDays = 3650;
 
-    /// <summary>How many days a host's certificate lasts, if nothing else is said.</summary>
+    /// <summary>The default validity of a host's certificate, in days.</summary>
     public const int DefaultHostDays = 825;
 
-    /// <summary>The most days that a certificate can last.</summary>
+    /// <summary>The longest validity of a certificate, in days.</summary>
     public const int MostDays = 36_500;
 
-    /// <summary>The most characters of an authority's name (RFC 5280, appendix A.1, ub-common-name).</summary>
+    /// <summary>The longest name of an authority, in characters (RFC 5280, appendix A.1, ub-common-name).</summary>
     public const int LongestName = 64;
 
     private const int SerialBytes = 16;
@@ -23,7 +23,7 @@ public sealed class CertificateAuthority : IDisposable
     private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
     private const string InternetKeyExchange = "1.3.6.1.5.5.7.3.17";
 
-    // A host whose clock is behind the one that certificates are made by would refuse a new one as not valid yet.
+    // A host whose clock is behind that of the issuing machine would otherwise refuse a new certificate as not yet valid.
     private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(5);
 
     private readonly PrivateKey key;
@@ -37,17 +37,17 @@ public sealed class CertificateAuthority : IDisposable
     /// <summary>The authority's own certificate.</summary>
     public X509Certificate2 Certificate { get; }
 
-    /// <summary>When the authority's own certificate ends, and with it all that it has signed.</summary>
+    /// <summary>When the authority's own certificate expires, and with it all that it has signed.</summary>
     public DateTimeOffset NotAfter => Certificate.EndsAt();
 
-    /// <summary>The kind of key that the authority has, and that hosts get.</summary>
+    /// <summary>The kind of the authority's key, and the default for hosts' keys.</summary>
     public KeyKind Kind => Certificate.KindOfKey() ?? KeyKind.P256;
 
-    /// <summary>Makes a new authority.</summary>
-    /// <param name="name">Its name, at most 64 characters; null for one that no other has.</param>
+    /// <summary>Creates a new authority.</summary>
+    /// <param name="name">Its name, at most 64 characters; null for a unique one.</param>
     /// <param name="kind">The kind of its key.</param>
-    /// <param name="days">How long it lasts, 1 to 36500 days.</param>
-    /// <param name="now">The time.</param>
+    /// <param name="days">Its validity, 1 to 36500 days.</param>
+    /// <param name="now">The current time.</param>
     public static CertificateAuthority Create(
         string? name,
         KeyKind kind,
@@ -86,9 +86,9 @@ public sealed class CertificateAuthority : IDisposable
         );
     }
 
-    /// <summary>The authority that a certificate and its key are.</summary>
+    /// <summary>Reads an authority from its certificate and key.</summary>
     /// <exception cref="HostException">One of them cannot be read.</exception>
-    /// <exception cref="ArgumentException">The key is another certificate's.</exception>
+    /// <exception cref="ArgumentException">The key belongs to another certificate.</exception>
     public static CertificateAuthority Parse(PemPair pair)
     {
         var certificate = CertificateReader.Parse(pair.Certificate, "the authority")[0];
@@ -99,14 +99,14 @@ public sealed class CertificateAuthority : IDisposable
     }
 
     /// <summary>
-    /// Makes a key and a certificate for a host. It ends no later than the authority does, as nobody would trust it
-    /// after that.
+    /// Creates a key and a certificate for a host. The certificate expires no later than the authority's, since nobody would
+    /// trust it after that.
     /// </summary>
-    /// <param name="names">What the host is called.</param>
+    /// <param name="names">The names and addresses of the host.</param>
     /// <param name="kind">The kind of its key.</param>
-    /// <param name="days">How long it lasts, 1 to 36500 days.</param>
-    /// <param name="now">The time.</param>
-    /// <exception cref="HostException">The authority itself is not valid now.</exception>
+    /// <param name="days">Its validity, 1 to 36500 days.</param>
+    /// <param name="now">The current time.</param>
+    /// <exception cref="HostException">The authority itself is not valid at this time.</exception>
     public PemPair Issue(CertificateNames names, KeyKind kind, int days, DateTimeOffset now)
     {
         var begin = Certificate.BeginsAt();
@@ -134,7 +134,7 @@ public sealed class CertificateAuthority : IDisposable
         return new PemPair($"{certificate.ExportCertificatePem()}\n", hostKey.ToPem());
     }
 
-    /// <summary>The authority as files have it.</summary>
+    /// <summary>The authority's certificate and key as PEM.</summary>
     public PemPair ToPem() => new($"{Certificate.ExportCertificatePem()}\n", key.ToPem());
 
     /// <inheritdoc/>
@@ -166,12 +166,12 @@ public sealed class CertificateAuthority : IDisposable
     private static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset b) => a < b ? a : b;
 }
 
-/// <summary>A certificate and its private key, both as PEM. The key never shows in a message.</summary>
-/// <param name="certificate">The certificate, or several: its own first.</param>
+/// <summary>A certificate and its private key, both as PEM. No message prints the key.</summary>
+/// <param name="certificate">The certificate, or several, its own first.</param>
 /// <param name="key">The key, as PKCS#8.</param>
 public sealed class PemPair(string certificate, string key)
 {
-    /// <summary>The certificate, or several: its own first.</summary>
+    /// <summary>The certificate, or several, its own first.</summary>
     public string Certificate { get; } = certificate;
 
     /// <summary>The private key, as PKCS#8.</summary>

@@ -5,10 +5,10 @@ using Weft.Core.Overlays;
 
 namespace Weft.Core.Pki;
 
-/// <summary>What a host's certificate says the host is called.</summary>
+/// <summary>The names and addresses of a host in its certificate.</summary>
 /// <param name="Organization">The overlay's name, the subject's organization.</param>
 /// <param name="Host">The host's name: the subject's common name, and a DNS name.</param>
-/// <param name="Addresses">The addresses that the host is reached by.</param>
+/// <param name="Addresses">The addresses by which the host is reached.</param>
 public sealed record CertificateNames(
     string Organization,
     string Host,
@@ -16,7 +16,7 @@ public sealed record CertificateNames(
 )
 {
     /// <summary>The names of an overlay's host.</summary>
-    /// <exception cref="HostException">The host is called as the authority's files are.</exception>
+    /// <exception cref="HostException">The host has the same name as the authority's files.</exception>
     public static CertificateNames Of(Overlay overlay, Host host) =>
         host.Name == PkiDirectory.Authority
             ? throw new HostException(
@@ -29,8 +29,8 @@ public sealed record CertificateNames(
             );
 
     /// <summary>
-    /// The common name last, which RFC 2253 prints first: ovs-monitor-ipsec finds it only where that text has
-    /// <c>CN=…,</c> with something after it.
+    /// The subject. The common name is encoded last, and so printed first by RFC 2253: ovs-monitor-ipsec finds it only where that
+    /// text has <c>CN=…,</c> with something after it.
     /// </summary>
     internal X500DistinguishedName Subject
     {
@@ -43,7 +43,9 @@ public sealed record CertificateNames(
         }
     }
 
-    /// <summary>What IKE identities are compared with (RFC 4945, section 5.1.3): the host's name and addresses.</summary>
+    /// <summary>
+    /// The names that IKE identities are compared with (RFC 4945, section 5.1.3): the host's name and addresses.
+    /// </summary>
     internal X509Extension AlternativeNames
     {
         get

@@ -5,10 +5,10 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Weft.Core.Pki;
 
-/// <summary>Reads certificates and what they say.</summary>
+/// <summary>Reads certificates and their fields.</summary>
 internal static class CertificateReader
 {
-    /// <summary>Reads one or several from PEM; other texts between them are skipped.</summary>
+    /// <summary>Reads one or several certificates from PEM; other text between them is skipped.</summary>
     /// <exception cref="HostException">There is none, or a damaged one.</exception>
     public static X509Certificate2Collection Parse(string pem, string file)
     {
@@ -44,21 +44,21 @@ internal static class CertificateReader
         public string IssuerName() =>
             certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: true);
 
-        /// <summary>From when on it is valid.</summary>
+        /// <summary>When it becomes valid.</summary>
         public DateTimeOffset BeginsAt() => new(certificate.NotBefore.ToUniversalTime());
 
-        /// <summary>When it ends to be valid.</summary>
+        /// <summary>When it expires.</summary>
         public DateTimeOffset EndsAt() => new(certificate.NotAfter.ToUniversalTime());
 
-        /// <summary>The DNS names of the extension for alternative names.</summary>
+        /// <summary>The DNS names among its subject alternative names.</summary>
         public ImmutableArray<string> DnsNames() =>
             [.. certificate.AlternativeNames().SelectMany(names => names.EnumerateDnsNames())];
 
-        /// <summary>The addresses of the extension for alternative names.</summary>
+        /// <summary>The addresses among its subject alternative names.</summary>
         public ImmutableArray<IPAddress> Addresses() =>
             [.. certificate.AlternativeNames().SelectMany(names => names.EnumerateIPAddresses())];
 
-        /// <summary>The kind of key; null for a kind that is never made here.</summary>
+        /// <summary>The kind of its key; null for a kind that Weft never creates.</summary>
         public KeyKind? KindOfKey()
         {
             using var rsa = certificate.GetRSAPublicKey();

@@ -4,91 +4,91 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Weft.Core.Pki;
 
-/// <summary>Where the time is, as a certificate sees it.</summary>
+/// <summary>The state of a certificate with regard to time.</summary>
 public enum CertificateState
 {
-    /// <summary>It is valid, and long enough.</summary>
+    /// <summary>Valid, and not due for renewal.</summary>
     Valid,
 
-    /// <summary>It is valid, and it is time to renew it.</summary>
+    /// <summary>Valid, and due for renewal.</summary>
     ExpiresSoon,
 
-    /// <summary>It is not valid yet.</summary>
+    /// <summary>Not valid yet.</summary>
     NotYetValid,
 
-    /// <summary>It is not valid any more.</summary>
+    /// <summary>No longer valid.</summary>
     Expired,
 }
 
-/// <summary>How a certificate and the private key beside it go together.</summary>
+/// <summary>The state of the private key that belongs to a certificate.</summary>
 public enum KeyState
 {
-    /// <summary>The key is there and is this certificate's.</summary>
+    /// <summary>The key is there and belongs to the certificate.</summary>
     Matches,
 
-    /// <summary>No key is there, as with the authority's on a host.</summary>
+    /// <summary>There is no key, as for the authority's certificate on a host.</summary>
     Absent,
 
-    /// <summary>What is there cannot be read, may be read by others, or is another certificate's key.</summary>
+    /// <summary>The key file cannot be read, can be read by others, or holds another certificate's key.</summary>
     Unusable,
 }
 
-/// <summary>What a certificate says, and how it stands with its key and the authorities. It holds no secret.</summary>
+/// <summary>A certificate's content, and its state with regard to its key and the authorities. It holds no secret.</summary>
 public sealed record CertificateStatus
 {
-    // A certificate that lasts months is renewed a month before it ends; one that lasts days, in its last third.
+    // A certificate valid for months is renewed a month before it expires; one valid for days, in its last third.
     private static readonly TimeSpan Margin = TimeSpan.FromDays(30);
 
     /// <summary>The name of its files: the host's, or <c>ca</c>.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Whose it is, as RFC 4514 writes names.</summary>
+    /// <summary>The subject, as RFC 4514 writes names.</summary>
     public required string Subject { get; init; }
 
     /// <summary>The common name of <see cref="Subject"/>.</summary>
     public required string CommonName { get; init; }
 
-    /// <summary>The common name of the authority that made it.</summary>
+    /// <summary>The common name of the authority that issued it.</summary>
     public required string Issuer { get; init; }
 
-    /// <summary>Its number, in hexadecimal digits.</summary>
+    /// <summary>The serial number, in hexadecimal digits.</summary>
     public required string SerialNumber { get; init; }
 
-    /// <summary>The kind of its key; null for one that Weft does not make.</summary>
+    /// <summary>The kind of its key; null for a kind that Weft does not create.</summary>
     public required KeyKind? Kind { get; init; }
 
-    /// <summary>The DNS names that it is for.</summary>
+    /// <summary>Its DNS names.</summary>
     public required ImmutableArray<string> DnsNames { get; init; }
 
-    /// <summary>The addresses that it is for.</summary>
+    /// <summary>Its addresses.</summary>
     public required ImmutableArray<IPAddress> Addresses { get; init; }
 
-    /// <summary>From when on it is valid.</summary>
+    /// <summary>When it becomes valid.</summary>
     public required DateTimeOffset NotBefore { get; init; }
 
-    /// <summary>When it ends: its own end or that of whoever vouches for it, whichever is sooner.</summary>
+    /// <summary>When it expires, or when the authority vouching for it does, whichever is sooner.</summary>
     public required DateTimeOffset NotAfter { get; init; }
 
     /// <summary>Whether one of the trusted authorities vouches for it.</summary>
     public required bool Verifies { get; init; }
 
-    /// <summary>How it goes together with the key beside it.</summary>
+    /// <summary>The state of its key.</summary>
     public required KeyState Key { get; init; }
 
-    /// <summary>Why the key is unusable, in words; null where it is not.</summary>
+    /// <summary>Why the key is unusable, in words; null if it is not.</summary>
     public string? KeyFault { get; init; }
 
-    /// <summary>Whether it can be used at a time.</summary>
+    /// <summary>Its state at a time.</summary>
     public CertificateState StateAt(DateTimeOffset now) =>
         now < NotBefore ? CertificateState.NotYetValid
         : now >= NotAfter ? CertificateState.Expired
         : NotAfter - now <= MarginOf(NotBefore, NotAfter) ? CertificateState.ExpiresSoon
         : CertificateState.Valid;
 
-    /// <summary>How many whole days it is valid from a time on; negative once it has expired.</summary>
+    /// <summary>The number of whole days from a time to its expiry; negative once it has expired.</summary>
     public int DaysLeftAt(DateTimeOffset now) => (int)Math.Floor((NotAfter - now).TotalDays);
 
-    /// <summary>What keeps it from being used at a time, and what to do, in words; null if nothing does.</summary>
+    /// <summary>Why it cannot be used at a time, and what to do, in words; null if it can.</summary>
     public string? FaultAt(DateTimeOffset now) =>
         StateAt(now) switch
         {
@@ -100,7 +100,7 @@ public sealed record CertificateStatus
             : $"is by none of the authorities in {PkiDirectory.Authority}.pem (it says '{Issuer}')",
         };
 
-    /// <summary>What the certificate lacks of a host's names, in words; null if it has them all.</summary>
+    /// <summary>Which of a host's names the certificate lacks, in words; null if it has them all.</summary>
     public string? WrongNames(CertificateNames names) =>
         CommonName != names.Host ? $"is for '{CommonName}'"
         : !DnsNames.Contains(names.Host, StringComparer.OrdinalIgnoreCase)
@@ -109,7 +109,7 @@ public sealed record CertificateStatus
             ? $"is not for {missing}{(Addresses.IsEmpty ? "" : $", but for {string.Join(", ", Addresses)}")}"
         : null;
 
-    /// <summary>Why a host's certificate is to be renewed, in words; null if it need not be.</summary>
+    /// <summary>Why a host's certificate should be renewed, in words; null if it need not be.</summary>
     public string? WhyRenew(CertificateNames names, DateTimeOffset now) =>
         FaultAt(now)
         ?? WrongNames(names)
@@ -119,13 +119,13 @@ public sealed record CertificateStatus
                 : null
         );
 
-    /// <summary>A number of days, in words.</summary>
+    /// <summary>A number of days in words.</summary>
     public static string Days(int days) => days == 1 ? "1 day" : $"{days} days";
 
-    /// <summary>Puts together what a certificate says and how it stands.</summary>
+    /// <summary>Gathers the status of a certificate.</summary>
     /// <param name="name">The name of its files.</param>
     /// <param name="certificate">The certificate.</param>
-    /// <param name="key">How it goes together with its key, and why not.</param>
+    /// <param name="key">The state of its key, and the reason if that is unusable.</param>
     /// <param name="trusted">The trusted authorities.</param>
     internal static CertificateStatus Of(
         string name,
@@ -153,7 +153,7 @@ public sealed record CertificateStatus
         };
     }
 
-    /// <summary>How long before its end a certificate is to be renewed.</summary>
+    /// <summary>How long before it expires a certificate should be renewed.</summary>
     internal static TimeSpan MarginOf(DateTimeOffset begins, DateTimeOffset ends)
     {
         var third = (ends - begins) / 3;

@@ -4,14 +4,13 @@ using Weft.Core.Linux;
 namespace Weft.Core.Pki;
 
 /// <summary>
-/// A directory of certificates: <c>ca.pem</c> with the trusted authorities, <c>HOST.pem</c> and <c>HOST.key</c> for
-/// each host, and <c>ca.key</c> where certificates are made. It can be read at any time, also while
-/// <see cref="PkiWriter"/> changes it.
+/// A directory of certificates: <c>ca.pem</c> with the trusted authorities, <c>HOST.pem</c> and <c>HOST.key</c> for each host,
+/// and <c>ca.key</c> where certificates are issued. It can be read at any time, even while <see cref="PkiWriter"/> changes it.
 /// </summary>
 /// <param name="path">The directory's path.</param>
 public sealed class PkiDirectory(string path)
 {
-    /// <summary>Where it is, if nothing else is said.</summary>
+    /// <summary>The default path.</summary>
     public const string DefaultPath = "/etc/weft/pki";
 
     /// <summary>The name of the authority's files.</summary>
@@ -20,10 +19,10 @@ public sealed class PkiDirectory(string path)
     internal const string CertificateSuffix = ".pem";
     internal const string KeySuffix = ".key";
 
-    /// <summary>What a file is called until it takes the place of the one that it replaces.</summary>
+    /// <summary>The suffix of a new file until it is renamed over the old one.</summary>
     internal const string NextSuffix = ".new";
 
-    // A pair that was renewed between the reading of its two files is read again. Renewing takes longer than reading.
+    // A pair that is renewed between reading its two files is read again. Renewing takes longer than reading.
     private const int Attempts = 10;
 
     /// <summary>The directory's path.</summary>
@@ -51,7 +50,7 @@ public sealed class PkiDirectory(string path)
             ? TrustedAuthorities.Parse(pem, CertificateFile(Authority))
             : TrustedAuthorities.None;
 
-    /// <summary>How the trusted authorities stand, the newest first; the key is the newest one's.</summary>
+    /// <summary>The status of the trusted authorities, the newest first; only the newest has a key.</summary>
     /// <exception cref="HostException">The file cannot be read or is damaged.</exception>
     public IReadOnlyList<CertificateStatus> ReadAuthorities()
     {
@@ -72,7 +71,7 @@ public sealed class PkiDirectory(string path)
         ];
     }
 
-    /// <summary>How a host's certificate stands; null if it has none here.</summary>
+    /// <summary>The status of a host's certificate; null if it has none here.</summary>
     /// <exception cref="HostException">The certificate cannot be read or is damaged. The key's faults are in the result.</exception>
     public CertificateStatus? ReadHost(string host, TrustedAuthorities trusted)
     {
@@ -82,8 +81,8 @@ public sealed class PkiDirectory(string path)
             : CertificateStatus.Of(host, pair.Certificates[0], (pair.State, pair.Fault), trusted);
     }
 
-    /// <summary>A host's certificate and the key that belongs to it, for whoever proves with them who the host is.</summary>
-    /// <exception cref="HostException">One of them is not there or cannot be used.</exception>
+    /// <summary>A host's certificate and its key, for use as the host's credentials.</summary>
+    /// <exception cref="HostException">One of them is missing or cannot be used.</exception>
     public PemPair ReadPair(string host)
     {
         using var pair =
@@ -103,8 +102,8 @@ public sealed class PkiDirectory(string path)
     }
 
     /// <summary>
-    /// Reads a certificate and its key so that they belong together. A new pair takes over in the moment in which its
-    /// key gets its name; the certificate follows, and until it does it has <see cref="NextSuffix"/>.
+    /// Reads a certificate and its key so that they belong together. A new pair takes effect when its key is renamed into place.
+    /// Its certificate is renamed after that, and still has <see cref="NextSuffix"/> until then.
     /// </summary>
     internal KeyPair? Read(string name)
     {
@@ -133,7 +132,7 @@ public sealed class PkiDirectory(string path)
         }
     }
 
-    /// <summary>Whether a certificate waits for its name whose key has got its own already.</summary>
+    /// <summary>Whether a new key is in place while its certificate still has <see cref="NextSuffix"/>.</summary>
     internal bool IsFollowing(string name)
     {
         var (key, _) = ReadKey(name);
@@ -143,7 +142,7 @@ public sealed class PkiDirectory(string path)
         }
     }
 
-    /// <summary>The names of the files that end in a certain way, without that end.</summary>
+    /// <summary>The names of the files with a suffix, without it.</summary>
     internal IEnumerable<string> Names(string suffix)
     {
         try
@@ -212,7 +211,7 @@ public sealed class PkiDirectory(string path)
             : null;
     }
 
-    /// <summary>The certificate that is about to get its name, if it is this key's.</summary>
+    /// <summary>The certificate that is not yet renamed into place, if it belongs to this key.</summary>
     private X509Certificate2Collection? Following(string name, PrivateKey key)
     {
         var file = $"{CertificateFile(name)}{NextSuffix}";
@@ -227,7 +226,7 @@ public sealed class PkiDirectory(string path)
         }
         catch (HostException)
         {
-            // It is still being written, for a key that has not its name yet.
+            // The file is still being written, together with a key that is not renamed into place yet.
             return null;
         }
     }

@@ -3,8 +3,8 @@ using Weft.Core.Linux;
 namespace Weft.Core.Pki;
 
 /// <summary>
-/// Makes certificates in a <see cref="PkiDirectory"/>, alone as long as it is open. Whatever moment it is killed in,
-/// each pair of files is the old one or the new one: what is half done the next one finishes or takes back.
+/// Creates certificates in a <see cref="PkiDirectory"/>, which it locks while open. Whenever it is killed, each pair of files is
+/// either the old or the new one; the next writer completes or undoes an unfinished step.
 /// </summary>
 public sealed class PkiWriter : IDisposable
 {
@@ -41,18 +41,18 @@ public sealed class PkiWriter : IDisposable
         }
     }
 
-    /// <summary>Opens a directory, and makes it, mode 0700, if it is not there.</summary>
-    /// <exception cref="HostException">It cannot be made or changed, or another process is changing it.</exception>
+    /// <summary>Opens a directory, creating it with mode 0700 if it does not exist.</summary>
+    /// <exception cref="HostException">It cannot be created or changed, or another process is changing it.</exception>
     public static PkiWriter Make(PkiDirectory directory, TimeProvider clock)
     {
         PrivateDirectory.Make(directory.Path);
         return Open(directory, clock);
     }
 
-    /// <summary>Makes the first authority.</summary>
-    /// <param name="name">Its name; null for one that no other has.</param>
+    /// <summary>Creates the first authority.</summary>
+    /// <param name="name">Its name; null for a unique one.</param>
     /// <param name="kind">The kind of its key.</param>
-    /// <param name="days">How long it lasts.</param>
+    /// <param name="days">Its validity in days.</param>
     /// <exception cref="HostException">There is one already, or it cannot be written.</exception>
     public void MakeAuthority(string? name, KeyKind kind, int days)
     {
@@ -76,12 +76,12 @@ public sealed class PkiWriter : IDisposable
     }
 
     /// <summary>
-    /// Makes the next authority, which signs from now on. The ones before it stay trusted until
-    /// <see cref="RetireAuthorities"/>; their key is not kept, as nothing is signed with it any more.
+    /// Creates the next authority, which signs from now on. Earlier ones stay trusted until <see cref="RetireAuthorities"/>;
+    /// their keys are not kept, as they sign nothing any more.
     /// </summary>
-    /// <param name="name">Its name; null for one that no other has.</param>
-    /// <param name="kind">The kind of its key; null for the same as before.</param>
-    /// <param name="days">How long it lasts.</param>
+    /// <param name="name">Its name; null for a unique one.</param>
+    /// <param name="kind">The kind of its key; null for that of the authority before.</param>
+    /// <param name="days">Its validity in days.</param>
     /// <exception cref="HostException">There is none yet, the name is taken, or it cannot be written.</exception>
     public void MakeNextAuthority(string? name, KeyKind? kind, int days)
     {
@@ -102,9 +102,9 @@ public sealed class PkiWriter : IDisposable
         Replace(PkiDirectory.Authority, new PemPair(trusted.PemAfter(pair), pair.Key));
     }
 
-    /// <summary>Ends the trust in all authorities but the newest.</summary>
-    /// <returns>The names of those that were trusted until now.</returns>
-    /// <exception cref="HostException">A host's certificate here is still by one of them, or it cannot be written.</exception>
+    /// <summary>Removes all authorities but the newest from the trusted ones.</summary>
+    /// <returns>The names of those removed.</returns>
+    /// <exception cref="HostException">One of them issued a host's certificate here, or the file cannot be written.</exception>
     public IReadOnlyList<string> RetireAuthorities()
     {
         using var trusted = RequireTrusted();
@@ -131,11 +131,11 @@ public sealed class PkiWriter : IDisposable
         return [.. trusted.Certificates.Skip(1).Select(one => one.CommonName())];
     }
 
-    /// <summary>Makes a new key and certificate for a host, in place of those that it may have.</summary>
-    /// <param name="names">What the host is called.</param>
+    /// <summary>Creates a new key and certificate for a host, replacing any it has.</summary>
+    /// <param name="names">The names and addresses of the host.</param>
     /// <param name="kind">The kind of its key; null for the authority's.</param>
-    /// <param name="days">How long it lasts; it ends with the authority at the latest.</param>
-    /// <returns>How it stands now.</returns>
+    /// <param name="days">Its validity in days; it expires with the authority at the latest.</param>
+    /// <returns>The status of the new certificate.</returns>
     /// <exception cref="HostException">The authority's key is not here or cannot be used, or the files cannot be written.</exception>
     public CertificateStatus Issue(CertificateNames names, KeyKind? kind, int days)
     {
@@ -177,8 +177,8 @@ public sealed class PkiWriter : IDisposable
     }
 
     /// <summary>
-    /// Puts a pair in place of another, also across a power cut: the new files are on the disk before the key gets its
-    /// name, and in that moment the pair is the new one. See <see cref="PkiDirectory.Read"/>.
+    /// Replaces a pair so that even a power cut leaves the old or the new one: both new files are on disk before the key is
+    /// renamed into place, which is when the new pair takes effect. See <see cref="PkiDirectory.Read"/>.
     /// </summary>
     private void Replace(string name, PemPair pair)
     {
@@ -190,7 +190,7 @@ public sealed class PkiWriter : IDisposable
         files.Rename(certificate + PkiDirectory.NextSuffix, certificate);
     }
 
-    /// <summary>Finishes what a killed run began, or takes it back where its key has not its name yet.</summary>
+    /// <summary>Completes what a killed run began, or undoes it if its key was not renamed into place yet.</summary>
     private void Settle()
     {
         foreach (

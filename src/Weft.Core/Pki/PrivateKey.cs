@@ -4,28 +4,28 @@ using Weft.Core.Ipsec;
 
 namespace Weft.Core.Pki;
 
-/// <summary>A private key. It can be written as PEM, and only so: it never shows in a message.</summary>
+/// <summary>A private key. It can only be written as PEM; no message prints it.</summary>
 internal sealed class PrivateKey : IDisposable
 {
     private readonly AsymmetricAlgorithm algorithm;
 
     private PrivateKey(AsymmetricAlgorithm algorithm) => this.algorithm = algorithm;
 
-    /// <summary>What certificates say about the key.</summary>
+    /// <summary>The public key, for certificates.</summary>
     public PublicKey PublicKey =>
         algorithm is RSA rsa ? new PublicKey(rsa) : new PublicKey((ECDsa)algorithm);
 
-    /// <summary>Makes signatures with it.</summary>
+    /// <summary>A generator of signatures by this key.</summary>
     public X509SignatureGenerator Signature =>
         algorithm is RSA rsa
             ? X509SignatureGenerator.CreateForRSA(rsa, RSASignaturePadding.Pkcs1)
             : X509SignatureGenerator.CreateForECDsa((ECDsa)algorithm);
 
-    /// <summary>The hash to sign with, which is as strong as the key.</summary>
+    /// <summary>The hash to sign with, as strong as the key.</summary>
     public HashAlgorithmName Hash =>
         algorithm is ECDsa { KeySize: > 256 } ? HashAlgorithmName.SHA384 : HashAlgorithmName.SHA256;
 
-    /// <summary>Makes a new one.</summary>
+    /// <summary>Creates a new key.</summary>
     public static PrivateKey Make(KeyKind kind) =>
         new(
             kind switch
@@ -36,10 +36,10 @@ internal sealed class PrivateKey : IDisposable
             }
         );
 
-    /// <summary>Reads one from PEM: PKCS#8, or the older forms of EC and RSA keys.</summary>
+    /// <summary>Reads a key from PEM: PKCS#8, or the older formats of EC and RSA keys.</summary>
     /// <param name="pem">The text.</param>
-    /// <param name="file">Where it is from, for messages.</param>
-    /// <exception cref="HostException">It holds no such key.</exception>
+    /// <param name="file">The file it is from, for messages.</param>
+    /// <exception cref="HostException">The text holds no such key.</exception>
     public static PrivateKey Parse(string pem, string file)
     {
         if (pem.Contains("ENCRYPTED", StringComparison.Ordinal))
@@ -66,7 +66,7 @@ internal sealed class PrivateKey : IDisposable
         );
     }
 
-    /// <summary>Whether a certificate is about this key.</summary>
+    /// <summary>Whether a certificate belongs to this key.</summary>
     public bool IsOf(X509Certificate2 certificate) =>
         algorithm
             .ExportSubjectPublicKeyInfo()
@@ -76,7 +76,7 @@ internal sealed class PrivateKey : IDisposable
     /// <summary>The key as PKCS#8 in PEM (RFC 7468, section 10).</summary>
     public string ToPem() => $"{algorithm.ExportPkcs8PrivateKeyPem()}\n";
 
-    /// <summary>The key as PKCS#8 (RFC 5958), without any text around it.</summary>
+    /// <summary>The key as PKCS#8 (RFC 5958), in DER.</summary>
     public Secret ToSecret() => Secret.Of(algorithm.ExportPkcs8PrivateKey());
 
     /// <inheritdoc/>

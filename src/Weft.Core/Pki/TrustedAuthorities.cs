@@ -4,8 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 namespace Weft.Core.Pki;
 
 /// <summary>
-/// The authorities whose certificates hosts trust: those in <c>ca.pem</c>, the newest first. There are two while one
-/// takes over from the other.
+/// The authorities that hosts trust: those in <c>ca.pem</c>, the newest first. There are two while one replaces the other.
 /// </summary>
 public sealed class TrustedAuthorities : IDisposable
 {
@@ -15,30 +14,32 @@ public sealed class TrustedAuthorities : IDisposable
     /// <summary>Their certificates, the newest first; at least one, except in <see cref="None"/>.</summary>
     public ImmutableArray<X509Certificate2> Certificates { get; }
 
-    /// <summary>Nobody is trusted.</summary>
+    /// <summary>No authorities: nobody is trusted.</summary>
     public static TrustedAuthorities None => new([]);
 
-    /// <summary>Reads them from PEM.</summary>
+    /// <summary>Reads authorities from PEM.</summary>
     /// <param name="pem">The text.</param>
-    /// <param name="file">Where it is from, for messages.</param>
-    /// <exception cref="HostException">It holds no certificate, or a damaged one.</exception>
+    /// <param name="file">The file it is from, for messages.</param>
+    /// <exception cref="HostException">The text holds no certificate, or a damaged one.</exception>
     public static TrustedAuthorities Parse(string pem, string file) =>
         new([.. CertificateReader.Parse(pem, file)]);
 
-    /// <summary>The text of a file with a new authority, and then those that are trusted already.</summary>
+    /// <summary>The content of a file with a new authority, followed by those already trusted.</summary>
     public string PemAfter(PemPair newest) => newest.Certificate + ToPem();
 
-    /// <summary>The text of a file with all of them.</summary>
+    /// <summary>The content of a file with all of them.</summary>
     public string ToPem() => string.Concat(Certificates.Select(Pem));
 
-    /// <summary>The text of a file with the newest alone.</summary>
+    /// <summary>The content of a file with only the newest.</summary>
     public string NewestPem() => Pem(Certificates[0]);
 
     /// <summary>
-    /// Until when one of these authorities vouches for a certificate: the soonest end of all between it and the
-    /// authority, both included; null if none of them does. It may be past already.
+    /// The end of the time for which one of these authorities vouches for a certificate: the earliest expiry in the chain from it
+    /// to the authority, both included. Null if no authority vouches for it. The time may be in the past.
     /// </summary>
-    /// <param name="certificate">The certificate. What stands between it and an authority is not sent with it, and so must be among these.</param>
+    /// <param name="certificate">
+    /// The certificate. Hosts do not send intermediate certificates with it, so those must be among these authorities.
+    /// </param>
     internal DateTimeOffset? VouchedUntil(X509Certificate2 certificate)
     {
         using var chain = new X509Chain
@@ -48,7 +49,7 @@ public sealed class TrustedAuthorities : IDisposable
                 TrustMode = X509ChainTrustMode.CustomRootTrust,
                 RevocationMode = X509RevocationMode.NoCheck,
                 VerificationFlags = X509VerificationFlags.IgnoreNotTimeValid,
-                // A certificate can name an address to fetch its issuer from. Nothing here comes from the network.
+                // A certificate can name a URL to fetch its issuer from. Nothing here may come from the network.
                 DisableCertificateDownloads = true,
             },
         };
