@@ -4,8 +4,8 @@ using Weft.Core.Observation;
 namespace Weft.Core.Planning;
 
 /// <summary>
-/// A port of the overlay's switch that is not the overlay's, and by which frames come back another way: the tunnels that Weft
-/// makes are kept apart from each other, and from no others.
+/// A port in the overlay's switch that is not the overlay's and closes a loop: Weft's tunnels do not forward to each other, but
+/// they do to any other port.
 /// </summary>
 /// <param name="Port">The port.</param>
 /// <param name="Words">Why it is a loop.</param>
