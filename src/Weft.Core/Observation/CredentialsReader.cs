@@ -80,7 +80,7 @@ public static class CredentialsReader
     {
         var directory = Path.GetDirectoryName(files.Certificate)!;
         var name = Path.GetFileNameWithoutExtension(files.Certificate);
-        // Files of one name are a pair that may be renewed while they are read.
+        // A certificate and a key of the same name are a pair, which may be renewed while it is read.
         var pair =
             files.Key == new PkiDirectory(directory).KeyFile(name)
             && files.Certificate == new PkiDirectory(directory).CertificateFile(name)

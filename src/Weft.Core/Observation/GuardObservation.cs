@@ -48,10 +48,10 @@ public sealed record XfrmPolicy
     /// <summary>Which associations may do it, by the number that they bear (ip-xfrm(8): REQID); 0 for any.</summary>
     public uint RequestId { get; init; }
 
-    /// <summary>Whether it counts for packets of one mark or one xfrm interface only, and so stands beside others of its selector.</summary>
+    /// <summary>Whether it applies to one mark or one xfrm interface only, and so may stand beside another of its selector.</summary>
     public bool IsPartial { get; init; }
 
-    /// <summary>The policy as <c>ip xfrm policy</c> takes it, as far as it tells it from others.</summary>
+    /// <summary>What identifies the policy, as <c>ip xfrm policy</c> takes it.</summary>
     public override string ToString() =>
         $"{Selector} dir {(Direction is XfrmDirection.Forward ? "fwd" : Direction.ToString().ToLowerInvariant())}";
 }

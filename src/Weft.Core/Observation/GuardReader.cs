@@ -8,9 +8,9 @@ using Weft.Core.Linux;
 namespace Weft.Core.Observation;
 
 /// <summary>
-/// Reads the kernel's IPsec policies and associations by a netlink socket (linux/xfrm.h, netlink(7)). <c>ip xfrm policy</c> prints no
-/// JSON (iproute2 6.1), and its text depends on /etc/protocols; the socket's structures are the kernel's promise. Asking
-/// takes no process, so that every observation can have them: a guard that nobody needs any more is found too.
+/// Reads the kernel's IPsec policies and associations by a netlink socket (linux/xfrm.h, netlink(7)). <c>ip xfrm policy</c>
+/// prints no JSON (iproute2 6.1), and its text depends on /etc/protocols; the socket's structures are stable. As it takes no
+/// process, every observation includes them, and finds a guard that nobody needs any more.
 /// </summary>
 internal static class GuardReader
 {

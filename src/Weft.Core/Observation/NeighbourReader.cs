@@ -53,7 +53,7 @@ public static class NeighbourReader
                 entries.Clear,
                 (link, state, attributes) =>
                 {
-                    // What a device filters for itself has no bridge.
+                    // An entry without a master is of a device's own filter, not of a bridge.
                     if (attributes is { Mac: { } mac, HasMaster: true })
                     {
                         entries.Add(new BridgeEntry(link, mac, (state & (NoArp | Permanent)) != 0));

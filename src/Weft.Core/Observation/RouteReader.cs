@@ -97,5 +97,5 @@ public static class RouteReader
 
 /// <summary>The way to an address.</summary>
 /// <param name="Link">The number of the link that packets leave by.</param>
-/// <param name="Via">The neighbour that knows the way; null where who has the address is a neighbour itself.</param>
+/// <param name="Via">The next hop; null if the address is on the link itself.</param>
 public sealed record FoundRoute(int Link, IPAddress? Via);

@@ -37,25 +37,28 @@ public sealed record StrongSwanObservation
     public ImmutableArray<IkeAssociation> Associations { get; init; } = [];
 
     /// <summary>
-    /// The kernel's ESP associations that are none of the daemon's: somebody else's, or what a daemon that was killed
-    /// has left behind. All of them while it cannot be spoken to.
+    /// The kernel's ESP associations that the daemon does not know: somebody else's, or those that a killed daemon has left
+    /// behind. All of them while the daemon cannot be asked.
     /// </summary>
     public ImmutableArray<XfrmState> Strays { get; init; } = [];
 
     /// <summary>
-    /// The hosts to which packets have wanted to cross without there being keys for them. The kernel remembers it for
+    /// The hosts to which packets could not be sent for want of keys. The kernel remembers it for
     /// <c>net.core.xfrm_acq_expires</c>, 165 seconds, or until there are keys.
     /// </summary>
     public ImmutableHashSet<IPAddress> Awaited { get; init; } = [];
 
-    /// <summary>Whether packets cross to a host and back by what a daemon has agreed on that cannot be spoken to now: the kernel keeps it for its time.</summary>
+    /// <summary>
+    /// Whether packets still cross to a host and back by associations of a daemon that cannot be asked now: the kernel keeps
+    /// them until they expire.
+    /// </summary>
     public bool IsLeftFor(IPAddress peer) =>
         Problem is not null
         && Strays.Any(state => state.Source.Equals(peer))
         && Strays.Any(state => state.Destination.Equals(peer));
 }
 
-/// <summary>What a connection is between: the first of what it was loaded with, null where that was nothing.</summary>
+/// <summary>The two ends of a connection: the first of each value that it was loaded with, null if there was none.</summary>
 /// <param name="LocalAddress">The address of this end.</param>
 /// <param name="RemoteAddress">The address of the other end.</param>
 /// <param name="LocalIdentity">Who this end says it is.</param>

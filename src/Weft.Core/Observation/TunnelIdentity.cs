@@ -5,8 +5,8 @@ using System.Net;
 namespace Weft.Core.Observation;
 
 /// <summary>
-/// What Open vSwitch tells one tunnel from another by, however its options are written: it takes two that are the same
-/// here for one, and refuses the second (ovs-vswitchd.conf.db(5), <c>options</c> of tunnels).
+/// What tells tunnels apart in Open vSwitch, however their options are written: it takes two that are equal here for one, and
+/// refuses the second (ovs-vswitchd.conf.db(5), <c>options</c> of tunnels).
 /// </summary>
 /// <param name="Type">What carries the packets: <c>gre</c>, <c>vxlan</c>, <c>geneve</c>, …</param>
 /// <param name="Remote">Where to.</param>
