@@ -3,7 +3,7 @@ using System.Net;
 
 namespace Weft.Core.Engines;
 
-/// <summary>That a container has addresses which its host gave it: as long as this stands nobody else gets them.</summary>
+/// <summary>Says that a container has addresses that its host gave it: while the record stands, nobody else gets them.</summary>
 public sealed record AddressRecord
 {
     /// <summary>The container, by the name that it had last.</summary>
@@ -25,8 +25,8 @@ public sealed record AddressRecord
     public DateTimeOffset? GoneSince { get; init; }
 
     /// <summary>
-    /// What the MAC address of its interface is derived from, where that is not its name: neighbours send to the one that they
-    /// know, so that it outlives a new name, and who is called so after it gets another. Null where it is its name.
+    /// What the MAC address of its interface is derived from, if not from its name; null if from its name. Neighbours send to
+    /// the address that they know, so it outlives renaming, and the next container of that name gets another.
     /// </summary>
     public string? MacFrom { get; init; }
 

@@ -19,7 +19,7 @@ public sealed class AddressStore
 
     private const int Version = 1;
 
-    // An agent reads the same again and again, and what is the same to the byte is the same to whoever compares.
+    // An agent reads the file again and again: the same bytes give the same object, which costs nothing to compare.
     private Known? last;
 
     /// <summary>The store of an overlay.</summary>
