@@ -40,7 +40,7 @@ internal static class Ethtool
     {
         if (Encoding.UTF8.GetByteCount(link) > MaxNameBytes)
         {
-            // The kernel has it by other bytes than those of this text.
+            // The name that the kernel has consists of other bytes than this text.
             return Libc.NoSuchDevice;
         }
         fixed (Value* value = &request)

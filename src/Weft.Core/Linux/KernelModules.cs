@@ -19,7 +19,7 @@ internal static class KernelModules
         var modules = $"/lib/modules/{File.ReadAllText("/proc/sys/kernel/osrelease").Trim()}";
         return Lists(Path.Combine(modules, "modules.builtin"), module) ? ModuleState.Present
             : Lists(Path.Combine(modules, "modules.dep"), module) ? ModuleState.Loadable
-            // What is built in and takes no parameters shows nowhere else.
+            // A built-in module without parameters shows nowhere else.
             : Directory.Exists(modules) ? ModuleState.Absent
             : ModuleState.Unknown;
     }

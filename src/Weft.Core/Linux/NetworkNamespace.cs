@@ -15,7 +15,7 @@ internal static class NetworkNamespace
     private const int StatWords = 32;
 
     /// <summary>
-    /// Whether a file below <c>/run/netns</c> is a namespace: one that is not yet, or no more, is an ordinary file.
+    /// Whether a file below <c>/run/netns</c> is a namespace: before and after that it is an ordinary file.
     /// </summary>
     public static bool IsAt(string path)
     {
@@ -96,7 +96,7 @@ internal static class NetworkNamespace
         }
         catch (DirectoryNotFoundException exception)
         {
-            // Of a process that has ended the directory is gone too.
+            // When a process has ended, its directory is gone too.
             throw new FileNotFoundException(exception.Message, path, exception);
         }
     }
