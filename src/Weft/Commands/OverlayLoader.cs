@@ -63,8 +63,8 @@ internal static class OverlayLoader
     ) => Of(OverlayFile.Parse(path, bytes.Span), path, bytes, engine, datapath);
 
     /// <summary>
-    /// The overlay file to read: the one that was named, or the first default one that exists; where that is the host's own,
-    /// what stands for it while something else is tried.
+    /// The overlay file to read: the one that was named, or the first default one that exists; if that is the host's own, the
+    /// file that stands in for it while something is tried.
     /// </summary>
     /// <exception cref="UsageException">None was named and no default one exists.</exception>
     public static string InForce(string? file) =>
