@@ -18,7 +18,7 @@ internal static class HostFault
                 or OvsdbException
                 or ViciException
                 or IOException
-                // Of the kernel's calls; those of sockets are among them.
+                // From the kernel's calls; socket exceptions derive from it.
                 or Win32Exception
                 or UnauthorizedAccessException;
 }

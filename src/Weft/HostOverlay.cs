@@ -54,7 +54,7 @@ internal sealed class HostOverlay
     /// <summary>Which of the host's containers matter.</summary>
     public ContainerInterest Interest { get; }
 
-    /// <summary>Where to look for what the host proves who it is with; null where the tunnels are not encrypted.</summary>
+    /// <summary>Where the host's credentials are; null if the tunnels are not encrypted.</summary>
     public IpsecCredentials? Credentials { get; }
 
     /// <summary>What the host must look like, which depends on what its kernel can do and which containers it has.</summary>
@@ -110,7 +110,9 @@ internal sealed class HostOverlay
         }
     }
 
-    /// <summary>The overlay with all containers that are known here: of this host also those that were found by their labels.</summary>
+    /// <summary>
+    /// The overlay with all containers that are known here, including those of this host that were found by their labels.
+    /// </summary>
     public Overlay With(HostObservation observation) =>
         Overlay with
         {

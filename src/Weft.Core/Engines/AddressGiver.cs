@@ -147,7 +147,7 @@ internal sealed class AddressGiver
             )
             : place.Mac;
 
-    /// <summary>Whether a record may have the address: the file gives it to nobody, and its network has it still.</summary>
+    /// <summary>Whether a record may keep an address: the file gives it to nobody, and its network still has it.</summary>
     private bool IsRight(AddressRecord record, IPAddress address)
     {
         if (slices.Declared.Contains(address))
@@ -217,7 +217,7 @@ internal sealed class AddressGiver
         }
     }
 
-    /// <summary>Notes of each record whether a container needs it, as far as its engine answered.</summary>
+    /// <summary>Notes in each record whether a container needs it, as far as engines answered.</summary>
     private void MarkGone()
     {
         foreach (

@@ -33,7 +33,9 @@ public sealed record AddressRecord
     /// <summary>What the MAC address of its interface is derived from.</summary>
     internal string MacOrigin => MacFrom ?? Container.Name;
 
-    /// <summary>Those of its labels that the overlay selects by, by which it is known while its engine does not answer.</summary>
+    /// <summary>
+    /// Those of its labels that the overlay selects by, which stand for the container while its engine does not answer.
+    /// </summary>
     public ImmutableSortedDictionary<string, string> Labels { get; init; } =
         ImmutableSortedDictionary<string, string>.Empty;
 }

@@ -52,7 +52,7 @@ public sealed class AddressStore
     /// <exception cref="HostException">The file cannot be read, is damaged, or is of a later Weft.</exception>
     public bool HasAnyOf(Engine engine) => Read().Any(record => record.Container.Engine == engine);
 
-    /// <summary>Puts records in place of those that are there. They are on the disk when this returns.</summary>
+    /// <summary>Replaces all records. The new ones are on the disk when this returns.</summary>
     /// <returns>Whether that changed anything; else nothing was written.</returns>
     /// <exception cref="HostException">The file is damaged, and so is not overwritten, or cannot be written.</exception>
     public bool Write(ImmutableArray<AddressRecord> records)

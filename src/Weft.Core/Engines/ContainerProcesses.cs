@@ -1,6 +1,6 @@
 namespace Weft.Core.Engines;
 
-/// <summary>What <c>/proc</c> says of the processes that an engine names for containers.</summary>
+/// <summary>Reads from <c>/proc</c> about the processes that an engine names for containers.</summary>
 /// <param name="root">The root directory of the host that they run on; none for this one.</param>
 internal sealed class ContainerProcesses(string root)
 {
@@ -24,7 +24,7 @@ internal sealed class ContainerProcesses(string root)
     /// <param name="id">What told the namespace from all others; null for one that has a name.</param>
     public static bool IsStill(string path, string? id) => id is null || Identity(path) == id;
 
-    /// <summary>What tells a namespace from all others, such as <c>net:[4026531840]</c> (namespaces(7)).</summary>
+    /// <summary>Identifies a namespace among all, such as <c>net:[4026531840]</c> (namespaces(7)).</summary>
     private static string? Identity(string path)
     {
         try

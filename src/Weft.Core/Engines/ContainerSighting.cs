@@ -80,7 +80,7 @@ public sealed record ContainerSighting
     internal bool HasEnded =>
         this is { Namespace: null, Silence: null } or { IsKeptByOthers: true };
 
-    /// <summary>What all that share one network have in common, whether they run or not.</summary>
+    /// <summary>Identifies the network that containers share, whether they run or not.</summary>
     internal (Engine, string) Group => (Key.Engine, SharesNetworkOf ?? Id);
 
     /// <summary>
@@ -192,7 +192,7 @@ public sealed record ContainerSighting
     public ImmutableSortedDictionary<string, NicDevice> Nics { get; init; } =
         ImmutableSortedDictionary<string, NicDevice>.Empty;
 
-    /// <summary>What the interfaces are called that profiles give the container; only LXD and Incus have profiles.</summary>
+    /// <summary>The names of the interfaces that profiles give the container; only LXD and Incus have profiles.</summary>
     public ImmutableSortedSet<string> ProfileInterfaces { get; init; } = [];
 
     /// <summary>

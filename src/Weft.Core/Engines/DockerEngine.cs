@@ -116,8 +116,8 @@ public sealed class DockerEngine : IContainerEngine
             },
             async (one, token) =>
             {
-                // Only the whole of it says which process a container is, and what its network is; of Podman's also of one
-                // that does not run.
+                // Only the answer about a single container names its process and its network; Podman's list lacks the network
+                // even of those that do not run.
                 var seen =
                     one.MayRun || Engine is Engine.Podman
                         ? await SeeAsync(

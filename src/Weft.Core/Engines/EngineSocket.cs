@@ -170,7 +170,7 @@ internal sealed class EngineSocket : IDisposable
     /// <summary>That nobody listens, where somebody has to.</summary>
     public HostException NotThere() => new(Absence);
 
-    /// <summary>That an answer is not what its engine's documentation says.</summary>
+    /// <summary>Says that an answer is not what its engine's documentation promises.</summary>
     public HostException NotUnderstood(string request, Exception reason) =>
         new($"{Name}'s answer to {request} cannot be understood: {reason.Message}", reason);
 
@@ -325,7 +325,7 @@ internal sealed record EngineAnswer(
         }
     }
 
-    /// <summary>What it said of why it refused; null where that is no JSON of this type.</summary>
+    /// <summary>Why the engine refused, as it says itself; null if that is no JSON of this type.</summary>
     public T? Reason<T>(JsonTypeInfo<T> type)
     {
         try

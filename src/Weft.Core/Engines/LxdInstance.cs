@@ -71,7 +71,7 @@ internal sealed record LxdInstance : LxdChange
                 StringComparer.Ordinal
             );
 
-    /// <summary>What the interfaces are called that its profiles give it.</summary>
+    /// <summary>The names of the interfaces that its profiles give it.</summary>
     [JsonIgnore]
     public ImmutableSortedSet<string> ProfileInterfaces =>
         (ExpandedDevices ?? [])

@@ -11,7 +11,10 @@ public sealed record Roster
 {
     private const int MostNamed = 5;
 
-    /// <summary>For how long nobody else gets the address of a container that is gone as long as another is free: it may come back.</summary>
+    /// <summary>
+    /// For how long nobody else gets the address of a container that is gone while another address is free: the container may
+    /// come back.
+    /// </summary>
     public static readonly TimeSpan Rest = TimeSpan.FromHours(24);
 
     /// <summary>For how long nobody gets it even if no other is free: neighbours remember who had it.</summary>

@@ -8,8 +8,8 @@ using Weft.Core.Planning;
 namespace Weft.Core.Execution;
 
 /// <summary>
-/// Carries link changes out by <c>ip -batch -</c> (ip(8)): one process, however many there are. Settings and IPsec policies are
-/// written where the kernel has them, without any.
+/// Carries out link changes by <c>ip -batch -</c> (ip(8)): one process, however many there are. Settings and IPsec policies go
+/// to the kernel directly, without a process.
 /// </summary>
 internal static partial class LinkBatch
 {

@@ -97,7 +97,7 @@ internal static class StrongSwan
     private static string WentAway(ViciException exception) =>
         $"strongSwan went away meanwhile: {exception.Message}";
 
-    /// <summary>All peers, where the daemon does not say how it stands with them.</summary>
+    /// <summary>Counts all peers as failed, where the daemon does not say how it stands with them.</summary>
     /// <param name="ipsec">What this host must look like.</param>
     /// <param name="silent">Why the daemon does not.</param>
     public static ImmutableArray<FailedPeer> Unanswered(
@@ -141,7 +141,7 @@ internal static class StrongSwan
         seen = await StrongSwanReader.ReadNegotiatedAsync(client, cancellationToken);
         if (seen.Problem is not null)
         {
-            // With the daemon went what was just agreed on.
+            // The daemon went away, and with it what was just agreed on.
             return Unanswered(ipsec, seen);
         }
         foreach (

@@ -1,6 +1,6 @@
 namespace Weft.Core.Linux;
 
-/// <summary>Finds out what the running kernel is made of, and loads nothing for it.</summary>
+/// <summary>Finds out which modules the running kernel has, without loading any.</summary>
 internal static class KernelModules
 {
     /// <summary>Whether the kernel refuses to load any more (Documentation/admin-guide/sysctl/kernel.rst, modules_disabled).</summary>

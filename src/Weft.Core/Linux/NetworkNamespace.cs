@@ -6,7 +6,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Weft.Core.Linux;
 
-/// <summary>Work done inside a network namespace (network_namespaces(7)) by this process, without another one.</summary>
+/// <summary>Does work inside a network namespace (network_namespaces(7)) in this process, without starting another.</summary>
 internal static class NetworkNamespace
 {
     private const int StackBytes = 256 * 1024;
@@ -38,8 +38,8 @@ internal static class NetworkNamespace
         ProtocolType protocol
     )
     {
-        // The first socket of a process makes the runtime start threads for all of them. Were it made over there, those
-        // threads would stay there, and so would the programs that are started from them.
+        // The first socket of a process makes the runtime start threads for all of them. If that socket were made in the
+        // namespace, those threads would stay there, and so would the programs that are started from them.
         using var first = new Socket(
             AddressFamily.Unix,
             SocketType.Stream,

@@ -83,7 +83,7 @@ public static class ContainerReader
         }
     }
 
-    /// <summary>The engines that did not answer though that matters, and why.</summary>
+    /// <summary>The engines that should have answered and did not, and why.</summary>
     public static ImmutableSortedDictionary<Engine, string> SilentOf(
         IEnumerable<EngineAnswer> answers
     ) =>
@@ -91,7 +91,9 @@ public static class ContainerReader
             .Where(answer => answer.Silence is not null)
             .ToImmutableSortedDictionary(answer => answer.Engine, answer => answer.Silence!);
 
-    /// <summary>The links inside a container; null where it has no network of its own, or has ended since its engine told of it.</summary>
+    /// <summary>
+    /// The links inside a container; null if it has no network of its own, or has ended since its engine reported it.
+    /// </summary>
     /// <param name="container">The container.</param>
     /// <exception cref="HostException">It cannot be looked into.</exception>
     public static IReadOnlyDictionary<string, Link>? LinksOf(ContainerSighting container) =>

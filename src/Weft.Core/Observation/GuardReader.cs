@@ -18,7 +18,7 @@ internal static class GuardReader
     private const ushort GetAssociation = 0x12;
     private const ushort GetPolicy = 0x15;
 
-    /// <summary>The policies of the calling thread's network namespace. It never fails: that it cannot read is an observation too.</summary>
+    /// <summary>The policies of the calling thread's network namespace. A failure to read them is part of the result.</summary>
     public static GuardObservation Read()
     {
         try

@@ -31,7 +31,7 @@ public sealed record HostObservation
             .Where(nic => nic.Mark == overlay)
             .Select(nic => nic.HostEnd);
 
-    /// <summary>The engines that the overlay has to do with and that did not answer, with the reason where there is one.</summary>
+    /// <summary>The engines that matter to the overlay and did not answer, each with the reason.</summary>
     public ImmutableSortedDictionary<Engine, string> SilentEngines { get; init; } =
         ImmutableSortedDictionary<Engine, string>.Empty;
 
@@ -85,7 +85,7 @@ public sealed record HostObservation
     /// <summary>The negotiations that failed, the last one with each other host, as they were recorded.</summary>
     public ImmutableArray<FailedNegotiation> FailedNegotiations { get; init; } = [];
 
-    /// <summary>What the host has to prove who it is with; null where nobody asked.</summary>
+    /// <summary>The host's credentials; null if nobody asked for them.</summary>
     public CredentialsObservation? Credentials { get; init; }
 
     /// <summary>Says that ovs-vswitchd does not run, so that its database is out of date, and what to do; null if it runs.</summary>
@@ -345,7 +345,7 @@ public sealed record Link
     /// <summary>The names that it has besides, which no other link can have either (ip-link(8), <c>property</c>).</summary>
     public ImmutableArray<string> AlternativeNames { get; init; } = [];
 
-    /// <summary>The one among some links that has a name beside its own; null where none has.</summary>
+    /// <summary>The one among some links that has a name as an alternative name; null if none has.</summary>
     public static Link? AlsoCalled(string name, IReadOnlyDictionary<string, Link> links) =>
         links.Values.FirstOrDefault(link => link.AlternativeNames.Contains(name));
 
@@ -361,10 +361,10 @@ public sealed record Link
     /// <summary>Whether the link is administratively up.</summary>
     public bool Up { get; init; }
 
-    /// <summary>Whether there is somebody at the other end of it (IFF_LOWER_UP): a cable, or a link that is up.</summary>
+    /// <summary>Whether the other end is there (IFF_LOWER_UP): a cable, or a link that is up.</summary>
     public bool HasCarrier { get; init; } = true;
 
-    /// <summary>What a bridge does with the frames of this port of its; null for a link that is no bridge's port.</summary>
+    /// <summary>What a bridge does with the frames of this port; null for a link that is no bridge's port.</summary>
     public BridgePortState? PortState { get; init; }
 
     /// <summary>The bridge that the link is a port of, or the bond, team or VRF that it is in.</summary>
@@ -400,7 +400,7 @@ public sealed record Link
     /// <summary>The IPv6 link-local addresses (RFC 4291 section 2.5.6).</summary>
     public ImmutableArray<InterfaceAddress> LinkLocal { get; init; } = [];
 
-    /// <summary>The routes by the link, of the main table and of the usual metric; read inside containers alone.</summary>
+    /// <summary>The routes by the link in the main table and with the usual metric; read only inside containers.</summary>
     public ImmutableArray<LinkRoute> Routes { get; init; } = [];
 
     /// <summary>Whether a bridge speaks the spanning tree protocol.</summary>
@@ -418,13 +418,16 @@ public sealed record Link
     /// </summary>
     public bool SnoopsMulticast { get; init; }
 
-    /// <summary>Whether the bridge that the link is a port of takes no root of its spanning tree behind it (ip-link(8), <c>root_block</c>).</summary>
+    /// <summary>Whether the bridge refuses a root of its spanning tree behind this port (ip-link(8), <c>root_block</c>).</summary>
     public bool BlocksRoot { get; init; }
 
-    /// <summary>Whether the link takes routers' advertisements (RFC 4861), if only while the host is no router; null where it has no IPv6.</summary>
+    /// <summary>
+    /// Whether the link accepts router advertisements (RFC 4861), even if only while the host is no router; null where it has
+    /// no IPv6.
+    /// </summary>
     public bool? TakesAdvertisements { get; init; }
 
-    /// <summary>Whether IPv6 is switched off for the link; null where it has none that could be.</summary>
+    /// <summary>Whether IPv6 is switched off for the link; null where the link has no IPv6.</summary>
     public bool? IsIpv6Off { get; init; }
 
     /// <summary>
@@ -433,10 +436,12 @@ public sealed record Link
     /// </summary>
     public int? ReversePathFilter { get; init; }
 
-    /// <summary>Whether the host forwards what comes in by the link by IPv4 (<c>forwarding</c>); null where the link has no IPv4.</summary>
+    /// <summary>
+    /// Whether the host forwards IPv4 packets that come in by the link (<c>forwarding</c>); null where the link has no IPv4.
+    /// </summary>
     public bool? Forwards { get; init; }
 
-    /// <summary>Whether what leaves by this link may still lack its checksums; null where nobody asked.</summary>
+    /// <summary>Whether packets that leave by this link may still lack their checksums; null if nobody asked.</summary>
     public bool? LeavesChecksumsUndone { get; init; }
 }
 

@@ -28,7 +28,7 @@ public sealed class LocalHost : IAsyncDisposable
 
     private readonly Lock strongSwanLock = new();
 
-    // Asked for with the first observation. Most hosts have no strongSwan, which its absent socket says at once.
+    // Connected with the first observation. Most hosts have no strongSwan, which the missing socket says at once.
     private Task<ViciClient?> strongSwan = Task.FromResult<ViciClient?>(null);
 
     // Why this process may not ask a strongSwan that is there.
@@ -299,7 +299,7 @@ public sealed class LocalHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Why what is known of the switch is old; null while it is what the database holds.</summary>
+    /// <summary>Why what is known of the switch is out of date; null while it is what the database holds.</summary>
     public string? SwitchProblem =>
         replica is { IsCompletedSuccessfully: true }
         && replica.Result.State is { IsLive: false } state
@@ -308,7 +308,7 @@ public sealed class LocalHost : IAsyncDisposable
 
     /// <summary>Reads the host.</summary>
     /// <param name="interest">Which containers to look into.</param>
-    /// <param name="credentials">Where to look for what the host proves who it is with; null where its tunnels are not encrypted.</param>
+    /// <param name="credentials">Where the host's credentials are; null if its tunnels are not encrypted.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="HostException">The host could not be read.</exception>
     public async Task<HostObservation> ObserveAsync(
@@ -321,10 +321,10 @@ public sealed class LocalHost : IAsyncDisposable
         return await ObserveAsync(containers, LinkReader.Read(), credentials, cancellationToken);
     }
 
-    /// <summary>Reads of the host what is not known already.</summary>
+    /// <summary>Reads what is not known of the host already.</summary>
     /// <param name="containers">What is known of its containers.</param>
     /// <param name="links">What is known of its links.</param>
-    /// <param name="credentials">Where to look for what the host proves who it is with; null where its tunnels are not encrypted.</param>
+    /// <param name="credentials">Where the host's credentials are; null if its tunnels are not encrypted.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="HostException">The host could not be read.</exception>
     public async Task<HostObservation> ObserveAsync(

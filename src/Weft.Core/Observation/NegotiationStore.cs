@@ -25,7 +25,7 @@ internal sealed class NegotiationStore(
 
     private readonly string directory = Path.Combine(root, overlay);
 
-    /// <summary>The negotiations that failed, of each other host the last one.</summary>
+    /// <summary>The negotiations that failed, the last one with each other host.</summary>
     public ImmutableArray<FailedNegotiation> Read()
     {
         try
@@ -47,7 +47,7 @@ internal sealed class NegotiationStore(
         }
     }
 
-    /// <summary>Puts a negotiation in place of the one before with the same host.</summary>
+    /// <summary>Replaces the record of the last negotiation with the same host.</summary>
     public void Write(FailedNegotiation failed)
     {
         try
@@ -86,7 +86,7 @@ internal sealed class NegotiationStore(
         }
     }
 
-    /// <summary>Forgets what there is of hosts, as of those that keys were agreed on with.</summary>
+    /// <summary>Removes the records of some hosts, such as those that keys were agreed on with.</summary>
     public void Remove(IEnumerable<string> peers)
     {
         try

@@ -7,7 +7,9 @@ using Weft.Core.Linux;
 
 namespace Weft.Core.Observation;
 
-/// <summary>Whom the kernel believes to be where: the tables of neighbours (arp(7)) and of bridges (bridge(8), <c>fdb</c>).</summary>
+/// <summary>
+/// Reads who the kernel believes to be where: the tables of neighbours (arp(7)) and of bridges (bridge(8), <c>fdb</c>).
+/// </summary>
 public static class NeighbourReader
 {
     // linux/rtnetlink.h and linux/neighbour.h.

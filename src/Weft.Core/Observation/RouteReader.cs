@@ -6,7 +6,7 @@ using Weft.Core.Linux;
 
 namespace Weft.Core.Observation;
 
-/// <summary>Asks the kernel by which way packets leave, as <c>ip route get</c> does (rtnetlink(7), RTM_GETROUTE).</summary>
+/// <summary>Asks the kernel by which route packets leave, as <c>ip route get</c> does (rtnetlink(7), RTM_GETROUTE).</summary>
 public static class RouteReader
 {
     private const ushort GetRoute = 26;

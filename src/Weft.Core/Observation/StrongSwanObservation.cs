@@ -3,7 +3,7 @@ using System.Net;
 
 namespace Weft.Core.Observation;
 
-/// <summary>What strongSwan's daemon has loaded and negotiated, of whoever's it is.</summary>
+/// <summary>What strongSwan's daemon has loaded and negotiated, for Weft or for anybody else.</summary>
 public sealed record StrongSwanObservation
 {
     /// <summary>Why the daemon cannot be spoken to and what to do; null if it can.</summary>
@@ -13,15 +13,15 @@ public sealed record StrongSwanObservation
     public ImmutableDictionary<string, ImmutableArray<string>> Connections { get; init; } =
         ImmutableDictionary<string, ImmutableArray<string>>.Empty;
 
-    /// <summary>After what time the IKE SA of each connection that is loaded gets new keys, by name; zero for never.</summary>
+    /// <summary>How long the IKE SA of each loaded connection lasts before it is rekeyed, by name; zero if it never is.</summary>
     public ImmutableDictionary<string, TimeSpan> RekeyTimes { get; init; } =
         ImmutableDictionary<string, TimeSpan>.Empty;
 
-    /// <summary>What each connection that is loaded is between, by name.</summary>
+    /// <summary>The two ends of each loaded connection, by name.</summary>
     public ImmutableDictionary<string, ConnectionEnds> Ends { get; init; } =
         ImmutableDictionary<string, ConnectionEnds>.Empty;
 
-    /// <summary>The names of the connections by which this host may prove who it is with a private key.</summary>
+    /// <summary>The names of the connections in which this host may authenticate by a private key.</summary>
     public ImmutableHashSet<string> ByPrivateKey { get; init; } = [];
 
     /// <summary>The names of the authorities that are loaded by VICI.</summary>
@@ -74,8 +74,8 @@ public sealed record ConnectionEnds(
 /// <param name="Connection">The connection that it is of.</param>
 /// <param name="Id">The daemon's number for it.</param>
 /// <param name="IsInitiator">Whether this host began it.</param>
-/// <param name="IsEstablished">Whether both have proved who they are.</param>
-/// <param name="IsAnswered">Whether the other host has answered at all, though it may not have proved who it is.</param>
+/// <param name="IsEstablished">Whether the two have authenticated each other.</param>
+/// <param name="IsAnswered">Whether the other host has answered at all, even if it may not have authenticated itself.</param>
 /// <param name="Children">What it protects packets by.</param>
 public sealed record IkeAssociation(
     string Connection,
@@ -86,13 +86,13 @@ public sealed record IkeAssociation(
     ImmutableArray<ChildAssociation> Children
 )
 {
-    /// <summary>The address that this host had in it; null where the daemon has not chosen one.</summary>
+    /// <summary>This host's address in it; null if the daemon has not chosen one.</summary>
     public IPAddress? Local { get; init; }
 
-    /// <summary>How long ago the two proved themselves; null where they have not.</summary>
+    /// <summary>How long ago the two authenticated each other; null if they have not.</summary>
     public TimeSpan? Age { get; init; }
 
-    /// <summary>Whether the two are still at proving who they are for the first time.</summary>
+    /// <summary>Whether the two are still authenticating each other for the first time.</summary>
     public bool IsConnecting { get; init; }
 }
 

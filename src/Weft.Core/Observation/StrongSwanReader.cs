@@ -7,7 +7,7 @@ namespace Weft.Core.Observation;
 /// <summary>Reads what strongSwan's daemon has, over its VICI socket.</summary>
 public static class StrongSwanReader
 {
-    /// <summary>How long the daemon may be silent while something is asked of it. One that is stuck must hold up nothing else.</summary>
+    /// <summary>How long the daemon may take for an answer. A stuck daemon must hold up nothing else.</summary>
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     // Debian's, and that of distributions where the daemon's files have a directory of their own, as Fedora and RHEL.
@@ -54,7 +54,7 @@ public static class StrongSwanReader
         }
     }
 
-    /// <summary>Reads what is negotiated, and for which connections; not what the daemon has to prove itself by.</summary>
+    /// <summary>Reads what is negotiated, and for which connections, but not the daemon's credentials.</summary>
     /// <param name="client">The daemon.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public static async Task<StrongSwanObservation> ReadNegotiatedAsync(

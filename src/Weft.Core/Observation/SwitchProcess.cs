@@ -5,7 +5,7 @@ namespace Weft.Core.Observation;
 /// <summary>The host's ovs-vswitchd, as a process: the database still says what it did after it has died.</summary>
 internal static class SwitchProcess
 {
-    /// <summary>What it means that none runs, and what to do.</summary>
+    /// <summary>Says that none runs, and what to do.</summary>
     public static string Absence => $"{Name} does not run: {HostServices.Here.StartSwitch}";
 
     private const string Name = "ovs-vswitchd";

@@ -4,7 +4,7 @@ using Weft.Ovsdb;
 
 namespace Weft.Core.Observation;
 
-/// <summary>What ovs-vswitchd has last written down of what crossed its interfaces.</summary>
+/// <summary>Reads the counters of the switch's interfaces, as ovs-vswitchd last wrote them down.</summary>
 public static class SwitchTraffic
 {
     // In milliseconds; it is also the shortest.

@@ -174,7 +174,9 @@ internal sealed class GuardPlanner(
         }
     }
 
-    /// <summary>A policy that lets the tunnel's packets pass as they are, with a smaller number, makes the guard useless.</summary>
+    /// <summary>
+    /// Refuses a policy with a smaller number that lets the tunnel's packets pass as they are: it makes the guard useless.
+    /// </summary>
     private void ConflictWithPassage(Guard guard, XfrmDirection direction, string peer)
     {
         var passage = policies.FirstOrDefault(policy =>
@@ -265,7 +267,7 @@ internal sealed class GuardPlanner(
         return guard.Policies.Any(own => IsInPlaceOf(own, policy)) ? guard : null;
     }
 
-    /// <summary>What keeps the tunnel packets to and from one peer from crossing in the clear.</summary>
+    /// <summary>The guard of one peer, which keeps tunnel packets to and from it from crossing in the clear.</summary>
     private readonly record struct Guard(IPAddress Peer, TunnelTraffic Traffic)
     {
         public string Name => Peer.ToString();

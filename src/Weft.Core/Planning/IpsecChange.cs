@@ -23,7 +23,7 @@ public abstract record IpsecChange(
         [$"# strongSwan, by its VICI socket: {Action.ToString().ToLowerInvariant()} {What} {Name}"];
 }
 
-/// <summary>A connection is loaded, or loaded anew.</summary>
+/// <summary>Loads a connection, or loads it again.</summary>
 /// <param name="Action">What it does.</param>
 /// <param name="Name">The connection's name.</param>
 /// <param name="Detail">In words.</param>
@@ -40,12 +40,12 @@ public sealed record LoadConnection(
     bool Begins
 ) : IpsecChange(Action, "connection", Name, Detail, Stage.BeforeSwitch);
 
-/// <summary>A connection goes, and with it what was negotiated.</summary>
+/// <summary>Unloads a connection, and ends what was negotiated by it.</summary>
 /// <param name="Name">The connection's name.</param>
 public sealed record UnloadConnection(string Name)
     : IpsecChange(ChangeAction.Remove, "connection", Name, "", Stage.Last);
 
-/// <summary>A shared key is loaded: from then on it is the one that this host proves itself with.</summary>
+/// <summary>Loads a shared key, which is the one that this host proves itself with from then on.</summary>
 /// <param name="Action">Whether it is new, or loaded already but behind others.</param>
 /// <param name="Name">Its identifier.</param>
 /// <param name="Peer">The host that it is shared with.</param>
@@ -90,7 +90,7 @@ public sealed record UnloadPrivateKey(string Name, string Mark)
         Stage.Last
     );
 
-/// <summary>The certificate of an authority is loaded, to trust those that it has issued.</summary>
+/// <summary>Loads the certificate of an authority, to trust those that it has issued.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Certificate">The certificate (DER).</param>
 public sealed record LoadAuthority(string Name, ImmutableArray<byte> Certificate)

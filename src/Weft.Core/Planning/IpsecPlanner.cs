@@ -421,7 +421,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     private static string TagOf(Secret key) =>
         NumberOf(key).ToString("x4", CultureInfo.InvariantCulture);
 
-    /// <summary>A number that tells keys apart, and gives no more of a key away than <see cref="TagOf"/>.</summary>
+    /// <summary>A number that tells keys apart, and reveals no more of a key than <see cref="TagOf"/>.</summary>
     /// <remarks>No hash reveals more than its own length, and this one does without OpenSSL, which costs each run 4 MB.</remarks>
     internal static ushort NumberOf(Secret key) =>
         (ushort)XxHash3.HashToUInt64([.. "weft "u8, .. key.Reveal()]);

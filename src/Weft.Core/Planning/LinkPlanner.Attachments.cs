@@ -257,7 +257,10 @@ internal sealed partial class LinkPlanner
         );
     }
 
-    /// <summary>What has an attachment's name inside a container and is not Weft's, and what to do about it; null where nothing has.</summary>
+    /// <summary>
+    /// Describes what has an attachment's name inside a container and is not Weft's, and what to do about it; null if nothing
+    /// has.
+    /// </summary>
     private string? StrangerInside(
         AttachmentIntent attachment,
         IReadOnlyDictionary<string, Link> inside

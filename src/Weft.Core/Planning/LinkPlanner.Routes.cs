@@ -55,7 +55,9 @@ internal sealed partial class LinkPlanner
         ];
     }
 
-    /// <summary>Docker, for one, switches IPv6 off for whatever comes into a container that it gives no IPv6 itself.</summary>
+    /// <summary>
+    /// Switches IPv6 on: Docker, for one, switches it off for whatever comes into a container that it gives no IPv6 itself.
+    /// </summary>
     private ImmutableArray<LinkCommand> Ipv6In(AttachmentIntent attachment, string space) =>
         observation.HasIpv6 && HasIpv6(attachment.Addresses)
             ?

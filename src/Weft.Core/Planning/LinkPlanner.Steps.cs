@@ -7,10 +7,10 @@ using Weft.Core.Overlays;
 
 namespace Weft.Core.Planning;
 
-// What puts a link that is there right, one setting at a time.
+// Steps that put an existing link right, one setting at a time.
 internal sealed partial class LinkPlanner
 {
-    /// <summary>A link on the host itself, which has the addresses that it is given and no other.</summary>
+    /// <summary>The steps for a link on the host itself, which has the addresses that it is given and no other.</summary>
     private Steps OnHost(
         string name,
         MacAddress mac,
@@ -77,7 +77,7 @@ internal sealed partial class LinkPlanner
                 Before($"link set dev {name} address {mac}", container)
             );
 
-    /// <summary>An MTU shrinks before anything else and grows after it: no packet is ever too large for the next link.</summary>
+    /// <summary>Shrinks an MTU before anything else and grows it after: no packet is ever too large for the next link.</summary>
     private static Step? Mtu(string name, int mtu, Link actual, string? container) =>
         actual.Mtu == mtu
             ? null

@@ -238,7 +238,7 @@ internal sealed partial class LinkPlanner(
     private void PlanBridge(BridgeLinkIntent bridge)
     {
         var name = bridge.Name;
-        // The link-local address that IPv6 needs is given, not left to the kernel: it gives one only as a link comes up.
+        // The link-local address that IPv6 needs is set, not left to the kernel, which gives one only as a link comes up.
         var addresses = bridge.HasIpv6Address
             ? bridge.Addresses.Add(new(bridge.Mac.ToLinkLocal(), LinkLocalPrefix))
             : bridge.Addresses;
@@ -416,7 +416,7 @@ internal sealed partial class LinkPlanner(
             {
                 continue;
             }
-            // A pair goes with one end; a link of the switch's own goes with its port.
+            // Removing one end removes a pair; a link of the switch's own goes with its port.
             if (
                 link.Kind is not ("bridge" or "veth")
                 || link.Peer is { } peer && gone.Contains(peer)
@@ -452,7 +452,7 @@ internal sealed partial class LinkPlanner(
         && !observation.SilentEngines.IsEmpty
         && link.PeerIndex is not null;
 
-    /// <summary>Whether a bridge that is to go has ports that are not Weft's, which stands in the way.</summary>
+    /// <summary>Whether a bridge that is to go has ports that are not Weft's, which is a conflict.</summary>
     private bool HasForeignPorts(Link bridge)
     {
         if (bridge.Kind != "bridge")

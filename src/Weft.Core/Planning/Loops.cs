@@ -13,7 +13,7 @@ namespace Weft.Core.Planning;
 /// <param name="Cut">What takes the port away.</param>
 internal sealed record Loops(string Port, string Words, string Fit, string Cut)
 {
-    /// <summary>Both in one, for a switch that the overlay is to take over.</summary>
+    /// <summary>The words with both remedies, for a switch that the overlay is to take over.</summary>
     public string WhereTakenOver => $"{Words}: {Fit}, or {Cut}";
 
     /// <summary>The same of a switch that is the overlay's.</summary>

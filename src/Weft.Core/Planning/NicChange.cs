@@ -4,7 +4,7 @@ using Weft.Core.Overlays;
 
 namespace Weft.Core.Planning;
 
-/// <summary>A change of a device of a container, by the container's engine (LXD, Incus), which keeps it from then on.</summary>
+/// <summary>A change of a container's device by the container's engine (LXD, Incus), which keeps the device from then on.</summary>
 /// <param name="Action">What it does.</param>
 /// <param name="Container">The container.</param>
 /// <param name="Device">The device's name.</param>

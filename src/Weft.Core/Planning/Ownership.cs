@@ -67,7 +67,7 @@ internal sealed class Ownership(HostIntent intent, SwitchObservation seen)
         && port.Interfaces.Any(row => row.Type == "internal")
         && Owns(port);
 
-    /// <summary>Whether a bridge is the overlay's: it and its local port bear the mark for each other.</summary>
+    /// <summary>Whether a bridge is the overlay's, by its own mark or else by that of its local port.</summary>
     public bool Owns(BridgeRow bridge) =>
         (bridge.Mark ?? LocalPort(bridge)?.Mark) is { } mark
             ? IsOurs(mark)

@@ -81,7 +81,7 @@ internal sealed partial class PeerConnection
                 ),
             ];
 
-    /// <summary>Whether strongSwan calls it so, now or before it changed.</summary>
+    /// <summary>Whether strongSwan calls this connection so, now or before it changed.</summary>
     public bool IsCalled(string connection) => naming.VersionOf(connection) is not null;
 
     /// <summary>Whether every packet to the peer and from it is protected.</summary>
@@ -158,7 +158,7 @@ internal sealed partial class PeerConnection
         );
     }
 
-    /// <summary>ovs-monitor-ipsec ends what is of an earlier number: only the newest counts.</summary>
+    /// <summary>Only connections with the newest number count: ovs-monitor-ipsec ends the earlier ones.</summary>
     private static PeerConnection OfMonitor(string port, IpsecPeer peer, StrongSwanObservation seen)
     {
         // Traffic with ports has a connection for each direction. The two patterns keep host1's connection host1-in-1 apart

@@ -41,7 +41,7 @@ public sealed record Plan
     /// <summary>Whether all else can be carried out, if anything stands in the way.</summary>
     public bool HasClearWay => Conflicts.All(conflict => conflict.StandsAlone);
 
-    /// <summary>Whether it comes to the same as another, to those who read them.</summary>
+    /// <summary>Whether people would read the same in both plans.</summary>
     /// <param name="other">The other plan.</param>
     public bool SaysTheSameAs(Plan other) =>
         Changes
@@ -71,8 +71,8 @@ public sealed record Plan
         Changes.OfType<IpsecChange>().Where(change => change.Stage == stage);
 
     /// <summary>
-    /// The changes of containers' devices at a stage, which come before its link commands: bridges that they leave may go then.
-    /// What makes way for another goes before that comes.
+    /// The changes of containers' devices at a stage, which come before its link commands, as bridges that they leave may go
+    /// then. A device that makes way for another goes before that comes.
     /// </summary>
     public IEnumerable<NicChange> NicsOf(Stage stage) =>
         Changes

@@ -13,7 +13,7 @@ public sealed class Settled
         ReferenceEqualityComparer.Instance
     );
 
-    /// <summary>Whether an attachment was found right with these very ends.</summary>
+    /// <summary>Whether an attachment was found right with exactly these ends.</summary>
     internal bool Holds(AttachmentIntent attachment, in Ends ends) =>
         known.TryGetValue(attachment, out var before)
         && ReferenceEquals(before.Outer, ends.Outer)

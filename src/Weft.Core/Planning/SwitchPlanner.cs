@@ -403,7 +403,7 @@ internal sealed class SwitchPlanner(
         return true;
     }
 
-    /// <summary>The switch cannot make an internal port's link where another has its name.</summary>
+    /// <summary>Refuses an internal port whose name another link has: the switch cannot make its link.</summary>
     private bool ConflictsWithLink(PortIntent port)
     {
         if (
@@ -429,7 +429,7 @@ internal sealed class SwitchPlanner(
         && link.Addresses.IsEmpty
         && link.Leased.IsEmpty;
 
-    /// <summary>Open vSwitch takes one tunnel of a kind to one address only, and says "File exists" of the second.</summary>
+    /// <summary>Refuses a second tunnel of a kind to one address, of which Open vSwitch says "File exists".</summary>
     private bool ConflictsWithTunnel(PortIntent port)
     {
         if (port.Peer is null || ForeignTunnelLike(port) is not { } same)

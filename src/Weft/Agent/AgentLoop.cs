@@ -194,7 +194,7 @@ internal sealed class AgentLoop(
     }
 
     /// <summary>How long there is nothing to do if nothing happens.</summary>
-    /// <param name="due">When there is something to do, by <see cref="steady"/>; null of what there is not.</param>
+    /// <param name="due">When there is something to do, by <see cref="steady"/>; null for never.</param>
     private TimeSpan Pause(params IEnumerable<DateTimeOffset?> due)
     {
         var pause = due.Min()!.Value - steady.GetUtcNow();

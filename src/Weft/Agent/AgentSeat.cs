@@ -71,13 +71,13 @@ internal sealed record AgentSeat(string Overlay, string Socket, string File, str
     /// Says that an agent is another version than this program, and what to do; null if it is the same. Two that do not plan
     /// alike undo each other's changes for ever.
     /// </summary>
-    /// <param name="version">Which weft it is; null of one that does not say so.</param>
+    /// <param name="version">The agent's version; null of one that does not say it.</param>
     public static string? WhyOther(string? version) =>
         version == Self.Version
             ? null
             : $"this host's agent is {(version is null ? "an earlier weft" : $"weft {version}")}, and this is weft {Self.Version}: what one makes the other may take back. `systemctl restart weft-agent` has the agent go on with the weft that is installed";
 
-    /// <summary>Whether an overlay's agent runs, though it does not answer yet.</summary>
+    /// <summary>Whether an overlay's agent runs, even if it does not answer yet.</summary>
     /// <param name="overlay">The overlay's name.</param>
     /// <param name="directory">Where the places are.</param>
     public static bool IsTaken(string overlay, string directory = HostsOwn)

@@ -120,7 +120,7 @@ internal sealed class AgentState
             + (all.Length > Most ? $"; and {all.Length - Most} more" : "");
     }
 
-    /// <summary>What is as intended on this host and does not work, by what it is.</summary>
+    /// <summary>What does not work although it is as intended on this host, by kind and name.</summary>
     public static IEnumerable<(string What, string Words)> Faults(HostStatus status) =>
         status
             .Items.Where(item => item.State is ItemState.Error)
@@ -226,7 +226,7 @@ internal sealed class AgentState
     }
 }
 
-/// <summary>An event with the number by which a listener that was cut off says what it heard last.</summary>
+/// <summary>An event with a number, by which a listener that was cut off says what it heard last.</summary>
 /// <param name="Agent">A number that no earlier or later agent on this host has.</param>
 /// <param name="Number">Which of this agent's events it is.</param>
 /// <param name="Event">The event.</param>

@@ -109,7 +109,7 @@ internal sealed class HostMirror(LocalHost host)
         }
     }
 
-    /// <summary>A plan is about to be carried out: what it is about will not be as it was.</summary>
+    /// <summary>Marks as stale what a plan that is about to be carried out will change.</summary>
     public void Touch(Plan plan)
     {
         lock (gate)

@@ -14,7 +14,9 @@ internal sealed class ServiceManager(Func<string, string?> variable, TimeProvide
     public ServiceManager()
         : this(Environment.GetEnvironmentVariable, TimeProvider.System) { }
 
-    /// <summary>How often the watchdog wants to hear (sd_watchdog_enabled(3)), halved to be safe; null if it does not.</summary>
+    /// <summary>
+    /// How often to notify the watchdog: half of the time that it allows (sd_watchdog_enabled(3)); null if there is none.
+    /// </summary>
     public TimeSpan? WatchdogInterval { get; } =
         long.TryParse(variable("WATCHDOG_USEC"), out var microseconds)
             ? TimeSpan.FromMicroseconds(microseconds / 2.0)

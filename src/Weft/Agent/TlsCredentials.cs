@@ -46,7 +46,7 @@ internal sealed class TlsCredentials
         {
             TrustMode = X509ChainTrustMode.CustomRootTrust,
             RevocationMode = X509RevocationMode.NoCheck,
-            // A certificate can name an address to fetch its issuer from: whoever shows one would have the agent ask there, and
+            // A certificate can name an address to fetch its issuer from: any client could have the agent connect there, and
             // wait for as long as nobody answers.
             DisableCertificateDownloads = true,
         };

@@ -12,7 +12,7 @@ namespace Weft.Commands;
 /// <summary>Runs commands and turns whatever goes wrong into words and an exit code: nobody sees a stack trace.</summary>
 internal static class CommandRunner
 {
-    // What a command may take after Ctrl-C: a batch of link commands finishes, and what was made of a lab is removed.
+    // How long a command may take after Ctrl-C: a batch of link commands finishes, and what was made of a lab is removed.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
 
     // Whoever waits for the end longer than this is told how not to.

@@ -39,7 +39,7 @@ internal sealed class HostSession : IAsyncDisposable
     /// <summary>What to say where an engine is not there or does not run.</summary>
     public string AbsenceOf(Engine engine) => doors.Engines.Of(engine).Absence;
 
-    /// <summary>What the overlay was read from; null where that is not to be written down.</summary>
+    /// <summary>What the overlay was read from; null if that is not to be recorded.</summary>
     public ReadOnlyMemory<byte>? Source { get; set; }
 
     /// <summary>What was applied of the overlay on this host.</summary>

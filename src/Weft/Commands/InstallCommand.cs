@@ -257,7 +257,7 @@ internal static partial class InstallCommand
     private static bool IsHidden(string path) =>
         Hidden.Any(directory => path.StartsWith(directory, StringComparison.Ordinal));
 
-    /// <summary>The files by which a host proves who it is.</summary>
+    /// <summary>The files that hold a host's credentials.</summary>
     private static IEnumerable<string> KeysOf(Overlay overlay) =>
         overlay.Tunnels.Ipsec?.Credentials switch
         {
