@@ -240,7 +240,7 @@ internal sealed class AddressGiver
                 }
                 : holding.Record with
                 {
-                    // A time in the future is of a clock that was ahead, and is not waited for.
+                    // A time in the future comes from a clock that was ahead, and is not waited for.
                     GoneSince = holding.Record.GoneSince is { } since && since <= now ? since : now,
                 };
         }
@@ -278,7 +278,8 @@ internal sealed class AddressGiver
                     Addresses = [],
                     Since = now,
                     Labels = LabelsOf(need.Sighting),
-                    // If another container had this name before it was renamed, it has the MAC address derived from the name.
+                    // A container that had this name before it was renamed keeps the MAC address derived from it, so this one
+                    // gets another.
                     MacFrom = holdings.Any(other =>
                         other.Record.Network == need.Network
                         && other.Record.Container.Engine == need.Container.Engine

@@ -164,7 +164,7 @@ public sealed class DockerEngine : IContainerEngine
         [EnumeratorCancellation] CancellationToken cancellationToken
     )
     {
-        // A restarted engine may speak another version: asked first, as the answer to the request below would not tell.
+        // A restarted engine may speak another version. This finds it out; the answer to the request below would not.
         await GetAsync("/_ping", cancellationToken);
         // Podman answers before it begins to watch, so the request says from when on.
         var begun = clock.GetUtcNow();

@@ -125,7 +125,7 @@ internal sealed class EngineSocket : IDisposable
         }
         catch (HostException)
         {
-            // The next one to ask it for something is told.
+            // Whoever next asks it for something is told.
         }
     }
 

@@ -38,8 +38,10 @@ public interface IContainerEngine : IAsyncDisposable
     /// <summary>Gives a container a NIC, or changes the one of that name; does nothing for engines without <see cref="ContainerSighting.Nics"/>.</summary>
     /// <param name="name">The container.</param>
     /// <param name="device">The device's name.</param>
-    /// <param name="nic">The NIC; null removes it. An adopted one is left as it is, and marked. One that is there already, just
-    /// so, is removed and added again.</param>
+    /// <param name="nic">
+    /// The NIC; null removes it. An adopted one is left as it is, and marked. One that is there already, just so, is removed
+    /// and added again.
+    /// </param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="HostException">The engine refused; the message has its words.</exception>
     Task SetNicAsync(

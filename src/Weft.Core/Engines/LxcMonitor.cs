@@ -71,7 +71,7 @@ internal sealed class LxcMonitor(string root)
             && credentials[1] == 0;
     }
 
-    /// <summary>Question and answer are two numbers and what is a pointer inside liblxc, which carries the process.</summary>
+    /// <summary>Request and response are two numbers and a pointer of liblxc's, in which the response carries the process.</summary>
     private static int? Ask(Socket socket)
     {
         Span<byte> message = stackalloc byte[2 * sizeof(int) + nint.Size];

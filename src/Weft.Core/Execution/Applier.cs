@@ -35,7 +35,8 @@ public sealed class Applier(
     // One round does it, unless something else moved meanwhile or the switch took a setting back.
     private const int MaxRounds = 3;
 
-    // How many rounds may fail because a container has ended: where containers start and end within moments, the next may have ended too.
+    // How many rounds may fail because a container has ended: where they start and end within moments, the next may have ended
+    // too.
     private const int MostEnded = 5;
     private const int NamespacesAtOnce = 4;
 

@@ -389,7 +389,7 @@ public sealed record Link
     public ImmutableArray<InterfaceAddress> Addresses { get; init; } = [];
 
     /// <summary>
-    /// The addresses that something else moves between hosts or containers. Nobody sets or removes them here, and once an
+    /// The addresses that something else moves between hosts or containers. Weft neither sets nor removes them, and once an
     /// intent has named them they are in no other list.
     /// </summary>
     public ImmutableArray<InterfaceAddress> Floating { get; init; } = [];

@@ -265,7 +265,7 @@ public static class LinkReader
         return link with
         {
             Master = NameOf(link.MasterIndex),
-            // IFLA_LINK of a tunnel's device is not its peer, as that of a veth is.
+            // IFLA_LINK names a veth's peer, but not the peer of a tunnel's device.
             Peer = isVeth && link.PeerNamespace is null ? NameOf(link.PeerIndex) : null,
             PeerIndex = link.PeerNamespace is null ? null : link.PeerIndex,
             Addresses = [.. set.Where(found => !found.IsLinkLocal).Select(found => found.Address)],

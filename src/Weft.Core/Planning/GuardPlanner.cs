@@ -248,7 +248,7 @@ internal sealed class GuardPlanner(
 
     private static bool IsOurs(XfrmPolicy policy) => policy.Priority == OwnershipMark.GuardPriority;
 
-    /// <summary>Whether the kernel has room for only one of the two.</summary>
+    /// <summary>Whether the two are one to the kernel, which holds a single policy per direction and selector.</summary>
     private static bool IsInPlaceOf(XfrmPolicy one, XfrmPolicy other) =>
         one.Direction == other.Direction && one.Selector == other.Selector;
 

@@ -129,7 +129,7 @@ public sealed record HostStatus(
                 )
             );
 
-        // Without ovs-vswitchd nothing carries the database out, and what it holds says nothing of what exists.
+        // Without ovs-vswitchd nothing applies what the database holds, which then says nothing of what exists.
         private StatusItem CarriedOut(StatusItem item) =>
             observation.SwitchProblem is null
                 ? item
@@ -337,7 +337,7 @@ public sealed record StatusItem(
     string? Detail
 )
 {
-    /// <summary>Whether a conflict, which the detail names, keeps applying from putting it right.</summary>
+    /// <summary>Whether a conflict, which the detail names, prevents `weft apply` from putting it right.</summary>
     public bool IsBlocked { get; init; }
 }
 

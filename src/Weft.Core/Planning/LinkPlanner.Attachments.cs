@@ -78,7 +78,7 @@ internal sealed partial class LinkPlanner
 
     /// <summary>
     /// Whether the interface with an attachment's name inside is another container's, whose state is unknown just now: the two
-    /// share a network namespace, and the other came first.
+    /// share a network namespace, and the other has the place.
     /// </summary>
     private bool IsOfOneLeftAsItIs(Link inner, AttachmentIntent attachment) =>
         (pairs ??= new(observation.Links)).HostEndOf(inner) is { } outer

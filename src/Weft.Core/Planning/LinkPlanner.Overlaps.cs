@@ -6,7 +6,7 @@ using Weft.Core.Observation;
 
 namespace Weft.Core.Planning;
 
-// Subnets of the overlay that a host or a container also has by another link: the kernel routes packets by only one of the two.
+// Subnets of the overlay that a host or a container also has by another link: the kernel routes packets by only one of them.
 internal sealed partial class LinkPlanner
 {
     // The loopback's name in every network namespace. Packets to its addresses leave by no link.
@@ -37,7 +37,8 @@ internal sealed partial class LinkPlanner
             {
                 foreach (var (own, there) in Overlaps(addresses, other))
                 {
-                    // An address that the network's link has already cannot be kept from it.
+                    // If the network's own link has the address already, nothing is in its way, and the overlap deserves only a
+                    // notice.
                     if (
                         own.Address.Equals(there.Address)
                         && observation.Links.GetValueOrDefault(network)?.Addresses.Contains(own)

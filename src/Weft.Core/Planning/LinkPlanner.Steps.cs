@@ -52,7 +52,7 @@ internal sealed partial class LinkPlanner
     ) =>
         [
             actual.Alias == ownership.Alias(isAdopted) ? null
-            // Setting the address keeps it: a bridge's address that nobody set changes with its ports.
+            // Setting the address pins it: a bridge's address that nobody set changes with its ports.
             : isAdopted
                 ? new Step(
                     "take over",

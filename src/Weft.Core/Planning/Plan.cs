@@ -114,7 +114,7 @@ public sealed record Conflict(string Name, string Message)
     public bool StandsAlone { get; init; }
 
     /// <summary>Containers wait for addresses that cannot be recorded.</summary>
-    // A link's name has no space, so this is taken for no part of the host.
+    // No link's name has a space: nobody takes this for a conflict over a part of the host.
     internal static Conflict WithRecords(string message) =>
         new("new addresses", message) { StandsAlone = true };
 

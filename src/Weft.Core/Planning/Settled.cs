@@ -24,7 +24,7 @@ public sealed class Settled
     /// <summary>An attachment was found right.</summary>
     internal void Add(AttachmentIntent attachment, in Ends ends) => known[attachment] = ends;
 
-    /// <summary>Forgets all once most of it is of attachments that nobody wants any more.</summary>
+    /// <summary>Clears the memory once most of it is about attachments that nobody wants any more.</summary>
     /// <param name="wanted">How many attachments there are.</param>
     internal void Trim(int wanted)
     {

@@ -123,7 +123,7 @@ internal static class AgentApi
             {
                 return;
             }
-            // Faults of the files are reported even if this place is not to be had.
+            // Faults of the files are reported even if the agent cannot listen there.
             var credentials = new TlsCredentials(tls, log);
             if (tlsAt is not null)
             {
@@ -131,7 +131,7 @@ internal static class AgentApi
                     tls.EndPoint,
                     endpoint =>
                     {
-                        // For clients that have not proved yet that they are allowed.
+                        // Limits clients before they have authenticated.
                         var share = new FairShare(MostOfOne);
                         endpoint.Use(share.Limit);
                         endpoint.UseHttps(

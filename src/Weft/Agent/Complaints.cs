@@ -16,7 +16,7 @@ internal sealed class Complaints(TimeProvider clock)
     private HashSet<string> said = new(StringComparer.Ordinal);
     private string? former;
 
-    /// <summary>When to look again only because something will not have worked for long enough to be said.</summary>
+    /// <summary>When to look again only because something will then have failed to work for long enough to be said.</summary>
     public DateTimeOffset? Due { get; private set; }
 
     /// <summary>What is to be said after a round.</summary>

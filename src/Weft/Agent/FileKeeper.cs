@@ -82,8 +82,8 @@ internal sealed class FileKeeper(
     }
 
     /// <summary>
-    /// Whether another file is in force than the one that was read last. Nothing else may tell: where the disk is full, the end
-    /// of a try is not in the history.
+    /// Whether another file is in force than the one that was read last. Perhaps nothing else reports it: where the disk is
+    /// full, the end of a try is not in the history.
     /// </summary>
     public bool IsAnotherInForce()
     {

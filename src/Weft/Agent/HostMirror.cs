@@ -271,7 +271,7 @@ internal sealed class HostMirror(LocalHost host)
             silent = answer.Silence is { } silence
                 ? silent.SetItem(answer.Engine, silence)
                 : silent.Remove(answer.Engine);
-            // Of an engine that does not answer nobody knows more than what it had last.
+            // What an engine had when it last answered is all that is known of it.
             if (answer.Containers is not { } containers)
             {
                 continue;

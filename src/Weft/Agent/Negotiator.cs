@@ -36,7 +36,7 @@ internal sealed class Negotiator(
     /// <summary>Begins, after a round, what is to be negotiated now.</summary>
     public void Follow(Round round, CancellationToken cancellationToken)
     {
-        // An answer about other connections, or from a daemon that is gone, is none about these.
+        // A result for other connections, or from a daemon that is gone, says nothing about these.
         if (round.Done.OfType<IpsecChange>().Any())
         {
             next = default;

@@ -155,7 +155,8 @@ internal sealed class Restraint(TimeProvider clock)
                 && clock.GetUtcNow() < early.Until
             )
             {
-                // Something else caused this round. On a busy host that must not put off the next one of its own ever more.
+                // Something else caused this round before the pause was over. On a busy host that must not make the pause ever
+                // longer.
                 failures[name] = early with
                 {
                     Reason = reason,
@@ -187,7 +188,7 @@ internal sealed class Restraint(TimeProvider clock)
         var now = clock.GetUtcNow();
         mended.RemoveAll(one => one.At + Lately <= now);
         var all = changes.ToList();
-        // What is made with containers may come and go many times, and is set each time that it is made.
+        // What is made in the same round does not count: with containers, things come and go many times, and are set each time.
         var made = all.Where(change => change.Action is ChangeAction.Add)
             .Select(change => change.Name)
             .ToHashSet(StringComparer.Ordinal);
@@ -241,7 +242,7 @@ internal sealed class Restraint(TimeProvider clock)
         }
     }
 
-    /// <summary>Whether what is right again has been so for less time than it was last waited for.</summary>
+    /// <summary>Whether something that is right again has not yet been so for as long as its last pause.</summary>
     private static bool IsRecent(Failure failure, DateTimeOffset now) =>
         now < failure.Until + PauseAfter(failure.Times);
 

@@ -15,7 +15,7 @@ internal static class CommandRunner
     // How long a command may take after Ctrl-C: a batch of link commands finishes, and what was made of a lab is removed.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
 
-    // Whoever waits for the end longer than this is told how not to.
+    // Whoever waits longer than this for the end is told how to end at once.
     private static readonly TimeSpan Moment = TimeSpan.FromSeconds(1);
 
     // One key press may arrive twice: from the terminal, and from a program that passes on to its child what it was sent

@@ -228,8 +228,9 @@ internal static class ImportCommand
     }
 
     /// <summary>Reads several hosts. If their tunnels have a key, each host puts it into a file of its own, where it stays.</summary>
-    /// <exception cref="HostException">One could not be read: an overlay file without it would have the others remove their
-    /// tunnels to it.</exception>
+    /// <exception cref="HostException">
+    /// One could not be read: an overlay file without it would have the others remove their tunnels to it.
+    /// </exception>
     private static async Task<HostReading[]> ReadAllAsync(
         Output terminal,
         IHostRunner runner,
