@@ -10,13 +10,14 @@ using Weft.Installation;
 
 namespace Weft;
 
-/// <summary>An overlay as one of its hosts has to do with it.</summary>
+/// <summary>An overlay as one of its hosts sees it.</summary>
 internal sealed class HostOverlay
 {
-    // Addresses rest by the clock (Roster.Rest), which this is little beside.
+    // How old a cached roster may be: addresses become free with time (Roster.Rest, 24 h), beside which a minute is nothing.
     private static readonly TimeSpan Memory = TimeSpan.FromMinutes(1);
 
-    // What goes only once two looks say so would never go if each began as if all could be recorded.
+    // How long it is remembered that records cannot be written. What is removed only once two looks agree would never be
+    // removed if each look began as if they could.
     private static readonly TimeSpan RecordsPause = TimeSpan.FromSeconds(30);
 
     private readonly AddressStore store;
@@ -24,7 +25,7 @@ internal sealed class HostOverlay
     private Known? last;
     private (string Problem, DateTimeOffset Time)? unrecorded;
 
-    /// <summary>An overlay as one of its hosts has to do with it.</summary>
+    /// <summary>An overlay as one of its hosts sees it.</summary>
     /// <param name="overlay">The overlay.</param>
     /// <param name="host">One of its hosts.</param>
     /// <param name="directory">Where the host keeps what it remembers of overlays.</param>
@@ -53,12 +54,12 @@ internal sealed class HostOverlay
     /// <summary>Which of the host's containers matter.</summary>
     public ContainerInterest Interest { get; }
 
-    /// <summary>Where to look for what the host proves who it is with; null where the tunnels are not encrypted.</summary>
+    /// <summary>Where the host's credentials are; null if the tunnels are not encrypted.</summary>
     public IpsecCredentials? Credentials { get; }
 
     /// <summary>What the host must look like, which depends on what its kernel can do and which containers it has.</summary>
     /// <param name="observation">What it looks like.</param>
-    /// <param name="adopt">Whether what has a name and a place that the overlay needs, and is nobody's, is taken over.</param>
+    /// <param name="adopt">Whether to take over what is nobody's and has a name and a place that the overlay needs.</param>
     public HostIntent Intend(HostObservation observation, bool adopt = false)
     {
         var intent = Adoption.Fit(Resolve(observation).Intent, observation, adopt);
@@ -70,7 +71,7 @@ internal sealed class HostOverlay
             : intent;
     }
 
-    /// <summary>What was read of the host, with what was recorded there.</summary>
+    /// <summary>An observation, completed by what was recorded on the host.</summary>
     /// <exception cref="HostException">The records cannot be read.</exception>
     public HostObservation WithRecords(HostObservation observation) =>
         observation with
@@ -86,10 +87,10 @@ internal sealed class HostOverlay
         };
 
     /// <summary>
-    /// Records who gets which address, before anybody has it. The host's lock must be held. A disk that is full keeps nobody
-    /// from the addresses that are recorded: who would get another waits, and it is tried again after a while.
+    /// Records who gets which address, before anybody has it. The host's lock must be held. If the disk is full, recorded
+    /// addresses stay in use: a container that would get another waits, and writing is tried again after a while.
     /// </summary>
-    /// <returns>What was read of the host, with what keeps more from being recorded.</returns>
+    /// <returns>The observation, with what keeps more from being recorded.</returns>
     public HostObservation Record(HostObservation observation)
     {
         if (observation.RecordsProblem is not null)
@@ -109,7 +110,9 @@ internal sealed class HostOverlay
         }
     }
 
-    /// <summary>The overlay with all containers that are known here: of this host also those that were found by their labels.</summary>
+    /// <summary>
+    /// The overlay with all containers that are known here, including those of this host that were found by their labels.
+    /// </summary>
     public Overlay With(HostObservation observation) =>
         Overlay with
         {
@@ -121,8 +124,8 @@ internal sealed class HostOverlay
         };
 
     /// <summary>
-    /// What the containers that are there come to. It is asked for several times of one observation, and of one after the
-    /// other while nothing happens to a container.
+    /// Resolves the containers that are there. The result is kept: it is asked for several times for one observation, and for
+    /// one observation after the other while nothing happens to a container.
     /// </summary>
     private Known Resolve(HostObservation observation)
     {

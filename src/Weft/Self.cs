@@ -11,13 +11,13 @@ internal static class Self
             ? [Environment.ProcessPath!, Path.GetFullPath(Environment.GetCommandLineArgs()[0])]
             : [Environment.ProcessPath!];
 
-    /// <summary>Which weft it is, with the commit that it was built of behind a <c>+</c>.</summary>
+    /// <summary>Its version, with the commit that it was built from behind a <c>+</c>.</summary>
     public static string Version { get; } =
         typeof(Self)
             .Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
             .InformationalVersion;
 
-    /// <summary>How the user called it, to be shown in what to type next: a path where it is not in PATH.</summary>
+    /// <summary>How the user called it, for commands to type next: a path if it is not in PATH.</summary>
     public static string Name =>
         Environment.GetCommandLineArgs()[0] is var called
         && called.Contains('/', StringComparison.Ordinal)

@@ -32,7 +32,7 @@ public static class AddressAudit
     {
         var faults = ImmutableArray.CreateBuilder<AddressFault>();
         var recorded = records.Select(record => (record.Container, record.Id)).ToHashSet();
-        // One that has a record by its own name does not stand for another that had the same id.
+        // A container that is recorded under its own name and id accounts for that record, not for another of the same id.
         var ids = sightings
             .Where(sighting => !recorded.Contains((sighting.Key, sighting.Id)))
             .Select(sighting => (sighting.Key.Engine, sighting.Id))
@@ -124,7 +124,7 @@ public static class AddressAudit
         }
         return faults.ToImmutable();
 
-        // The engine does not tell of who has the place: it may be in the same network.
+        // Whether the holder may be in the same network: its engine says nothing of it just now.
         bool MayShare(ContainerKey container, ContainerKey? holder) =>
             seen.TryGetValue(container, out var one)
             && holder is { } other
@@ -132,8 +132,8 @@ public static class AddressAudit
             && silent is { Silence: not null, Namespace: null }
             && (silent.IsNetworkUnknown || silent.Group == one.Group);
 
-        // What is inside one of those that share a network, as those of a pod do, is inside all of them, and belongs to who
-        // has the place.
+        // Containers that share a network, as those of a pod do, all have what is inside: it belongs to the one that has the
+        // place.
         IEnumerable<KeyValuePair<ContainerKey, ImmutableArray<IPAddress>>> OncePerNetwork()
         {
             var networks = sightings

@@ -6,13 +6,13 @@ using Weft.Core.Overlays;
 namespace Weft.Core.Engines;
 
 /// <summary>
-/// Gives the containers of one host the addresses that the file does not give them. An address belongs to a container by
-/// its id, so that it survives a new name, else by its name, so that it survives being made again. None has two owners:
-/// what the file declares, what a record holds and what other hosts give out is never given.
+/// Gives the containers of one host the addresses that the file does not give them. An address belongs to a container by its
+/// id, so that it survives renaming, or else by its name, so that it survives being made again. None has two owners: what the
+/// file declares, a record holds or another host gives out is never given.
 /// </summary>
 internal sealed class AddressGiver
 {
-    // What bounds the records where there is always something free, as in an IPv6 subnet.
+    // Bounds the records where addresses never run out, and so none is reused, as in an IPv6 subnet.
     private const int MostGone = 1000;
 
     private readonly Overlay overlay;
@@ -133,7 +133,7 @@ internal sealed class AddressGiver
         }
     }
 
-    /// <summary>The MAC address of a place: of those that the file does not name by what the record says.</summary>
+    /// <summary>The MAC address of a place; where the file does not name the container, that which the record says.</summary>
     private MacAddress MacOf(ContainerKey container, Attachment place, AddressRecord record) =>
         Declared(container) is null
             ? Selector.MacOf(
@@ -147,7 +147,7 @@ internal sealed class AddressGiver
             )
             : place.Mac;
 
-    /// <summary>Whether a record may have the address: the file gives it to nobody, and its network has it still.</summary>
+    /// <summary>Whether a record may keep an address: the file gives it to nobody, and its network still has it.</summary>
     private bool IsRight(AddressRecord record, IPAddress address)
     {
         if (slices.Declared.Contains(address))
@@ -173,16 +173,16 @@ internal sealed class AddressGiver
             one.Host == host && new ContainerKey(one.Engine, one.Name) == container
         );
 
-    /// <summary>Finds the record of each need: by the container's id, and then of those that are left by its name.</summary>
+    /// <summary>Finds the record of each need: first by the container's id, then by its name among those that are left.</summary>
     private void Match(Need[] needs, IReadOnlyCollection<ContainerSighting> sightings)
     {
         var byId = holdings.ToLookup(holding =>
             (holding.Record.Container.Engine, holding.Record.Id, holding.Record.Network)
         );
-        // A container that is restored under another name from what LXD exported has the id of the one that it is a copy of.
+        // A container that LXD restores from an export under another name has the id of the original.
         Take(need => HeldById(need).Where(holding => holding.Record.Container == need.Container));
         Take(HeldById);
-        // What has another name now keeps its addresses, also from a new container that has its old name.
+        // A renamed container keeps its addresses, even if a new container has its old name.
         var recorded = holdings
             .Select(holding =>
                 (holding.Record.Container, holding.Record.Id, holding.Record.Network)
@@ -217,7 +217,7 @@ internal sealed class AddressGiver
         }
     }
 
-    /// <summary>Notes of each record whether a container needs it, as far as its engine answered.</summary>
+    /// <summary>Notes in each record whether a container needs it, as far as engines answered.</summary>
     private void MarkGone()
     {
         foreach (
@@ -240,13 +240,13 @@ internal sealed class AddressGiver
                 }
                 : holding.Record with
                 {
-                    // Of a clock that was ahead once nothing is to be waited for.
+                    // A time in the future comes from a clock that was ahead, and is not waited for.
                     GoneSince = holding.Record.GoneSince is { } since && since <= now ? since : now,
                 };
         }
     }
 
-    /// <summary>Gives a container that is there what it has not of each subnet.</summary>
+    /// <summary>Gives a container that is there the addresses that it lacks, one of each subnet.</summary>
     private void Supply(Need need)
     {
         var addresses = ImmutableArray.CreateBuilder<IPAddress>();
@@ -278,7 +278,8 @@ internal sealed class AddressGiver
                     Addresses = [],
                     Since = now,
                     Labels = LabelsOf(need.Sighting),
-                    // One that was called so before it was renamed has the MAC address of that name.
+                    // A container that had this name before it was renamed keeps the MAC address derived from it, so this one
+                    // gets another.
                     MacFrom = holdings.Any(other =>
                         other.Record.Network == need.Network
                         && other.Record.Container.Engine == need.Container.Engine
@@ -304,15 +305,15 @@ internal sealed class AddressGiver
         && (need.Holding is not null || !IsNotBegun(need.Sighting!));
 
     /// <summary>
-    /// Whether it has no network to be given anything in. Docker Compose makes what is to take another's place under a
-    /// name for the time being: only once it runs is it known by which it will go, and so whose address it gets.
+    /// Whether a container of Docker or Podman does not run, and so has no network yet. Docker Compose makes a replacement
+    /// under a temporary name: only once it runs is its lasting name known, and so whose addresses it gets.
     /// </summary>
     private static bool IsNotBegun(ContainerSighting sighting) =>
         sighting is { Key.Engine: Engine.Docker or Engine.Podman, Namespace: null };
 
     private IPAddress? Take(Slice slice, Need need)
     {
-        // What the next host of the file takes is given last: however many come and go, it should find nobody there.
+        // What the next host in the file would take is given out last, so that it is still free then, however many come and go.
         var free =
             (slice.Lasting is { } lasting ? Free(lasting) : null)
             ?? Free(slice)
@@ -333,7 +334,9 @@ internal sealed class AddressGiver
     private IPAddress? Free(Slice slice) =>
         slice.FirstFree(taken.Contains) ?? Reuse(slice, Roster.Rest);
 
-    /// <summary>An address of a container that is gone for long enough, the longest gone first, whose record ends with that.</summary>
+    /// <summary>
+    /// Takes an address of the container that has been gone for longest, if for long enough; its record ends with that.
+    /// </summary>
     private IPAddress? Reuse(Slice slice, TimeSpan rest)
     {
         var longest = holdings

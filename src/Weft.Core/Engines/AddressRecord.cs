@@ -3,7 +3,7 @@ using System.Net;
 
 namespace Weft.Core.Engines;
 
-/// <summary>That a container has addresses which its host gave it: as long as this stands nobody else gets them.</summary>
+/// <summary>Says that a container has addresses that its host gave it: while the record stands, nobody else gets them.</summary>
 public sealed record AddressRecord
 {
     /// <summary>The container, by the name that it had last.</summary>
@@ -25,15 +25,17 @@ public sealed record AddressRecord
     public DateTimeOffset? GoneSince { get; init; }
 
     /// <summary>
-    /// What the MAC address of its interface is derived from, where that is not its name: neighbours send to the one that they
-    /// know, so that it outlives a new name, and who is called so after it gets another. Null where it is its name.
+    /// What the MAC address of its interface is derived from, if not from its name; null if from its name. Neighbours send to
+    /// the address that they know, so it outlives renaming, and the next container of that name gets another.
     /// </summary>
     public string? MacFrom { get; init; }
 
     /// <summary>What the MAC address of its interface is derived from.</summary>
     internal string MacOrigin => MacFrom ?? Container.Name;
 
-    /// <summary>Those of its labels that the overlay selects by, by which it is known while its engine does not answer.</summary>
+    /// <summary>
+    /// Those of its labels that the overlay selects by, which stand for the container while its engine does not answer.
+    /// </summary>
     public ImmutableSortedDictionary<string, string> Labels { get; init; } =
         ImmutableSortedDictionary<string, string>.Empty;
 }

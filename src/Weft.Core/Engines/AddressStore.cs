@@ -19,7 +19,7 @@ public sealed class AddressStore
 
     private const int Version = 1;
 
-    // An agent reads the same again and again, and what is the same to the byte is the same to whoever compares.
+    // An agent reads the file again and again: the same bytes give the same object, which costs nothing to compare.
     private Known? last;
 
     /// <summary>The store of an overlay.</summary>
@@ -52,7 +52,7 @@ public sealed class AddressStore
     /// <exception cref="HostException">The file cannot be read, is damaged, or is of a later Weft.</exception>
     public bool HasAnyOf(Engine engine) => Read().Any(record => record.Container.Engine == engine);
 
-    /// <summary>Puts records in place of those that are there. They are on the disk when this returns.</summary>
+    /// <summary>Replaces all records. The new ones are on the disk when this returns.</summary>
     /// <returns>Whether that changed anything; else nothing was written.</returns>
     /// <exception cref="HostException">The file is damaged, and so is not overwritten, or cannot be written.</exception>
     public bool Write(ImmutableArray<AddressRecord> records)

@@ -1,10 +1,10 @@
 namespace Weft.Core.Engines;
 
-/// <summary>What <c>/proc</c> says of the processes that an engine names for containers.</summary>
+/// <summary>Reads from <c>/proc</c> about the processes that an engine names for containers.</summary>
 /// <param name="root">The root directory of the host that they run on; none for this one.</param>
 internal sealed class ContainerProcesses(string root)
 {
-    // A process of another host has no self there; that host's first process stands for all.
+    // This process is not in the /proc of another host, whose first process stands for it.
     private readonly string own = root.Length == 0 ? "/proc/self/ns/net" : $"{root}/proc/1/ns/net";
 
     /// <summary>The process's network namespace; null where the process has ended already.</summary>
@@ -16,12 +16,15 @@ internal sealed class ContainerProcesses(string root)
             : null;
     }
 
-    /// <summary>Whether a namespace's file is still what it was when an engine named it: another process may have the number of one that has ended, the host's own too.</summary>
+    /// <summary>
+    /// Whether a namespace's file still is what it was when an engine named it: the number of a process that has ended may be
+    /// another's, whose namespace may even be the host's own.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="id">What told the namespace from all others; null for one that has a name.</param>
     public static bool IsStill(string path, string? id) => id is null || Identity(path) == id;
 
-    /// <summary>What tells a namespace from all others, such as <c>net:[4026531840]</c> (namespaces(7)).</summary>
+    /// <summary>Identifies a namespace among all, such as <c>net:[4026531840]</c> (namespaces(7)).</summary>
     private static string? Identity(string path)
     {
         try

@@ -13,8 +13,8 @@ public readonly record struct ContainerKey(Engine Engine, string Name)
     internal const int ShortId = 12;
 
     /// <summary>
-    /// The name that a container had before Docker Compose 1 put the beginning of its id in front, as it does with the one that
-    /// it is about to replace; the name that it has where none did.
+    /// The name that a container had before Docker Compose 1 put the beginning of its id in front, as it does with one that it
+    /// is about to replace; otherwise its present name.
     /// </summary>
     /// <param name="id">The container's own id.</param>
     public ContainerKey BeforeReplaced(string id) =>
@@ -59,20 +59,20 @@ public sealed record ContainerSighting
     public string? NamespaceId { get; init; }
 
     /// <summary>
-    /// Whose network the container was started in, by the <see cref="Id"/> of that one, as those of a pod are
-    /// (<c>--network container:NAME</c>); null for one with a network of its own.
+    /// The <see cref="Id"/> of the container in whose network this one was started, as those of a pod are (<c>--network
+    /// container:NAME</c>); null for one with a network of its own.
     /// </summary>
     public string? SharesNetworkOf { get; init; }
 
     /// <summary>
-    /// Whether the engine does not say just now what <see cref="SharesNetworkOf"/> and <see cref="SharesHostNetwork"/> are, as
-    /// Podman's list does not.
+    /// Whether the engine leaves open what <see cref="SharesNetworkOf"/> and <see cref="SharesHostNetwork"/> are, as Podman's
+    /// list does.
     /// </summary>
     public bool IsNetworkUnknown { get; init; }
 
     /// <summary>
-    /// Whether the container does not run, and its network does all the same: <see cref="Namespace"/> is by another that shares
-    /// it. Or may do: <see cref="Silence"/> is by another of which nobody knows whether it runs.
+    /// Whether the container does not run but its network lives on: <see cref="Namespace"/> is that of another that shares it.
+    /// Or may live on: <see cref="Silence"/> is that of another of which nobody knows whether it runs.
     /// </summary>
     public bool IsKeptByOthers { get; init; }
 
@@ -80,18 +80,18 @@ public sealed record ContainerSighting
     internal bool HasEnded =>
         this is { Namespace: null, Silence: null } or { IsKeptByOthers: true };
 
-    /// <summary>What all that share one network have in common, whether they run or not.</summary>
+    /// <summary>Identifies the network that containers share, whether they run or not.</summary>
     internal (Engine, string) Group => (Key.Engine, SharesNetworkOf ?? Id);
 
     /// <summary>
-    /// Gives those that do not run the network that they share with others, where one of these runs: it lives, with what it
-    /// was given, whoever of them comes and goes.
+    /// Gives containers that do not run the network that they share with others, if one of these runs: it lives on, with what
+    /// it was given, whichever of them comes and goes.
     /// </summary>
     /// <remarks>
-    /// Where none is known to run, and of one it is not known, it is not known whether the network lives: what is not known is
-    /// not taken for gone.
+    /// If none is known to run and the state of one is unknown, it is unknown whether the network lives: the unknown is not
+    /// taken for gone.
     /// </remarks>
-    /// <returns>Those that are otherwise now.</returns>
+    /// <returns>Those that have changed.</returns>
     public static IReadOnlyList<ContainerSighting> Shared(
         IReadOnlyCollection<ContainerSighting> sightings
     )
@@ -137,7 +137,7 @@ public sealed record ContainerSighting
     }
 
     /// <summary>
-    /// Those of which it is not known how they are, and which matter, themselves or to whoever shares their network.
+    /// The containers whose state is unknown and that matter, themselves or to others that share their network.
     /// </summary>
     /// <param name="sightings">All containers.</param>
     /// <param name="matters">Whether the overlay has a place for one.</param>
@@ -160,7 +160,7 @@ public sealed record ContainerSighting
         return silent.Where(one => groups.Contains(one.Group)).Select(one => one.Key);
     }
 
-    /// <summary>The same with what was known of the container before and never changes, where its engine does not say it now.</summary>
+    /// <summary>Adds what was known of the container before and never changes, where its engine does not say it now.</summary>
     /// <param name="before">The container of that name as it was seen before; null where none was.</param>
     public ContainerSighting With(ContainerSighting? before) =>
         IsNetworkUnknown && before is { IsNetworkUnknown: false } && before.Id == Id
@@ -173,8 +173,8 @@ public sealed record ContainerSighting
             : this;
 
     /// <summary>
-    /// Why the engine does not say more of the container just now, though it answers, as the end of a sentence: whether it
-    /// runs nobody knows then. Null where it does.
+    /// Why the engine, though it answers, says no more of the container just now, as the end of a sentence: then nobody knows
+    /// whether it runs. Null if it does say.
     /// </summary>
     public string? Silence { get; init; }
 
@@ -192,7 +192,7 @@ public sealed record ContainerSighting
     public ImmutableSortedDictionary<string, NicDevice> Nics { get; init; } =
         ImmutableSortedDictionary<string, NicDevice>.Empty;
 
-    /// <summary>What the interfaces are called that profiles give the container; only LXD and Incus have profiles.</summary>
+    /// <summary>The names of the interfaces that profiles give the container; only LXD and Incus have profiles.</summary>
     public ImmutableSortedSet<string> ProfileInterfaces { get; init; } = [];
 
     /// <summary>
@@ -202,11 +202,11 @@ public sealed record ContainerSighting
     public ImmutableSortedSet<string> OtherDevices { get; init; } = [];
 
     /// <summary>
-    /// The container's own device that gives it an interface, whatever the device is called; where none does, the one that is
-    /// called so; null where there is neither.
+    /// The container's own device that gives it an interface, whatever the device is called; else the device of that name; null
+    /// if there is neither.
     /// </summary>
     /// <param name="interface">The interface's name inside.</param>
-    /// <param name="overlay">Whose device it is rather than another's.</param>
+    /// <param name="overlay">The overlay whose device is preferred to another's.</param>
     public (string Name, NicDevice Nic)? DeviceOf(string @interface, string overlay) =>
         Nics.Where(device => device.Value.Interface == @interface || device.Key == @interface)
             .OrderByDescending(device => device.Value.Interface == @interface)
@@ -257,8 +257,8 @@ public sealed record NicDevice
     public string? Mark { get; init; }
 
     /// <summary>
-    /// Whether the overlay did not make the device, but took it over as it is: a device that is changed is taken from the
-    /// container and given anew, so the mark is in the container's own configuration.
+    /// Whether the overlay took the device over as it is. Changing a device takes it from the container and adds it again, so
+    /// the mark is in the container's own configuration.
     /// </summary>
     public bool IsAdopted { get; init; }
 }

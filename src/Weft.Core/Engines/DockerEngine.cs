@@ -12,27 +12,26 @@ using Weft.Core.Overlays;
 namespace Weft.Core.Engines;
 
 /// <summary>
-/// Docker, and Podman by the same API (Docker Engine API 1.41, which Docker serves from 20.10 to 28 and Podman since 3.0;
-/// of one that serves it no more, the oldest that it does serve). Neither knows of NICs that can be given to a container:
-/// those are made in its namespace.
+/// Docker, and Podman by the same API (Docker Engine API 1.41, which Docker serves from 20.10 to 28 and Podman since 3.0; if an
+/// engine no longer does, the oldest that it serves). Neither can give a container a NIC: those are made in its namespace.
 /// </summary>
 public sealed class DockerEngine : IContainerEngine
 {
     private static readonly Version Known = new(1, 41);
     private const int AtOnce = 4;
 
-    // The answer about one container waits for whatever the engine does with it, such as a start that a file system or a
-    // runtime holds up: others are not to wait along, and less so again for one that is known to hang.
+    // The answer about one container waits for what the engine does with it, such as a start that a file system or a runtime
+    // holds up. Other containers must not wait along, so one that is known to hang gets less time still.
     private static readonly TimeSpan OnesPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(250);
 
-    // What was slow once may be no more, and still take longer than a glance. It is seldom waited for where that goes on.
+    // One that hung is given its full time again after a pause, which doubles each time that it hangs again.
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
     private const int MostEventBytes = 1024 * 1024;
     private static readonly TimeSpan Look = TimeSpan.FromMinutes(1);
 
-    // Whoever sets a clock in a leap does so by more; two clocks are not read in the same instant.
+    // Two clocks are not read in the same instant, and somebody who sets a clock moves it by more.
     private static readonly TimeSpan Leap = TimeSpan.FromMilliseconds(100);
 
     // What changes which containers there are, what they are called, or their namespaces. Health checks, which run
@@ -55,7 +54,7 @@ public sealed class DockerEngine : IContainerEngine
     private readonly ContainerProcesses processes;
     private readonly TimeProvider clock;
 
-    // By name: when each was waited for in vain, and how long it is to be until the next time.
+    // By name: when each was last waited for in vain, and for how long it is given less time.
     private readonly ConcurrentDictionary<string, (long Since, TimeSpan Pause)> hanging = new(
         StringComparer.Ordinal
     );
@@ -117,8 +116,8 @@ public sealed class DockerEngine : IContainerEngine
             },
             async (one, token) =>
             {
-                // Only the whole of it says which process a container is, and what its network is; of Podman's also of one
-                // that does not run.
+                // Only the answer about a single container names its process and its network; Podman's list lacks the network
+                // even of those that do not run.
                 var seen =
                     one.MayRun || Engine is Engine.Podman
                         ? await SeeAsync(
@@ -165,9 +164,9 @@ public sealed class DockerEngine : IContainerEngine
         [EnumeratorCancellation] CancellationToken cancellationToken
     )
     {
-        // Which version is spoken may be another since it was started anew, and its answer to what follows would be no reason.
+        // A restarted engine may speak another version. This finds it out; the answer to the request below would not.
         await GetAsync("/_ping", cancellationToken);
-        // Podman begins to answer before it begins to watch. From when on is therefore said.
+        // Podman answers before it begins to watch, so the request says from when on.
         var begun = clock.GetUtcNow();
         var started = clock.GetTimestamp();
         var since = begun.ToUnixTimeMilliseconds() / 1000m;
@@ -186,7 +185,7 @@ public sealed class DockerEngine : IContainerEngine
             cancellationToken
         );
         var reader = PipeReader.Create(stream);
-        // While a clock that was set back has not come to that time again, Podman tells of nothing.
+        // When the clock was set back, Podman reports nothing until it reaches that time again.
         await using var look = clock.CreateTimer(
             _ =>
             {
@@ -226,20 +225,20 @@ public sealed class DockerEngine : IContainerEngine
     }
 
     /// <summary>
-    /// Whether Docker's socket is the link to Podman's that Podman's package for who types <c>docker</c> makes
-    /// (podman-docker): by it every container of Podman's would be there twice.
+    /// Whether Docker's socket is the link to Podman's that the package podman-docker makes: by it every container of Podman's
+    /// would be there twice.
     /// </summary>
     private bool IsPodmans(string at) =>
         Engine is Engine.Docker
         && new FileInfo(at).LinkTarget is { } target
         && Path.GetFileName(target) == "podman.sock";
 
-    /// <summary>What the engine lists, which it does whatever it is about with single ones; null where nobody listens.</summary>
+    /// <summary>The engine's list, which does not wait for what it does with single containers; null where nobody listens.</summary>
     private async Task<IEnumerable<DockerListed>?> ListedAsync(CancellationToken cancellationToken)
     {
         var answer = await GetAsync("/containers/json?all=1", cancellationToken);
-        // Podman inspects each for Docker's list, and lists nothing where one cannot be, as of one whose storage is gone. For
-        // its own list, which says the same by the same words, it does not.
+        // For Docker's list Podman inspects each container, and lists nothing if one cannot be inspected, as one whose storage
+        // is gone. For its own list, which has the same words, it does not.
         if (
             answer is { Status: HttpStatusCode.InternalServerError }
             && Engine is Engine.Podman
@@ -255,7 +254,7 @@ public sealed class DockerEngine : IContainerEngine
     }
 
     /// <summary>
-    /// A container; as far as the list tells of it where the engine does not say more in time, or refuses to, as Podman does of
+    /// A container; only what the list says of it if the engine does not say more in time, or refuses to, as Podman does for
     /// one whose storage is gone.
     /// </summary>
     private async Task<ContainerSighting?> SeeAsync(
@@ -265,7 +264,7 @@ public sealed class DockerEngine : IContainerEngine
         CancellationToken cancellationToken
     )
     {
-        // A path takes no account of names that are nothing but dots, and no container is called so.
+        // A URL drops path segments of nothing but dots, and no container is called so.
         if (nameOrId.Trim('.').Length == 0)
         {
             return null;
@@ -311,7 +310,7 @@ public sealed class DockerEngine : IContainerEngine
         {
             return null;
         }
-        // What has ended has no network that others could be in: for that nobody needs to wait until it is told of again.
+        // One that has ended has no network that others could be in: it need not be waited for until the engine says more.
         return isRefused && !one.MayRun
             ? sighting with
             {
@@ -346,7 +345,7 @@ public sealed class DockerEngine : IContainerEngine
         {
             return null;
         }
-        // Podman says nothing of it, and would say of each that it has the host's own (its LibpodToContainer).
+        // Podman's list does not have it, and would say of each that it has the host's own network (its LibpodToContainer).
         var config = Engine is Engine.Podman ? null : one.HostConfig;
         return new ContainerSighting
         {
@@ -359,7 +358,7 @@ public sealed class DockerEngine : IContainerEngine
         };
     }
 
-    /// <summary>Asks in the version that was understood last, and once more in another where the engine says that it must be.</summary>
+    /// <summary>Asks in the version that was understood last, and once more in another if the engine demands that.</summary>
     private async Task<EngineAnswer?> GetAsync(string path, CancellationToken cancellationToken)
     {
         var version = spoken;

@@ -8,26 +8,26 @@ using Weft.Core.Overlays;
 namespace Weft.Core.Engines;
 
 /// <summary>
-/// Asks an engine by HTTP over the unix socket that it listens at. Connections are kept for the next request; no answer
-/// is waited for without end, and none is read that is larger than <see cref="MostBytes"/>. One that did not answer in time is
-/// not waited for as long for a while, until it answers: whoever asks it asks for others as well.
+/// Asks an engine by HTTP over the unix socket that it listens at. Connections are kept for the next request; no answer is
+/// waited for without end, and none larger than <see cref="MostBytes"/> is read. An engine that did not answer in time gets
+/// less time for a while, until it answers: whoever asks it asks others as well.
 /// </summary>
 internal sealed class EngineSocket : IDisposable
 {
     /// <summary>The most that an answer may have: room for some ten thousand containers.</summary>
     public const int MostBytes = 64 * 1024 * 1024;
 
-    /// <summary>How long an answer is waited for: whoever asks has others wait, and looks again before long.</summary>
+    /// <summary>How long an answer is waited for: whoever asks keeps others waiting, and looks again before long.</summary>
     public static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(10);
 
-    /// <summary>What an engine may take, besides, for a change of what runs.</summary>
+    /// <summary>How much longer a change of what runs may take an engine.</summary>
     public static readonly TimeSpan ForChange = TimeSpan.FromSeconds(20);
 
-    // For how long it is asked with less patience, and with how much.
+    // For how long an engine that did not answer gets less time, and how much.
     private static readonly TimeSpan Doubt = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LittlePatience = TimeSpan.FromSeconds(2);
 
-    // Most hosts have one engine of five.
+    // Made when it is needed: most hosts have one engine of the five.
     private readonly Lazy<HttpClient> http;
     private readonly Engine engine;
     private readonly ImmutableArray<string> paths;
@@ -35,14 +35,14 @@ internal sealed class EngineSocket : IDisposable
     private readonly TimeSpan patience;
     private readonly TimeProvider clock;
 
-    // When it began not to answer, by the clock; 0 where it does.
+    // By the clock, when it began not to answer; 0 while it answers.
     private long silentSince;
 
     /// <summary>Connects to nobody yet.</summary>
     /// <param name="engine">Whose sockets they are.</param>
     /// <param name="paths">Where it may listen: the first socket at which somebody does is the one.</param>
     /// <param name="patience">How long an answer is waited for; null for <see cref="DefaultPatience"/>.</param>
-    /// <param name="clock">The clock by which one that was silent is waited for again; null for the system's.</param>
+    /// <param name="clock">The clock by which a silent engine gets its full time again; null for the system's.</param>
     /// <param name="isOthers">Whether what is at a path is another engine's; null where nothing is.</param>
     public EngineSocket(
         Engine engine,
@@ -106,7 +106,7 @@ internal sealed class EngineSocket : IDisposable
                     response.StatusCode,
                     // All of it has been read already.
                     await response.Content.ReadAsByteArrayAsync(CancellationToken.None),
-                    // As it is: the engines leave out the quotation marks that HTTP wants.
+                    // Unparsed: the engines leave out the quotation marks that HTTP demands.
                     response.Headers.NonValidated.TryGetValues("ETag", out var tag)
                         ? tag.ToString()
                         : null
@@ -114,7 +114,7 @@ internal sealed class EngineSocket : IDisposable
         }
     }
 
-    /// <summary>Finds out whether it answers at all: one that does not is not waited for as long for a while.</summary>
+    /// <summary>Finds out whether the engine answers at all: if not, it gets less time for a while.</summary>
     /// <param name="path">What it always has an answer to.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public async Task KnockAsync(string path, CancellationToken cancellationToken)
@@ -125,13 +125,13 @@ internal sealed class EngineSocket : IDisposable
         }
         catch (HostException)
         {
-            // Whoever asks it for something is told.
+            // Whoever next asks it for something is told.
         }
     }
 
-    /// <summary>Asks for an answer that goes on and on, and waits for its beginning.</summary>
+    /// <summary>Asks for an answer without end, and waits for its beginning.</summary>
     /// <param name="request">What to ask; it is disposed of.</param>
-    /// <param name="expected">The status of an answer that does.</param>
+    /// <param name="expected">The status of such an answer.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>What follows.</returns>
     /// <exception cref="HostException">Nobody listens, or there is no such answer.</exception>
@@ -161,7 +161,7 @@ internal sealed class EngineSocket : IDisposable
         }
     }
 
-    /// <summary>That nobody listens, and what to do. Podman may run containers all the same: nothing of it does but they.</summary>
+    /// <summary>Says that nobody listens, and what to do. Podman needs no daemon: its containers may run all the same.</summary>
     public string Absence =>
         engine is Engine.Podman
             ? $"{Name} cannot be asked on this host: nobody listens at {string.Join(" or ", paths)}; `systemctl enable --now podman.socket` has it listen"
@@ -170,7 +170,7 @@ internal sealed class EngineSocket : IDisposable
     /// <summary>That nobody listens, where somebody has to.</summary>
     public HostException NotThere() => new(Absence);
 
-    /// <summary>That an answer is not what its engine's documentation says.</summary>
+    /// <summary>Says that an answer is not what its engine's documentation promises.</summary>
     public HostException NotUnderstood(string request, Exception reason) =>
         new($"{Name}'s answer to {request} cannot be understood: {reason.Message}", reason);
 
@@ -195,7 +195,7 @@ internal sealed class EngineSocket : IDisposable
         CancellationToken cancellationToken
     )
     {
-        // An exception for each that is not there would cost more than the rest of a round.
+        // Looked for first: an exception for each engine that is not there would cost more than the rest of a round.
         if (!paths.Any(path => File.Exists(path) && !isOthers(path)))
         {
             return null;
@@ -259,7 +259,7 @@ internal sealed class EngineSocket : IDisposable
             catch (SocketException exception)
             {
                 socket.Dispose();
-                // That one may not be used says more than that another is not there.
+                // A socket that may not be used says more than one that is not there.
                 if (
                     refusal is null
                     || exception.SocketErrorCode
@@ -298,7 +298,7 @@ internal sealed class EngineSocket : IDisposable
 /// <param name="Request">What it was asked, for messages.</param>
 /// <param name="Status">The status of HTTP.</param>
 /// <param name="Body">The JSON.</param>
-/// <param name="Tag">By which a later change can say what it is a change of (RFC 9110, section 8.8.3).</param>
+/// <param name="Tag">The version by which a later change names what it is based on (RFC 9110, section 8.8.3).</param>
 internal sealed record EngineAnswer(
     EngineSocket From,
     string Request,
@@ -325,7 +325,7 @@ internal sealed record EngineAnswer(
         }
     }
 
-    /// <summary>What it said of why it refused; null where that is no JSON of this type.</summary>
+    /// <summary>Why the engine refused, as it says itself; null if that is no JSON of this type.</summary>
     public T? Reason<T>(JsonTypeInfo<T> type)
     {
         try

@@ -55,8 +55,8 @@ internal sealed class EventSocket : IAsyncDisposable
     }
 
     /// <summary>
-    /// Waits until the engine tells what happens: it agrees to the WebSocket before it does, and then sends a ping
-    /// (lxd/events/connections.go). One that sends none is waited for a moment.
+    /// Waits until the engine reports events: it accepts the WebSocket before it does, and then sends a ping
+    /// (lxd/events/connections.go). One that sends none is given a moment.
     /// </summary>
     public async Task BeginAsync(CancellationToken cancellationToken)
     {
@@ -113,7 +113,7 @@ internal sealed class EventSocket : IAsyncDisposable
         catch (WebSocketException exception)
             when (exception.WebSocketErrorCode is WebSocketError.ConnectionClosedPrematurely)
         {
-            // A daemon that goes away says no farewell.
+            // A daemon that ends does not close the WebSocket.
             return null;
         }
         catch (Exception exception) when (exception is WebSocketException or IOException)

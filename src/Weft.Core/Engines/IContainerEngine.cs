@@ -13,8 +13,8 @@ public interface IContainerEngine : IAsyncDisposable
     string Absence { get; }
 
     /// <summary>
-    /// Finds out whether the engine answers, and waits for that: one that does not is not waited for as long for a while, by
-    /// who asks it for something while others wait.
+    /// Finds out whether the engine answers, and waits for that. One that does not gets less time for a while from those who
+    /// ask it while others wait.
     /// </summary>
     Task KnockAsync(CancellationToken cancellationToken);
 
@@ -22,13 +22,15 @@ public interface IContainerEngine : IAsyncDisposable
     /// <exception cref="HostException">The engine is there and cannot be asked; the message says why and what to do.</exception>
     Task<ImmutableArray<ContainerSighting>?> ListAsync(CancellationToken cancellationToken);
 
-    /// <summary>One container; null where the engine has none of that name, which one that does not run never says.</summary>
+    /// <summary>
+    /// One container; null if the engine has none of that name. Unlike the list, this fails if the engine does not run.
+    /// </summary>
     /// <exception cref="HostException">The engine is not there, or cannot be asked.</exception>
     Task<ContainerSighting?> FindAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>
-    /// What happens to containers, from the moment that it watches on, which it says by an event that names none: whoever
-    /// lists the containers upon that misses nothing. It ends when the engine goes away, or could miss something from now on.
+    /// Reports what happens to containers. A first event, which names none, says that it watches: whoever lists the containers
+    /// then misses nothing. It ends when the engine goes away, or could miss something from then on.
     /// </summary>
     /// <exception cref="HostException">The engine is not there, or stopped telling.</exception>
     IAsyncEnumerable<ContainerEvent> WatchAsync(CancellationToken cancellationToken);
@@ -36,7 +38,10 @@ public interface IContainerEngine : IAsyncDisposable
     /// <summary>Gives a container a NIC, or changes the one of that name; does nothing for engines without <see cref="ContainerSighting.Nics"/>.</summary>
     /// <param name="name">The container.</param>
     /// <param name="device">The device's name.</param>
-    /// <param name="nic">The NIC; null takes it away. One that is adopted is left as it is, and marked. One that is there as it is to be is taken away and given again.</param>
+    /// <param name="nic">
+    /// The NIC; null removes it. An adopted one is left as it is, and marked. One that is there already, just so, is removed
+    /// and added again.
+    /// </param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="HostException">The engine refused; the message has its words.</exception>
     Task SetNicAsync(

@@ -52,7 +52,7 @@ internal sealed class LxcMonitor(string root)
         }
     }
 
-    // Abstract sockets are known by the network namespace that they were made in.
+    // An abstract socket is found only in the network namespace that it was made in.
     private Socket MakeSocket() =>
         root.Length == 0
             ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
@@ -71,7 +71,7 @@ internal sealed class LxcMonitor(string root)
             && credentials[1] == 0;
     }
 
-    /// <summary>Both ways two numbers and what is a pointer inside liblxc: it carries the process.</summary>
+    /// <summary>Request and response are two numbers and a pointer of liblxc's, in which the response carries the process.</summary>
     private static int? Ask(Socket socket)
     {
         Span<byte> message = stackalloc byte[2 * sizeof(int) + nint.Size];

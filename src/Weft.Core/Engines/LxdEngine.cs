@@ -136,9 +136,8 @@ public sealed class LxdEngine : IContainerEngine
 
     /// <inheritdoc/>
     /// <remarks>
-    /// A NIC that is changed is taken from a running container and given anew. Neither engine lets a device be taken away
-    /// by itself: all of the container's configuration is written back as it was read, unless somebody has changed it
-    /// meanwhile.
+    /// Changing a NIC takes it from a running container and adds it again. Neither engine can remove a single device: all of
+    /// the container's configuration is written back as it was read, unless somebody has changed it meanwhile.
     /// </remarks>
     public async Task SetNicAsync(
         string name,
@@ -220,13 +219,13 @@ public sealed class LxdEngine : IContainerEngine
     }
 
     /// <summary>
-    /// Whether somebody else has changed the container meanwhile, or the engine is busy with it: starting it, say. One that
-    /// does not run yet is being made, and whoever has it made wants to start it next: a change at that moment would have
-    /// the engine refuse that.
+    /// Whether somebody else has changed the container meanwhile, or the engine is busy with it, such as starting it. A
+    /// container that does not run may be one in the making, which is to be started next: the engine would refuse that during a
+    /// change, so nothing is tried again then.
     /// </summary>
     private static bool IsInTheWay(LxdInstance one, EngineAnswer answer, string refusal) =>
         answer.Status is HttpStatusCode.PreconditionFailed
-        // Another's change, which this one was made to wait for, has come to its end.
+        // Another's change, for which this one had to wait, has ended.
         || refusal.Contains("has now succeeded", StringComparison.Ordinal)
         || one.MayRun
             && (
@@ -272,8 +271,8 @@ public sealed class LxdEngine : IContainerEngine
     }
 
     /// <summary>
-    /// The containers that are on this member of a cluster: every member tells of all. What is on another is that host's to
-    /// care for, and its process would be taken for one of this host.
+    /// The containers on this member of a cluster, as every member lists all. One on another member is that host's to care for,
+    /// and its process would be taken for one of this host.
     /// </summary>
     private async Task<IReadOnlyList<LxdInstance>> HereAsync(
         IEnumerable<LxdInstance> all,
@@ -296,7 +295,8 @@ public sealed class LxdEngine : IContainerEngine
         if (
             isClustered
             && !known.Any(one => one.Member == member)
-            // After `lxc cluster rename` it calls itself by the former name, and tells of no container, until it is started anew.
+            // After `lxc cluster rename` the engine calls itself by its former name, and lists no container, until it is
+            // restarted.
             && await GetAsync(
                 $"/1.0/cluster/members/{Uri.EscapeDataString(member)}",
                 cancellationToken
@@ -369,7 +369,7 @@ public sealed class LxdEngine : IContainerEngine
         return request;
     }
 
-    /// <summary>A path takes no account of names that are nothing but dots; neither engine has such.</summary>
+    /// <summary>A URL drops path segments of nothing but dots; neither engine has such names.</summary>
     private static string PathOf(string name) =>
         $"{Instances}/{Uri.EscapeDataString(name.Trim('.').Length == 0 ? "-" : name)}";
 

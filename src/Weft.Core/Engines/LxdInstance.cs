@@ -71,7 +71,7 @@ internal sealed record LxdInstance : LxdChange
                 StringComparer.Ordinal
             );
 
-    /// <summary>What the interfaces are called that its profiles give it.</summary>
+    /// <summary>The names of the interfaces that its profiles give it.</summary>
     [JsonIgnore]
     public ImmutableSortedSet<string> ProfileInterfaces =>
         (ExpandedDevices ?? [])
@@ -87,7 +87,7 @@ internal sealed record LxdInstance : LxdChange
     public ImmutableSortedSet<string> OtherDevices =>
         (ExpandedDevices ?? []).Keys.Except(Nics.Keys).ToImmutableSortedSet(StringComparer.Ordinal);
 
-    /// <summary>Whether a device is word for word as a NIC is written: told so once more, the engine would do nothing.</summary>
+    /// <summary>Whether a device already is, word for word, what would be written: the engine would do nothing then.</summary>
     public bool Has(string device, NicDevice nic)
     {
         var there = Devices?.GetValueOrDefault(device);
@@ -101,7 +101,7 @@ internal sealed record LxdInstance : LxdChange
     /// <summary>A patch that sets one device.</summary>
     /// <param name="device">Its name.</param>
     /// <param name="nic">What it is to be.</param>
-    /// <param name="former">What the device was that has just been taken away; null where none was.</param>
+    /// <param name="former">The device as it was just before it was removed; null if none was.</param>
     public LxdChange With(string device, NicDevice nic, Dictionary<string, string?>? former) =>
         new()
         {
@@ -203,15 +203,15 @@ internal record LxdChange
 /// <summary>A NIC as LXD and Incus have it: keys and texts (reference/devices_nic.md, <c>nictype: bridged</c>).</summary>
 internal static class LxdDevice
 {
-    // Any key below user. may be on a device; the engines pass it over.
+    // Any key below user. may be on a device; the engines ignore it.
     private const string MarkKey = "user.weft";
 
     /// <summary>The key of a container's configuration that says which overlay took a device over.</summary>
     public static string AdoptedKey(string device) => $"user.weft-adopted.{device}";
 
     /// <summary>
-    /// The key of a container's configuration that has the Ethernet address of a device which does not say one. A copy of the
-    /// container gets one of its own there, where one in the device itself is copied, and keeps the two from running at once.
+    /// The key of a container's configuration for the Ethernet address of a device that does not set one. A copy of the
+    /// container gets an address of its own there, whereas one in the device is copied, and keeps the two from running at once.
     /// </summary>
     public static string MacKey(string device) => $"volatile.{device}.hwaddr";
 
@@ -222,7 +222,7 @@ internal static class LxdDevice
         Dictionary<string, string?>? config
     ) => device.GetValueOrDefault(MarkKey) ?? config?.GetValueOrDefault(AdoptedKey(name));
 
-    /// <summary>Reads it. What its user has left to the engine is where the engine keeps what it chose.</summary>
+    /// <summary>Reads it. The engine keeps what it chose itself in the configuration's volatile keys.</summary>
     public static NicDevice Read(
         string name,
         Dictionary<string, string?> device,
@@ -246,7 +246,7 @@ internal static class LxdDevice
 
     /// <summary>Writes it, but for its Ethernet address (<see cref="MacKey"/>).</summary>
     /// <param name="nic">What it is to be.</param>
-    /// <param name="there">What it was: what else somebody has set of it stays. Null where there was none.</param>
+    /// <param name="there">What it was: other settings of it stay. Null where there was none.</param>
     public static Dictionary<string, string?> Write(
         NicDevice nic,
         Dictionary<string, string?>? there

@@ -60,7 +60,7 @@ public sealed class NetnsEngine(string root = "") : IContainerEngine
         var seen = Channel.CreateUnbounded<ContainerEvent>();
         using var watcher = Watch(seen.Writer);
         yield return new ContainerEvent(null, "watching");
-        // A file is made first, and only then the namespace is mounted over it, which no event tells.
+        // ip-netns(8) makes a file first and then mounts the namespace over it, which no event tells.
         var awaited = new Dictionary<string, long>(StringComparer.Ordinal);
         var clock = TimeProvider.System;
         while (true)
@@ -138,7 +138,7 @@ public sealed class NetnsEngine(string root = "") : IContainerEngine
             };
             watcher.Created += (_, file) => seen.TryWrite(new ContainerEvent(file.Name, "added"));
             watcher.Deleted += (_, file) => seen.TryWrite(new ContainerEvent(file.Name, "deleted"));
-            // So many events that the kernel had no room for them: anything may have happened.
+            // The kernel had no room for so many events: anything may have happened.
             watcher.Error += (_, _) => seen.TryWrite(new ContainerEvent(null, "changed"));
             watcher.EnableRaisingEvents = true;
             return watcher;

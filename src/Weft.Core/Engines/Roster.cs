@@ -4,23 +4,25 @@ using Weft.Core.Overlays;
 namespace Weft.Core.Engines;
 
 /// <summary>
-/// The containers of one host with everything resolved: those that the file names, and those that it selects. Pure: what
-/// the engines say and what was recorded before, the same roster. Its records must be kept before anything gets one of
-/// its addresses.
+/// The containers of one host with everything resolved: those that the file names, and those that it selects. Pure: the same
+/// sightings and records give the same roster. Its records must be saved before anything gets one of its addresses.
 /// </summary>
 public sealed record Roster
 {
     private const int MostNamed = 5;
 
-    /// <summary>For how long nobody else gets the address of a container that is gone as long as another is free: it may come back.</summary>
+    /// <summary>
+    /// For how long nobody else gets the address of a container that is gone while another address is free: the container may
+    /// come back.
+    /// </summary>
     public static readonly TimeSpan Rest = TimeSpan.FromHours(24);
 
-    /// <summary>For how long nobody gets it even where no other is free: neighbours remember who had it.</summary>
+    /// <summary>For how long nobody gets it even if no other is free: neighbours remember who had it.</summary>
     public static readonly TimeSpan ShortRest = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// The containers, those of the file first. An attachment without addresses is one of a container that its engine has
-    /// never shown, or of one of Docker's or Podman's that has not run yet: it gets them when it is there, and runs.
+    /// The containers, those of the file first. An attachment without addresses is of a container that its engine has never
+    /// shown, or of one of Docker's or Podman's that has not run yet: it gets them once it is there, or runs.
     /// </summary>
     public required ImmutableArray<Container> Containers { get; init; }
 
@@ -30,14 +32,14 @@ public sealed record Roster
     /// <summary>What people should know, each with what to do.</summary>
     public required ImmutableArray<string> Notices { get; init; }
 
-    /// <summary>Which containers wait for addresses, since these cannot be recorded, and why; null where none does.</summary>
+    /// <summary>Which containers wait for addresses that cannot be recorded, and why; null where none does.</summary>
     public string? Waiting { get; init; }
 
     /// <summary>Resolves the containers of a host.</summary>
     /// <param name="overlay">The overlay.</param>
     /// <param name="host">One of its hosts.</param>
     /// <param name="sightings">The containers that the engines which answered have, also those that do not run.</param>
-    /// <param name="answered">The engines that answered; of all others nobody knows what they have, and their records stand.</param>
+    /// <param name="answered">The engines that answered; what the others have is unknown, and their records stand.</param>
     /// <param name="records">What was recorded before.</param>
     /// <param name="now">The time.</param>
     /// <exception cref="KeyNotFoundException">The overlay has no such host.</exception>
@@ -68,7 +70,9 @@ public sealed record Roster
         };
     }
 
-    /// <summary>The same where no more can be recorded: nobody has an address but those that are, and who would get one waits.</summary>
+    /// <summary>
+    /// The roster if no more can be recorded: only recorded addresses are used, and a container that would get another waits.
+    /// </summary>
     /// <param name="recorded">What is recorded.</param>
     /// <param name="problem">Why no more can be.</param>
     public Roster Only(ImmutableArray<AddressRecord> recorded, string problem)
@@ -113,15 +117,15 @@ public sealed record Roster
                 let left = place.Addresses.RemoveAll(address =>
                     withheld.Contains((key, place.Network, address))
                 )
-                // Who has never had one is awaited as before.
+                // A container that has never had an address is awaited as before.
                 where !left.IsEmpty || place.Addresses.IsEmpty
                 select left == place.Addresses ? place : place with { Addresses = left };
         }
     }
 
     /// <summary>
-    /// Those that have not ended beside another that was made in their place: it has what they had. Docker Compose 1 keeps
-    /// what it replaces under a name for the time being until the new one runs.
+    /// Leaves out containers that have ended beside one that was made in their place, which has what they had. Docker Compose 1
+    /// keeps what it replaces under a temporary name until the new one runs.
     /// </summary>
     private static IEnumerable<ContainerSighting> NotReplaced(
         IReadOnlyCollection<ContainerSighting> sightings

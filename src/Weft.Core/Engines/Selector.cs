@@ -10,18 +10,19 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
     // Whose each link of this host is, in words.
     private readonly Dictionary<string, string> links = new(StringComparer.Ordinal);
 
-    // Whose places the containers have that live in a network namespace, or would if they ran.
+    // The container whose places all have that live in one network: by its namespace, and by its group while they do not run.
     private readonly Dictionary<string, ContainerKey> networks = new(StringComparer.Ordinal);
     private readonly Dictionary<(Engine, string), ContainerSighting> groups = [];
 
-    // Who has a place, and may share its network with any that shares one: the engine does not say with whom.
+    // By engine: a container with a place that may share its network with any that shares one, as the engine does not say with
+    // which.
     private readonly Dictionary<Engine, ContainerKey> unknown = [];
     private HashSet<(Engine, string)> shared = [];
     private HashSet<(Engine, string)> placed = [];
 
     /// <summary>The containers, with addresses only where the file gives them.</summary>
     /// <param name="sightings">What the engines have.</param>
-    /// <param name="records">Who has been here, which says who keeps a name that two want.</param>
+    /// <param name="records">Who has been here before, and so keeps a name that two want.</param>
     public ImmutableArray<Container> Resolve(
         IReadOnlyCollection<ContainerSighting> sightings,
         ImmutableArray<AddressRecord> records
@@ -106,8 +107,8 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
         (sighting.Key.Engine, sighting.Id);
 
     /// <summary>
-    /// Whether it holds the network of a pod of Podman's and is named by the pod's id, which is another each time that the pod is
-    /// made: of the pod whoever has a name to be known by again comes first.
+    /// Whether it holds the network of a pod of Podman's and is named by the pod's id, which changes whenever the pod is made
+    /// anew: a container of the pod with a lasting name comes before it.
     /// </summary>
     private static bool IsNamedByPod(ContainerSighting sighting)
     {
@@ -165,7 +166,8 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
         {
             return null;
         }
-        // Only LXD and Incus tell of interfaces that a container has by itself. What a device gives may be called otherwise.
+        // Only LXD and Incus report interfaces that a container has by itself. A device may have another name than its
+        // interface.
         var own = sighting
             .Nics.Values.Where(nic => nic.Mark != overlay.Name)
             .Select(nic => nic.Interface)
@@ -257,11 +259,13 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
         return places;
     }
 
-    /// <summary>Of containers that live in one network, as those of a pod do, the first has its places, and so all of them do.</summary>
+    /// <summary>
+    /// Of containers that live in one network, as those of a pod do, the first gets its places, which so are those of all.
+    /// </summary>
     private bool TakeNetwork(ContainerSighting sighting)
     {
-        // Those of a pod that is started anew live in two namespaces until the last of them is: a place for the time being would
-        // be another address.
+        // The containers of a pod that is restarted live in two namespaces until the last has restarted: a place in between
+        // would be another address.
         if (
             groups.TryGetValue(sighting.Group, out var first)
             && (sighting.SharesNetworkOf ?? first.SharesNetworkOf) is not null

@@ -7,8 +7,8 @@ using Weft.Core.Overlays;
 namespace Weft.Core.Engines;
 
 /// <summary>
-/// What each host gives addresses out of, known to every host from the file alone: so no two give out the same, and
-/// nobody has to ask anybody.
+/// What each host gives addresses out of. Every host knows it from the file alone, so no two give out the same, and none has to
+/// ask another.
 /// </summary>
 public sealed class Slices
 {
@@ -38,7 +38,10 @@ public sealed class Slices
         ]);
     }
 
-    /// <summary>The addresses that the file gives to somebody, on any host, names as a neighbour's or has float: they are given to nobody else.</summary>
+    /// <summary>
+    /// The addresses that the file gives to somebody on any host, names as a next hop, or has float: they are given to nobody
+    /// else.
+    /// </summary>
     public IReadOnlySet<IPAddress> Declared { get; }
 
     /// <summary>What one host gives out of one subnet of a network.</summary>
@@ -106,8 +109,8 @@ public sealed record Slice(
     }
 
     /// <summary>
-    /// What is left of it when a host is added at the end of the file's; null where that is all of it, as the file says so, or
-    /// where it is one address.
+    /// What is left of it once a host is added at the end of the file's; null if nothing changes, as the file declares it, or
+    /// if it is a single address.
     /// </summary>
     public Slice? Lasting =>
         !IsDeclared && Part is { } part && part.PrefixLength < IPText.Bits(part.BaseAddress)
@@ -127,7 +130,7 @@ public sealed record Slice(
         var (first, last) = IPText.Ends(part);
         var (lowest, highest) = IPText.Hosts(Subnet);
         (first, last) = (UInt128.Max(first, lowest), UInt128.Min(last, highest));
-        // Each step leaves a taken address or all of another's slice behind, so that there are no more than of those.
+        // Each step leaves behind one taken address or all of another's slice: there are no more steps than of those.
         for (var next = first; next <= last; next++)
         {
             var address = IPText.FromNumber(next, Subnet.BaseAddress.AddressFamily);
@@ -150,8 +153,8 @@ public sealed record Slice(
     }
 
     /// <summary>
-    /// What the file may say so that this slice is declared: all of it, or where others have declared some of it the
-    /// largest subnet of the rest; null where nothing is left.
+    /// What the file may say to declare this slice: all of it or, where others have declared some of it, the largest subnet of
+    /// the rest; null where nothing is left.
     /// </summary>
     public IPNetwork? Declarable() => Part is { } part ? Rest(part) : null;
 

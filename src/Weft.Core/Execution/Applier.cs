@@ -35,7 +35,8 @@ public sealed class Applier(
     // One round does it, unless something else moved meanwhile or the switch took a setting back.
     private const int MaxRounds = 3;
 
-    // Where one after the other starts and ends within moments, the next may have ended too.
+    // How many rounds may fail because a container has ended: where they start and end within moments, the next may have ended
+    // too.
     private const int MostEnded = 5;
     private const int NamespacesAtOnce = 4;
 
@@ -84,7 +85,7 @@ public sealed class Applier(
                     )
                 )
             {
-                // It wants nothing any more. What was behind it is still to be done.
+                // The container that ended needs nothing any more; what came after it in the plan is still to be done.
                 ended++;
                 isFinished = false;
             }
@@ -131,8 +132,8 @@ public sealed class Applier(
     }
 
     /// <summary>
-    /// What was carried out of a plan that was left where a container ended: what is not to be done any more, and not since
-    /// that is what it was about.
+    /// What was carried out of a plan that was abandoned as a container ended: what is not to be done any more, unless that is
+    /// only because its container is gone.
     /// </summary>
     /// <param name="left">The plan.</param>
     /// <param name="next">What is to be done now.</param>
@@ -148,7 +149,7 @@ public sealed class Applier(
         );
     }
 
-    /// <summary>Whether a container has ended since the plan was made that something was to be set up in.</summary>
+    /// <summary>Whether a container in which the plan sets something up has ended since it was made.</summary>
     private static bool IsOfContainerThatEnded(Plan plan) =>
         plan
             .Changes.Select(SpaceOf)
@@ -230,9 +231,9 @@ public sealed class Applier(
     }
 
     /// <summary>
-    /// Waits until what the kernel has learnt to do with packets is what the switch would do with them now
-    /// (<c>revalidator/wait</c>). ovs-vswitchd says that a tunnel is gone before its threads have taken away the flows that lead
-    /// into it, and as long as another of its kind is left the kernel goes on sending by these: unencrypted, but for the guard.
+    /// Waits until the kernel's flows are those that the switch would install now (<c>revalidator/wait</c>). ovs-vswitchd
+    /// reports a tunnel as gone before its threads have removed the flows that lead into it, and while another tunnel of its
+    /// kind is left the kernel goes on sending by these: unencrypted, but for the guard.
     /// </summary>
     /// <exception cref="HostException">It cannot be known: the guard stays.</exception>
     private static async Task ForgetFlowsAsync(CancellationToken cancellationToken)
@@ -240,7 +241,7 @@ public sealed class Applier(
         var answer = await SwitchControl.AskAsync(["revalidator/wait"], cancellationToken);
         if (answer.ExitCode != 0)
         {
-            // It waits for one datapath only. Where there are two, or none is left, all is forgotten and learnt again.
+            // That works with one datapath only. If there are two, or none is left, all flows are purged and learnt again.
             answer = await SwitchControl.AskAsync(["revalidator/purge"], cancellationToken);
         }
         if (answer.ExitCode != 0)
@@ -251,12 +252,14 @@ public sealed class Applier(
         }
     }
 
-    /// <summary>Has every peer negotiated with that packets are not exchanged with yet, and keeps why that failed for whoever looks at the host.</summary>
+    /// <summary>
+    /// Negotiates with every peer that packets do not cross to yet, and records failures for whoever looks at the host.
+    /// </summary>
     /// <param name="host">The host.</param>
     /// <param name="intent">What it must look like.</param>
     /// <param name="patience">How long the peers may take.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>The peers that this did not come to an end with in time.</returns>
+    /// <returns>The peers with which this did not succeed in time.</returns>
     public static async Task<ImmutableArray<FailedPeer>> EstablishAsync(
         LocalHost host,
         HostIntent intent,
@@ -319,8 +322,8 @@ public sealed class Applier(
     }
 
     /// <summary>
-    /// What can be carried out of a plan beside what engines refused. No bridge goes meanwhile: a container does not start
-    /// with a device that has it for its parent.
+    /// What can be carried out of a plan besides what engines refused. No bridge goes meanwhile: a container does not start
+    /// while a device of its names a bridge that is missing.
     /// </summary>
     private static Plan Without(Dictionary<string, string> refusals, Plan whole) =>
         refusals.Count == 0
@@ -341,7 +344,7 @@ public sealed class Applier(
                 ],
             };
 
-    /// <summary>Has engines change devices. What one refuses, which may be for one container alone, keeps nothing else waiting.</summary>
+    /// <summary>Has engines change devices. A refusal, which may concern one container alone, holds nothing else up.</summary>
     private async Task RunNicsAsync(
         Plan current,
         Stage stage,
@@ -476,7 +479,7 @@ public sealed class Applier(
         }
     }
 
-    /// <summary>What is wrong with ports, but for those whose links are gone: with a container that ended, the port goes next.</summary>
+    /// <summary>Errors of ports, but not of those whose links are gone: when a container has ended, its port goes next.</summary>
     /// <param name="overlay">The overlay.</param>
     /// <param name="seen">The switch.</param>
     /// <param name="links">The host's links.</param>
@@ -486,7 +489,7 @@ public sealed class Applier(
         IReadOnlyDictionary<string, Link> links
     ) =>
         FailedPorts(overlay, seen)
-            // A link of any other type the switch itself was to make.
+            // Links of all other types are made by the switch itself.
             .Where(row => row.Type.Length > 0 || links.ContainsKey(row.Name))
             .Select(Words);
 
@@ -521,7 +524,7 @@ public sealed record ApplyResult(
     TimeSpan Elapsed
 )
 {
-    /// <summary>Whether the host is as intended, if without what something stands in the way of that nothing else depends on.</summary>
+    /// <summary>Whether the host is as intended, apart from what is blocked and nothing else depends on.</summary>
     public bool Matches => Remaining is { IsEmpty: true, HasClearWay: true } && Errors.IsEmpty;
 
     /// <summary>Says of something that still differs what it is and why that may be.</summary>

@@ -6,12 +6,12 @@ using Weft.Core.Planning;
 namespace Weft.Core.Execution;
 
 /// <summary>
-/// Puts up the guard by itself, with neither Open vSwitch nor strongSwan: at boot it must stand before the switch, which
-/// restores its tunnel ports as soon as it runs.
+/// Puts up the guard by itself, without Open vSwitch or strongSwan: at boot it must stand before the switch, which restores its
+/// tunnel ports as soon as it runs.
 /// </summary>
 public static class GuardKeeper
 {
-    /// <summary>Puts up what is missing. What stands in the way of one policy keeps it from no other.</summary>
+    /// <summary>Puts up what is missing. A conflict over one policy keeps no other from being put up.</summary>
     /// <param name="intent">What this host must look like.</param>
     /// <param name="progress">Is told what is waited for.</param>
     /// <param name="cancellationToken">Gives up.</param>

@@ -7,8 +7,8 @@ using Weft.Core.Planning;
 namespace Weft.Core.Execution;
 
 /// <summary>
-/// Sees to it that strongSwan has what ovs-monitor-ipsec was told. That one follows the database, and never looks again
-/// at what became of what it wrote down and had loaded.
+/// Makes sure that strongSwan has what ovs-monitor-ipsec was told. That program follows the database, and never checks what
+/// became of what it wrote and had loaded.
 /// </summary>
 internal static class IpsecMonitor
 {
@@ -19,11 +19,11 @@ internal static class IpsecMonitor
 
     private const int Tries = 3;
 
-    /// <summary>Waits until strongSwan has the connections of all peers, and has it read them again where that takes too long.</summary>
-    /// <param name="host">The host, whose strongSwan ovs-monitor-ipsec has started anew where it was itself.</param>
+    /// <summary>Waits until strongSwan has the connections of all peers; if that takes too long, has it read them again.</summary>
+    /// <param name="host">The host. Whenever ovs-monitor-ipsec restarts, it restarts strongSwan too.</param>
     /// <param name="intent">What it must look like.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>The peers whose connections it still has not; none where it does not answer, and nobody knows.</returns>
+    /// <returns>The peers whose connections are still missing; none if strongSwan does not answer, as then nobody knows.</returns>
     public static async Task<ImmutableArray<FailedPeer>> SettleAsync(
         LocalHost host,
         HostIntent intent,
@@ -36,13 +36,13 @@ internal static class IpsecMonitor
         var missing = await WaitAsync(host, intent, @switch, cancellationToken);
         if (!missing.IsEmpty)
         {
-            // It has the keys read again.
+            // This has strongSwan read the keys again.
             await AskAsync("refresh", cancellationToken);
         }
         for (var round = 0; round < Tries && !missing.IsEmpty; round++)
         {
-            // As `ipsec reload` does: all connections are loaded anew. Where ovs-monitor-ipsec was just writing the file
-            // again, which it does in every round, there was nothing in it: once more.
+            // As `ipsec reload` does, this loads all connections anew. If ovs-monitor-ipsec is just writing the file, as it
+            // does in every round, strongSwan finds it empty: hence another try.
             ProcessIdentity.OfPidFile(MonitorReader.StarterPidFile)?.Send(Libc.SigUsr1);
             missing = await WaitAsync(host, intent, @switch, cancellationToken);
         }
@@ -85,8 +85,8 @@ internal static class IpsecMonitor
     }
 
     /// <summary>
-    /// Waits until ovs-monitor-ipsec has done all that the database asks for. It answers one question in a round, before
-    /// it looks at the database: the second answer comes after the round that the first was in.
+    /// Waits until ovs-monitor-ipsec has done all that the database asks for. It answers one question in each round, before it
+    /// looks at the database: when it answers the second, the round of the first is over.
     /// </summary>
     private static async Task FollowAsync(CancellationToken cancellationToken)
     {

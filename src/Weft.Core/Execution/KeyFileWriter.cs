@@ -8,7 +8,7 @@ namespace Weft.Core.Execution;
 /// <summary>Writes the file that holds the keys that hosts share.</summary>
 public static class KeyFileWriter
 {
-    /// <summary>Puts keys into a file, in one step for all who read it: killed at any moment, it has the old ones or the new ones.</summary>
+    /// <summary>Puts keys into a file atomically: whenever this is killed, the file has the old ones or the new ones.</summary>
     /// <param name="path">The file.</param>
     /// <param name="keys">The keys, one on a line.</param>
     /// <exception cref="HostException">It cannot be written, or others may write to its directory.</exception>

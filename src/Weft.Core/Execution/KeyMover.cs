@@ -6,7 +6,9 @@ using Weft.Core.Observation;
 
 namespace Weft.Core.Execution;
 
-/// <summary>Puts the key that tunnels have in Open vSwitch's database, where everybody on the host reads it, into a file.</summary>
+/// <summary>
+/// Writes the key that tunnels have in Open vSwitch's database, where everybody on the host can read it, into a file.
+/// </summary>
 public static class KeyMover
 {
     /// <summary>Writes the key file, unless there is one.</summary>

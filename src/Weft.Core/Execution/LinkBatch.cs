@@ -8,22 +8,23 @@ using Weft.Core.Planning;
 namespace Weft.Core.Execution;
 
 /// <summary>
-/// Carries link changes out by <c>ip -batch -</c> (ip(8)): one process, however many there are. Settings and IPsec policies are
-/// written where the kernel has them, without any.
+/// Carries out link changes by <c>ip -batch -</c> (ip(8)): one process, however many there are. Settings and IPsec policies go
+/// to the kernel directly, without a process.
 /// </summary>
 internal static partial class LinkBatch
 {
-    // A kernel that is asked for a link that it has not.
+    // What `ip` says of a link that does not exist.
     private const string NoLink = "Cannot find device";
 
-    // One that is asked to put a link into a namespace that is gone.
+    // What `ip` says when a link is to be put into a namespace that is gone.
     private const string NoNamespace = "Invalid \"netns\" value";
 
     private static readonly TimeSpan KeyIsHeard = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// Runs the commands, which are all of one network namespace, in order; a setting of a link as soon as that is there:
-    /// before all else, or else after it, as where the link is made anew and what has its name before is to go. Policies are last.
+    /// Runs the commands, which are all of one network namespace, in order. A setting is written as soon as its link exists:
+    /// before all else, or after the commands if they make the link, or make it anew in place of another of its name. Policies
+    /// are last.
     /// </summary>
     /// <exception cref="LinkBatchException">A command failed; those before it have been carried out.</exception>
     /// <exception cref="HostException"><c>ip</c> is missing, or does not start.</exception>
@@ -67,7 +68,7 @@ internal static partial class LinkBatch
             cancellationToken.ThrowIfCancellationRequested();
             if (result.ExitCode == Libc.EndedBy(Libc.SigInt))
             {
-                // The key that ended `ip` was pressed for all of the terminal: this program hears of it in a moment.
+                // Ctrl-C ended `ip`, and is for all processes of the terminal: this program hears of it in a moment.
                 await Task.Delay(KeyIsHeard, cancellationToken);
             }
             if (result.ExitCode == 0)
@@ -82,7 +83,7 @@ internal static partial class LinkBatch
             {
                 throw failure;
             }
-            // A pair goes with either end, and a container's when that has ended: what was to go is gone.
+            // Removing one end removes the pair, and a container takes its links with it when it ends: what was to go is gone.
             rest.RemoveRange(0, rest.IndexOf(failed) + 1);
         }
     }
@@ -149,7 +150,7 @@ internal static partial class LinkBatch
         };
         try
         {
-            // Which network namespace's it is the kernel tells by the thread that opens it.
+            // The kernel looks the setting up in the network namespace of the thread that opens the file.
             File.WriteAllText(path, value);
             return true;
         }
@@ -193,8 +194,8 @@ internal static partial class LinkBatch
             && line >= 1
             && line <= commands.Count
             ? new LinkBatchException($"`{commands[line - 1]}` failed: {words}", commands[line - 1])
-            // It looks for the namespaces of a whole batch before it numbers what it does.
-            // It ends at a word that it does not take, and does not say of which line that is.
+            // `ip` looks up the namespaces of a whole batch before it counts lines, and stops at a word that it does not accept
+            // without naming the line.
             : new LinkBatchException($"ip failed: {words}", null)
             {
                 IsOfNamespaceGone = words.Contains(NoNamespace, StringComparison.Ordinal),
@@ -222,6 +223,6 @@ internal sealed class LinkBatchException(
     /// <summary>The command that failed; null where nobody knows.</summary>
     public LinkCommand? Failed { get; } = failed;
 
-    /// <summary>Whether the network namespace that it is about was gone: its container has ended, if another of its name is there by now.</summary>
+    /// <summary>Whether the network namespace was gone: its container has ended, even if another of its name is there by now.</summary>
     public bool IsOfNamespaceGone { get; init; }
 }

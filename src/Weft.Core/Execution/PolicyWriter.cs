@@ -7,9 +7,9 @@ using Weft.Core.Planning;
 namespace Weft.Core.Execution;
 
 /// <summary>
-/// Gives the kernel IPsec policies and takes them away, by a netlink socket (linux/xfrm.h, netlink(7)), in the calling thread's
-/// network namespace. Before the guard stands nothing else may begin, and a program that is started for it takes longer than
-/// all of the policies.
+/// Writes and removes IPsec policies in the kernel by a netlink socket (linux/xfrm.h, netlink(7)), in the calling thread's
+/// network namespace. Nothing else may begin before the guard stands, and starting a program would take longer than writing all
+/// policies.
 /// </summary>
 internal static class PolicyWriter
 {
@@ -21,7 +21,7 @@ internal static class PolicyWriter
     // linux/netlink.h: one that is there already is an error.
     private const ushort CreateOnly = 0x600;
 
-    /// <summary>Carries the commands out in order. What was to go and is gone is as it should be.</summary>
+    /// <summary>Carries the commands out in order. Removing a policy that is gone already is no error.</summary>
     /// <param name="commands">All have a <see cref="LinkCommand.Policy"/>.</param>
     /// <exception cref="LinkBatchException">The kernel refused one; those before it have been carried out.</exception>
     public static void Write(IReadOnlyList<LinkCommand> commands)

@@ -13,7 +13,7 @@ internal static class StrongSwan
 {
     private static readonly TimeSpan TerminatePatience = TimeSpan.FromSeconds(2);
 
-    // What is answered is answered in a fraction of this.
+    // A host that answers does so in a fraction of this.
     private static readonly TimeSpan SettlePatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan SettlePause = TimeSpan.FromMilliseconds(200);
 
@@ -65,14 +65,14 @@ internal static class StrongSwan
     }
 
     /// <summary>
-    /// Has every peer negotiated with that has nothing installed, and ends what is there twice because both hosts began
-    /// at once.
+    /// Negotiates with every peer for which nothing is installed, and ends what is there twice because both hosts began at
+    /// once.
     /// </summary>
     /// <param name="client">The daemon.</param>
     /// <param name="intent">What this host must look like.</param>
     /// <param name="patience">How long the peers may take.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>The peers that this did not come to an end with in time.</returns>
+    /// <returns>The peers with which this did not succeed in time.</returns>
     public static async Task<ImmutableArray<FailedPeer>> EstablishAsync(
         ViciClient client,
         HostIntent intent,
@@ -97,7 +97,7 @@ internal static class StrongSwan
     private static string WentAway(ViciException exception) =>
         $"strongSwan went away meanwhile: {exception.Message}";
 
-    /// <summary>All peers, where the daemon does not say how it stands with them.</summary>
+    /// <summary>Counts all peers as failed, where the daemon does not say how it stands with them.</summary>
     /// <param name="ipsec">What this host must look like.</param>
     /// <param name="silent">Why the daemon does not.</param>
     public static ImmutableArray<FailedPeer> Unanswered(
@@ -123,7 +123,7 @@ internal static class StrongSwan
         var (seen, waited) = await SettleAsync(client, intent, patience, cancellationToken);
         if (seen.Problem is not null)
         {
-            // What the kernel has may be the daemon's all the same, and packets cross by it.
+            // The kernel's associations may be the daemon's all the same, and packets cross by them.
             return Unanswered(ipsec, seen);
         }
         var policies = GuardReader.Read();
@@ -141,7 +141,7 @@ internal static class StrongSwan
         seen = await StrongSwanReader.ReadNegotiatedAsync(client, cancellationToken);
         if (seen.Problem is not null)
         {
-            // With the daemon went what was just agreed on.
+            // The daemon went away, and with it what was just agreed on.
             return Unanswered(ipsec, seen);
         }
         foreach (
@@ -156,7 +156,7 @@ internal static class StrongSwan
                 cancellationToken
             );
         }
-        // Of two hosts that begin at once one may be refused what the other has just been given.
+        // If two hosts begin at once, one may be refused what the other has just been granted.
         var up = PeerConnection
             .AllOf(intent, seen)
             .Where(connection => connection.IsUp)
@@ -166,12 +166,13 @@ internal static class StrongSwan
     }
 
     /// <summary>
-    /// Gives what this host has begun to negotiate, for a packet, beside the switch or in vain before, time to come to an end:
-    /// a moment where the other host does not answer, all of it where it does and its kernel loads its ciphers first. What does
-    /// not, it ends. Asked for that, the daemon would wait for its turn to repeat itself, longer each time, though the other
-    /// host may answer by now; and before strongSwan 5.9.6 it would agree on the same packets once for each time that it was asked.
+    /// Lets negotiations finish that this host has begun for a packet, while the switch was set up, or in vain before: for a
+    /// moment if the other host does not answer, for all of the patience if it does, as its kernel may be loading ciphers. What
+    /// has not finished then is terminated: asked to negotiate beside it, the daemon would only wait for its next
+    /// retransmission, at growing intervals, though the other host may answer by now; and before strongSwan 5.9.6 it would
+    /// negotiate the same child once for each request.
     /// </summary>
-    /// <returns>What there is then, and how long it was waited for.</returns>
+    /// <returns>What is there then, and how long that took.</returns>
     private static async Task<(StrongSwanObservation Seen, TimeSpan Waited)> SettleAsync(
         ViciClient client,
         HostIntent intent,
@@ -223,8 +224,8 @@ internal static class StrongSwan
         }
         var former = connection.Associations.SelectMany(ike => ike.Children).ToList();
         var isSelected = IsSelected(policies, peer);
-        // By an address that this host had before nothing crosses any more. Left for the other host to end, it would have the
-        // daemon put up policies for that address once more, which nobody takes down.
+        // Nothing crosses any more by an association with a former address of this host. If the other host were left to end it,
+        // the daemon would reinstall policies for that address, which nobody would remove.
         var isOfElsewhere =
             ipsec.Manager is IpsecManager.StrongSwan
             && connection.Associations.Any(ike =>
@@ -235,7 +236,7 @@ internal static class StrongSwan
             isOfElsewhere || former.Exists(one => one.IsLost || one.IsInstalled && !isSelected);
         if (isBroken)
         {
-            // The daemon does not know that it is broken, and would go on believing so of a part of it.
+            // The daemon does not know that it is broken, and would go on using any part that was left.
             foreach (var name in connection.Associations.Select(ike => ike.Connection).Distinct())
             {
                 await TerminateAsync(
@@ -255,7 +256,8 @@ internal static class StrongSwan
         ];
         if (missing.Count == 0 && !connection.IsProven)
         {
-            // Packets cross. That the two accept each other's new proof is found out beside them.
+            // Packets cross. Whether the two accept each other's new credentials is tested beside the association that they
+            // cross by.
             missing = [(connection.Children[0].Connection, null)];
         }
         var hasFormer = isWhole && former.Exists(one => one.IsInstalled);
@@ -277,9 +279,9 @@ internal static class StrongSwan
     }
 
     /// <summary>
-    /// Removes what a daemon that was killed has left in the kernel where the daemon's policy of today would take it. The
-    /// kernel asks for no key as long as it has one, and the other host has lost its part: packets would leave for nowhere
-    /// until it expires.
+    /// Removes associations that a killed daemon has left in the kernel and that the present daemon's policies would use. The
+    /// kernel asks for no keys while it has an association, and the other host has lost its part of this one: packets would go
+    /// nowhere until it expires.
     /// </summary>
     private static async Task EndStraysAsync(
         StrongSwanObservation seen,
@@ -389,8 +391,8 @@ internal static class StrongSwan
         {
             throw new HostException(problem);
         }
-        // What was proved before, beside an association that packets cross by, is no proof any more. Nobody comes back to it
-        // once the connection is as it should be: from here on it is carried out to its end.
+        // An association without children proved the former credentials, and proves nothing now. Once the connection is loaded
+        // no later run would come back to end it: from here on nothing is cancelled.
         await client.LoadConnectionAsync(load.Name, load.Message, CancellationToken.None);
         foreach (
             var ike in seen.Associations.Where(ike =>
@@ -407,8 +409,9 @@ internal static class StrongSwan
     }
 
     /// <summary>
-    /// Has the daemon negotiate beside what else is done here: ovs-vswitchd takes longer for its ports than two daemons for
-    /// their keys. What comes of it, and why nothing does, <see cref="EstablishAsync(ViciClient, HostIntent, TimeSpan, CancellationToken)"/> finds.
+    /// Has the daemon negotiate while all else is carried out: ovs-vswitchd takes longer for its ports than two daemons for
+    /// their keys. What comes of it, and why nothing does,
+    /// <see cref="EstablishAsync(ViciClient, HostIntent, TimeSpan, CancellationToken)"/> finds out.
     /// </summary>
     private static async Task BeginAsync(
         ViciClient client,
@@ -441,7 +444,7 @@ internal static class StrongSwan
     )
     {
         await client.LoadKeyAsync(key.Key.Reveal().ToArray(), cancellationToken: cancellationToken);
-        // After the key: of one without it nobody is sure whose it is, and it stays.
+        // After the key: if the run is killed in between, the key has no mark, and is left alone as it may be anybody's.
         await client.LoadSharedAsync(
             new SharedSecret
             {
@@ -462,7 +465,7 @@ internal static class StrongSwan
     {
         if (!(await client.SharedIdsAsync(cancellationToken)).Contains(key.Mark))
         {
-            // Whoever has loaded the key meanwhile needs it.
+            // The mark is gone, so somebody else has loaded the key meanwhile and needs it.
             return;
         }
         await client.UnloadKeyAsync(key.Name, cancellationToken);
@@ -485,7 +488,7 @@ internal static class StrongSwan
             {
                 throw;
             }
-            // The daemon was started anew meanwhile, or an earlier Weft was ended in the midst of this.
+            // The daemon was restarted meanwhile, or an earlier run was killed halfway through.
         }
         await TerminateAsync(
             client,
@@ -510,7 +513,7 @@ internal static class StrongSwan
             {
                 throw;
             }
-            // The daemon was started anew meanwhile.
+            // The daemon was restarted meanwhile.
         }
     }
 

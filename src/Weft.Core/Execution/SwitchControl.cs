@@ -2,7 +2,7 @@ using Weft.Core.Linux;
 
 namespace Weft.Core.Execution;
 
-/// <summary>Asks ovs-vswitchd what is in no database, as ovs-appctl(8) does.</summary>
+/// <summary>Asks ovs-vswitchd for what no database holds, as ovs-appctl(8) does.</summary>
 internal static class SwitchControl
 {
     /// <summary>Asks once.</summary>

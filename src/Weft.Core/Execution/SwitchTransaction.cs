@@ -217,7 +217,7 @@ public static class SwitchTransaction
 
         private string NewName(string role) => $"{role}{names++}";
 
-        /// <summary>Here a key leaves its veil: an operation has it as the database is to.</summary>
+        /// <summary>Reveals a key: an operation contains it as the database will.</summary>
         private static Datum WithKey(Datum options, Secret? key) =>
             key is null
                 ? options

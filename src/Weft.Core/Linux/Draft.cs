@@ -1,14 +1,14 @@
 namespace Weft.Core.Linux;
 
 /// <summary>
-/// What a file is called until it takes the place of the one that it replaces: a name beside it that nobody else gives, so
-/// that no file of anybody's is ever written over or removed. <c>NAME.new</c> is what people call the next one themselves.
+/// Names a file until it replaces another: a name beside that which nobody else uses, so that no file of anybody's is
+/// overwritten or removed. <c>NAME.new</c> is what people themselves call the next version.
 /// </summary>
 internal static class Draft
 {
     private const int Digits = 12;
 
-    /// <summary>A path for the draft of a file, which nobody has yet; it is to be created exclusively all the same.</summary>
+    /// <summary>A path for the draft of a file, which does not exist yet; create it exclusively all the same.</summary>
     public static string PathFor(string path) =>
         Path.Combine(
             Path.GetDirectoryName(path) ?? "",
@@ -16,8 +16,8 @@ internal static class Draft
         );
 
     /// <summary>
-    /// Removes the drafts of a file that processes have left which were killed: they may be anybody's to read, and take room.
-    /// Only for who knows that nobody else is writing the file.
+    /// Removes the drafts of a file that killed processes have left: others may be able to read them, and they take room. Only
+    /// for a caller who knows that nobody else is writing the file.
     /// </summary>
     public static void Sweep(string path)
     {

@@ -19,7 +19,7 @@ internal static class DurableFile
     {
         try
         {
-            // Most often there is none, and an exception would take longer than all that reads what there is.
+            // Usually there is none, and an exception would take longer than reading one.
             using var opened = new SafeFileHandle(
                 Libc.Open(path, Libc.OpenToRead),
                 ownsHandle: true
@@ -45,9 +45,9 @@ internal static class DurableFile
     }
 
     /// <summary>
-    /// Puts bytes into a file that others may read unless told otherwise, and makes its directory if that is not there.
-    /// They are on the disk before the file gets its name (rename(2)), and the name is when this returns. Two at once would
-    /// remove one another's draft: the caller keeps them apart.
+    /// Writes a file that others may read unless told otherwise, and makes its directory if that is not there. The bytes are on
+    /// the disk before the file gets its name (rename(2)), and the name is when this returns. Two calls at once would remove
+    /// each other's draft: the caller keeps them apart.
     /// </summary>
     /// <exception cref="IOException">It cannot be written; the old one stands.</exception>
     /// <exception cref="UnauthorizedAccessException">Rights are missing; the old one stands.</exception>
@@ -79,7 +79,7 @@ internal static class DurableFile
         }
         catch
         {
-            // Half a file must not be what keeps a disk full.
+            // A half-written file must not keep a disk full.
             File.Delete(next);
             throw;
         }

@@ -13,7 +13,9 @@ internal static class Ethtool
     // IFNAMSIZ of linux/if.h, without the zero at the end.
     private const int MaxNameBytes = 15;
 
-    /// <summary>Whether what leaves by the link may still lack its checksums; null if there is no such link here or it has no say in it.</summary>
+    /// <summary>
+    /// Whether packets that leave by the link may still lack their checksums; null if no such link is here, or it does not say.
+    /// </summary>
     /// <param name="link">The link's name.</param>
     /// <param name="socket">Any socket of the network namespace that the link is in.</param>
     public static bool? LeavesChecksumsUndone(string link, SafeHandle socket)
@@ -22,7 +24,9 @@ internal static class Ethtool
         return Call(link, socket, ref request) == 0 ? request.Data != 0 : null;
     }
 
-    /// <summary>Says whether what leaves by the link may still lack its checksums; else the kernel completes them.</summary>
+    /// <summary>
+    /// Sets whether packets that leave by the link may still lack their checksums; if not, the kernel completes them.
+    /// </summary>
     /// <exception cref="IOException">The kernel refused.</exception>
     public static void LeaveChecksumsUndone(string link, bool undone)
     {
@@ -40,7 +44,7 @@ internal static class Ethtool
     {
         if (Encoding.UTF8.GetByteCount(link) > MaxNameBytes)
         {
-            // The kernel has it by other bytes than those of this text.
+            // The name that the kernel has consists of other bytes than this text.
             return Libc.NoSuchDevice;
         }
         fixed (Value* value = &request)

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Weft.Core.Linux;
 
-/// <summary>A lock on an open file (flock(2)). It lasts until nobody has the file open any more that took it, or inherited it.</summary>
+/// <summary>A lock on an open file (flock(2)). It lasts until every process that took or inherited it has closed the file.</summary>
 internal static class FileLock
 {
     /// <summary>Takes the lock on a file that is root's alone, and is made if it is not there; null while somebody else has it.</summary>
@@ -13,7 +13,7 @@ internal static class FileLock
     {
         try
         {
-            // To share with nobody is, on Linux, an exclusive flock.
+            // On Linux, sharing with nobody is an exclusive flock.
             var handle = File.OpenHandle(
                 path,
                 FileMode.OpenOrCreate,
@@ -22,7 +22,7 @@ internal static class FileLock
             );
             try
             {
-                // Who may read a file may lock it.
+                // Whoever may read a file may lock it.
                 File.SetUnixFileMode(handle, UnixFileMode.UserRead | UnixFileMode.UserWrite);
                 return handle;
             }
@@ -42,7 +42,7 @@ internal static class FileLock
     public static SafeFileHandle? OpenTaken(string path)
     {
         var handle = new SafeFileHandle(Libc.Open(path, Libc.OpenToRead), ownsHandle: true);
-        // Others who look at this moment must not take one another for its owner.
+        // Shared, so that two who look at the same moment do not take each other for the owner.
         if (
             !handle.IsInvalid
             && Libc.Lock(handle, Libc.ShareOrFail) != 0

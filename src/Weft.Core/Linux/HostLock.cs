@@ -61,7 +61,7 @@ internal static class HostLock
         }
     }
 
-    /// <summary>The number of a turn: one more than that of the turn before it, whoever had that.</summary>
+    /// <summary>The number of this turn: one more than that of the turn before it, whoever had that.</summary>
     /// <param name="held">The lock.</param>
     public static long TurnOf(SafeFileHandle held)
     {

@@ -1,6 +1,6 @@
 namespace Weft.Core.Linux;
 
-/// <summary>Finds out what the running kernel is made of, and loads nothing for it.</summary>
+/// <summary>Finds out which modules the running kernel has, without loading any.</summary>
 internal static class KernelModules
 {
     /// <summary>Whether the kernel refuses to load any more (Documentation/admin-guide/sysctl/kernel.rst, modules_disabled).</summary>
@@ -19,7 +19,7 @@ internal static class KernelModules
         var modules = $"/lib/modules/{File.ReadAllText("/proc/sys/kernel/osrelease").Trim()}";
         return Lists(Path.Combine(modules, "modules.builtin"), module) ? ModuleState.Present
             : Lists(Path.Combine(modules, "modules.dep"), module) ? ModuleState.Loadable
-            // What is built in and takes no parameters shows nowhere else.
+            // A built-in module without parameters shows nowhere else.
             : Directory.Exists(modules) ? ModuleState.Absent
             : ModuleState.Unknown;
     }

@@ -52,7 +52,7 @@ internal static partial class Libc
     /// <summary>O_RDONLY and O_CLOEXEC of fcntl.h, the same on x86 and ARM.</summary>
     public const int OpenToRead = 0x8_0000;
 
-    /// <summary>POLLERR of poll.h: of a pipe that is written to, that nobody has its other end.</summary>
+    /// <summary>POLLERR of poll.h: nobody has the other end of a pipe that is written to.</summary>
     public const short PollError = 8;
 
     /// <summary>POLLHUP of poll.h: the same of a socket.</summary>
@@ -67,7 +67,7 @@ internal static partial class Libc
     /// <summary>CLONE_NEWNET of sched.h: a network namespace.</summary>
     public const int CloneNewNet = 0x4000_0000;
 
-    /// <summary>NSFS_MAGIC of linux/magic.h: what a namespace is a file of.</summary>
+    /// <summary>NSFS_MAGIC of linux/magic.h: the file system of namespaces' files.</summary>
     public const long NamespaceFileSystem = 0x6e73_6673;
 
     // AT_FDCWD, AT_SYMLINK_NOFOLLOW of fcntl.h, STATX_TYPE of linux/stat.h, S_IFMT and S_IFSOCK of sys/stat.h.

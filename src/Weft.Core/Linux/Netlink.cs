@@ -7,7 +7,7 @@ namespace Weft.Core.Linux;
 
 /// <summary>
 /// Asks the kernel by netlink sockets (netlink(7)): an answer takes microseconds where a program that prints it takes
-/// milliseconds, and the structures are the kernel's promise.
+/// milliseconds, and the structures are stable.
 /// </summary>
 internal static class Netlink
 {
@@ -42,7 +42,7 @@ internal static class Netlink
 
     private const int MostAttempts = 10;
 
-    // MSG_TRUNC: what was cut off is told by the length.
+    // MSG_TRUNC: the length is that of the whole message, even if some of it was cut off.
     private const int WholeLength = 0x20;
 
     /// <summary>Is given the kind and the body of one message.</summary>
@@ -52,8 +52,8 @@ internal static class Netlink
     public delegate void TakeAttribute(ushort kind, ReadOnlySpan<byte> value);
 
     /// <summary>
-    /// Has the kernel list all of a kind, from the start again where they change meanwhile; if they do so each time, what was
-    /// listed last is what there is to know. Who changes its own without a pause, as root in a container may, keeps nobody.
+    /// Has the kernel list all of a kind, again if they change meanwhile. If they change each time, the last list has to do:
+    /// whoever changes theirs without a pause, as root in a container may, holds up nobody.
     /// </summary>
     /// <param name="protocol">Which of the kernel's parts.</param>
     /// <param name="asked">The kind of message that asks.</param>
@@ -108,7 +108,7 @@ internal static class Netlink
     /// <param name="socket">An open socket.</param>
     /// <param name="kind">The kind of message.</param>
     /// <param name="body">Its body.</param>
-    /// <param name="flags">What else is to be said of it.</param>
+    /// <param name="flags">Its further flags.</param>
     /// <exception cref="Win32Exception">The kernel refused.</exception>
     [SkipLocalsInit]
     public static void Tell(
@@ -216,14 +216,14 @@ internal static class Netlink
         Check(Libc.Send(socket, request, (nuint)request.Length, 0));
     }
 
-    /// <summary>The length of what stands in a field that is filled up to whole words (NLMSG_ALIGN).</summary>
+    /// <summary>Rounds a length up to whole words (NLMSG_ALIGN).</summary>
     public static int Align(int length) => (length + 3) & ~3;
 }
 
 /// <summary>One message of the kernel.</summary>
-/// <param name="kind">What it is about.</param>
-/// <param name="flags">What is to be said of it.</param>
-/// <param name="body">What is behind its header.</param>
+/// <param name="kind">Its type.</param>
+/// <param name="flags">Its flags.</param>
+/// <param name="body">What follows its header.</param>
 internal readonly ref struct NetlinkMessage(ushort kind, ushort flags, ReadOnlySpan<byte> body)
 {
     public ushort Kind { get; } = kind;

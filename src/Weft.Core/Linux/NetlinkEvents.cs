@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Weft.Core.Linux;
 
-/// <summary>What the kernel tells of by itself to those who joined a group (netlink(7)).</summary>
+/// <summary>Receives what the kernel reports by itself to those who joined a group (netlink(7)).</summary>
 internal sealed class NetlinkEvents
 {
     // sys/socket.h and linux/netlink.h.
@@ -56,8 +56,8 @@ internal sealed class NetlinkEvents
     }
 
     /// <summary>
-    /// Passes on all that the kernel has told by now. It tells of a change before whoever asked for it is told that it is
-    /// done, so what has been changed and waited for is known when this returns.
+    /// Passes on all that the kernel has reported so far. It reports a change before it tells whoever asked for it that it is
+    /// done, so this covers all changes that somebody has waited for.
     /// </summary>
     public void Drain()
     {
@@ -67,7 +67,7 @@ internal sealed class NetlinkEvents
         }
     }
 
-    /// <summary>Waits for there to be something, and leaves it to be received by whoever comes first.</summary>
+    /// <summary>Waits until there is something, and leaves it to be received by whoever comes first.</summary>
     private unsafe void Run()
     {
         while (true)
@@ -111,7 +111,7 @@ internal sealed class NetlinkEvents
             );
         }
         int size = KernelBufferBytes;
-        // Without the right to it the usual size has to do.
+        // Without the right to that, the default size has to do.
         _ = Libc.SetSocketOption(opened, SolSocket, ReceiveBufferForce, &size, sizeof(int));
         return opened;
     }

@@ -6,7 +6,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Weft.Core.Linux;
 
-/// <summary>Work done inside a network namespace (network_namespaces(7)) by this process, without another one.</summary>
+/// <summary>Does work inside a network namespace (network_namespaces(7)) in this process, without starting another.</summary>
 internal static class NetworkNamespace
 {
     private const int StackBytes = 256 * 1024;
@@ -15,7 +15,7 @@ internal static class NetworkNamespace
     private const int StatWords = 32;
 
     /// <summary>
-    /// Whether a file below <c>/run/netns</c> is a namespace: one that is not yet, or no more, is an ordinary file.
+    /// Whether a file below <c>/run/netns</c> is a namespace: before and after that it is an ordinary file.
     /// </summary>
     public static bool IsAt(string path)
     {
@@ -38,8 +38,8 @@ internal static class NetworkNamespace
         ProtocolType protocol
     )
     {
-        // The first socket of a process makes the runtime start threads for all of them. Were it made over there, those
-        // threads would stay there, and so would the programs that are started from them.
+        // The first socket of a process makes the runtime start threads for all of them. If that socket were made in the
+        // namespace, those threads would stay there, and so would the programs that are started from them.
         using var first = new Socket(
             AddressFamily.Unix,
             SocketType.Stream,
@@ -96,7 +96,7 @@ internal static class NetworkNamespace
         }
         catch (DirectoryNotFoundException exception)
         {
-            // Of a process that has ended the directory is gone too.
+            // When a process has ended, its directory is gone too.
             throw new FileNotFoundException(exception.Message, path, exception);
         }
     }

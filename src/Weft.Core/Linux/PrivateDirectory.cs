@@ -122,7 +122,7 @@ internal sealed class PrivateDirectory : IDisposable
         }
     }
 
-    /// <summary>Gives a file another's name, in one step for all who look (rename(2)), which lasts from then on.</summary>
+    /// <summary>Gives a file another's name, atomically and durably (rename(2)).</summary>
     /// <exception cref="HostException">It cannot be done.</exception>
     public void Rename(string name, string newName)
     {

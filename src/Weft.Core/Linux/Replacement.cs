@@ -11,8 +11,8 @@ internal static class Replacement
     private const nint Ignore = 1;
 
     /// <summary>
-    /// Becomes another program (execve(2)), which so has this process's terminal, standard streams and number. It
-    /// is started with the signals of the terminal's keys ignored.
+    /// Becomes another program (execve(2)), which keeps this process's terminal, standard streams and number. It starts with
+    /// the signals of the terminal's keys ignored.
     /// </summary>
     /// <param name="command">The program and its arguments.</param>
     /// <param name="environment">What its environment has besides this process's.</param>

@@ -2,7 +2,9 @@ using System.Net.Sockets;
 
 namespace Weft.Core.Linux;
 
-/// <summary>What a daemon's socket that the kernel keeps this process from means: connecting takes the right to write to it (unix(7)).</summary>
+/// <summary>
+/// Explains why the kernel denies a connection to a daemon's socket: connecting takes the right to write to it (unix(7)).
+/// </summary>
 internal static class SocketAccess
 {
     /// <summary>Whether a connection failed for want of rights.</summary>
@@ -10,8 +12,8 @@ internal static class SocketAccess
         exception is SocketException { SocketErrorCode: SocketError.AccessDenied }
         || exception is not null && IsDenied(exception.InnerException);
 
-    /// <summary>What is wanting, and what to do.</summary>
-    /// <param name="doing">What takes the right.</param>
+    /// <summary>The right that is missing, and what to do.</summary>
+    /// <param name="doing">What needs the right.</param>
     /// <param name="socket">Where the daemon listens.</param>
     public static string Missing(string doing, string socket) =>
         Environment.IsPrivilegedProcess

@@ -10,8 +10,8 @@ internal static class StandardStreams
     private const nint Errors = 2;
 
     /// <summary>
-    /// Whether somebody may still read what is written to standard output: not so once nobody has the other end of its pipe. .NET
-    /// ignores the signal that would end the program then, and its console takes what is written for read.
+    /// Whether somebody may still read standard output: not so once nobody has the other end of its pipe. .NET ignores the
+    /// signal that would end the program then (SIGPIPE), and its console takes what is written for read.
     /// </summary>
     public static bool IsOutputRead
     {
@@ -24,8 +24,8 @@ internal static class StandardStreams
     }
 
     /// <summary>
-    /// Puts what neither gives nor takes anything in place of those that whoever started this program has closed: the next file or
-    /// socket that is opened would have their numbers, and get what is meant for them.
+    /// Opens /dev/null in place of each stream that whoever started this program has closed: the next file or socket would
+    /// otherwise get the stream's number, and what is meant for it.
     /// </summary>
     public static void Fill()
     {

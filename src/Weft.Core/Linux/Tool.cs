@@ -19,7 +19,8 @@ internal static class Tool
     ];
 
     /// <summary>
-    /// The <c>PATH</c> for programs: this process's, and then where root's programs are, which a plain <c>su</c> or a timer leaves out.
+    /// The <c>PATH</c> for programs: this process's, and then root's directories, which a plain <c>su</c> or a timer leaves
+    /// out.
     /// </summary>
     public static string Path
     {
@@ -99,10 +100,10 @@ internal static class Tool
                 .Select(directory => $"{directory}/{program}")
                 .FirstOrDefault(File.Exists);
 
-    /// <summary>Why a program did not start, and what to do: that it is missing only where it is.</summary>
+    /// <summary>Why a program did not start, and what to do; it says that the program is missing only if it is.</summary>
     /// <param name="program">The program.</param>
     /// <param name="package">The Debian package that it is in.</param>
-    /// <param name="failure">What starting it met.</param>
+    /// <param name="failure">The error.</param>
     public static string WhyNotStarted(string program, string package, Win32Exception failure) =>
         failure.NativeErrorCode == Libc.NoSuchFile
             ? $"{program} is not there: install the Debian package {package}"

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Weft.Core.Observation;
 
 /// <summary>
-/// How many packets the kernel has dropped because they were to cross in plaintext, since the host was started. They are
-/// those of all peers: the kernel counts for the whole host.
+/// How many packets the kernel has dropped since boot because they would have crossed in plaintext, of all peers together: the
+/// kernel counts for the whole host.
 /// </summary>
 /// <param name="Out">Those that this host was to send.</param>
 /// <param name="In">Those that came in.</param>
@@ -19,9 +19,9 @@ public sealed record BlockedPackets(long Out, long In)
     /// <summary>Reads the kernel's counters (Documentation/networking/xfrm_proc.rst).</summary>
     /// <param name="lines">A counter each: its name and its number.</param>
     /// <remarks>
-    /// The guard's word is <c>PolBlock</c>. Where the daemon's policy stands in front of it, what it has no keys for is
-    /// dropped as <c>XfrmOutNoStates</c>, and what came in plaintext as <c>XfrmInTmplMismatch</c>. The others tell of
-    /// packets that were encrypted and could not be taken.
+    /// The guard's counters are <c>PolBlock</c>. Where the daemon's policy stands in front of it, packets without keys are
+    /// dropped as <c>XfrmOutNoStates</c>, and those that came in plaintext as <c>XfrmInTmplMismatch</c>. The others count
+    /// packets that were encrypted and could not be accepted.
     /// </remarks>
     internal static BlockedPackets Parse(IEnumerable<string> lines)
     {

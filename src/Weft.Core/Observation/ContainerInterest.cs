@@ -58,8 +58,8 @@ public sealed class ContainerInterest
     public ISet<Engine> Engines { get; }
 
     /// <summary>
-    /// Whether it matters that an engine does not run: the overlay names it, or a container of it has an address. One that
-    /// could only have containers with the right labels, and never had any, has none.
+    /// Whether it matters that an engine does not run: the overlay names it, or a container of it has an address. An engine
+    /// that could only have containers with the right labels, and never had one, is not missed.
     /// </summary>
     public bool Misses(Engine engine) =>
         !IsEverything

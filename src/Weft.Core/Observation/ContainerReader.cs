@@ -17,7 +17,7 @@ public sealed record ContainersSeen(
 /// <summary>Asks engines for their containers, all of them at the same time, and looks into those that matter.</summary>
 public static class ContainerReader
 {
-    // A device that Weft has had one of these make stays theirs when the file names no container of theirs any more.
+    // Asked even if the file names no container of theirs any more: they keep the devices that Weft has had them make.
     /// <summary>The engines that keep what they were told.</summary>
     public static IReadOnlyList<Engine> Keepers { get; } = [Engine.Lxd, Engine.Incus];
 
@@ -40,7 +40,8 @@ public static class ContainerReader
         );
         var sightings = answers
             .SelectMany(answer => answer.Containers ?? [])
-            // One that is renamed while its engine is asked may be told of by both names, and another have the former.
+            // A container that is renamed while its engine is asked may be listed under both names, of which another has taken
+            // the former.
             .DistinctBy(container => container.Key)
             .ToDictionary(container => container.Key);
         return new ContainersSeen(
@@ -53,7 +54,7 @@ public static class ContainerReader
     /// <summary>Asks engines for all their containers.</summary>
     /// <param name="engines">The doors to the engines.</param>
     /// <param name="which">Which engines.</param>
-    /// <param name="interest">What matters: of an engine that does not, it is no matter that it does not run.</param>
+    /// <param name="interest">What matters: any other engine may be down.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public static async Task<IReadOnlyList<EngineAnswer>> AskAsync(
         EngineSet engines,
@@ -82,7 +83,7 @@ public static class ContainerReader
         }
     }
 
-    /// <summary>The engines that did not answer though that matters, and why.</summary>
+    /// <summary>The engines that should have answered and did not, and why.</summary>
     public static ImmutableSortedDictionary<Engine, string> SilentOf(
         IEnumerable<EngineAnswer> answers
     ) =>
@@ -90,7 +91,9 @@ public static class ContainerReader
             .Where(answer => answer.Silence is not null)
             .ToImmutableSortedDictionary(answer => answer.Engine, answer => answer.Silence!);
 
-    /// <summary>The links inside a container; null where it has no network of its own, or has ended since its engine told of it.</summary>
+    /// <summary>
+    /// The links inside a container; null if it has no network of its own, or has ended since its engine reported it.
+    /// </summary>
     /// <param name="container">The container.</param>
     /// <exception cref="HostException">It cannot be looked into.</exception>
     public static IReadOnlyDictionary<string, Link>? LinksOf(ContainerSighting container) =>

@@ -4,13 +4,13 @@ using Weft.Core.Pki;
 
 namespace Weft.Core.Observation;
 
-/// <summary>What a host has to prove who it is with, as found where the overlay file says.</summary>
+/// <summary>A host's credentials, as found where the overlay file says.</summary>
 public sealed record CredentialsObservation
 {
     /// <summary>Why it could not be read and what to do; null if it could.</summary>
     public string? Problem { get; init; }
 
-    /// <summary>Shared keys: the first is the one to prove with, all are accepted from others.</summary>
+    /// <summary>The shared keys: this host proves itself with the first, and accepts all from others.</summary>
     public ImmutableArray<Secret> SharedKeys { get; init; } = [];
 
     /// <summary>The host's certificate, where hosts have certificates.</summary>

@@ -7,13 +7,13 @@ using Weft.Core.Pki;
 
 namespace Weft.Core.Observation;
 
-/// <summary>Reads what a host proves who it is with.</summary>
+/// <summary>Reads a host's credentials.</summary>
 public static class CredentialsReader
 {
     /// <summary>How many bytes a key has at least.</summary>
     public const int LeastKeyBytes = 16;
 
-    /// <summary>Reads the credentials from where they are; what is wrong with them is in the result.</summary>
+    /// <summary>Reads the credentials; what is wrong with them is in the result.</summary>
     /// <param name="credentials">Where they are, for this host.</param>
     public static CredentialsObservation Read(IpsecCredentials credentials)
     {
@@ -80,7 +80,7 @@ public static class CredentialsReader
     {
         var directory = Path.GetDirectoryName(files.Certificate)!;
         var name = Path.GetFileNameWithoutExtension(files.Certificate);
-        // Files of one name are a pair that may be renewed while they are read.
+        // A certificate and a key of the same name are a pair, which may be renewed while it is read.
         var pair =
             files.Key == new PkiDirectory(directory).KeyFile(name)
             && files.Certificate == new PkiDirectory(directory).CertificateFile(name)

@@ -14,7 +14,7 @@ public sealed record GuardObservation(ImmutableArray<XfrmPolicy> Policies, strin
     public static GuardObservation Empty { get; } = new([]);
 }
 
-/// <summary>Which packets a policy is asked about (ip-xfrm(8): DIR).</summary>
+/// <summary>The packets that a policy applies to (ip-xfrm(8): DIR).</summary>
 public enum XfrmDirection
 {
     /// <summary>Those for this host.</summary>
@@ -45,20 +45,20 @@ public sealed record XfrmPolicy
     /// <summary>Whether the packets pass only if they are encrypted: a template demands it.</summary>
     public bool Encrypts { get; init; }
 
-    /// <summary>Which associations may do it, by the number that they bear (ip-xfrm(8): REQID); 0 for any.</summary>
+    /// <summary>Which associations may be used, by their request ID (ip-xfrm(8): REQID); 0 for any.</summary>
     public uint RequestId { get; init; }
 
-    /// <summary>Whether it counts for packets of one mark or one xfrm interface only, and so stands beside others of its selector.</summary>
+    /// <summary>Whether it applies to one mark or one xfrm interface only, and so may stand beside another of its selector.</summary>
     public bool IsPartial { get; init; }
 
-    /// <summary>The policy as <c>ip xfrm policy</c> takes it, as far as it tells it from others.</summary>
+    /// <summary>What identifies the policy, as <c>ip xfrm policy</c> takes it.</summary>
     public override string ToString() =>
         $"{Selector} dir {(Direction is XfrmDirection.Forward ? "fwd" : Direction.ToString().ToLowerInvariant())}";
 }
 
 /// <summary>
-/// What a policy selects packets by. The kernel holds one policy of a direction and selector: a second takes the
-/// first one's place, whatever their priorities (xfrm_policy_insert_list in net/xfrm/xfrm_policy.c).
+/// What a policy selects packets by. The kernel holds one policy per direction and selector: a second takes the first one's
+/// place, whatever their priorities (xfrm_policy_insert_list in net/xfrm/xfrm_policy.c).
 /// </summary>
 /// <param name="Source">Where the packets come from.</param>
 /// <param name="Destination">Where they go.</param>

@@ -8,9 +8,9 @@ using Weft.Core.Linux;
 namespace Weft.Core.Observation;
 
 /// <summary>
-/// Reads the kernel's IPsec policies and associations by a netlink socket (linux/xfrm.h, netlink(7)). <c>ip xfrm policy</c> prints no
-/// JSON (iproute2 6.1), and its text depends on /etc/protocols; the socket's structures are the kernel's promise. Asking
-/// takes no process, so that every observation can have them: a guard that nobody needs any more is found too.
+/// Reads the kernel's IPsec policies and associations by a netlink socket (linux/xfrm.h, netlink(7)). <c>ip xfrm policy</c>
+/// prints no JSON (iproute2 6.1), and its text depends on /etc/protocols; the socket's structures are stable. As it takes no
+/// process, every observation includes them, and finds a guard that nobody needs any more.
 /// </summary>
 internal static class GuardReader
 {
@@ -18,7 +18,7 @@ internal static class GuardReader
     private const ushort GetAssociation = 0x12;
     private const ushort GetPolicy = 0x15;
 
-    /// <summary>The policies of the calling thread's network namespace. It never fails: that it cannot read is an observation too.</summary>
+    /// <summary>The policies of the calling thread's network namespace. A failure to read them is part of the result.</summary>
     public static GuardObservation Read()
     {
         try

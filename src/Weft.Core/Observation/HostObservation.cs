@@ -31,14 +31,14 @@ public sealed record HostObservation
             .Where(nic => nic.Mark == overlay)
             .Select(nic => nic.HostEnd);
 
-    /// <summary>The engines that the overlay has to do with and that did not answer, with the reason where there is one.</summary>
+    /// <summary>The engines that matter to the overlay and did not answer, each with the reason.</summary>
     public ImmutableSortedDictionary<Engine, string> SilentEngines { get; init; } =
         ImmutableSortedDictionary<Engine, string>.Empty;
 
     /// <summary>Who has which address of the host's own slices, as it was recorded.</summary>
     public ImmutableArray<AddressRecord> AddressRecords { get; init; } = [];
 
-    /// <summary>Why no more can be recorded than is; null where it can, or nobody has tried.</summary>
+    /// <summary>Why no further addresses can be recorded; null if they can, or if nobody has tried.</summary>
     public string? RecordsProblem { get; init; }
 
     /// <summary>The links inside each running container of the overlay's, by name.</summary>
@@ -48,7 +48,7 @@ public sealed record HostObservation
     > Inside { get; init; } =
         ImmutableDictionary<ContainerKey, IReadOnlyDictionary<string, Link>>.Empty;
 
-    /// <summary>What is seen without some addresses, whichever links have them.</summary>
+    /// <summary>The observation without some addresses, whichever links have them.</summary>
     internal HostObservation Without(IReadOnlySet<IPAddress> addresses)
     {
         return addresses.Count == 0
@@ -59,7 +59,7 @@ public sealed record HostObservation
                 Inside = Inside.ToDictionary(inside => inside.Key, inside => Of(inside.Value)),
             };
 
-        // What has none of them is the same as before, also to whoever compares no more than that.
+        // Links that have none of them stay the same objects, for those who compare by reference.
         IReadOnlyDictionary<string, Link> Of(IReadOnlyDictionary<string, Link> links) =>
             links.Values.Any(link => link.Addresses.Any(Goes))
                 ? links.ToDictionary(
@@ -82,13 +82,13 @@ public sealed record HostObservation
     /// <summary>What strongSwan has loaded and negotiated.</summary>
     public StrongSwanObservation StrongSwan { get; init; } = new();
 
-    /// <summary>The negotiations that failed, of each other host the last one, as was kept of them.</summary>
+    /// <summary>The negotiations that failed, the last one with each other host, as they were recorded.</summary>
     public ImmutableArray<FailedNegotiation> FailedNegotiations { get; init; } = [];
 
-    /// <summary>What the host has to prove who it is with; null where nobody asked.</summary>
+    /// <summary>The host's credentials; null if nobody asked for them.</summary>
     public CredentialsObservation? Credentials { get; init; }
 
-    /// <summary>That ovs-vswitchd does not run, without which what its database tells is of yesterday, and what to do; null if it runs.</summary>
+    /// <summary>Says that ovs-vswitchd does not run, so that its database is out of date, and what to do; null if it runs.</summary>
     public string? SwitchProblem { get; init; }
 
     /// <summary>Why ovs-monitor-ipsec does nothing here and what to do; null if it runs.</summary>
@@ -116,8 +116,8 @@ public sealed record HostObservation
     public string? BootProblem { get; init; }
 
     /// <summary>
-    /// Whether a switch may have the kernel's datapath. Where nothing tells, it keeps the one that it has: who sees more of
-    /// this host than this process does made it so, and would make it so again.
+    /// Whether a switch may have the kernel's datapath. Where nothing tells, it keeps the one that it has: that was chosen by a
+    /// process that sees more of the host, and would choose it again.
     /// </summary>
     /// <param name="switch">The switch's name.</param>
     public bool HasKernelDatapathFor(string @switch) =>
@@ -216,13 +216,15 @@ public sealed record BridgeRow
     /// <summary>Which datapath: empty for the kernel's, <c>netdev</c> for the userspace one.</summary>
     public string DatapathType { get; init; } = "";
 
-    /// <summary>Whether it forwards in userspace. Of the other kind, the kernel's, the type is empty or <c>system</c> (ovs-vswitchd.conf.db(5)).</summary>
+    /// <summary>
+    /// Whether it forwards in userspace. The type of the kernel's datapath is empty or <c>system</c> (ovs-vswitchd.conf.db(5)).
+    /// </summary>
     public bool IsUserspace => DatapathType == "netdev";
 
-    /// <summary>What the bridge does without a controller; null for standalone, which is what a switch does.</summary>
+    /// <summary>What the bridge does without a controller; null for standalone: it acts as a learning switch.</summary>
     public string? FailMode { get; init; }
 
-    /// <summary>Whether it closes ports by which frames would come back another way, by STP or by RSTP.</summary>
+    /// <summary>Whether it breaks loops by STP or RSTP.</summary>
     public bool SpansTree { get; init; }
 
     /// <summary>The bridge's further settings.</summary>
@@ -327,7 +329,7 @@ public sealed record InterfaceRow
                 : null
         );
 
-    /// <summary>Whether ovs-vswitchd has carried out the configuration that the row is of: what it has not made by then it will not make.</summary>
+    /// <summary>Whether ovs-vswitchd has carried out the row's configuration: what it has not made by then it will not make.</summary>
     public bool IsCarriedOut { get; init; }
 }
 
@@ -343,7 +345,7 @@ public sealed record Link
     /// <summary>The names that it has besides, which no other link can have either (ip-link(8), <c>property</c>).</summary>
     public ImmutableArray<string> AlternativeNames { get; init; } = [];
 
-    /// <summary>The one among some links that has a name beside its own; null where none has.</summary>
+    /// <summary>The one among some links that has a name as an alternative name; null if none has.</summary>
     public static Link? AlsoCalled(string name, IReadOnlyDictionary<string, Link> links) =>
         links.Values.FirstOrDefault(link => link.AlternativeNames.Contains(name));
 
@@ -359,10 +361,10 @@ public sealed record Link
     /// <summary>Whether the link is administratively up.</summary>
     public bool Up { get; init; }
 
-    /// <summary>Whether there is somebody at the other end of it (IFF_LOWER_UP): a cable, or a link that is up.</summary>
+    /// <summary>Whether the other end is there (IFF_LOWER_UP): a cable, or a link that is up.</summary>
     public bool HasCarrier { get; init; } = true;
 
-    /// <summary>What a bridge does with the frames of this port of its; null for a link that is no bridge's port.</summary>
+    /// <summary>What a bridge does with the frames of this port; null for a link that is no bridge's port.</summary>
     public BridgePortState? PortState { get; init; }
 
     /// <summary>The bridge that the link is a port of, or the bond, team or VRF that it is in.</summary>
@@ -386,7 +388,10 @@ public sealed record Link
     /// <summary>The addresses that somebody set, without <see cref="LinkLocal"/>.</summary>
     public ImmutableArray<InterfaceAddress> Addresses { get; init; } = [];
 
-    /// <summary>The addresses that something else moves between hosts or containers: they are nobody's to set or remove, and in no other list once an intent has named them.</summary>
+    /// <summary>
+    /// The addresses that something else moves between hosts or containers. Weft neither sets nor removes them, and once an
+    /// intent has named them they are in no other list.
+    /// </summary>
     public ImmutableArray<InterfaceAddress> Floating { get; init; } = [];
 
     /// <summary>The addresses that come and go by themselves: from DHCP, or from a router's advertisement (RFC 4862).</summary>
@@ -395,7 +400,7 @@ public sealed record Link
     /// <summary>The IPv6 link-local addresses (RFC 4291 section 2.5.6).</summary>
     public ImmutableArray<InterfaceAddress> LinkLocal { get; init; } = [];
 
-    /// <summary>The routes by the link, of the main table and of the usual metric; read inside containers alone.</summary>
+    /// <summary>The routes by the link in the main table and with the usual metric; read only inside containers.</summary>
     public ImmutableArray<LinkRoute> Routes { get; init; } = [];
 
     /// <summary>Whether a bridge speaks the spanning tree protocol.</summary>
@@ -413,25 +418,30 @@ public sealed record Link
     /// </summary>
     public bool SnoopsMulticast { get; init; }
 
-    /// <summary>Whether the bridge that the link is a port of takes no root of its spanning tree behind it (ip-link(8), <c>root_block</c>).</summary>
+    /// <summary>Whether the bridge refuses a root of its spanning tree behind this port (ip-link(8), <c>root_block</c>).</summary>
     public bool BlocksRoot { get; init; }
 
-    /// <summary>Whether the link takes routers' advertisements (RFC 4861), if only while the host is no router; null where it has no IPv6.</summary>
+    /// <summary>
+    /// Whether the link accepts router advertisements (RFC 4861), even if only while the host is no router; null where it has
+    /// no IPv6.
+    /// </summary>
     public bool? TakesAdvertisements { get; init; }
 
-    /// <summary>Whether IPv6 is switched off for the link; null where it has none that could be.</summary>
+    /// <summary>Whether IPv6 is switched off for the link; null where the link has no IPv6.</summary>
     public bool? IsIpv6Off { get; init; }
 
     /// <summary>
-    /// How the kernel checks that the senders of what comes in by the link are answered by it (<c>rp_filter</c>, RFC 3704): 0 not at
-    /// all, 1 strictly, 2 loosely; null where the link has no IPv4.
+    /// How the kernel checks that it would answer the sender of an incoming packet by the same link (<c>rp_filter</c>, RFC
+    /// 3704): 0 not at all, 1 strictly, 2 loosely; null where the link has no IPv4.
     /// </summary>
     public int? ReversePathFilter { get; init; }
 
-    /// <summary>Whether the host forwards what comes in by the link by IPv4 (<c>forwarding</c>); null where the link has no IPv4.</summary>
+    /// <summary>
+    /// Whether the host forwards IPv4 packets that come in by the link (<c>forwarding</c>); null where the link has no IPv4.
+    /// </summary>
     public bool? Forwards { get; init; }
 
-    /// <summary>Whether what leaves by this link may still lack its checksums; null where nobody asked.</summary>
+    /// <summary>Whether packets that leave by this link may still lack their checksums; null if nobody asked.</summary>
     public bool? LeavesChecksumsUndone { get; init; }
 }
 
@@ -456,7 +466,7 @@ public enum BridgePortState
 
 /// <summary>A route by a link as the kernel knows it.</summary>
 /// <param name="Destination">Where it leads.</param>
-/// <param name="Via">The neighbour that knows the way; null where what is there are neighbours themselves.</param>
+/// <param name="Via">The next hop; null if the destination is on the link itself.</param>
 /// <param name="Protocol">Who made it (rtnetlink(7), <c>rtm_protocol</c>).</param>
 public sealed record LinkRoute(IPNetwork Destination, IPAddress? Via, byte Protocol)
 {

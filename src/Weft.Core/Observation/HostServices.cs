@@ -1,6 +1,6 @@
 namespace Weft.Core.Observation;
 
-/// <summary>What the services that Weft needs are called on a host, where distributions differ, and so what to do when they are down.</summary>
+/// <summary>The names of the services that Weft needs, in which distributions differ, and what to do when they are down.</summary>
 /// <param name="root">The directory that is the host's root.</param>
 internal sealed class HostServices(string root)
 {
@@ -29,12 +29,14 @@ internal sealed class HostServices(string root)
             ? $"start it with `systemctl start {service}`"
             : "install it (Debian: the package openvswitch-switch) and start it";
 
-    /// <summary>What to do where strongSwan does not answer. A second daemon beside one that is there would take its ports.</summary>
+    /// <summary>
+    /// What to do where strongSwan does not answer. If a daemon is installed it is that one: a second would take its ports.
+    /// </summary>
     public string RestartStrongSwan =>
         // Fedora's package has both.
         Find("strongswan", "strongswan-starter") switch
         {
-            // Debian starts it while its plugins are not configured yet, and it ends or goes on without the one that answers.
+            // Debian starts it before its plugins are configured: it then ends, or goes on without the one for VICI.
             "strongswan-starter" =>
                 $"see that it has its plugins ({StrongSwanPackages}), and then `systemctl restart strongswan-starter`",
             { } service => $"restart it with `systemctl restart {service}`",
@@ -44,7 +46,7 @@ internal sealed class HostServices(string root)
 
     private string? KnownSwitch => Find("openvswitch-switch", "openvswitch");
 
-    /// <summary>The name by which a service is there, first the one that is enabled; null where it is by none.</summary>
+    /// <summary>The name by which a service is installed, the enabled one if there are several; null if it is not.</summary>
     private string? Find(params string[] names)
     {
         // The link that enables a service outlives its package.

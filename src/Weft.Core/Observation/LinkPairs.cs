@@ -1,6 +1,6 @@
 namespace Weft.Core.Observation;
 
-/// <summary>Which two links are the ends of one veth pair, where they are in different network namespaces.</summary>
+/// <summary>Finds the two ends of a veth pair that are in different network namespaces.</summary>
 /// <param name="links">The links of the host.</param>
 internal sealed class LinkPairs(IReadOnlyDictionary<string, Link> links)
 {

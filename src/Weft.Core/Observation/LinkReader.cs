@@ -30,7 +30,8 @@ public static class LinkReader
     private const int Inet = 2;
     private const int Inet6 = 10;
 
-    // What the kernel gives a route that is made without a metric (IP6_RT_PRIO_USER for IPv6); one with another is beside it.
+    // The metric that the kernel gives a route made without one (IP6_RT_PRIO_USER for IPv6). A route of another metric is
+    // beside it.
     private const int UsualMetric = 0;
     private const int UsualMetric6 = 1024;
     private const uint LinkIsUp = 1;
@@ -40,7 +41,7 @@ public static class LinkReader
     private const ushort ExtendedMask = 29;
     private const uint SkipStatistics = 8;
 
-    // What is asked one by one costs more than a list of all beyond this.
+    // Beyond this many, asking for links one by one costs more than listing all.
     private const int MostReadAlone = 64;
 
     /// <summary>The links of this host.</summary>
@@ -81,7 +82,7 @@ public static class LinkReader
         }
     }
 
-    /// <summary>Reads those links of this host anew that have moved, and those that are named by their names.</summary>
+    /// <summary>Reads again the links of this host that have moved, and those that refer to them by name.</summary>
     /// <param name="known">The links as they were.</param>
     /// <param name="moved">The numbers of those that may have come, gone or changed.</param>
     /// <exception cref="HostException">The kernel did not say.</exception>
@@ -126,7 +127,7 @@ public static class LinkReader
             {
                 continue;
             }
-            // Others have its name as that of their bridge or their other end, and the kernel says nothing of those.
+            // Other links hold its name as that of their bridge or their peer, and the kernel reports no change of those.
             foreach (var other in before.Values)
             {
                 if (other.MasterIndex == index || former is not null && other.Peer == former.Name)
@@ -195,7 +196,7 @@ public static class LinkReader
         var read = new Dictionary<string, Link>(links.Count, StringComparer.Ordinal);
         foreach (var link in links.Values)
         {
-            // Two may be alike once they are text: whoever is root in a container gives its links any bytes for a name.
+            // Two names may be the same as text: root in a container may give its links any bytes for a name.
             read[link.Name] = Complete(link, NameOf, addresses[link.Index], socket) with
             {
                 Routes = [.. routesByLink[link.Index]],
@@ -251,7 +252,7 @@ public static class LinkReader
         return addresses;
     }
 
-    /// <summary>What only the other links and the addresses tell of a link.</summary>
+    /// <summary>Adds to a link what only the other links and the addresses tell.</summary>
     private static Link Complete(
         Link link,
         Func<int, string?> nameOf,
@@ -264,7 +265,7 @@ public static class LinkReader
         return link with
         {
             Master = NameOf(link.MasterIndex),
-            // What is at the other end of a tunnel's device is no link of its kind.
+            // IFLA_LINK names a veth's peer, but not the peer of a tunnel's device.
             Peer = isVeth && link.PeerNamespace is null ? NameOf(link.PeerIndex) : null,
             PeerIndex = link.PeerNamespace is null ? null : link.PeerIndex,
             Addresses = [.. set.Where(found => !found.IsLinkLocal).Select(found => found.Address)],
@@ -303,7 +304,7 @@ public static class LinkReader
                     },
                     3 => link with { Name = Text(value) },
                     4 => link with { Mtu = MemoryMarshal.Read<int>(value) },
-                    // 0 where it is tied to none: a tunnel's device, and a pair's end whose other end is just going.
+                    // IFLA_LINK is 0 if there is none: for a tunnel's device, and for a veth whose peer is just being removed.
                     5 when MemoryMarshal.Read<int>(value) is > 0 and var peer => link with
                     {
                         PeerIndex = peer,
@@ -475,7 +476,8 @@ public static class LinkReader
                     case 1:
                         address = new IPAddress(value);
                         break;
-                    // Where there is one it is the link's own, and the other that of the far end (rtnetlink(7), IFA_LOCAL).
+                    // If there is an IFA_LOCAL, it is the link's own address, and IFA_ADDRESS that of the far end
+                    // (rtnetlink(7)).
                     case 2:
                         local = new IPAddress(value);
                         break;

@@ -13,8 +13,8 @@ namespace Weft.Core.Observation;
 public readonly record struct LinkEvent(int? Namespace, int? Index, bool IsOverrun);
 
 /// <summary>
-/// Tells when links or addresses change, on the host and inside the network namespaces that it has a link into, and routes there
-/// (rtnetlink(7), netlink(7) NETLINK_LISTEN_ALL_NSID).
+/// Reports changes of links and addresses, on the host and inside the network namespaces that it has a link into, and of routes
+/// in those (rtnetlink(7), netlink(7) NETLINK_LISTEN_ALL_NSID).
 /// </summary>
 public sealed class LinkWatch
 {
@@ -27,7 +27,7 @@ public sealed class LinkWatch
     private const ushort RouteGone = 25;
     private const byte BridgeFamily = 7;
 
-    // Of a struct ifinfomsg as of a struct ifaddrmsg.
+    // In both struct ifinfomsg and struct ifaddrmsg.
     private const int IndexAt = 4;
 
     // Behind a struct netconfmsg the first attribute is the link's number, or a negative one that stands for all (linux/netconf.h).
@@ -70,7 +70,7 @@ public sealed class LinkWatch
                 isEmpty = false;
                 if (message.Kind is NewSettings or SettingsGone)
                 {
-                    // They go with their link, of which the kernel tells besides.
+                    // Settings go with their link, whose removal the kernel reports too.
                     if (
                         message.Kind == NewSettings
                         && space is null
@@ -83,7 +83,8 @@ public sealed class LinkWatch
                     }
                     continue;
                 }
-                // What a bridge tells of its ports' states is no change of a link, and the host's own routes are not Weft's business.
+                // A bridge's report of its ports' states is no change of a link, and the host's own routes are not Weft's
+                // business.
                 if (
                     message.Kind is NewRoute or RouteGone
                         ? space is not null
@@ -106,6 +107,6 @@ public sealed class LinkWatch
         }
     }
 
-    /// <summary>Tells of all that has changed by now: what a program changed that has ended is among it.</summary>
+    /// <summary>Reports all changes so far, including all that a program made that has ended.</summary>
     public void Drain() => events.Drain();
 }

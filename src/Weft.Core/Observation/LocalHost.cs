@@ -23,12 +23,12 @@ public sealed class LocalHost : IAsyncDisposable
     private readonly OvsdbClient client;
     private readonly bool isHostsOwn;
 
-    // Filled while links are read and the lock is asked for: nothing here waits for anything that it does not need.
+    // Fills while links are read and the lock is taken: only what needs it waits for it.
     private readonly Task<Replica> replica;
 
     private readonly Lock strongSwanLock = new();
 
-    // Asked for with the first observation. Most hosts have no strongSwan, which its absent socket says at once.
+    // Connected with the first observation. Most hosts have no strongSwan, which the missing socket says at once.
     private Task<ViciClient?> strongSwan = Task.FromResult<ViciClient?>(null);
 
     // Why this process may not ask a strongSwan that is there.
@@ -72,7 +72,7 @@ public sealed class LocalHost : IAsyncDisposable
         }
         catch (OvsdbConnectionException exception) when (SocketAccess.IsDenied(exception))
         {
-            // Of another kind than that of a database which is about to start, and may be waited for.
+            // With an inner exception of another type, as this is not to be retried like a database that is about to start.
             throw new HostException(
                 SocketAccess.Missing("talking to Open vSwitch's database", remote),
                 new UnauthorizedAccessException(exception.Message, exception)
@@ -122,7 +122,10 @@ public sealed class LocalHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until the host's strongSwan answers, or no longer than it may take to start: who needs it then says that it is missing.</summary>
+    /// <summary>
+    /// Waits for the host's strongSwan to answer, for as long as it may take to start. If it does not, whoever needs it reports
+    /// that it is missing.
+    /// </summary>
     public async Task WaitForStrongSwanAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
         var started = TimeProvider.System.GetTimestamp();
@@ -137,8 +140,8 @@ public sealed class LocalHost : IAsyncDisposable
     }
 
     /// <summary>
-    /// Waits until ovs-vswitchd, started a moment ago, has made what the database holds: what it reports there may
-    /// be of the time before. The lock must be held.
+    /// Waits until ovs-vswitchd, started a moment ago, has made what the database holds: what it reports there may be from
+    /// before. The lock must be held.
     /// </summary>
     /// <param name="patience">How long it may take.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -151,14 +154,17 @@ public sealed class LocalHost : IAsyncDisposable
         );
 
     /// <summary>
-    /// Waits until no other Weft changes this host, and until ovs-vswitchd has carried out what it was asked to
-    /// before. One lock is for the host's links; the other is the database's own (RFC 7047 section 4.1.8), for what a
-    /// run that was killed had sent there and was not answered yet.
+    /// Waits until no other Weft changes this host, and until ovs-vswitchd has carried out what it was asked before. One lock
+    /// is for the host's links; the other is the database's own (RFC 7047 section 4.1.8), for what a killed run has sent there
+    /// and the database has not answered yet.
     /// </summary>
     /// <param name="patience">How long ovs-vswitchd may take.</param>
-    /// <param name="progress">Is told what is waited for. Where nobody is told, another Weft is waited for no longer either.</param>
+    /// <param name="progress">Is told what is waited for. If null, patience limits the wait for another Weft too.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>Whether nothing was waited for and no other Weft has had the host since this one had it last: what was read of it stands.</returns>
+    /// <returns>
+    /// Whether what was read of the host still holds: nothing was waited for, and no other Weft has had the host since this one
+    /// had it last.
+    /// </returns>
     /// <exception cref="HostException">Root's rights are missing, ovs-vswitchd is stuck, or another Weft has not come to an end.</exception>
     public async Task<bool> LockAsync(
         TimeSpan patience,
@@ -191,8 +197,8 @@ public sealed class LocalHost : IAsyncDisposable
     {
         switchLock = await client.LockAsync(Lock, cancellationToken);
         await switchLock.WaitUntilHeldAsync(cancellationToken);
-        // A run that was killed may have left rows whose links ovs-vswitchd is yet to make: a plan made of the one and
-        // the other would set up links that are not there.
+        // A killed run may have left rows whose links ovs-vswitchd has yet to make: a plan made from both would set up links
+        // that do not exist.
         var asked = await client.TransactAsync(
             SwitchReader.Database,
             [SwitchReader.SelectNextConfig],
@@ -206,7 +212,7 @@ public sealed class LocalHost : IAsyncDisposable
         return isSettled && turn == before + 1;
     }
 
-    /// <summary>Starts a program that goes on after this one, and so has no part in its lock.</summary>
+    /// <summary>Starts a program that outlives this one, and so must not inherit its lock.</summary>
     internal Process StartApart(IReadOnlyList<string> command)
     {
         SetInherited(false);
@@ -293,7 +299,7 @@ public sealed class LocalHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Why what is known of the switch is old; null while it is what the database holds.</summary>
+    /// <summary>Why what is known of the switch is out of date; null while it is what the database holds.</summary>
     public string? SwitchProblem =>
         replica is { IsCompletedSuccessfully: true }
         && replica.Result.State is { IsLive: false } state
@@ -302,7 +308,7 @@ public sealed class LocalHost : IAsyncDisposable
 
     /// <summary>Reads the host.</summary>
     /// <param name="interest">Which containers to look into.</param>
-    /// <param name="credentials">Where to look for what the host proves who it is with; null where its tunnels are not encrypted.</param>
+    /// <param name="credentials">Where the host's credentials are; null if its tunnels are not encrypted.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="HostException">The host could not be read.</exception>
     public async Task<HostObservation> ObserveAsync(
@@ -315,10 +321,10 @@ public sealed class LocalHost : IAsyncDisposable
         return await ObserveAsync(containers, LinkReader.Read(), credentials, cancellationToken);
     }
 
-    /// <summary>Reads of the host what is not known already.</summary>
+    /// <summary>Reads what is not known of the host already.</summary>
     /// <param name="containers">What is known of its containers.</param>
     /// <param name="links">What is known of its links.</param>
-    /// <param name="credentials">Where to look for what the host proves who it is with; null where its tunnels are not encrypted.</param>
+    /// <param name="credentials">Where the host's credentials are; null if its tunnels are not encrypted.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="HostException">The host could not be read.</exception>
     public async Task<HostObservation> ObserveAsync(
@@ -354,8 +360,8 @@ public sealed class LocalHost : IAsyncDisposable
     internal string? StrongSwanDenial => strongSwanDenial;
 
     /// <summary>
-    /// The host's strongSwan; null where it does not run. All who ask share one connection; where it has ended, or there was
-    /// none, the one that was started since is found.
+    /// The host's strongSwan; null where it does not run. All callers share one connection. If that has closed, or there was
+    /// none, a daemon that was started since is found.
     /// </summary>
     public Task<ViciClient?> StrongSwanAsync(CancellationToken cancellationToken)
     {
@@ -372,7 +378,7 @@ public sealed class LocalHost : IAsyncDisposable
                 strongSwan = ConnectAsync();
             }
 
-            // Who gives up ends its own waiting only: others may share the connection by then.
+            // Cancelling ends only this caller's wait: others may share the connection by then.
             return strongSwan.WaitAsync(cancellationToken);
         }
 
@@ -476,7 +482,7 @@ public sealed class LocalHost : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        // The client ends its replicas with it, and fails one that has not begun; whoever needed that one has heard.
+        // The client ends its replicas, and fails one that has not begun; whoever awaited that one has been told.
         await client.DisposeAsync();
         await ((Task)strongSwan).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (strongSwan is { IsCompletedSuccessfully: true, Result: { } daemon })

@@ -7,9 +7,9 @@ using Weft.Core.Linux;
 namespace Weft.Core.Observation;
 
 /// <summary>
-/// Where a host keeps, until it is started anew, why keys could not be agreed on: a file for each other host, which is
-/// the old one or the new one at every moment. Nobody needs a lock, as of two who negotiate at once either is right. What
-/// cannot be written or read is left out: it is worth less than what goes on beside it, and the next try finds it out again.
+/// Keeps until the host restarts why keys could not be agreed on: a file for each other host, which is the old one or the new
+/// one at every moment. No lock is needed, as either result of two simultaneous negotiations is right. What cannot be written
+/// or read is left out: it matters less than the negotiation, and the next try finds it out again.
 /// </summary>
 /// <param name="overlay">The overlay's name.</param>
 /// <param name="root">The directory in which each overlay has its own.</param>
@@ -25,7 +25,7 @@ internal sealed class NegotiationStore(
 
     private readonly string directory = Path.Combine(root, overlay);
 
-    /// <summary>The negotiations that failed, of each other host the last one.</summary>
+    /// <summary>The negotiations that failed, the last one with each other host.</summary>
     public ImmutableArray<FailedNegotiation> Read()
     {
         try
@@ -47,13 +47,13 @@ internal sealed class NegotiationStore(
         }
     }
 
-    /// <summary>Puts a negotiation in place of the one before with the same host.</summary>
+    /// <summary>Replaces the record of the last negotiation with the same host.</summary>
     public void Write(FailedNegotiation failed)
     {
         try
         {
             PrivateDirectory.Make(directory);
-            // A name of its own, which another who negotiates at the same time does not write to.
+            // The name is this process's own, so that no other that negotiates at the same time writes to it.
             var next = string.Create(
                 CultureInfo.InvariantCulture,
                 $"{PathOf(failed.Peer)}.{Environment.ProcessId}"
@@ -81,12 +81,12 @@ internal sealed class NegotiationStore(
         catch (Exception exception)
             when (exception is IOException or UnauthorizedAccessException or HostException)
         {
-            // Whoever negotiated says it.
+            // Whoever negotiated reports the failure itself.
             Remove([failed.Peer]);
         }
     }
 
-    /// <summary>Forgets what there is of hosts, as of those that keys were agreed on with.</summary>
+    /// <summary>Removes the records of some hosts, such as those that keys were agreed on with.</summary>
     public void Remove(IEnumerable<string> peers)
     {
         try
@@ -98,7 +98,7 @@ internal sealed class NegotiationStore(
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // It has its time, and is shown with it.
+            // What stays is shown with its time.
         }
     }
 
@@ -116,7 +116,7 @@ internal sealed class NegotiationStore(
         catch (Exception exception)
             when (exception is IOException or UnauthorizedAccessException or JsonException)
         {
-            // Forgotten meanwhile, or of another Weft.
+            // Removed meanwhile, or written by another version of Weft.
             return null;
         }
     }

@@ -7,7 +7,9 @@ using Weft.Core.Linux;
 
 namespace Weft.Core.Observation;
 
-/// <summary>Whom the kernel believes to be where: the tables of neighbours (arp(7)) and of bridges (bridge(8), <c>fdb</c>).</summary>
+/// <summary>
+/// Reads who the kernel believes to be where: the tables of neighbours (arp(7)) and of bridges (bridge(8), <c>fdb</c>).
+/// </summary>
 public static class NeighbourReader
 {
     // linux/rtnetlink.h and linux/neighbour.h.
@@ -53,7 +55,7 @@ public static class NeighbourReader
                 entries.Clear,
                 (link, state, attributes) =>
                 {
-                    // What a device filters for itself has no bridge.
+                    // An entry without a master is of a device's own filter, not of a bridge.
                     if (attributes is { Mac: { } mac, HasMaster: true })
                     {
                         entries.Add(new BridgeEntry(link, mac, (state & (NoArp | Permanent)) != 0));

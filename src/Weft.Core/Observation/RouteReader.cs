@@ -6,7 +6,7 @@ using Weft.Core.Linux;
 
 namespace Weft.Core.Observation;
 
-/// <summary>Asks the kernel by which way packets leave, as <c>ip route get</c> does (rtnetlink(7), RTM_GETROUTE).</summary>
+/// <summary>Asks the kernel by which route packets leave, as <c>ip route get</c> does (rtnetlink(7), RTM_GETROUTE).</summary>
 public static class RouteReader
 {
     private const ushort GetRoute = 26;
@@ -97,5 +97,5 @@ public static class RouteReader
 
 /// <summary>The way to an address.</summary>
 /// <param name="Link">The number of the link that packets leave by.</param>
-/// <param name="Via">The neighbour that knows the way; null where who has the address is a neighbour itself.</param>
+/// <param name="Via">The next hop; null if the address is on the link itself.</param>
 public sealed record FoundRoute(int Link, IPAddress? Via);

@@ -3,7 +3,7 @@ using System.Net;
 
 namespace Weft.Core.Observation;
 
-/// <summary>What strongSwan's daemon has loaded and negotiated, of whoever's it is.</summary>
+/// <summary>What strongSwan's daemon has loaded and negotiated, for Weft or for anybody else.</summary>
 public sealed record StrongSwanObservation
 {
     /// <summary>Why the daemon cannot be spoken to and what to do; null if it can.</summary>
@@ -13,15 +13,15 @@ public sealed record StrongSwanObservation
     public ImmutableDictionary<string, ImmutableArray<string>> Connections { get; init; } =
         ImmutableDictionary<string, ImmutableArray<string>>.Empty;
 
-    /// <summary>After what time the IKE SA of each connection that is loaded gets new keys, by name; zero for never.</summary>
+    /// <summary>How long the IKE SA of each loaded connection lasts before it is rekeyed, by name; zero if it never is.</summary>
     public ImmutableDictionary<string, TimeSpan> RekeyTimes { get; init; } =
         ImmutableDictionary<string, TimeSpan>.Empty;
 
-    /// <summary>What each connection that is loaded is between, by name.</summary>
+    /// <summary>The two ends of each loaded connection, by name.</summary>
     public ImmutableDictionary<string, ConnectionEnds> Ends { get; init; } =
         ImmutableDictionary<string, ConnectionEnds>.Empty;
 
-    /// <summary>The names of the connections by which this host may prove who it is with a private key.</summary>
+    /// <summary>The names of the connections in which this host may authenticate by a private key.</summary>
     public ImmutableHashSet<string> ByPrivateKey { get; init; } = [];
 
     /// <summary>The names of the authorities that are loaded by VICI.</summary>
@@ -37,25 +37,28 @@ public sealed record StrongSwanObservation
     public ImmutableArray<IkeAssociation> Associations { get; init; } = [];
 
     /// <summary>
-    /// The kernel's ESP associations that are none of the daemon's: somebody else's, or what a daemon that was killed
-    /// has left behind. All of them while it cannot be spoken to.
+    /// The kernel's ESP associations that the daemon does not know: somebody else's, or those that a killed daemon has left
+    /// behind. All of them while the daemon cannot be asked.
     /// </summary>
     public ImmutableArray<XfrmState> Strays { get; init; } = [];
 
     /// <summary>
-    /// The hosts to which packets have wanted to cross without there being keys for them. The kernel remembers it for
+    /// The hosts to which packets could not be sent for want of keys. The kernel remembers it for
     /// <c>net.core.xfrm_acq_expires</c>, 165 seconds, or until there are keys.
     /// </summary>
     public ImmutableHashSet<IPAddress> Awaited { get; init; } = [];
 
-    /// <summary>Whether packets cross to a host and back by what a daemon has agreed on that cannot be spoken to now: the kernel keeps it for its time.</summary>
+    /// <summary>
+    /// Whether packets still cross to a host and back by associations of a daemon that cannot be asked now: the kernel keeps
+    /// them until they expire.
+    /// </summary>
     public bool IsLeftFor(IPAddress peer) =>
         Problem is not null
         && Strays.Any(state => state.Source.Equals(peer))
         && Strays.Any(state => state.Destination.Equals(peer));
 }
 
-/// <summary>What a connection is between: the first of what it was loaded with, null where that was nothing.</summary>
+/// <summary>The two ends of a connection: the first of each value that it was loaded with, null if there was none.</summary>
 /// <param name="LocalAddress">The address of this end.</param>
 /// <param name="RemoteAddress">The address of the other end.</param>
 /// <param name="LocalIdentity">Who this end says it is.</param>
@@ -71,8 +74,8 @@ public sealed record ConnectionEnds(
 /// <param name="Connection">The connection that it is of.</param>
 /// <param name="Id">The daemon's number for it.</param>
 /// <param name="IsInitiator">Whether this host began it.</param>
-/// <param name="IsEstablished">Whether both have proved who they are.</param>
-/// <param name="IsAnswered">Whether the other host has answered at all, though it may not have proved who it is.</param>
+/// <param name="IsEstablished">Whether the two have authenticated each other.</param>
+/// <param name="IsAnswered">Whether the other host has answered at all, even if it may not have authenticated itself.</param>
 /// <param name="Children">What it protects packets by.</param>
 public sealed record IkeAssociation(
     string Connection,
@@ -83,13 +86,13 @@ public sealed record IkeAssociation(
     ImmutableArray<ChildAssociation> Children
 )
 {
-    /// <summary>The address that this host had in it; null where the daemon has not chosen one.</summary>
+    /// <summary>This host's address in it; null if the daemon has not chosen one.</summary>
     public IPAddress? Local { get; init; }
 
-    /// <summary>How long ago the two proved themselves; null where they have not.</summary>
+    /// <summary>How long ago the two authenticated each other; null if they have not.</summary>
     public TimeSpan? Age { get; init; }
 
-    /// <summary>Whether the two are still at proving who they are for the first time.</summary>
+    /// <summary>Whether the two are still authenticating each other for the first time.</summary>
     public bool IsConnecting { get; init; }
 }
 

@@ -7,10 +7,10 @@ namespace Weft.Core.Observation;
 /// <summary>Reads what strongSwan's daemon has, over its VICI socket.</summary>
 public static class StrongSwanReader
 {
-    /// <summary>How long the daemon may be silent while something is asked of it. One that is stuck must hold up nothing else.</summary>
+    /// <summary>How long the daemon may take for an answer. A stuck daemon must hold up nothing else.</summary>
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    // Where Debian's daemon listens, and where one does whose files have a directory of their own, as on Fedora and RHEL.
+    // Debian's, and that of distributions where the daemon's files have a directory of their own, as Fedora and RHEL.
     private static readonly string[] Sockets =
     [
         ViciClient.DefaultPath,
@@ -54,7 +54,7 @@ public static class StrongSwanReader
         }
     }
 
-    /// <summary>Reads what is negotiated, and for which connections; not what the daemon has to prove itself by.</summary>
+    /// <summary>Reads what is negotiated, and for which connections, but not the daemon's credentials.</summary>
     /// <param name="client">The daemon.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public static async Task<StrongSwanObservation> ReadNegotiatedAsync(
@@ -64,14 +64,15 @@ public static class StrongSwanReader
     {
         try
         {
-            // First the kernel's: what comes up meanwhile the daemon knows, and is not taken for something left behind.
+            // The kernel first: what comes up in between is then known to the daemon alone, and not taken for something left
+            // behind.
             var states = GuardReader.ReadStates();
             var connections = await client.ConnectionsAsync(cancellationToken: cancellationToken);
             var known = await client.SecurityAssociationsAsync(
                 cancellationToken: cancellationToken
             );
             var after = GuardReader.ReadStates();
-            // Of one name there may be several, from ipsec.conf and from swanctl.conf.
+            // Several may have one name, from ipsec.conf and from swanctl.conf.
             var named = connections
                 .DistinctBy(connection => connection.Name, StringComparer.Ordinal)
                 .ToList();
@@ -131,7 +132,10 @@ public static class StrongSwanReader
     internal static StrongSwanObservation Silent(string problem) =>
         new() { Problem = problem, Strays = [.. StraysOf(GuardReader.ReadStates() ?? [], [])] };
 
-    /// <summary>The daemon's associations. What came up or went while the daemon was asked is in the kernel before it or after it, and is not lost.</summary>
+    /// <summary>
+    /// The daemon's associations. One that came up or went while the daemon was asked is in the kernel's list from before or
+    /// from after, and does not count as lost.
+    /// </summary>
     /// <param name="known">What the daemon says.</param>
     /// <param name="before">What the kernel had before the daemon was asked; null where it does not say.</param>
     /// <param name="after">What it had after.</param>

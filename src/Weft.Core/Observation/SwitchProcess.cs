@@ -2,10 +2,10 @@ using Weft.Core.Linux;
 
 namespace Weft.Core.Observation;
 
-/// <summary>The host's ovs-vswitchd, as a process: its database goes on telling what it did when it is dead.</summary>
+/// <summary>The host's ovs-vswitchd, as a process: the database still says what it did after it has died.</summary>
 internal static class SwitchProcess
 {
-    /// <summary>What it means that none runs, and what to do.</summary>
+    /// <summary>Says that none runs, and what to do.</summary>
     public static string Absence => $"{Name} does not run: {HostServices.Here.StartSwitch}";
 
     private const string Name = "ovs-vswitchd";
@@ -13,7 +13,7 @@ internal static class SwitchProcess
 
     /// <summary>The process; null where none runs.</summary>
     public static ProcessIdentity? Find() =>
-        // The file outlives who is killed, and the number may be somebody else's by then.
+        // The file outlives a killed process, whose number another may have by then.
         ProcessIdentity.OfPidFile(PidFile)
             is { IsAlive: true } process
         && NameOf(process) == Name

@@ -107,7 +107,7 @@ public static class SwitchReader
     /// <exception cref="HostException">The database was never initialised.</exception>
     public static long CurrentConfig(Snapshot snapshot) => Root(snapshot)["cur_cfg"].AsInteger();
 
-    /// <summary>The operation, the last of a transaction, that reads the configuration which ovs-vswitchd is to carry out then.</summary>
+    /// <summary>The operation that reads, at the end of a transaction, the configuration which ovs-vswitchd is to reach.</summary>
     public static Operation SelectNextConfig { get; } =
         new Select("Open_vSwitch", []) { Columns = ["next_cfg"] };
 

@@ -4,13 +4,13 @@ using Weft.Ovsdb;
 
 namespace Weft.Core.Observation;
 
-/// <summary>What ovs-vswitchd has last written down of what crossed its interfaces.</summary>
+/// <summary>Reads the counters of the switch's interfaces, as ovs-vswitchd last wrote them down.</summary>
 public static class SwitchTraffic
 {
-    // The shortest too, in milliseconds.
+    // In milliseconds; it is also the shortest.
     private const int UsualInterval = 5000;
 
-    /// <summary>The columns to replicate, apart from all others: they change all the time.</summary>
+    /// <summary>The columns to replicate, separately from all others as they change all the time.</summary>
     public static MonitorSpec Columns { get; } =
         MonitorSpec.Of(TableMonitor.Of("Interface", "name", "statistics"));
 

@@ -12,7 +12,7 @@ namespace Weft.Core.Observation;
 /// <param name="PacketsIn">Packets that it received.</param>
 /// <param name="PacketsOut">Packets that it sent.</param>
 /// <param name="Errors">Packets that were wrong, both ways.</param>
-/// <param name="Drops">Packets that it had to let go, both ways.</param>
+/// <param name="Drops">Packets that it dropped, both ways.</param>
 public sealed record TrafficCounters(
     long BytesIn,
     long BytesOut,

@@ -5,8 +5,8 @@ using System.Net;
 namespace Weft.Core.Observation;
 
 /// <summary>
-/// What Open vSwitch tells one tunnel from another by, however its options are written: it takes two that are the same
-/// here for one, and refuses the second (ovs-vswitchd.conf.db(5), <c>options</c> of tunnels).
+/// What tells tunnels apart in Open vSwitch, however their options are written: it takes two that are equal here for one, and
+/// refuses the second (ovs-vswitchd.conf.db(5), <c>options</c> of tunnels).
 /// </summary>
 /// <param name="Type">What carries the packets: <c>gre</c>, <c>vxlan</c>, <c>geneve</c>, …</param>
 /// <param name="Remote">Where to.</param>
@@ -16,7 +16,7 @@ internal readonly record struct TunnelIdentity(string Type, string Remote, strin
 {
     private const string NoKey = "0";
 
-    /// <summary>The tunnel that an interface of such a type with such options is; null where it leads to no one address.</summary>
+    /// <summary>The identity of the tunnel that such a type and such options make; null if it leads to no one address.</summary>
     public static TunnelIdentity? Of(
         string type,
         ImmutableSortedDictionary<string, string> options
@@ -30,7 +30,7 @@ internal readonly record struct TunnelIdentity(string Type, string Remote, strin
             )
             : null;
 
-    /// <summary>Where a tunnel with such options leads, in the one way of writing that address; null where it is no tunnel.</summary>
+    /// <summary>Where a tunnel with such options leads, with the address in its canonical form; null if it is no tunnel.</summary>
     public static string? RemoteOf(ImmutableSortedDictionary<string, string> options) =>
         options.GetValueOrDefault("remote_ip") is not { } written ? null
         : IPAddress.TryParse(written, out var address) ? address.ToString()

@@ -67,12 +67,12 @@ internal static class XfrmMessage
         return policy;
     }
 
-    /// <summary>A struct xfrm_userpolicy_info: the selector, limits that are none, counters, and what is to be done.</summary>
+    /// <summary>Writes a struct xfrm_userpolicy_info: the selector, no limits, counters, and the action.</summary>
     public static byte[] OfPolicy(XfrmPolicy policy)
     {
         var bytes = new byte[PolicyBytes];
         WriteSelector(bytes, policy.Selector);
-        // So many bytes and packets before it ends: ip(8) says the same by default (XFRM_INF).
+        // No limits on bytes and packets (XFRM_INF), as ip(8) sets by default.
         bytes.AsSpan(SelectorBytes, LimitsBytes).Fill(byte.MaxValue);
         MemoryMarshal.Write(bytes.AsSpan(PriorityAt), policy.Priority);
         bytes[DirectionAt] = (byte)policy.Direction;
@@ -80,7 +80,7 @@ internal static class XfrmMessage
         return bytes;
     }
 
-    /// <summary>A struct xfrm_userpolicy_id: the selector, and the direction behind a number that is not asked by.</summary>
+    /// <summary>Writes a struct xfrm_userpolicy_id: the selector, an index that is left zero, and the direction.</summary>
     public static byte[] IdOfPolicy(XfrmPolicy policy)
     {
         var bytes = new byte[IdBytes];
@@ -141,7 +141,7 @@ internal static class XfrmMessage
         );
     }
 
-    /// <summary>The number that the first of the templates (struct xfrm_user_tmpl) that is not optional demands; null if all are.</summary>
+    /// <summary>The request ID of the first template (struct xfrm_user_tmpl) that is not optional; null if all are.</summary>
     private static uint? Demanded(ReadOnlySpan<byte> templates)
     {
         const int RequestId = 44;

@@ -7,10 +7,10 @@ using Weft.Core.Observation;
 namespace Weft.Core.Planning;
 
 /// <summary>
-/// Fits an intent to a host that was set up by hand. What was taken over keeps the name and the Ethernet address that it
-/// has: Open vSwitch has no other name for a port without a moment in which there is none, the kernel renames no link that
-/// is up, and neighbours go on sending to the address that they know. So the intent is given these, and everything that
-/// follows compares it with the host as ever.
+/// Fits an intent to a host that was set up by hand: what was taken over keeps its name and Ethernet address. Open vSwitch
+/// cannot rename a port without removing it first, Linux before 6.2 renames no link that is up, and neighbours keep sending to
+/// the address that they know. So the intent is given these names and addresses, and the planners compare it with the host as
+/// ever.
 /// </summary>
 public static class Adoption
 {
@@ -26,7 +26,7 @@ public static class Adoption
             ? new Fitting(intent, observation, adopt).Run()
             : intent;
 
-    /// <summary>What would come of taking over what stands in the way; null where it would be no less.</summary>
+    /// <summary>Advises to take over what is in the way; null if that would leave as many conflicts.</summary>
     /// <param name="refused">The plan without it.</param>
     /// <param name="taking">The plan with it.</param>
     public static string? Advice(Plan refused, Plan taking) =>
@@ -49,7 +49,7 @@ public static class Adoption
         private readonly Dictionary<string, string> names = new(StringComparer.Ordinal);
         private readonly LinkPairs pairs = new(observation.Links);
 
-        // The ports that are, or may be, tunnels which somebody else named.
+        // Tunnel ports whose names are not Weft's: taken over already, or to be taken over.
         private readonly List<PortRow> tunnels =
         [
             .. observation
@@ -107,7 +107,7 @@ public static class Adoption
                 IsAdopted = true,
                 Mac =
                     MacAddress.TryParse(wire.Mac ?? "", out var mac) ? mac
-                    // The switch would choose another address when it makes the link the next time.
+                    // Unless it is told this address, the switch chooses another when it next makes the link.
                     : port.Mac is not null && observation.Links.TryGetValue(row.Name, out var link)
                         ? link.Mac
                     : port.Mac,
@@ -141,7 +141,10 @@ public static class Adoption
                 }
                 : bridge;
 
-        /// <summary>A bridge that is a port of a switch itself would get a second way into it by a veth uplink: a loop.</summary>
+        /// <summary>
+        /// Whether a bridge is tied to the switch as intended: one that is a port of a switch itself would loop with a veth
+        /// uplink.
+        /// </summary>
         private bool IsTiedAsIntended(string bridge) =>
             !seen.Ports.ContainsKey(bridge)
             || intent.Switch!.Ports.Any(port => port.Name == bridge);
@@ -206,8 +209,8 @@ public static class Adoption
         }
 
         /// <summary>
-        /// A device stays as it is for as long as the container has what it made. What an engine is told anew makes it take
-        /// the interface away, which does no harm where the container does not run.
+        /// Keeps a device as it is while the container still has the interface that it made. Changing a device makes the engine
+        /// take the interface away, which is harmless only while the container is stopped.
         /// </summary>
         private AttachmentIntent FitDevice(AttachmentIntent attachment, NicDevice nic)
         {
@@ -263,8 +266,8 @@ public static class Adoption
         private bool IsNobodys(Link link) => adopt && link.Alias is null;
 
         /// <summary>
-        /// Whether a link was taken over before the host was started anew, and was made again by what made it then: its port
-        /// in the switch, which outlasts that as the alias does not, has the mark of it.
+        /// Whether a link was taken over before the host restarted, and whoever makes it has made it again since. The restart
+        /// loses the alias, but not the mark of the link's port in the switch.
         /// </summary>
         private bool IsBack(Link link) =>
             link.Alias is null

@@ -9,17 +9,17 @@ using Weft.Core.Observation;
 namespace Weft.Core.Planning;
 
 /// <summary>
-/// Plans the guard: for each peer two policies in the kernel, one out and one in, that block the tunnel's packets. They
-/// stand before the tunnel's port does and go after it. Where an IKE daemon has negotiated keys, its own policies have
-/// smaller numbers and win; wherever it has not, nothing passes.
+/// Plans the guard: for each peer two policies in the kernel, one out and one in, that block the tunnel's packets. They are
+/// added before the tunnel's port and removed after it. Where an IKE daemon has negotiated keys, its own policies have smaller
+/// priority numbers and win; elsewhere nothing passes.
 /// </summary>
 /// <remarks>
-/// The guard's selectors are wider than those of any daemon's: from anywhere to the peer, and from the peer to
-/// anywhere. The kernel holds one policy of a selector, whatever the priorities. Seen in a network namespace: with the
-/// daemon's own <c>src ME/32 dst PEER/32 proto gre</c> for a guard, adding the daemon's policy is refused ("File
-/// exists"), the update that charon tries then replaces the guard, and once the daemon takes its policy away nothing is
-/// left and GRE leaves in the clear. With the wider one both stand, the smaller number wins whichever is the narrower,
-/// and when the daemon's goes the guard blocks as before.
+/// The guard's selectors are wider than any daemon's: from anywhere to the peer, and from the peer to anywhere. The kernel
+/// holds one policy per selector, whatever the priorities. Observed in a network namespace with the daemon's own <c>src ME/32
+/// dst PEER/32 proto gre</c> as the guard: adding the daemon's policy fails ("File exists"), the update that charon then tries
+/// replaces the guard, and once the daemon removes its policy nothing is left and GRE leaves in the clear. With the wider
+/// selectors both policies stand, the smaller number wins whichever is narrower, and when the daemon's policy goes the guard
+/// blocks again.
 /// </remarks>
 internal sealed class GuardPlanner(
     HostIntent intent,
@@ -120,7 +120,7 @@ internal sealed class GuardPlanner(
 
     private void TakeAway(Guard guard)
     {
-        // The guard bears no overlay's name: it serves every tunnel of its kind to the peer, whoever's it is.
+        // A policy has no room for an overlay's name: one guard serves every tunnel of its kind to the peer, whoever owns it.
         if (HasTunnel(guard, port => !ownership.Owns(port)))
         {
             if (HasOwnTunnel(guard))
@@ -149,7 +149,7 @@ internal sealed class GuardPlanner(
         );
     }
 
-    /// <summary>What the host cannot do must not be tried: without the guard no tunnel comes up.</summary>
+    /// <summary>Refuses encryption on a host that is not capable of it: without the guard no tunnel may come up.</summary>
     private void ConflictWithHost()
     {
         if (intent is not { Ipsec: not null, Switch: { } @switch })
@@ -174,7 +174,9 @@ internal sealed class GuardPlanner(
         }
     }
 
-    /// <summary>A policy that lets the tunnel's packets pass as they are, with a smaller number, makes the guard useless.</summary>
+    /// <summary>
+    /// Refuses a policy with a smaller number that lets the tunnel's packets pass as they are: it makes the guard useless.
+    /// </summary>
     private void ConflictWithPassage(Guard guard, XfrmDirection direction, string peer)
     {
         var passage = policies.FirstOrDefault(policy =>
@@ -207,7 +209,8 @@ internal sealed class GuardPlanner(
             && here.Contains(intent.Ipsec!.LocalAddress)
             && (selector.Protocol == 0 || selector.Protocol == guard.Traffic.Protocol)
             && (selector.DestinationPort is null || selector.DestinationPort == guard.Traffic.Port)
-            // What a daemon lets pass for itself (strongSwan with port_bypass) comes from ports that no tunnel sends from.
+            // An IKE daemon lets its own packets pass (strongSwan with port_bypass) from these ports, from which no tunnel
+            // sends.
             && selector.SourcePort is not (IkePort or IkeNatPort);
     }
 
@@ -245,7 +248,7 @@ internal sealed class GuardPlanner(
 
     private static bool IsOurs(XfrmPolicy policy) => policy.Priority == OwnershipMark.GuardPriority;
 
-    /// <summary>Whether the kernel takes the two for one.</summary>
+    /// <summary>Whether the two are one to the kernel, which holds a single policy per direction and selector.</summary>
     private static bool IsInPlaceOf(XfrmPolicy one, XfrmPolicy other) =>
         one.Direction == other.Direction && one.Selector == other.Selector;
 
@@ -264,7 +267,7 @@ internal sealed class GuardPlanner(
         return guard.Policies.Any(own => IsInPlaceOf(own, policy)) ? guard : null;
     }
 
-    /// <summary>What keeps the tunnel packets to and from one peer from crossing in the clear.</summary>
+    /// <summary>The guard of one peer, which keeps tunnel packets to and from it from crossing in the clear.</summary>
     private readonly record struct Guard(IPAddress Peer, TunnelTraffic Traffic)
     {
         public string Name => Peer.ToString();

@@ -22,7 +22,7 @@ public sealed record HostStatus(
     BlockedPackets? Blocked
 )
 {
-    /// <summary>Whether everything is as intended; a container that is awaited is.</summary>
+    /// <summary>Whether everything is as intended; a container that is not there yet does no harm.</summary>
     public bool IsHealthy =>
         Drift.IsEmpty && Conflicts.IsEmpty && Items.All(item => item.State is not ItemState.Error);
 
@@ -129,7 +129,7 @@ public sealed record HostStatus(
                 )
             );
 
-        // What the database holds says nothing of what is there once nobody carries it out.
+        // Without ovs-vswitchd nothing applies what the database holds, which then says nothing of what exists.
         private StatusItem CarriedOut(StatusItem item) =>
             observation.SwitchProblem is null
                 ? item
@@ -168,7 +168,10 @@ public sealed record HostStatus(
                 };
         }
 
-        /// <summary>An expired certificate is wrong while everything still works: what was negotiated with it lasts, and nothing follows.</summary>
+        /// <summary>
+        /// An expired certificate is an error while everything still works: what was negotiated with it lasts, but nothing can
+        /// be negotiated again.
+        /// </summary>
         public StatusItem Certificate(string host) =>
             new(
                 "certificate",
@@ -178,7 +181,7 @@ public sealed record HostStatus(
                 certificate.Fault
             );
 
-        /// <summary>What is negotiated with a peer: a connection whose every child protects packets.</summary>
+        /// <summary>How encryption with a peer stands: it is up only if every child of the connection protects packets.</summary>
         public StatusItem Encryption(IpsecManager manager, PeerConnection connection)
         {
             var peer = connection.Peer;
@@ -210,9 +213,9 @@ public sealed record HostStatus(
         }
 
         /// <summary>
-        /// As much of the reason as can be known without trying: a negotiation that was refused leaves next to nothing behind
-        /// but what whoever began it has kept. That is told after what can be seen now, with its time, and not where it was
-        /// about something else than what is loaded now, or is to be.
+        /// Says why nothing is negotiated, as far as is known without trying. A refused negotiation leaves next to no trace but
+        /// what its initiator has recorded. That record is told, with its time, after what can be seen now, and only if it
+        /// concerns the connection as it is loaded now and no change of that is due.
         /// </summary>
         private string WhyDown(PeerConnection connection, List<IkeAssociation> ikes, bool isHalf)
         {
@@ -334,7 +337,7 @@ public sealed record StatusItem(
     string? Detail
 )
 {
-    /// <summary>Whether something stands in the way that applying does not touch, as the detail says.</summary>
+    /// <summary>Whether a conflict, which the detail names, prevents `weft apply` from putting it right.</summary>
     public bool IsBlocked { get; init; }
 }
 

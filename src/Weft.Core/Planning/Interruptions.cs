@@ -6,7 +6,8 @@ using Weft.Core.Observation;
 namespace Weft.Core.Planning;
 
 /// <summary>
-/// What a plan interrupts though all goes well: what hosts would have to change in one moment, and change one after the other.
+/// What a plan interrupts even if all goes well: changes that all hosts would have to make at once, and make one after the
+/// other.
 /// </summary>
 internal static class Interruptions
 {
@@ -35,7 +36,7 @@ internal static class Interruptions
 
     private static IEnumerable<string> Tunnels(HostIntent intent, HostObservation observation)
     {
-        // By where they lead to: a tunnel's name may change with its kind.
+        // By remote address, as a tunnel's name may change with its kind.
         var standing = observation
             .Switch.Ports.Values.Where(row =>
                 row.Mark == intent.Overlay && row.Interfaces.Length == 1
@@ -59,7 +60,9 @@ internal static class Interruptions
             );
     }
 
-    /// <summary>Tunnels that were set up by hand as a star or a tree, whose middle passes on what hosts send one another.</summary>
+    /// <summary>
+    /// Tunnels that were set up by hand as a star or a tree, whose hub forwards what the other hosts send each other.
+    /// </summary>
     private static IEnumerable<string> Relaying(HostIntent intent, HostObservation observation)
     {
         string[] relayed =
@@ -85,7 +88,7 @@ internal static class Interruptions
     )
     {
         var guards = changes.OfType<GuardChange>().ToList();
-        // Where keys are agreed on already, the guard that comes to stand behind them stops nothing.
+        // Where keys are agreed on already, a new guard stops nothing, as the daemon's policies win.
         var encrypted = PeerConnection
             .AllOf(intent, observation.StrongSwan)
             .Where(connection => connection.IsUp)
@@ -95,7 +98,7 @@ internal static class Interruptions
             .. Peers(guards.Where(guard => guard.Action is ChangeAction.Add && guard.IsOverdue))
                 .Except(encrypted.SelectMany(names => names)),
         ];
-        // Open vSwitch's own manager ends what it has agreed on before it agrees on anything else.
+        // ovs-monitor-ipsec ends what is negotiated before it negotiates anew.
         string[] anew =
         [
             .. changes
@@ -165,7 +168,7 @@ internal static class Interruptions
             .. lines
                 .Where(line => line.Words[1] == "del")
                 .Select(line => (line.Namespace, Address: AddressOf(line.Words[2])))
-                // Link-local ones the kernel gives by itself, and nobody is known to be reached by.
+                // The kernel assigns link-local addresses by itself, and no peer is known to use them.
                 .Where(line => !stay.Contains(line) && !line.Address.IsIPv6LinkLocal)
                 .Select(line => $"{line.Address}"),
         ];

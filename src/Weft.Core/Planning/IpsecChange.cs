@@ -9,7 +9,7 @@ namespace Weft.Core.Planning;
 /// <param name="What">The kind of thing.</param>
 /// <param name="Name">The thing's name.</param>
 /// <param name="Detail">What is being done to it, in words.</param>
-/// <param name="Stage">When: what is loaded before the switch's transaction, what goes after it.</param>
+/// <param name="Stage">When: what is loaded comes before the switch's transaction, what is unloaded goes at the end.</param>
 public abstract record IpsecChange(
     ChangeAction Action,
     string What,
@@ -23,13 +23,14 @@ public abstract record IpsecChange(
         [$"# strongSwan, by its VICI socket: {Action.ToString().ToLowerInvariant()} {What} {Name}"];
 }
 
-/// <summary>A connection is loaded, or loaded anew.</summary>
+/// <summary>Loads a connection, or loads it again.</summary>
 /// <param name="Action">What it does.</param>
 /// <param name="Name">The connection's name.</param>
 /// <param name="Detail">In words.</param>
 /// <param name="Message">The connection as <c>load-conn</c> takes it.</param>
 /// <param name="Begins">
-/// Whether it is negotiated at once, while the switch is at its ports: nothing is negotiated with the peer, nor about to be.
+/// Whether to negotiate at once, while the switch sets up its ports; false if the peer has an association, even an unfinished
+/// one.
 /// </param>
 public sealed record LoadConnection(
     ChangeAction Action,
@@ -39,13 +40,13 @@ public sealed record LoadConnection(
     bool Begins
 ) : IpsecChange(Action, "connection", Name, Detail, Stage.BeforeSwitch);
 
-/// <summary>A connection goes, and with it what was negotiated.</summary>
+/// <summary>Unloads a connection, and ends what was negotiated by it.</summary>
 /// <param name="Name">The connection's name.</param>
 public sealed record UnloadConnection(string Name)
     : IpsecChange(ChangeAction.Remove, "connection", Name, "", Stage.Last);
 
-/// <summary>A shared key is loaded: from then on it is the one that this host proves itself with.</summary>
-/// <param name="Action">Whether it was there, behind others.</param>
+/// <summary>Loads a shared key, which is the one that this host proves itself with from then on.</summary>
+/// <param name="Action">Whether it is new, or loaded already but behind others.</param>
 /// <param name="Name">Its identifier.</param>
 /// <param name="Peer">The host that it is shared with.</param>
 /// <param name="Key">The key.</param>
@@ -73,13 +74,13 @@ public sealed record UnloadSharedKey(string Name)
 /// <summary>The host's private key is loaded.</summary>
 /// <param name="Name">Its identifier.</param>
 /// <param name="Key">The key.</param>
-/// <param name="Mark">The identifier of what is loaded beside it, to know it again by (<see cref="IpsecPlanner"/>).</param>
+/// <param name="Mark">The identifier of the mark beside it, by which Weft knows it for its own (<see cref="IpsecPlanner"/>).</param>
 public sealed record LoadPrivateKey(string Name, Secret Key, string Mark)
     : IpsecChange(ChangeAction.Add, "key", Name, "of this host's certificate", Stage.BeforeSwitch);
 
 /// <summary>A private key that this host had goes.</summary>
 /// <param name="Name">Its identifier.</param>
-/// <param name="Mark">The identifier of what was loaded beside it.</param>
+/// <param name="Mark">The identifier of the mark beside it.</param>
 public sealed record UnloadPrivateKey(string Name, string Mark)
     : IpsecChange(
         ChangeAction.Remove,
@@ -89,7 +90,7 @@ public sealed record UnloadPrivateKey(string Name, string Mark)
         Stage.Last
     );
 
-/// <summary>The certificate of an authority is loaded, to trust those that it has issued.</summary>
+/// <summary>Loads the certificate of an authority, to trust those that it has issued.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Certificate">The certificate (DER).</param>
 public sealed record LoadAuthority(string Name, ImmutableArray<byte> Certificate)

@@ -9,18 +9,18 @@ using Weft.Vici;
 namespace Weft.Core.Planning;
 
 /// <summary>
-/// Plans what strongSwan has to have loaded: a connection for each peer, and what this host proves who it is with. What
-/// is not called as Weft calls its own is left alone: other tunnels of the host may be in the same daemon.
+/// Plans what strongSwan must have loaded: a connection for each peer, and this host's credentials. Anything whose name does
+/// not follow Weft's pattern is left alone: the same daemon may serve other tunnels of the host.
 /// </summary>
 /// <remarks>
-/// The daemon does not tell all that a connection was loaded with. So the name of a child has a digest of it: a
-/// connection whose children are called as they should be is as it should be. What it says of packets and what the hosts
-/// prove who they are with are two parts of the name: where only the latter changed, packets go on by the keys that were
-/// negotiated before, and none is lost.
+/// The daemon does not report all that a connection was loaded with, so the name of a child contains a digest of it: a
+/// connection whose children have the right names is right. The name has one part for what concerns packets and one for the
+/// credentials. Where only the credentials have changed, packets go on by the keys negotiated before, and none is lost.
 /// <para>
-/// Nor does it tell who has loaded a private key, and it keeps one that two have loaded once: who unloads it takes it from
-/// the other. So a shared secret that nobody uses stands beside each that Weft has loaded because nobody had. It ends with
-/// the daemon, and <c>swanctl --load-creds</c>, which unloads what is not in its files, leaves a key that is and takes the mark.
+/// Nor does it report who loaded a private key, and it keeps a key that two have loaded only once: unloading it takes it from
+/// both. So Weft marks each key that it loads itself by a shared secret beside it that nobody uses. The mark ends with the
+/// daemon. <c>swanctl --load-creds</c> unloads what is not in its files, and so removes the mark, but keeps a private key that
+/// is in them.
 /// </para>
 /// </remarks>
 internal sealed class IpsecPlanner(HostIntent intent, HostObservation observation)
@@ -31,8 +31,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     private const int IkeRekeySeconds = 4 * 3600;
     private const int IkeOverSeconds = IkeRekeySeconds / 10;
 
-    // How long the former key is good for after the next one was due, at least: a negotiation that has to be repeated takes
-    // that long.
+    // How long at least the former key stays good after the next was due: the time of a negotiation that has to be repeated.
     private const int LeastGraceSeconds = 60;
     private const string DeadPeerDelay = "10s";
 
@@ -48,7 +47,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     /// <summary>The name of the connection to a peer.</summary>
     public static string ConnectionName(string overlay, string peer) => $"weft-{overlay}/{peer}";
 
-    /// <summary>What the name of a child says of packets, without what it says of proof.</summary>
+    /// <summary>The part of a child's name that is about packets, without that about credentials.</summary>
     public static string TrafficOf(string child) =>
         child.LastIndexOf('-') is >= 0 and var end ? child[..end] : child;
 
@@ -62,7 +61,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         if (wanted is not null && IsPossible(wanted))
         {
             FindOverlaysBetweenTheSame(wanted, own);
-            // What is there of the other kind, from before, is not for this overlay.
+            // Credentials of the kind that the overlay no longer uses may still be on the host.
             var credentials =
                 wanted.Credentials is SharedKey
                     ? observation.Credentials! with
@@ -100,7 +99,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         Removals.AddRange(
             observation
                 .StrongSwan.Connections.Keys
-                // Ended between the two, a Weft has left what a connection had agreed on without it.
+                // A run that was killed midway may have unloaded a connection and left its associations.
                 .Union(observation.StrongSwan.Associations.Select(ike => ike.Connection))
                 .Where(name =>
                     name.StartsWith(own, StringComparison.Ordinal) && !connections.Contains(name)
@@ -119,10 +118,10 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         );
     }
 
-    // No other host is called nothing: it is no shared key's.
+    // No host has an empty name, so this is no identifier of a key shared with a peer.
     private static string MarkOf(string own, string privateKey) => $"{own}/{privateKey}";
 
-    /// <summary>What this host proved who it is with before goes, unless a tunnel of somebody else's may be proved by the same key.</summary>
+    /// <summary>Removes the private keys that this host used before, unless a tunnel of somebody else's may use the same key.</summary>
     private void RemovePrivateKeys(string own, string? wanted, HashSet<string> marks)
     {
         var isShared = observation.StrongSwan.ByPrivateKey.Any(name =>
@@ -171,8 +170,9 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     }
 
     /// <summary>
-    /// The daemon compares connections by all but their names: a host that answers takes the first that addresses and
-    /// identities fit, whichever overlay is asked for, and refuses the packets of the other.
+    /// Finds connections of other overlays between the same ends. The daemon compares connections by all but their names: a
+    /// responder takes the first whose addresses and identities fit, whichever overlay is asked for, and refuses the packets of
+    /// the other.
     /// </summary>
     private void FindOverlaysBetweenTheSame(IpsecIntent ipsec, string own)
     {
@@ -211,8 +211,8 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         && connection.Contains('/', StringComparison.Ordinal);
 
     /// <summary>
-    /// The daemon accepts every key that is loaded, and proves itself with the one that was loaded last: that must be
-    /// the first of them.
+    /// Loads keys in such an order that the list's first is loaded last: the daemon accepts every loaded key, and proves itself
+    /// with the one that was loaded last.
     /// </summary>
     private void AddKeys(
         IpsecIntent ipsec,
@@ -345,13 +345,13 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         };
     }
 
-    /// <summary>A name that could be taken for an address is said to be none.</summary>
+    /// <summary>An identity as strongSwan parses it: <c>@</c> keeps a name from being taken for an address.</summary>
     private static string Identity(string identity, bool isAddress) =>
         isAddress ? identity : $"@{identity}";
 
     /// <summary>
-    /// GRE is the same in both directions. Packets of vxlan and geneve have their port as destination both ways, and a
-    /// child selects by the same end's port both ways: it takes two.
+    /// GRE needs one child, vxlan and geneve two: their packets have the tunnel's port as destination in both directions, while
+    /// a child selects by the port of the same end in both.
     /// </summary>
     private static IEnumerable<(string Name, ViciMessage Message)> Children(
         TunnelTraffic traffic,
@@ -369,9 +369,9 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     }
 
     /// <summary>
-    /// How long a key is good for, and when this host asks for the next. Where both hosts ask in the same moment (RFC 7296
-    /// section 2.8.1), one of the two keys that come of it goes at once, and what was just sent by it is lost: so one of
-    /// them asks, and the other only where that one did not.
+    /// How long a key is good for, and when this host asks for the next. If both hosts ask at the same moment (RFC 7296 section
+    /// 2.8.1), one of the two new keys is dropped at once, and with it what was just sent by it. So one host asks, and the
+    /// other only if the first did not.
     /// </summary>
     private static ViciMessage Lifetime(IpsecIntent ipsec, IpsecPeer peer)
     {
@@ -394,8 +394,9 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
             ["remote_ts"] = ViciList.Of(remote),
             ["esp_proposals"] = ViciList.Of(EspProposal),
             ["replay_window"] = ReplayWindow,
-            // The first packet negotiates, whatever became of the association before: the trap stands by itself. Actions for an
-            // association that ends would put up the trap that it was made by, which after a rotation is one that was unloaded.
+            // The trap stands by itself: the first packet negotiates, whatever became of the association before. With
+            // dpd_action or close_action the daemon would install the trap of the association that ends, whose connection is
+            // unloaded after a rotation.
             ["start_action"] = "trap",
         };
 
@@ -403,9 +404,9 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         XxHash3.HashToUInt64(bytes).ToString("x16", CultureInfo.InvariantCulture)[..8];
 
     /// <summary>
-    /// A few seconds more for each key that this host proves itself with. The daemon takes connections that are alike in
-    /// all but their children for one, and would negotiate a new child under the association that the key from before has
-    /// proved: nobody would learn that the other host has another key now, or none.
+    /// A few seconds more, different for each key that this host proves itself with. The daemon takes connections that are
+    /// alike in all but their children for one, and would negotiate a new child under the association that the former key has
+    /// proved: nobody would notice that the other host now has another key, or none.
     /// </summary>
     private static (int Rekey, int Over) TellingKeysApart(CredentialsObservation credentials)
     {
@@ -414,13 +415,14 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     }
 
     /// <summary>
-    /// Tells keys apart. The daemon logs it: 16 bits are too few to find a random key by, though enough to rule a guess out.
+    /// A tag that tells keys apart. The daemon logs it: 16 bits are too few to find a random key by, but enough to rule a guess
+    /// out.
     /// </summary>
     private static string TagOf(Secret key) =>
         NumberOf(key).ToString("x4", CultureInfo.InvariantCulture);
 
-    /// <summary>A number that tells keys apart, and gives no more of a key away than <see cref="TagOf"/>.</summary>
-    /// <remarks>No hash gives more away than it is long, and this one needs no OpenSSL, which is 4 MB of every run.</remarks>
+    /// <summary>A number that tells keys apart, and reveals no more of a key than <see cref="TagOf"/>.</summary>
+    /// <remarks>No hash reveals more than its own length, and this one does without OpenSSL, which costs each run 4 MB.</remarks>
     internal static ushort NumberOf(Secret key) =>
         (ushort)XxHash3.HashToUInt64([.. "weft "u8, .. key.Reveal()]);
 }

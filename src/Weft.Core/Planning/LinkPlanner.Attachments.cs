@@ -15,7 +15,7 @@ internal sealed partial class LinkPlanner
         {
             if (IsLeftAsItIs(attachment))
             {
-                // It may run, and be reached by what is there.
+                // The container may be running, and using the interface that it has.
                 wanted.Add(attachment.HostEnd);
                 PresentHostEnds.Add(attachment.HostEnd);
                 continue;
@@ -69,14 +69,16 @@ internal sealed partial class LinkPlanner
         settled.Trim(intent.Attachments.Length);
     }
 
-    /// <summary>Whether the engine does not say how an attachment's container is, to which leads what may be in use.</summary>
+    /// <summary>
+    /// Whether the engine does not report the state of an attachment's container, whose host end exists and may be in use.
+    /// </summary>
     private bool IsLeftAsItIs(AttachmentIntent attachment) =>
         observation.Containers.GetValueOrDefault(attachment.Key) is { Silence: not null }
         && observation.Links.ContainsKey(attachment.HostEnd);
 
     /// <summary>
-    /// Whether what has an attachment's name inside is the interface of another container, of which nothing is known just now:
-    /// they share one network, and the other has the place.
+    /// Whether the interface with an attachment's name inside is another container's, whose state is unknown just now: the two
+    /// share a network namespace, and the other has the place.
     /// </summary>
     private bool IsOfOneLeftAsItIs(Link inner, AttachmentIntent attachment) =>
         (pairs ??= new(observation.Links)).HostEndOf(inner) is { } outer
@@ -98,7 +100,7 @@ internal sealed partial class LinkPlanner
     )
     {
         var (hostEnd, name) = (attachment.HostEnd, attachment.Interface);
-        // Without either end the device is to be plugged in first; what it makes is seen in the next round.
+        // If either end is missing, the device is to be plugged in first; the next round sees what that makes.
         if (
             !observation.Links.TryGetValue(hostEnd, out var outer)
             || !inside.TryGetValue(name, out var inner)
@@ -255,7 +257,10 @@ internal sealed partial class LinkPlanner
         );
     }
 
-    /// <summary>What has an attachment's name inside a container and is not Weft's, and what to do about it; null where nothing has.</summary>
+    /// <summary>
+    /// Describes what has an attachment's name inside a container and is not Weft's, and what to do about it; null if nothing
+    /// has.
+    /// </summary>
     private string? StrangerInside(
         AttachmentIntent attachment,
         IReadOnlyDictionary<string, Link> inside
@@ -269,8 +274,9 @@ internal sealed partial class LinkPlanner
                 : null;
 
     /// <summary>
-    /// Whether what has an attachment's name inside a container is Weft's: as <see cref="Ownership.Owns(Link)"/> tells it on
-    /// the host, where the address may be one that the file gives, and so anybody's.
+    /// Whether the interface with an attachment's name inside a container is Weft's: by its alias or, if it has none, by its
+    /// address and a host end that is Weft's (<see cref="Ownership.Owns(Link)"/>). The address alone proves nothing, as the
+    /// file may give it.
     /// </summary>
     private bool IsOurs(Link inner, AttachmentIntent attachment) =>
         inner.Alias == ownership.Alias()
@@ -279,7 +285,7 @@ internal sealed partial class LinkPlanner
             && (pairs ??= new(observation.Links)).HostEndOf(inner) is { } outer
             && ownership.Owns(outer);
 
-    /// <summary>Plans who completes checksums; a link that is made, not <paramref name="actual"/> yet, leaves them undone.</summary>
+    /// <summary>Plans who completes checksums. A new link, for which <paramref name="actual"/> is null, leaves them undone.</summary>
     private void PlanChecksums(
         Stage stage,
         string? space,

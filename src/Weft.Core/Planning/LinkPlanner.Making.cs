@@ -22,7 +22,7 @@ internal sealed partial class LinkPlanner
         return ConflictsWithPort(name);
     }
 
-    /// <summary>Open vSwitch takes whatever gets the name of a port of its.</summary>
+    /// <summary>Refuses the name of a port that is not the overlay's: Open vSwitch takes any link that gets the name.</summary>
     private bool ConflictsWithPort(string name)
     {
         if (!observation.Switch.Ports.TryGetValue(name, out var port) || ownership.Owns(port))
@@ -33,9 +33,7 @@ internal sealed partial class LinkPlanner
         return true;
     }
 
-    /// <summary>
-    /// When links can be made: a name that an internal port of ours has is free once the switch has let go of it.
-    /// </summary>
+    /// <summary>When links can be made: the name of one of our internal ports is free only once the switch has let go of it.</summary>
     private Stage StageToMake(params ReadOnlySpan<string> names)
     {
         foreach (var name in names)
@@ -48,7 +46,10 @@ internal sealed partial class LinkPlanner
         return Stage.BeforeSwitch;
     }
 
-    /// <summary>When a link can go into a bridge: the kernel moves none that the switch has as a port, or takes as one by its name.</summary>
+    /// <summary>
+    /// When a link can go into a bridge: the kernel moves none that is a port of the switch, or that the switch takes by its
+    /// name.
+    /// </summary>
     private Stage StageToEnslave(string name, string bridge) =>
         observation.Switch.Ports.ContainsKey(name) ? Stage.AfterSwitch : StageToMake(bridge);
 
@@ -82,7 +83,7 @@ internal sealed partial class LinkPlanner
         var hostEnd = observation.Links.Values.FirstOrDefault(link =>
             link.Index == inner.PeerIndex
         );
-        // The pair goes with the end inside, unless its other end was deleted a line ago.
+        // Removing the inner end removes the pair, unless a line before removes its host end.
         if (hostEnd is null || replaced.Add(hostEnd.Name))
         {
             yield return LinkCommand.RemoveLink(Stage.BeforeSwitch, container, inner.Name);

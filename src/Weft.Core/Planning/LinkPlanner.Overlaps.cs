@@ -6,10 +6,10 @@ using Weft.Core.Observation;
 
 namespace Weft.Core.Planning;
 
-// Subnets of the overlay's that a host or a container has by another link as well: the kernel goes one way there alone.
+// Subnets of the overlay that a host or a container also has by another link: the kernel routes packets by only one of them.
 internal sealed partial class LinkPlanner
 {
-    // The kernel's name for it in every network namespace. What is there comes and goes by no link.
+    // The loopback's name in every network namespace. Packets to its addresses leave by no link.
     private const string Loopback = "lo";
 
     /// <summary>What the administrator should know.</summary>
@@ -32,12 +32,13 @@ internal sealed partial class LinkPlanner
                 .OrderBy(link => link.Index)
         )
         {
-            // What has a network's own name is in the way as a whole, or about to be taken over.
+            // A link with the network's own name is a conflict as a whole, or is about to be taken over.
             foreach (var (network, addresses) in networks.Where(one => one.Name != other.Name))
             {
                 foreach (var (own, there) in Overlaps(addresses, other))
                 {
-                    // What is there already stands in the way of nothing.
+                    // If the network's own link has the address already, nothing is in its way, and the overlap deserves only a
+                    // notice.
                     if (
                         own.Address.Equals(there.Address)
                         && observation.Links.GetValueOrDefault(network)?.Addresses.Contains(own)
@@ -93,14 +94,14 @@ internal sealed partial class LinkPlanner
     private static bool HasAddresses(Link link) =>
         !(link.Addresses.IsEmpty && link.Leased.IsEmpty) && link.Name != Loopback;
 
-    /// <summary>Which of a network's addresses are in one subnet with which of another link's.</summary>
+    /// <summary>The pairs of a network's address and another link's whose subnets overlap.</summary>
     private static IEnumerable<(InterfaceAddress Own, InterfaceAddress There)> Overlaps(
         ImmutableArray<InterfaceAddress> addresses,
         Link other
     ) =>
         from own in addresses
         from there in other.Addresses.AddRange(other.Leased)
-        // No subnet comes with an address that stands alone: a service's, or one that a link to one neighbour has borrowed.
+        // A single address (/32 or /128) brings no subnet: it is a service's, or one that a point-to-point link has borrowed.
         where there.PrefixLength < IPText.Bits(there.Address)
         let ours = own.Subnet
         let theirs = there.Subnet
@@ -114,7 +115,7 @@ internal sealed partial class LinkPlanner
         string where
     ) => $"network '{network}' has subnet {own.Subnet}, which overlaps {there} of {where}";
 
-    /// <summary>What becomes of packets: the longest prefix tells where they go.</summary>
+    /// <summary>Says where packets go: the longest prefix decides.</summary>
     private static string Consequence(
         InterfaceAddress own,
         InterfaceAddress there,

@@ -41,20 +41,23 @@ internal sealed partial class LinkPlanner
             ),
             Up(name, inner, space),
         ];
-        // The kernel drops a link's routes when it goes down, and with its last address: what is set again needs them again.
+        // The kernel drops a link's routes when it goes down or loses its last address: once that is set again, so are all
+        // routes.
         var missing = basis.AreNeeded
             ? attachment.Routes
             : attachment.Routes.RemoveAll(route => IsThere(route, inner));
         return
         [
-            // For the same reason those that go do so while they are sure to be there.
+            // For the same reason stale routes are removed first, while they are sure to exist.
             .. StaleRoutes(attachment, inner, space),
             .. basis,
             .. SetRoutes(attachment, missing, inside.Values, space),
         ];
     }
 
-    /// <summary>Docker, for one, switches IPv6 off for whatever comes into a container that it gives no IPv6 itself.</summary>
+    /// <summary>
+    /// Switches IPv6 on: Docker, for one, switches it off for whatever comes into a container that it gives no IPv6 itself.
+    /// </summary>
     private ImmutableArray<LinkCommand> Ipv6In(AttachmentIntent attachment, string space) =>
         observation.HasIpv6 && HasIpv6(attachment.Addresses)
             ?
@@ -97,7 +100,7 @@ internal sealed partial class LinkPlanner
         Steps steps = [];
         foreach (var route in inner.Routes)
         {
-            // Where the container is to have another way there, that one is set in place of this.
+            // If the container is to have another route to that destination, setting it replaces this one.
             if (IsOurs(route) && !routed[attachment.Key].Contains(route.Destination))
             {
                 steps.Add(
@@ -111,7 +114,10 @@ internal sealed partial class LinkPlanner
         return steps;
     }
 
-    /// <summary>A route replaces the one to the same destination, whichever link that is by, and whoever made it.</summary>
+    /// <summary>
+    /// Refuses to replace others' routes: a new route replaces the one to its destination, whatever its link and whoever made
+    /// it.
+    /// </summary>
     private bool ConflictsWithForeign(
         AttachmentIntent attachment,
         Route route,

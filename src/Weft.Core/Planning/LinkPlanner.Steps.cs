@@ -7,10 +7,10 @@ using Weft.Core.Overlays;
 
 namespace Weft.Core.Planning;
 
-// What puts a link that is there right, one setting at a time.
+// Steps that put an existing link right, one setting at a time.
 internal sealed partial class LinkPlanner
 {
-    /// <summary>A link on the host itself, which has the addresses that it is given and no other.</summary>
+    /// <summary>The steps for a link on the host itself, which has the addresses that it is given and no other.</summary>
     private Steps OnHost(
         string name,
         MacAddress mac,
@@ -52,7 +52,7 @@ internal sealed partial class LinkPlanner
     ) =>
         [
             actual.Alias == ownership.Alias(isAdopted) ? null
-            // A bridge's address that nobody set would change with its ports.
+            // Setting the address pins it: a bridge's address that nobody set changes with its ports.
             : isAdopted
                 ? new Step(
                     "take over",
@@ -77,7 +77,7 @@ internal sealed partial class LinkPlanner
                 Before($"link set dev {name} address {mac}", container)
             );
 
-    /// <summary>An MTU shrinks before anything else and grows after it: no packet is ever too large for the next link.</summary>
+    /// <summary>Shrinks an MTU before anything else and grows it after: no packet is ever too large for the next link.</summary>
     private static Step? Mtu(string name, int mtu, Link actual, string? container) =>
         actual.Mtu == mtu
             ? null
@@ -110,7 +110,7 @@ internal sealed partial class LinkPlanner
         );
     }
 
-    /// <summary>A port that gets another bridge gets the kernel's own settings with it.</summary>
+    /// <summary>A port that moves to another bridge starts there with the kernel's own settings.</summary>
     private Step? BlockRoot(AttachmentIntent attachment, Link actual) =>
         attachment.Bridge is not { } bridge
         || attachment.BlocksRoot == (actual.BlocksRoot && actual.Master == bridge)
@@ -129,7 +129,10 @@ internal sealed partial class LinkPlanner
             $"link set dev {name} type bridge_slave root_block {(isOn ? "on" : "off")}"
         );
 
-    /// <summary>What comes by a link that was taken over may be answered by another: whoever made it knows, and decides.</summary>
+    /// <summary>
+    /// Hardens a link that is there. Answers to what comes by a link that was taken over may leave by another: there, filtering
+    /// and forwarding are up to whoever made it.
+    /// </summary>
     private Steps Unswayed(
         string name,
         int mtu,
@@ -140,7 +143,7 @@ internal sealed partial class LinkPlanner
         bool forwards
     ) =>
         [
-            // Where systemd or the administrator has links checked loosely, that comes a moment after a link was made.
+            // Loose (2) stays: systemd or the administrator may set it a moment after a link was made.
             actual.ReversePathFilter
                 is 0
             && !isAdopted
@@ -158,7 +161,9 @@ internal sealed partial class LinkPlanner
             SpeaksIpv6(mtu) ? Ipv6(name, addresses, actual, stage, isAdopted) : null,
         ];
 
-    /// <summary>IPv6 is on before an address of it comes and off once the last is gone, as the kernel takes all of them away with it.</summary>
+    /// <summary>
+    /// Switches IPv6 on before the first address comes and off after the last is gone, as the kernel would remove them all.
+    /// </summary>
     private static Step? Ipv6(
         string name,
         ImmutableArray<InterfaceAddress> addresses,
@@ -190,7 +195,7 @@ internal sealed partial class LinkPlanner
     {
         if (mtu < UnderlayCheck.LeastIpv6Mtu)
         {
-            // With the MTU that is too small for them the kernel takes all of IPv6 away itself.
+            // With an MTU too small for IPv6 the kernel itself removes all of its addresses.
             actual = actual.RemoveAll(IsIpv6);
         }
         if (AreSame(desired, actual))
@@ -198,8 +203,8 @@ internal sealed partial class LinkPlanner
             return [];
         }
         var surplus = actual.Where(address => !desired.Contains(address)).ToList();
-        // The kernel lists a subnet's first IPv4 address before the further ones, which it deletes together with
-        // it (ip-sysctl: promote_secondaries): so from the last to the first.
+        // From the last to the first: the kernel lists a subnet's primary IPv4 address before the secondary ones, and deletes
+        // them with it (ip-sysctl: promote_secondaries).
         var removals = surplus
             .AsEnumerable()
             .Reverse()
@@ -208,9 +213,9 @@ internal sealed partial class LinkPlanner
                 Line(Stage.AfterSwitch, container, $"addr del {address} dev {name}")
             ))
             .ToList();
-        // For the same reason the old address goes first where the new one is of its subnet, and so it does where
-        // the new one differs in its prefix length only, which IPv6 does not take beside it. One that floats goes along,
-        // and is nobody's to take.
+        // For the same reason an old address goes before a new one of its subnet comes, and so it does if the new one differs
+        // only in prefix length, which IPv6 refuses beside the old. A floating address of the subnet goes with the old one, and
+        // is not Weft's to remove: it is set again.
         var bound = desired
             .Concat(floating.Where(address => !IsIpv6(address)))
             .Where(address =>
@@ -257,7 +262,10 @@ internal sealed partial class LinkPlanner
         string? container
     ) => [.. addresses.Select(address => SetAddress("add", address, name, container))];
 
-    /// <summary>Uniqueness over all hosts is the file's law, so duplicate address detection would only delay (RFC 4862 section 5.4).</summary>
+    /// <summary>
+    /// Skips duplicate address detection (RFC 4862 section 5.4): the file makes addresses unique over all hosts, so it would
+    /// only delay.
+    /// </summary>
     private static LinkCommand SetAddress(
         string verb,
         InterfaceAddress address,
@@ -310,8 +318,8 @@ internal sealed partial class LinkPlanner
     }
 
     /// <summary>
-    /// What puts one link right, in order. Nearly every link of a host is right whenever it is looked at, and what is not
-    /// needed is not kept: a thousand that are right cost next to nothing.
+    /// The steps that put one link right, in order. Nearly every link is right whenever it is looked at, and no list is made
+    /// before a step is needed: a thousand right links cost next to nothing.
     /// </summary>
     private sealed class Steps : IEnumerable<Step>
     {

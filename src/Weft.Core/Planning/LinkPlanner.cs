@@ -16,7 +16,7 @@ internal sealed partial class LinkPlanner(
 {
     private const int LinkLocalPrefix = 64;
 
-    // What `rp_filter` may be besides: not at all (0), and loosely (2).
+    // Of `rp_filter`, which may also be off (0) or loose (2).
     private const int Strict = 1;
 
     private readonly HashSet<string> wanted = new(
@@ -34,24 +34,25 @@ internal sealed partial class LinkPlanner(
             .Select(port => port.Name),
     ];
 
-    // They go with the devices that engines made them for.
+    // Host ends that engines have made for devices, with which they go.
     private readonly HashSet<string> devices = [.. observation.DeviceEndsOf(intent.Overlay)];
 
     /// <summary>
-    /// A link-local address of the kernel's would let containers reach the host past all addresses of the file. A link whose
-    /// MTU is too small for IPv6 gets none, and has nothing of IPv6 that could be set.
+    /// Keeps the kernel from giving a link-local address, by which containers could reach the host past all addresses of the
+    /// file. A link whose MTU is too small for IPv6 gets none, and has no setting of IPv6 to change.
     /// </summary>
     private string Silently(int mtu) => SpeaksIpv6(mtu) ? "addrgenmode none " : "";
 
     /// <summary>
-    /// The kernel takes a packet to any address of the host's by any link (RFC 1122 section 3.3.4.2), a container bridge without
-    /// an address too: who sends there as a peer has the host open what it says came by the tunnel, which leads into every network.
-    /// So IPv4 comes in only where the sender is answered (RFC 3704 section 2.2), and IPv6, of which the kernel checks no such thing,
-    /// only where the overlay has it. A router advertisement from a container would give the host an address and a way out by it (RFC
-    /// 4861 section 6.3.4). All this holds for a port of a switch that forwards in userspace: what it takes from a link the
-    /// kernel gets as well. And a host that routes for others, as one with Docker or LXD does for their containers, would lead from
-    /// one network into the next, and out of the overlay: what comes in by these links is forwarded only where the file says so. Of
-    /// IPv6 the kernel forwards by all links or by none (ip-sysctl, <c>conf/all/forwarding</c>).
+    /// Settings that keep containers from misusing a link. Linux accepts a packet for any of its addresses on any link (RFC
+    /// 1122 section 3.3.4.2), even on a bridge without one: a container could forge a tunnel packet from a peer, and the host
+    /// would decapsulate it into any network. So IPv4 is accepted only by the link on which the sender would be answered (RFC
+    /// 3704 section 2.2), and IPv6, for which the kernel has no such check, only where the overlay has addresses of it. A
+    /// router advertisement from a container would give the host an address and a route through the container (RFC 4861 section
+    /// 6.3.4). All this applies to a port of a userspace switch too, as the kernel also receives what such a port does. And a
+    /// host that forwards, as Docker and LXD have it do for their containers, would route from one network into another, and
+    /// out of the overlay: what comes in by these links is forwarded only where the file says so. IPv6 forwarding is on for all
+    /// links or for none (ip-sysctl, <c>conf/all/forwarding</c>).
     /// </summary>
     private ImmutableArray<LinkCommand> Unswayed(
         Stage stage,
@@ -124,7 +125,10 @@ internal sealed partial class LinkPlanner(
         RemoveWhatLeft();
     }
 
-    /// <summary>The first address that the kernel refuses would keep all that follow it from their links.</summary>
+    /// <summary>
+    /// Refuses IPv6 addresses on a kernel without IPv6: the first that fails would end the batch, and no link would get those
+    /// after it.
+    /// </summary>
     private void ConflictWithoutIpv6()
     {
         if (observation.HasIpv6)
@@ -145,7 +149,7 @@ internal sealed partial class LinkPlanner(
         }
     }
 
-    /// <summary>Plans what internal ports carry; <paramref name="isMade"/> tells of a port that the plan itself makes anew.</summary>
+    /// <summary>Plans what internal ports carry; <paramref name="isMade"/> tells whether the plan itself makes a port anew.</summary>
     public void PlanInternalLinks(Func<string, bool> isMade)
     {
         foreach (var port in intent.Switch?.Ports ?? [])
@@ -168,7 +172,7 @@ internal sealed partial class LinkPlanner(
         var isOfSwitch = actual is not null && ownership.IsOfSwitch(actual);
         if (isOfSwitch && !isMade)
         {
-            // What the switch is yet to be asked for it does by itself.
+            // The switch itself sets what this plan's transaction asks of it.
             var asked = observation
                 .Switch.Ports.GetValueOrDefault(name)
                 ?.Interfaces.FirstOrDefault();
@@ -209,7 +213,7 @@ internal sealed partial class LinkPlanner(
         }
         else if (carried is not null && (actual is null || ownership.Owns(actual)))
         {
-            // The switch may find that it can keep the link, with what it carries.
+            // The switch may turn out to keep the link, with what it carries.
             var verb = isOfSwitch ? "replace" : "add";
             Add(
                 ChangeAction.Add,
@@ -234,7 +238,7 @@ internal sealed partial class LinkPlanner(
     private void PlanBridge(BridgeLinkIntent bridge)
     {
         var name = bridge.Name;
-        // The link-local address that IPv6 needs is given, not left to the kernel: it gives one only as a link comes up.
+        // The link-local address that IPv6 needs is set, not left to the kernel, which gives one only as a link comes up.
         var addresses = bridge.HasIpv6Address
             ? bridge.Addresses.Add(new(bridge.Mac.ToLinkLocal(), LinkLocalPrefix))
             : bridge.Addresses;
@@ -269,7 +273,8 @@ internal sealed partial class LinkPlanner(
                     Line(
                         stage,
                         null,
-                        // An MTU that a bridge is made with does not stay: it follows the ports that come and go.
+                        // A bridge does not keep the MTU that it is made with, which follows the ports that come and go; it
+                        // keeps one set later.
                         $"link set dev {name} alias {ownership.Alias()} mtu {bridge.Mtu} {Silently(bridge.Mtu)}up"
                     ),
                     .. AddAddresses(name, addresses, null),
@@ -286,7 +291,7 @@ internal sealed partial class LinkPlanner(
             );
             words.Add($"spanning tree {(bridge.Stp ? "on" : "off")}");
         }
-        // Where another is the root its delay is in force, whatever this one is set to.
+        // Where another bridge is the root, the root's delay is in force, whatever this one is set to.
         if (actual.IsRoot && actual.ForwardDelay != bridge.ForwardDelay * 100)
         {
             attributes.Add($"forward_delay {bridge.ForwardDelay * 100}");
@@ -294,8 +299,8 @@ internal sealed partial class LinkPlanner(
                 $"forward delay {actual.ForwardDelay / 100.0:0.##} → {bridge.ForwardDelay} s"
             );
         }
-        // Reports of listeners that were lost, as those are that came before the spanning tree opened a port or an uplink was made,
-        // would leave a container without neighbour solicitations (RFC 4861) until somebody queries again.
+        // Snooping misses the reports that listeners sent before the spanning tree opened a port or an uplink was made. Without
+        // them a container gets no neighbour solicitations (RFC 4861) until somebody queries again.
         if (actual.SnoopsMulticast)
         {
             attributes.Add("mcast_snooping 0");
@@ -411,7 +416,7 @@ internal sealed partial class LinkPlanner(
             {
                 continue;
             }
-            // A pair goes with one end; a link of the switch's own goes with its port.
+            // Removing one end removes a pair; a link of the switch's own goes with its port.
             if (
                 link.Kind is not ("bridge" or "veth")
                 || link.Peer is { } peer && gone.Contains(peer)
@@ -439,15 +444,15 @@ internal sealed partial class LinkPlanner(
     }
 
     /// <summary>
-    /// Whether a link may be of a container that is there, and whose engine does not say so just now. With the overlay it goes
-    /// whatever the engine says.
+    /// Whether a link may be that of a container whose engine does not answer just now. When the whole overlay goes, the link
+    /// goes too, whatever the engine says.
     /// </summary>
     private bool MayBeOfSilentEngine(Link link) =>
         intent.Switch is not null
         && !observation.SilentEngines.IsEmpty
         && link.PeerIndex is not null;
 
-    /// <summary>Whether a bridge that is to go has ports that are not Weft's, which stands in the way.</summary>
+    /// <summary>Whether a bridge that is to go has ports that are not Weft's, which is a conflict.</summary>
     private bool HasForeignPorts(Link bridge)
     {
         if (bridge.Kind != "bridge")

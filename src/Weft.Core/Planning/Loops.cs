@@ -4,8 +4,8 @@ using Weft.Core.Observation;
 namespace Weft.Core.Planning;
 
 /// <summary>
-/// A port of the overlay's switch that is not the overlay's, and by which frames come back another way: the tunnels that Weft
-/// makes are kept apart from each other, and from no others.
+/// A port in the overlay's switch that is not the overlay's and closes a loop: Weft's tunnels do not forward to each other, but
+/// they do to any other port.
 /// </summary>
 /// <param name="Port">The port.</param>
 /// <param name="Words">Why it is a loop.</param>
@@ -13,7 +13,7 @@ namespace Weft.Core.Planning;
 /// <param name="Cut">What takes the port away.</param>
 internal sealed record Loops(string Port, string Words, string Fit, string Cut)
 {
-    /// <summary>Both in one, for a switch that the overlay is to take over.</summary>
+    /// <summary>The words with both remedies, for a switch that the overlay is to take over.</summary>
     public string WhereTakenOver => $"{Words}: {Fit}, or {Cut}";
 
     /// <summary>The same of a switch that is the overlay's.</summary>

@@ -8,8 +8,8 @@ using Weft.Core.Observation;
 namespace Weft.Core.Planning;
 
 /// <summary>
-/// Plans what ovs-monitor-ipsec is told, which it reads in the tunnels' own rows: with what this host proves who it is.
-/// It writes strongSwan's files from there, and Weft leaves these alone.
+/// Plans what ovs-monitor-ipsec reads in the tunnels' rows: this host's credentials. From these it writes strongSwan's files,
+/// which Weft leaves alone.
 /// </summary>
 internal sealed partial class MonitorPlanner(HostIntent intent, HostObservation observation)
 {
@@ -21,7 +21,7 @@ internal sealed partial class MonitorPlanner(HostIntent intent, HostObservation 
 
     public List<Conflict> Conflicts { get; } = [];
 
-    /// <summary>The intent with what the tunnels' rows get from the host's credentials.</summary>
+    /// <summary>The intent, with what the host's credentials add to the tunnels' rows.</summary>
     public HostIntent Completed => completed ?? intent;
 
     public void Plan()
@@ -98,12 +98,15 @@ internal sealed partial class MonitorPlanner(HostIntent intent, HostObservation 
         }
     }
 
-    /// <summary>Whatever their keys, strongSwan selects the packets of both tunnels by the same protocol and addresses.</summary>
+    /// <summary>
+    /// Refuses a second tunnel to the same host: strongSwan selects packets by protocol and addresses, whatever the tunnel's
+    /// key.
+    /// </summary>
     private void FindConflicts(PortIntent port)
     {
         var other = observation.Switch.Ports.Values.FirstOrDefault(other =>
             other.Mark != intent.Overlay
-            // What is taken over has this name.
+            // A tunnel that is taken over has this very name.
             && other.Name != port.Name
             && other.Interfaces.Any(row =>
                 row.Type == port.Type
@@ -153,7 +156,7 @@ internal sealed partial class MonitorPlanner(HostIntent intent, HostObservation 
                     + "make one with `weft pki issue --rsa`, or make the manager strongswan"
             );
         }
-        // It looks for "CN=(.+?)," in what openssl prints.
+        // ovs-monitor-ipsec looks for "CN=(.+?)," in what openssl prints.
         var found = CommonName().Match(certificate.Subject);
         if (found.Groups["name"].Value != identity)
         {
@@ -191,9 +194,9 @@ internal sealed partial class MonitorPlanner(HostIntent intent, HostObservation 
         };
 
     /// <summary>
-    /// The options of a tunnel that was taken over, where they encrypt it by the overlay's key and say nothing that Weft
-    /// would not; null where Weft writes its own. ovs-monitor-ipsec ends what two hosts have agreed on whenever a row tells
-    /// it more, before they have agreed anew. A row with a lifetime is one that Weft has written.
+    /// The options of a tunnel that was taken over, if they encrypt it by the overlay's key and say nothing that Weft would
+    /// not; null if Weft writes its own. Whenever a row tells ovs-monitor-ipsec more than before, it ends what two hosts have
+    /// negotiated before they negotiate anew. A row with a lifetime is one that Weft has written.
     /// </summary>
     private ImmutableSortedDictionary<string, string>? KeptOptions(PortIntent port, Secret? key) =>
         port.IsAdopted
@@ -206,8 +209,8 @@ internal sealed partial class MonitorPlanner(HostIntent intent, HostObservation 
             : null;
 
     /// <summary>
-    /// ovs-monitor-ipsec writes the authority into /etc/ipsec.conf in such a way that strongSwan does not load it, so
-    /// that no certificate would be accepted.
+    /// Loads the authorities over VICI: ovs-monitor-ipsec writes them into /etc/ipsec.conf in such a way that strongSwan does
+    /// not load them, and no certificate would be accepted.
     /// </summary>
     private void AddAuthorities(HostCertificate certificate, HashSet<string> wanted)
     {

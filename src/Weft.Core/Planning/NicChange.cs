@@ -4,12 +4,12 @@ using Weft.Core.Overlays;
 
 namespace Weft.Core.Planning;
 
-/// <summary>A change of a device of a container, by the container's engine (LXD, Incus), which keeps it from then on.</summary>
+/// <summary>A change of a container's device by the container's engine (LXD, Incus), which keeps the device from then on.</summary>
 /// <param name="Action">What it does.</param>
 /// <param name="Container">The container.</param>
 /// <param name="Device">The device's name.</param>
 /// <param name="Nic">What the device must be; null where it goes.</param>
-/// <param name="Replugs">Whether a device that is there is to be taken away first, since the container has lost what it made.</param>
+/// <param name="Replugs">Whether to remove the device first, as the container has lost the interface that it made.</param>
 /// <param name="Detail">What is being done to it, in words.</param>
 public sealed record NicChange(
     ChangeAction Action,
@@ -20,10 +20,13 @@ public sealed record NicChange(
     string Detail
 ) : Change(Action, "device", $"{Device} of {Container.Name}", Detail)
 {
-    /// <summary>Whether the container does not run, so that nothing is missing in it yet, and no container that does needs what it has.</summary>
+    /// <summary>Whether the container is stopped, so that it lacks nothing yet, and no running one needs what the device has.</summary>
     public bool CanWait { get; init; }
 
-    /// <summary>Whether another device is to have the Ethernet address or the host's end of one that goes, which the engine refuses before it is gone.</summary>
+    /// <summary>
+    /// Whether another device is to have this one's Ethernet address or host end, which the engine refuses until this one is
+    /// gone.
+    /// </summary>
     public bool MakesWay { get; init; }
 
     private string Program => Container.Engine is Engine.Incus ? "incus" : "lxc";

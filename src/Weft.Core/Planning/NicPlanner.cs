@@ -60,13 +60,13 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
     private bool Runs(AttachmentIntent attachment) =>
         observation.Containers.GetValueOrDefault(attachment.Key) is { Namespace: not null };
 
-    /// <summary>What an engine that is silent had when it last answered is no reason to change anything.</summary>
+    /// <summary>Whether an engine answers: what a silent one had when it last answered is no reason to change anything.</summary>
     private bool Answers(ContainerKey container) =>
         !observation.SilentEngines.ContainsKey(container.Engine);
 
     /// <summary>
-    /// Of an overlay that is to go no device is left behind, which an engine that does not answer would keep: its container
-    /// starts no more once the bridge is gone.
+    /// Refuses to remove an overlay while an engine that keeps devices is silent: the devices would be left behind, and with
+    /// them containers that no longer start once the bridge is gone.
     /// </summary>
     private void RefuseToLeaveAny()
     {
@@ -154,7 +154,7 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
             );
     }
 
-    /// <summary>Whether a container that runs has not what its device is to have made.</summary>
+    /// <summary>Whether a running container lacks the interface that its device should have made.</summary>
     private bool IsLost(AttachmentIntent attachment)
     {
         if (!observation.Inside.TryGetValue(attachment.Key, out var inside))

@@ -33,8 +33,8 @@ internal sealed class Ownership(HostIntent intent, SwitchObservation seen)
     public string Alias(bool isAdopted = false) => isAdopted ? adoptedAlias : alias;
 
     /// <summary>
-    /// Whether a link is the overlay's: by its alias, or as the switch made it, or, where a run ended between making
-    /// the link and naming its owner, by the Ethernet address that only this overlay would have given it.
+    /// Whether a link is the overlay's: by its alias, as one that the switch made, or, if a run ended between making the link
+    /// and marking it, by the Ethernet address that only this overlay would have given it.
     /// </summary>
     public bool Owns(Link link) =>
         link.Alias == alias
@@ -47,7 +47,10 @@ internal sealed class Ownership(HostIntent intent, SwitchObservation seen)
                     && mac == IntentBuilder.LinkMac(intent.Overlay, intent.Host, link.Name)
             );
 
-    /// <summary>What keeps a link of that name from being made: one that is not the overlay's, or that is called so besides; null if nothing does.</summary>
+    /// <summary>
+    /// What keeps a link of that name from being made: one that is not the overlay's, or one that has it as an alternative
+    /// name; null if nothing does.
+    /// </summary>
     public Conflict? ConflictOver(string name, IReadOnlyDictionary<string, Link> links) =>
         links.TryGetValue(name, out var link)
             ? Owns(link)
@@ -64,7 +67,7 @@ internal sealed class Ownership(HostIntent intent, SwitchObservation seen)
         && port.Interfaces.Any(row => row.Type == "internal")
         && Owns(port);
 
-    /// <summary>Whether a bridge is the overlay's: it and its local port bear the mark for each other.</summary>
+    /// <summary>Whether a bridge is the overlay's, by its own mark or else by that of its local port.</summary>
     public bool Owns(BridgeRow bridge) =>
         (bridge.Mark ?? LocalPort(bridge)?.Mark) is { } mark
             ? IsOurs(mark)
@@ -77,7 +80,7 @@ internal sealed class Ownership(HostIntent intent, SwitchObservation seen)
             ? IsOurs(mark)
             : adoptedPorts.Contains(port.Name);
 
-    /// <summary>What to do about a thing with a mark that is in the way: what another overlay has, that overlay gives up whole.</summary>
+    /// <summary>What to do about a thing that is in the way: an overlay gives up what it has only as a whole.</summary>
     /// <param name="mark">The mark; null for none.</param>
     /// <param name="byHand">What to do with a thing that no overlay has.</param>
     public static string Remedy(string? mark, string byHand) =>

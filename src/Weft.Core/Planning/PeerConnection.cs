@@ -8,14 +8,13 @@ using Weft.Core.Observation;
 namespace Weft.Core.Planning;
 
 /// <summary>
-/// What strongSwan calls that which protects the packets to one peer and from it. Under Weft's own name there is one
-/// connection. ovs-monitor-ipsec makes one or two, called after the tunnel's port and numbered anew whenever the port's
-/// row changes.
+/// Finds what protects the packets to and from one peer, by what strongSwan calls it. Weft itself loads one connection for a
+/// peer. ovs-monitor-ipsec makes one or two, named after the tunnel's port and numbered anew whenever the port's row changes.
 /// </summary>
 internal sealed partial class PeerConnection
 {
-    // What is not answered strongSwan repeats after 4 s, and after 7.2 s more: two that were begun at once are made this soon
-    // after one another.
+    // strongSwan retransmits after 4 s, and after 7.2 s more: two associations that were begun at once are established within
+    // this time of each other.
     private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(8);
 
     private readonly Naming naming;
@@ -39,7 +38,7 @@ internal sealed partial class PeerConnection
         ];
     }
 
-    /// <summary>What changes of it are called: the connection, or the port that it is for.</summary>
+    /// <summary>The name of changes that concern it: that of the connection, or of the port that it is for.</summary>
     public string Name { get; }
 
     /// <summary>The other host.</summary>
@@ -48,16 +47,16 @@ internal sealed partial class PeerConnection
     /// <summary>What the daemon has loaded to protect packets by.</summary>
     public ImmutableArray<NamedChild> Children { get; }
 
-    /// <summary>What the daemon has loaded, in one word: another as soon as addresses, packets or proof are others.</summary>
+    /// <summary>Identifies what the daemon has loaded: it changes as soon as addresses, traffic or credentials do.</summary>
     public string Loaded => string.Join(' ', Children.Select(child => child.Name));
 
-    /// <summary>What is negotiated, also under what the connection was before it changed.</summary>
+    /// <summary>The associations, including those negotiated before the connection changed.</summary>
     public IEnumerable<IkeAssociation> Associations =>
         seen.Associations.Where(ike => IsCalled(ike.Connection));
 
     /// <summary>
-    /// Whether two hosts have proved themselves with what they are to prove themselves with now. Where that was done
-    /// beside an association that packets cross by, it has left one without children.
+    /// Whether the two hosts have proved who they are with their present credentials. If they did so beside an association that
+    /// packets cross by, it has left an association without children.
     /// </summary>
     public bool IsProven =>
         Associations.Any(ike => ike.IsEstablished && (ike.Children.IsEmpty || IsCurrent(ike)));
@@ -82,15 +81,15 @@ internal sealed partial class PeerConnection
                 ),
             ];
 
-    /// <summary>Whether strongSwan calls it so, now or before it changed.</summary>
+    /// <summary>Whether strongSwan calls this connection so, now or before it changed.</summary>
     public bool IsCalled(string connection) => naming.VersionOf(connection) is not null;
 
     /// <summary>Whether every packet to the peer and from it is protected.</summary>
     public bool IsUp => !Children.IsEmpty && Children.All(IsInstalled);
 
     /// <summary>
-    /// Whether the daemon has what ovs-monitor-ipsec was told last. Of a tunnel that was taken over with the options that
-    /// it had, which tell of no lifetime, any connection will do: nobody has told it anything else.
+    /// Whether the daemon has what ovs-monitor-ipsec was told last. A tunnel that was taken over with its own options has no
+    /// lifetime among them. For that one any connection will do, as nobody has told ovs-monitor-ipsec anything else.
     /// </summary>
     public bool IsTakenOver(SwitchObservation @switch) =>
         @switch.Ports.GetValueOrDefault(Name) is { Interfaces: [var row] }
@@ -116,9 +115,9 @@ internal sealed partial class PeerConnection
         );
 
     /// <summary>
-    /// The associations that protect nothing which another does not. Of two hosts that begin at once both end the same one: that
-    /// which the host has not begun whose name comes first. A host that was started anew has lost what it had, and begins afresh:
-    /// what is older than that the other has alone, and would send by it in vain.
+    /// The associations that protect nothing which another does not. If two hosts begin at once, both end the same one: that
+    /// which was not begun by the host whose name comes first. A restarted host has lost what it had and begins afresh: only
+    /// the other still has an association older than that, and would send by it in vain.
     /// </summary>
     /// <param name="host">This host's name.</param>
     public IEnumerable<IkeAssociation> Repeated(string host)
@@ -131,7 +130,7 @@ internal sealed partial class PeerConnection
         var needed = Children.ToList();
         foreach (
             var (index, ike) in complete
-                // Those from before the keys or the overlay changed go first.
+                // Associations from before the keys or the overlay changed are the first to go.
                 .OrderByDescending(IsCurrent)
                 .ThenBy(ike => ike.Age - newest > AtOnce)
                 .ThenByDescending(ike => ike.IsInitiator == mine)
@@ -139,7 +138,7 @@ internal sealed partial class PeerConnection
                 .Index()
         )
         {
-            // Of two children each may have come about by another host's doing.
+            // The two children may be in two associations, one begun by each host.
             var gives = needed.RemoveAll(child => Gives(ike, child));
             if (index > 0 && gives == 0)
             {
@@ -159,10 +158,11 @@ internal sealed partial class PeerConnection
         );
     }
 
-    /// <summary>ovs-monitor-ipsec ends what is of an earlier number: only the newest counts.</summary>
+    /// <summary>Only connections with the newest number count: ovs-monitor-ipsec ends the earlier ones.</summary>
     private static PeerConnection OfMonitor(string port, IpsecPeer peer, StrongSwanObservation seen)
     {
-        // A tunnel whose packets have ports has a connection for each direction. Of host1's and of host1-in's one begins as the other.
+        // Traffic with ports has a connection for each direction. The two patterns keep host1's connection host1-in-1 apart
+        // from that of a port host1-in.
         var version = peer.Traffic.Port is null ? Version() : VersionOfOneWay();
         return new(
             port,

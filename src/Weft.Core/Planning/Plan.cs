@@ -17,7 +17,10 @@ public sealed record Plan
     /// <summary>The changes, in the order that tells best; <see cref="Commands"/> has the order of carrying them out.</summary>
     public required ImmutableArray<Change> Changes { get; init; }
 
-    /// <summary>What stands in the way; a plan with conflicts must not be applied, but for those that stand alone where nobody could be asked.</summary>
+    /// <summary>
+    /// What stands in the way. A plan with conflicts must not be applied, except where nobody could be asked and all of them
+    /// stand alone.
+    /// </summary>
     public ImmutableArray<Conflict> Conflicts { get; init; } = [];
 
     /// <summary>What the administrator should know, such as a container that is awaited; nothing is wrong with the plan.</summary>
@@ -38,7 +41,7 @@ public sealed record Plan
     /// <summary>Whether all else can be carried out, if anything stands in the way.</summary>
     public bool HasClearWay => Conflicts.All(conflict => conflict.StandsAlone);
 
-    /// <summary>Whether it comes to the same as another, to those who read them.</summary>
+    /// <summary>Whether people would read the same in both plans.</summary>
     /// <param name="other">The other plan.</param>
     public bool SaysTheSameAs(Plan other) =>
         Changes
@@ -68,8 +71,8 @@ public sealed record Plan
         Changes.OfType<IpsecChange>().Where(change => change.Stage == stage);
 
     /// <summary>
-    /// The changes of containers' devices at a stage, which come before its link commands: bridges that they leave may go then.
-    /// What makes way for another goes before that comes.
+    /// The changes of containers' devices at a stage, which come before its link commands, as bridges that they leave may go
+    /// then. A device that makes way for another goes before that comes.
     /// </summary>
     public IEnumerable<NicChange> NicsOf(Stage stage) =>
         Changes
@@ -111,7 +114,7 @@ public sealed record Conflict(string Name, string Message)
     public bool StandsAlone { get; init; }
 
     /// <summary>Containers wait for addresses that cannot be recorded.</summary>
-    // A link's name has no space, and so no part of the host is taken for what this is about.
+    // No link's name has a space: nobody takes this for a conflict over a part of the host.
     internal static Conflict WithRecords(string message) =>
         new("new addresses", message) { StandsAlone = true };
 
@@ -199,8 +202,8 @@ public enum Stage
 public abstract record Change(ChangeAction Action, string What, string Name, string Detail)
 {
     /// <summary>
-    /// What tells the thing from others that had its name before, as a container that is started anew has: its network namespace,
-    /// or its row. Null where the name does.
+    /// What tells the thing from an earlier one of the same name, as that of a container before it restarted: its network
+    /// namespace, or its row. Null if the name does.
     /// </summary>
     public virtual string? Identity => null;
 
@@ -257,8 +260,8 @@ public sealed record GuardChange(
 ) : BatchChange(Action, "guard", Name, Detail, Lines);
 
 /// <summary>
-/// One line for <c>ip -batch</c>, or one setting for <c>sysctl -w</c>, where ip(8) has no words for it; one that is about a policy
-/// is ip's too, for whoever types it, and the kernel is told without it.
+/// One line for <c>ip -batch</c>, or one setting for <c>sysctl -w</c> where ip(8) has no words for it. A line about a policy is
+/// for people to type; Weft tells the kernel without ip.
 /// </summary>
 /// <param name="Stage">When.</param>
 /// <param name="Namespace">The network namespace to run it in, by its name or the path of its file; null for the host's own.</param>

@@ -87,8 +87,8 @@ public static class Planner
     }
 
     /// <summary>
-    /// Works out what is missing of the guard, from the overlay and the kernel's policies alone: what must stand before
-    /// Open vSwitch runs. It takes nothing away, and a datapath that nothing could be encrypted on keeps it from nothing.
+    /// Works out what is missing of the guard, from the overlay and the kernel's policies alone, as it must stand before Open
+    /// vSwitch runs. It removes nothing, and plans the guard even on a datapath that could not encrypt.
     /// </summary>
     public static Plan PlanGuard(HostIntent intent, GuardObservation seen)
     {
@@ -123,7 +123,9 @@ public static class Planner
         : sighting.Namespace is null ? "does not run: it gets its place once it does"
         : null;
 
-    /// <summary>What may be meant by a container that is not there, as the end of a sentence; nothing where nothing may.</summary>
+    /// <summary>
+    /// Guesses what is meant by a container that is not there, as the end of a sentence; empty if nothing suggests itself.
+    /// </summary>
     private static string Meant(ContainerKey container, HostObservation observation)
     {
         var quadlets = container with { Name = $"systemd-{container.Name}" };
@@ -140,7 +142,7 @@ public static class Planner
             : "";
     }
 
-    /// <summary>Which engines do not answer that have containers here, each said once for all of these.</summary>
+    /// <summary>Names the engines with containers here that do not answer, each once for all of its containers.</summary>
     public static IEnumerable<string> Silences(HostIntent intent, HostObservation observation) =>
         from container in intent.Attachments.Select(attachment => attachment.Key).Distinct()
         where observation.SilentEngines.ContainsKey(container.Engine)
@@ -179,7 +181,7 @@ public static class Planner
             && observation.VrfOf(carrier) is { } vrf
         )
         {
-            // Whether the main table leads to the others as well only `weft doctor` asks: no fault before.
+            // Only a notice: whether the main table leads to the others as well, `weft doctor` finds out.
             yield return $"underlay address {underlay} is in VRF {vrf}{(vrf == carrier.Name ? "" : $", on {carrier.Name}")}, and Open vSwitch looks for the way to the others in the main table only: "
                 + $"take {(vrf == carrier.Name ? "the address" : carrier.Name)} out of the VRF, or leak the routes to the others into the main table";
         }
@@ -189,7 +191,9 @@ public static class Planner
         }
     }
 
-    /// <summary>What of the switch keeps hosts from one another, or has frames go round, though all of its ports are right.</summary>
+    /// <summary>
+    /// Faults of the switch that cut hosts off from one another, or have frames loop, though all of its ports are right.
+    /// </summary>
     public static IEnumerable<string> SwitchFaults(HostIntent intent, HostObservation observation)
     {
         if (intent.Switch is not { } wanted)
@@ -224,7 +228,7 @@ public static class Planner
         }
         if (wanted.IsAdopted)
         {
-            // There they stand in the way.
+            // There loops are conflicts.
             yield break;
         }
         foreach (
@@ -235,7 +239,7 @@ public static class Planner
         }
     }
 
-    /// <summary>What of the host's own link to the others keeps tunnels from coming up, or packets from crossing whole.</summary>
+    /// <summary>Faults of the host's own link to the others that keep tunnels from coming up, or large packets from crossing.</summary>
     public static IEnumerable<string> UnderlayFaults(HostIntent intent, HostObservation observation)
     {
         if (observation.Links.Count == 0 || intent.Underlay is not { } underlay)
@@ -275,7 +279,7 @@ public static class Planner
         }
     }
 
-    /// <summary>The one link that a bridge or a bond leads to; where there are several, one may do for another.</summary>
+    /// <summary>The link below a bridge or a bond, if there is only one: of several, one may stand in for another.</summary>
     private static IEnumerable<Link> LinksBelow(Link link, HostObservation observation) =>
         observation
             .Switch.Ports.Values.Where(port => port.Bridge == link.Name && port.Name != link.Name)

@@ -4,8 +4,8 @@ using Weft.Core.Observation;
 namespace Weft.Core.Planning;
 
 /// <summary>
-/// The attachments that a planner found as they are to be, for the next time: one that is still wanted the same, and of
-/// which nothing was read anew, is so still. A plan is the same with this as without; it takes a thousand containers less time.
+/// The attachments that a planner found as they are to be, for its next run: one that is still wanted the same, and of which
+/// nothing was read anew, needs no comparison. Without this a plan is the same, but takes longer with a thousand containers.
 /// </summary>
 public sealed class Settled
 {
@@ -13,7 +13,7 @@ public sealed class Settled
         ReferenceEqualityComparer.Instance
     );
 
-    /// <summary>Whether an attachment was found right with these very ends.</summary>
+    /// <summary>Whether an attachment was found right with exactly these ends.</summary>
     internal bool Holds(AttachmentIntent attachment, in Ends ends) =>
         known.TryGetValue(attachment, out var before)
         && ReferenceEquals(before.Outer, ends.Outer)
@@ -24,7 +24,7 @@ public sealed class Settled
     /// <summary>An attachment was found right.</summary>
     internal void Add(AttachmentIntent attachment, in Ends ends) => known[attachment] = ends;
 
-    /// <summary>Forgets what nobody wants any more: of each attachment there is one at most.</summary>
+    /// <summary>Clears the memory once most of it is about attachments that nobody wants any more.</summary>
     /// <param name="wanted">How many attachments there are.</param>
     internal void Trim(int wanted)
     {

@@ -2,7 +2,9 @@ using Weft.Core.Observation;
 
 namespace Weft.Core.Planning;
 
-/// <summary>How things of a host stand, by what a plan would change of the ports, links and interfaces that they are made of.</summary>
+/// <summary>
+/// Says how things of a host stand, by what a plan would change of the ports, links and interfaces that make them up.
+/// </summary>
 /// <param name="observation">What the host looks like.</param>
 /// <param name="plan">What has to change of it.</param>
 public sealed class Standing(HostObservation observation, Plan plan)

@@ -17,7 +17,10 @@ public abstract record SwitchChange(ChangeAction Action, string What, string Nam
     /// <summary>The key that the change writes, which no command line may hold.</summary>
     public virtual Secret? Key => null;
 
-    /// <summary>The underlay addresses that the tunnel sends to which the change is about, before it and after; none where it is about something else.</summary>
+    /// <summary>
+    /// The underlay addresses that a changed tunnel sends to, before the change and after; none if the change is of something
+    /// else.
+    /// </summary>
     public virtual IEnumerable<string> Remotes => [];
 
     /// <summary>Where a tunnel with these options sends to.</summary>
@@ -173,8 +176,8 @@ public sealed record RemovePort(PortRow Port)
     : SwitchChange(ChangeAction.Remove, "port", Port.Name, $"from {Port.Bridge}")
 {
     /// <summary>
-    /// Whether the same port is made again: ovs-vswitchd has to let go of it before, in a transaction of its own, and
-    /// before there is a link of that name again.
+    /// Whether the same port is made again: ovs-vswitchd must let go of this one first, in a transaction of its own, and before
+    /// there is a link of that name again.
     /// </summary>
     public bool Reopens { get; init; }
 

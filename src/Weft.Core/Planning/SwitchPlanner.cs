@@ -34,7 +34,7 @@ internal sealed class SwitchPlanner(
 
     public void Plan()
     {
-        // A switch that got another name hands its ports' names over: they are free once it is gone.
+        // A renamed switch hands over its ports' names, which are free once the old switch is gone.
         foreach (
             var bridge in observation.Switch.Bridges.Values.OrderBy(
                 row => row.Name,
@@ -72,13 +72,13 @@ internal sealed class SwitchPlanner(
     }
 
     /// <summary>
-    /// Whether a tunnel is made anew under another name, as when its host was renamed: Open vSwitch makes no second one of
-    /// its kind before it has let go of the first, and does not try again by itself.
+    /// Whether a tunnel is made again under another name, as when its host was renamed: Open vSwitch cannot make a second one
+    /// of its kind before it has let go of the first, and does not try again by itself.
     /// </summary>
     private bool IsMadeAgain(PortRow port) =>
         Changes.OfType<AddPort>().Any(made => port.Interfaces.Any(row => IsTunnel(row, made.Port)));
 
-    /// <summary>Whether a port may be of a container that is there, and whose engine does not say so just now.</summary>
+    /// <summary>Whether a port may be that of a container whose engine does not answer just now.</summary>
     private bool MayBeOfSilentEngine(PortRow port) =>
         intent.Switch is not null
         && !observation.SilentEngines.IsEmpty
@@ -86,7 +86,7 @@ internal sealed class SwitchPlanner(
         && link.PeerIndex is not null;
 
     /// <summary>
-    /// All tunnels that ovs-monitor-ipsec has encrypted share one certificate, by settings of the whole of Open vSwitch.
+    /// Plans the certificate, which all tunnels that ovs-monitor-ipsec encrypts share, by settings of Open vSwitch as a whole.
     /// These are an overlay's while the row carries its mark.
     /// </summary>
     private void PlanCertificateSettings()
@@ -177,7 +177,7 @@ internal sealed class SwitchPlanner(
                 $"datapath {Datapath(bridge.DatapathType)} → {Datapath(wanted.DatapathType)}"
             );
         }
-        // Said or not, it is standalone unless it is secure.
+        // Unset means standalone too.
         if (bridge.FailMode is "secure")
         {
             if (wanted.IsAdopted)
@@ -211,7 +211,9 @@ internal sealed class SwitchPlanner(
         }
     }
 
-    /// <summary>Has a switch pass the spanning tree's frames on while a network has it; where somebody else wants them passed on, they are.</summary>
+    /// <summary>
+    /// Has the switch pass spanning tree frames on while a network uses them; if somebody else set that, it stays set.
+    /// </summary>
     private void PlanSpanningTree(SwitchIntent wanted, BridgeRow bridge, Columns columns)
     {
         var (settings, marks) = (bridge.OtherConfig, bridge.ExternalIds);
@@ -225,7 +227,7 @@ internal sealed class SwitchPlanner(
         }
         else if (
             settings.GetValueOrDefault(SwitchIntent.PassSpanningTree) != "true"
-            // Whoever took the switch's mark away took this one too.
+            // If somebody removed the switch's own mark, this one is gone too.
             || bridge.Mark is null && !wanted.IsAdopted
         )
         {
@@ -244,7 +246,7 @@ internal sealed class SwitchPlanner(
             "external_ids",
             bridge.ExternalIds,
             marks.SetItem(OwnershipMark.Key, intent.Overlay),
-            // What else is told there has been said.
+            // Other changes of these marks are described above.
             bridge.Mark == intent.Overlay
                 ? null
                 : "mark as Weft's"
@@ -277,8 +279,8 @@ internal sealed class SwitchPlanner(
     }
 
     /// <summary>
-    /// Whether a port's link is about to be made anew. The userspace datapath keeps its socket on the link that was, and
-    /// does not see that another one has the name if that comes before it has noticed.
+    /// Whether a port's link is about to be made anew. The userspace datapath keeps its socket on the old link, and overlooks a
+    /// new one of the same name if that comes before it has noticed the loss.
     /// </summary>
     private bool HoldsLostLink(PortIntent port) =>
         intent.Switch is { Userspace: true } && port.Type.Length == 0 && isRemade(port.Name);
@@ -401,7 +403,7 @@ internal sealed class SwitchPlanner(
         return true;
     }
 
-    /// <summary>The switch cannot make an internal port's link where another has its name.</summary>
+    /// <summary>Refuses an internal port whose name another link has: the switch cannot make its link.</summary>
     private bool ConflictsWithLink(PortIntent port)
     {
         if (
@@ -419,15 +421,15 @@ internal sealed class SwitchPlanner(
     }
 
     /// <summary>
-    /// Whether a link looks as one that a killed ovs-vswitchd leaves behind, whose taps outlive it: nobody uses it, and the
-    /// one that comes after takes it over.
+    /// Whether a link looks like one that a killed ovs-vswitchd left behind, as its taps outlive it: nobody uses it, and the
+    /// next ovs-vswitchd takes it over.
     /// </summary>
     private static bool IsLeftBehind(Link link) =>
         link is { Kind: "tun", Up: false, Alias: null, Master: null }
         && link.Addresses.IsEmpty
         && link.Leased.IsEmpty;
 
-    /// <summary>Open vSwitch takes one tunnel of a kind to one address only, and says "File exists" of the second.</summary>
+    /// <summary>Refuses a second tunnel of a kind to one address, of which Open vSwitch says "File exists".</summary>
     private bool ConflictsWithTunnel(PortIntent port)
     {
         if (port.Peer is null || ForeignTunnelLike(port) is not { } same)

@@ -37,7 +37,7 @@ internal static class Vsctl
         {
             return $"{change.Column}={Value(change.Wanted)}";
         }
-        // Of a map only the keys that differ are named, as long as none has to go.
+        // Of a map only the keys that differ are named, unless one has to go.
         var seen = change.Seen.StringMap;
         var wanted = change.Wanted.StringMap;
         var isLonger =
@@ -75,7 +75,7 @@ internal static class Vsctl
     private static string Word(Atom atom) =>
         atom.Kind is AtomKind.String ? Word(atom.AsString()) : atom.ToString();
 
-    /// <summary>A string that is no plain word is quoted as in JSON, for ovs-vsctl.</summary>
+    /// <summary>Quotes a string that is no plain word as JSON does, for ovs-vsctl.</summary>
     private static string Word(string text)
     {
         var plain =

@@ -35,7 +35,7 @@ internal sealed record TlsListener(
 /// <summary>Where the agent listens.</summary>
 /// <param name="Socket">The path of the unix socket.</param>
 /// <param name="Tls">Where else, with TLS; null for nowhere.</param>
-/// <param name="Page">Whether it has a page to show, and where beside all that; null where it has none.</param>
+/// <param name="Page">Where it shows its page; null where it has none.</param>
 internal sealed record Listeners(string Socket, TlsListener? Tls = null, PageListener? Page = null);
 
 /// <summary>What the agent tells others, read-only: on a unix socket for root and the group <c>weft</c>; openapi.json describes it.</summary>
@@ -83,7 +83,7 @@ internal static class AgentApi
     /// <param name="listeners">Where.</param>
     /// <param name="state">What the agent knows.</param>
     /// <param name="lookout">What it finds out for those who want to know.</param>
-    /// <param name="log">Where it tells of itself.</param>
+    /// <param name="log">Its log.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="HostException">Another agent listens there already, the listener's files are wrong, or the socket is not to be had.</exception>
     public static async Task<IAsyncDisposable> StartAsync(
@@ -96,8 +96,8 @@ internal static class AgentApi
     {
         var (socket, tls, page) = listeners;
         await MakeWayAsync(socket, cancellationToken);
-        // What an ASP.NET application has unless it says otherwise reads settings from the working directory, and watches all
-        // below it: for a service that is the whole file system.
+        // Empty, as an ordinary ASP.NET application reads settings from the working directory and watches all below it: for a
+        // service that is the whole file system.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddRoutingCore();
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
@@ -112,7 +112,7 @@ internal static class AgentApi
         builder.WebHost.ConfigureKestrel(options =>
         {
             options.AddServerHeader = false;
-            // Whoever has an account may look at the page, and each listener costs something.
+            // Anybody with an account may open the page, and each listener costs something.
             options.Limits.MaxConcurrentConnections = MostConnections;
             options.ListenUnixSocket(socket);
             if (pageAt is not null)
@@ -123,7 +123,7 @@ internal static class AgentApi
             {
                 return;
             }
-            // Files that are wrong are said wherever it listens.
+            // Faults of the files are reported even if the agent cannot listen there.
             var credentials = new TlsCredentials(tls, log);
             if (tlsAt is not null)
             {
@@ -131,7 +131,7 @@ internal static class AgentApi
                     tls.EndPoint,
                     endpoint =>
                     {
-                        // Before anybody has proved to be allowed.
+                        // Limits clients before they have authenticated.
                         var share = new FairShare(MostOfOne);
                         endpoint.Use(share.Limit);
                         endpoint.UseHttps(
@@ -222,13 +222,13 @@ internal static class AgentApi
         UnixGroup.Give(socket, Group);
         return app;
 
-        // Who only wants to know whether something is there asks by HEAD.
+        // HEAD is for clients that only want to know whether something is there.
         void Answer(string path, RequestDelegate answer) => app.MapMethods(path, Asking, answer);
     }
 
     /// <summary>
-    /// Takes a place to listen at beside the socket; null where it is not to be had, which is said: the host is kept all the same.
-    /// An address may come later (ip(7), IP_FREEBIND): it may be one that the agent itself is about to set.
+    /// Takes a place to listen at besides the socket; null if it is not to be had, which is logged: the host is kept all the
+    /// same. Its address may come later (ip(7), IP_FREEBIND), as it may be one that the agent itself is about to set.
     /// </summary>
     private static Socket? Take(IPEndPoint place, Action<Severity, string> log)
     {
@@ -273,13 +273,13 @@ internal static class AgentApi
         }
     }
 
-    // Of the service's own sockets none is refused; of addresses those below ip_unprivileged_port_start are (ip(7)).
+    // The service's unix socket is never refused; ports below ip_unprivileged_port_start are (ip(7)).
     private static string Refused(EndPoint place, SocketException exception) =>
         exception.SocketErrorCode is SocketError.AccessDenied && place is IPEndPoint
             ? $"the agent may not listen at {place}: a port below 1024 takes CAP_NET_BIND_SERVICE, which its service does not have: take one from 1024 on"
             : $"the agent cannot listen at {place}: {exception.Message}";
 
-    /// <summary>Removes the socket that an agent left which was killed, and nothing that is no socket: it is somebody's.</summary>
+    /// <summary>Removes the socket of an agent that was killed. What is no socket is somebody's, and stays.</summary>
     private static async Task MakeWayAsync(string socket, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(socket)!);
@@ -393,7 +393,7 @@ internal static class AgentApi
     }
 }
 
-/// <summary>How the agent and its host stand. An agent that runs since before an upgrade tells what it knew to tell.</summary>
+/// <summary>How the agent and its host stand. An agent that has run since before an upgrade sends what it knew of.</summary>
 internal sealed record AgentDocument(
     string File,
     DateTimeOffset Started,

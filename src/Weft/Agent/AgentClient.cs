@@ -10,8 +10,8 @@ internal static class AgentClient
     private static readonly TimeSpan Moment = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// Whether an agent listens. Of one that was killed a moment ago, a program that it was about to start may keep the socket
-    /// until it runs: then the connection ends by itself, as one to an agent does not.
+    /// Whether an agent listens. If one was killed a moment ago, a program that it was about to start may keep the socket until
+    /// it runs: then a connection ends by itself, unlike one to an agent.
     /// </summary>
     public static async Task<bool> IsThereAsync(string socket, CancellationToken cancellationToken)
     {

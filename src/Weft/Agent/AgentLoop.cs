@@ -25,16 +25,16 @@ internal sealed class AgentLoop(
     Journal journal
 )
 {
-    // Bytes: a look at a small host that is as it was allocates less.
+    // In bytes; a look at a small host that has not changed allocates less.
     private const long WorthCollecting = 8 << 20;
 
     private static readonly TimeSpan Look = TimeSpan.FromMinutes(1);
 
-    // Kernel and engines tell of what they keep: to read it all though they told of nothing is for what went amiss between.
+    // Kernel and engines notify us of changes; reading everything anew is insurance against a notification that was lost.
     private static readonly TimeSpan Resync = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LongestResync = TimeSpan.FromMinutes(30);
 
-    // A host with a thousand containers is read that much more seldom, so that this takes 0.03 % of a processor at most.
+    // A host with a thousand containers is read so much more seldom that this takes 0.03 % of a processor at most.
     private const int ResyncShare = 3000;
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
@@ -82,7 +82,7 @@ internal sealed class AgentLoop(
         );
         GuardWatch.Start(() => wakeups.Wake("IPsec policies or associations changed"));
         watches.Add(host.WatchSwitchAsync(wakeups.Wake, cancellationToken));
-        // One that is stuck ends no rounds, and is started anew.
+        // A stuck agent ends no rounds, and the service manager restarts it.
         using var alive = manager.StartWatchdog(() => state.SinceLast, Look + StartPatience);
         WatchEngines(cancellationToken);
         watches.Add(WatchStrongSwanAsync(cancellationToken));
@@ -165,7 +165,7 @@ internal sealed class AgentLoop(
             Math.Clamp((cost * ResyncShare).Ticks, Resync.Ticks, LongestResync.Ticks)
         );
 
-    /// <summary>Waits for what is next; where nothing comes for a while, the memory of what was is given back.</summary>
+    /// <summary>Waits for what is next; if nothing comes for a while, gives memory back.</summary>
     private async Task<(string Why, long Since)?> RestAsync(
         TimeSpan pause,
         CancellationToken cancellationToken
@@ -194,7 +194,7 @@ internal sealed class AgentLoop(
     }
 
     /// <summary>How long there is nothing to do if nothing happens.</summary>
-    /// <param name="due">When there is something to do, by <see cref="steady"/>; null of what there is not.</param>
+    /// <param name="due">When there is something to do, by <see cref="steady"/>; null for never.</param>
     private TimeSpan Pause(params IEnumerable<DateTimeOffset?> due)
     {
         var pause = due.Min()!.Value - steady.GetUtcNow();
@@ -264,7 +264,7 @@ internal sealed class AgentLoop(
         }
     }
 
-    /// <summary>Says of a peer that keys are agreed on with it, or are no more. Where new ones took the place of others nothing changed.</summary>
+    /// <summary>Logs that keys with a peer are agreed on, or gone. New keys in place of old ones change nothing.</summary>
     private void Note(AssociationEvent? happened)
     {
         if (

@@ -4,7 +4,7 @@ using Weft.Core.Planning;
 
 namespace Weft.Agent;
 
-/// <summary>What of the agent and of its host is measured, under names that begin with <c>weft_</c> where Prometheus reads them.</summary>
+/// <summary>Measures the agent and its host, under names that begin with <c>weft_</c> where Prometheus reads them.</summary>
 internal sealed class AgentMeasures : IDisposable
 {
     /// <summary>The name of the meter.</summary>

@@ -5,11 +5,11 @@ using Weft.Commands;
 
 namespace Weft.Agent;
 
-/// <summary>That the agent shows its page, and where beside the places that it listens at anyway.</summary>
+/// <summary>Has the agent show its page: where it listens anyway, and at one more place.</summary>
 /// <param name="EndPoint">A loopback address and a port; null for nowhere else.</param>
 internal sealed record PageListener(IPEndPoint? EndPoint)
 {
-    /// <summary>What stands for the places that the agent listens at anyway.</summary>
+    /// <summary>Stands for only those places where the agent listens anyway.</summary>
     public const string Socket = "socket";
 
     /// <summary>Reads what was asked for.</summary>
@@ -84,8 +84,8 @@ internal static class AgentPage
     }
 
     /// <summary>
-    /// Whether the agent may be meant. Any site can have its own name lead to a loopback address, and its scripts would
-    /// read the answers as the site's own; such a name has a dot.
+    /// Whether a host name may mean the agent. Any site can have its own name resolve to a loopback address, and its scripts
+    /// would read the answers as the site's own (DNS rebinding); such a name has a dot.
     /// </summary>
     private static bool IsName(string host) =>
         !host.Contains('.', StringComparison.Ordinal) || IPAddress.TryParse(host, out _);

@@ -7,13 +7,13 @@ using Weft.Core.Linux;
 namespace Weft.Agent;
 
 /// <summary>
-/// The place of an overlay's agent on this host, which one at most can have. It is a file that the agent keeps locked for as
-/// long as it runs, so that it is known whether there is one, and where it answers, before it does, and at whatever socket.
+/// The place of an overlay's agent on this host, for one agent at most. It is a file that the agent keeps locked while it runs:
+/// so others know that there is one, and where it answers, before it does and whatever its socket.
 /// </summary>
 /// <param name="Overlay">The overlay's name.</param>
 /// <param name="Socket">Where its agent answers.</param>
 /// <param name="File">The overlay file that its agent keeps.</param>
-/// <param name="Version">Which weft its agent is; null of one that did not say so yet.</param>
+/// <param name="Version">The agent's version; null of one that is too old to say.</param>
 internal sealed record AgentSeat(string Overlay, string Socket, string File, string? Version = null)
 {
     private const string HostsOwn = "/run/weft/agents";
@@ -34,8 +34,8 @@ internal sealed record AgentSeat(string Overlay, string Socket, string File, str
         try
         {
             Directory.CreateDirectory(directory);
-            // Who looks whether it is taken has it for a moment, and so has a program that an agent was about to start when it
-            // was killed.
+            // Whoever looks whether the place is taken holds it for a moment, and so does a program that an agent was about to
+            // start when it was killed.
             for (var left = Patience; ; left -= Pause)
             {
                 if (FileLock.TryTake(path) is { } handle)
@@ -68,16 +68,16 @@ internal sealed record AgentSeat(string Overlay, string Socket, string File, str
     }
 
     /// <summary>
-    /// That an agent is of another weft than this program, and what to do; null where it is of the same. What the two do not plan
-    /// alike they take from one another for ever.
+    /// Says that an agent is another version than this program, and what to do; null if it is the same. Two that do not plan
+    /// alike undo each other's changes for ever.
     /// </summary>
-    /// <param name="version">Which weft it is; null of one that does not say so.</param>
+    /// <param name="version">The agent's version; null of one that does not say it.</param>
     public static string? WhyOther(string? version) =>
         version == Self.Version
             ? null
             : $"this host's agent is {(version is null ? "an earlier weft" : $"weft {version}")}, and this is weft {Self.Version}: what one makes the other may take back. `systemctl restart weft-agent` has the agent go on with the weft that is installed";
 
-    /// <summary>Whether an overlay's agent runs, though it does not answer yet.</summary>
+    /// <summary>Whether an overlay's agent runs, even if it does not answer yet.</summary>
     /// <param name="overlay">The overlay's name.</param>
     /// <param name="directory">Where the places are.</param>
     public static bool IsTaken(string overlay, string directory = HostsOwn)
@@ -118,7 +118,7 @@ internal sealed record AgentSeat(string Overlay, string Socket, string File, str
         RandomAccess.SetLength(handle, text.Length);
     }
 
-    /// <summary>What the agent has written that has a place; null where none has it, or it is writing this moment.</summary>
+    /// <summary>What the agent in a place has written; null if there is none, or if it is writing this moment.</summary>
     private static AgentSeat? Read(string path)
     {
         using var handle = FileLock.OpenTaken(path);

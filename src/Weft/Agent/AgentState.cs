@@ -39,7 +39,7 @@ internal sealed class AgentState
     /// <summary>When the last round ended; when the agent started, before one has.</summary>
     public DateTimeOffset LastTime => tally is { Rounds: > 0 } last ? last.Time : Started;
 
-    /// <summary>How long ago that was, whoever has set the clock since.</summary>
+    /// <summary>How long ago that was, however the clock has been set since.</summary>
     public TimeSpan SinceLast => TimeProvider.System.GetElapsedTime(tally.Timestamp);
 
     /// <summary>How many rounds there were.</summary>
@@ -93,7 +93,10 @@ internal sealed class AgentState
 
     private sealed record Standing(Round Of, HostStatus Status);
 
-    /// <summary>What is wrong with the host, in words: what failed in the last round, and else what is not as intended; null where nothing is.</summary>
+    /// <summary>
+    /// What is wrong with the host, in words: what failed in the last round, or else what is not as intended; null if nothing
+    /// is.
+    /// </summary>
     public string? Problem =>
         Last?.Problem
         ?? (Status is { IsHealthy: false } status ? Words(status, Failures.Values) : null);
@@ -117,7 +120,7 @@ internal sealed class AgentState
             + (all.Length > Most ? $"; and {all.Length - Most} more" : "");
     }
 
-    /// <summary>What is as intended on this host and does not work, by what it is.</summary>
+    /// <summary>What does not work although it is as intended on this host, by kind and name.</summary>
     public static IEnumerable<(string What, string Words)> Faults(HostStatus status) =>
         status
             .Items.Where(item => item.State is ItemState.Error)
@@ -148,7 +151,7 @@ internal sealed class AgentState
         {
             foreach (var failed in names)
             {
-                // Containers come and go, and each has names of its own.
+                // Containers come and go, each with names of its own: the counters must not grow without end.
                 var name =
                     failureCounts.Count < MostCounted || failureCounts.ContainsKey(failed)
                         ? failed
@@ -158,7 +161,7 @@ internal sealed class AgentState
         }
     }
 
-    /// <summary>Tells whoever listens, and remembers what is more than that a round has ended.</summary>
+    /// <summary>Tells whoever listens, and remembers all events but ends of rounds.</summary>
     public void Tell(AgentEvent happened)
     {
         lock (gate)
@@ -181,8 +184,8 @@ internal sealed class AgentState
 
     private sealed record Tally(DateTimeOffset Time, long Timestamp, long Rounds, long Changes);
 
-    /// <summary>Begins to listen: nothing that is told from now on is missed by one that keeps up. What is oldest is, by one that does not.</summary>
-    /// <param name="after">The event that was heard last, to begin with those since that are remembered; null for none of them.</param>
+    /// <summary>Begins to listen. A listener that keeps up misses nothing from now on; one that does not misses the oldest.</summary>
+    /// <param name="after">The last event that was heard, to begin with those remembered since; null for none of them.</param>
     public Listener Listen(string? after)
     {
         var channel = Channel.CreateBounded<NumberedEvent>(
@@ -223,8 +226,8 @@ internal sealed class AgentState
     }
 }
 
-/// <summary>An event with the number by which a listener that was cut off says what it heard last.</summary>
-/// <param name="Agent">What no agent on this host before or after this one has.</param>
+/// <summary>An event with a number, by which a listener that was cut off says what it heard last.</summary>
+/// <param name="Agent">A number that no earlier or later agent on this host has.</param>
 /// <param name="Number">Which of this agent's events it is.</param>
 /// <param name="Event">The event.</param>
 internal sealed record NumberedEvent(long Agent, long Number, AgentEvent Event)
@@ -232,7 +235,7 @@ internal sealed record NumberedEvent(long Agent, long Number, AgentEvent Event)
     /// <summary>The number as a listener is told it.</summary>
     public string Id => string.Create(CultureInfo.InvariantCulture, $"{Agent}-{Number}");
 
-    /// <summary>Whether somebody who has heard another event last has not heard this one. What another agent told is no news of this one.</summary>
+    /// <summary>Whether this event is new to somebody who says what they heard last. If that was another agent's, it is.</summary>
     public bool IsAfter(string id) =>
         id.Split('-') is not [var agent, var number]
         || agent != Agent.ToString(CultureInfo.InvariantCulture)

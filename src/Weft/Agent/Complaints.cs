@@ -3,8 +3,8 @@ using Weft.Core.Planning;
 namespace Weft.Agent;
 
 /// <summary>
-/// Which of a host's problems are to be said now: each once, for as long as it lasts. What fails is said at once. What is as
-/// intended and does not work is said once that has lasted: keys are agreed on, and daemons started anew, within moments.
+/// Decides which of a host's problems are to be said now: each once, for as long as it lasts. What fails is said at once. What
+/// is as intended and does not work is said only once that has lasted: negotiating keys and restarting daemons take moments.
 /// </summary>
 /// <param name="clock">The clock.</param>
 internal sealed class Complaints(TimeProvider clock)
@@ -16,7 +16,7 @@ internal sealed class Complaints(TimeProvider clock)
     private HashSet<string> said = new(StringComparer.Ordinal);
     private string? former;
 
-    /// <summary>When there is to be looked again for no other reason than that something has not worked for long enough to be said.</summary>
+    /// <summary>When to look again only because something will then have failed to work for long enough to be said.</summary>
     public DateTimeOffset? Due { get; private set; }
 
     /// <summary>What is to be said after a round.</summary>
@@ -56,13 +56,14 @@ internal sealed class Complaints(TimeProvider clock)
         ];
         said =
         [
-            // A round that fails says nothing of what else stands in the way, and that does not end with it.
+            // A round that fails does not tell what else is in the way, and that does not end with it: the problem before stays
+            // said.
             .. problem is null ? [] : new[] { problem, former }.OfType<string>(),
             .. failures.Select(failure => failure.Reason),
             .. lasting.Where(what => said.Contains(what) || faults.ContainsKey(what)),
         ];
         former = problem;
-        // Of a host that cannot be read, the next round that can says it.
+        // While the host cannot be read nothing is due: the next round that can read it says it.
         Due = status is null
             ? null
             : since

@@ -6,7 +6,7 @@ namespace Weft.Agent;
 
 /// <summary>Hears from an engine what happens to its containers, whenever it is there.</summary>
 /// <param name="engine">The engine.</param>
-/// <param name="changed">Is told which container is to be looked at again; of null any of the engine's.</param>
+/// <param name="changed">Is told which container is to be looked at again; null for all of the engine's.</param>
 /// <param name="wake">Is told why something is to be done now.</param>
 /// <param name="clock">The clock.</param>
 internal sealed class EngineWatch(
@@ -19,7 +19,7 @@ internal sealed class EngineWatch(
     private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
-    // One that is started anew was there for longer, however often that is done.
+    // An engine that somebody restarts has run for longer than this, however often that is done.
     private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(2);
 
     /// <summary>Runs until it is told to end.</summary>
@@ -52,10 +52,10 @@ internal sealed class EngineWatch(
             {
                 return;
             }
-            // One that begins to tell and ends at once, again and again, would leave the agent no rest.
+            // An engine that begins to report and ends at once, again and again, would leave the agent no rest.
             var endedAtOnce = isThere && clock.GetElapsedTime(begun) < AtOnce;
             var pause = endedAtOnce ? next : ShortestPause;
-            // Whatever happens to its containers until it tells again is seen by the rounds that there are anyway.
+            // Whatever happens to its containers until it reports again is seen by rounds that other things cause.
             changed(null);
             if (isThere)
             {

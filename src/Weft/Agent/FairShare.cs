@@ -5,10 +5,10 @@ using Microsoft.AspNetCore.Connections;
 namespace Weft.Agent;
 
 /// <summary>
-/// Keeps connections that prove nothing from taking all places of a listener: one address has a few at a time, and of IPv6 one
-/// network, in which a machine gives itself as many addresses as it likes.
+/// Keeps clients that have not proved who they are from taking all places of a listener: each address has a few at a time, and
+/// of IPv6 each /64, in which a machine gives itself as many addresses as it likes.
 /// </summary>
-/// <param name="most">How many one has.</param>
+/// <param name="most">How many each has.</param>
 internal sealed class FairShare(int most)
 {
     private const int NetworkBytes = 8;
@@ -16,7 +16,7 @@ internal sealed class FairShare(int most)
     private readonly Lock gate = new();
     private readonly Dictionary<IPAddress, int> taken = [];
 
-    /// <summary>Ends connections that are more than that.</summary>
+    /// <summary>Ends connections beyond that.</summary>
     public ConnectionDelegate Limit(ConnectionDelegate next) =>
         async connection =>
         {
@@ -68,7 +68,7 @@ internal sealed class FairShare(int most)
         }
     }
 
-    /// <summary>To whom an address counts.</summary>
+    /// <summary>Whom an address counts for.</summary>
     internal static IPAddress WhoseIs(IPAddress address)
     {
         if (address.IsIPv4MappedToIPv6)

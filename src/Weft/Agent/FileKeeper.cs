@@ -35,14 +35,14 @@ internal sealed class FileKeeper(
     private bool mayRecord = true;
     private string? notRecorded;
 
-    /// <summary>When another file may be in force by itself; null where none will.</summary>
+    /// <summary>When another file may come into force by itself; null if none will.</summary>
     public DateTimeOffset? Until => inForce.Until;
 
     /// <summary>Begins to watch the file, and for tries that begin or end.</summary>
     public void Watch()
     {
         inForce = FileInForce.Of(state.File, clock);
-        // What was read at the start, and not what is there by now; where that was refused, what is there is no news.
+        // What was read at the start, not what is there by now. If the file was refused then, what is there now is no news.
         seen =
             state.Read is { } read && read.Path == inForce.Path
                 ? read.Bytes.ToArray()
@@ -70,7 +70,7 @@ internal sealed class FileKeeper(
     }
 
     /// <summary>
-    /// Looks whether it changed and nobody was told: on a network's file system, or where the kernel watches no more files.
+    /// Looks for a change that nobody reported: on a network file system, or where the kernel watches no more files.
     /// </summary>
     public void Look()
     {
@@ -81,7 +81,10 @@ internal sealed class FileKeeper(
         }
     }
 
-    /// <summary>Whether another file is in force than the one that was read last. Nobody else may say so: where the disk is full the end of a try is not in the history.</summary>
+    /// <summary>
+    /// Whether another file is in force than the one that was read last. Perhaps nothing else reports it: where the disk is
+    /// full, the end of a try is not in the history.
+    /// </summary>
     public bool IsAnotherInForce()
     {
         var isAnother = IsOutdated();
@@ -128,7 +131,7 @@ internal sealed class FileKeeper(
     }
 
     /// <summary>
-    /// Writes down, once, that the file in force is applied, and that a try is over which nobody else has ended; what cannot be
+    /// Records, once, that the file in force is applied, and the end of a try that nobody else has ended. What cannot be
     /// written is tried again after the next <see cref="Look"/>.
     /// </summary>
     public async Task RecordAsync(CancellationToken cancellationToken)
@@ -192,7 +195,7 @@ internal sealed class FileKeeper(
         );
     }
 
-    /// <summary>Writes it down, unless another Weft is changing the host, or a try of it is on, which is written down already.</summary>
+    /// <summary>Records it, unless another Weft is changing the host, or a try of the file is on, which is recorded already.</summary>
     /// <returns>Whether there is nothing more to write down of this file.</returns>
     private async Task<bool> TryRecordAsync(LoadedFile read, CancellationToken cancellationToken)
     {
@@ -222,7 +225,7 @@ internal sealed class FileKeeper(
         return true;
     }
 
-    /// <summary>Keeps every other Weft from changing the host; null where one does not come to an end.</summary>
+    /// <summary>Keeps every other Weft from changing the host; null if another does not come to an end.</summary>
     private static async Task<SafeFileHandle?> LockAsync(CancellationToken cancellationToken)
     {
         try
@@ -243,7 +246,10 @@ internal sealed class FileKeeper(
         Content(FileInForce.Of(state.File, clock).Path) is { } now
         && !now.AsSpan().SequenceEqual(seen);
 
-    /// <summary>Whether the file that was there is so no more. For a moment it is not while an editor writes it: so nobody is to say it at once.</summary>
+    /// <summary>
+    /// Whether the file that was there is gone. It may be for a moment while an editor writes it, so only the regular look
+    /// asks.
+    /// </summary>
     private bool IsGone() =>
         seen.Length > 0 && Content(FileInForce.Of(state.File, clock).Path) is null;
 
@@ -303,7 +309,7 @@ internal sealed class FileKeeper(
         }
         catch (IOException exception)
         {
-            // The kernel watches so many files for a user and no more, whoever uses them up.
+            // The kernel limits how many files a user may watch, over all of the user's programs.
             log.Say(
                 Severity.Warning,
                 "file",
@@ -312,7 +318,7 @@ internal sealed class FileKeeper(
         }
     }
 
-    /// <summary>Watches what the overlay file is a link to, which changes and nobody tells of it where the link is.</summary>
+    /// <summary>Watches what the overlay file is a link to: no change of that is reported where the link is.</summary>
     private sealed class LinkTarget : IDisposable
     {
         private readonly string path;

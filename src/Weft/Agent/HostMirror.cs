@@ -26,7 +26,7 @@ internal sealed class HostMirror(LocalHost host)
     private bool isAllStale = true;
     private LinkWatch? linkWatch;
 
-    // What was shown is not altered any more: whoever has seen it may look at it still.
+    // Not altered once it was shown: whoever has seen it may be looking at it still.
     private Dictionary<ContainerKey, ContainerSighting> sightings = [];
     private ImmutableSortedDictionary<Engine, string> silent = ImmutableSortedDictionary<
         Engine,
@@ -94,8 +94,8 @@ internal sealed class HostMirror(LocalHost host)
     }
 
     /// <summary>
-    /// Whether there are containers that something stands in the way of, which may go without a word: of which their engine
-    /// does not say more, though it answers, or in which another interface has the name of a place.
+    /// Whether something keeps containers from their places that may end without an event: their engine does not say more of
+    /// them, though it answers, or another interface inside has the name of a place.
     /// </summary>
     public bool IsKept => !unknown.IsEmpty || !blocked.IsEmpty;
 
@@ -109,7 +109,7 @@ internal sealed class HostMirror(LocalHost host)
         }
     }
 
-    /// <summary>A plan is about to be carried out: what it is about will not be as it was.</summary>
+    /// <summary>Marks as stale what a plan that is about to be carried out will change.</summary>
     public void Touch(Plan plan)
     {
         lock (gate)
@@ -123,7 +123,7 @@ internal sealed class HostMirror(LocalHost host)
                 .Changes.OfType<BatchChange>()
                 .SelectMany(change => change.Lines)
                 .ToList();
-            // Of a setting the kernel sends no event. A link that is yet to be made sends one itself.
+            // The kernel sends no event for a setting. A link that is yet to be made sends one itself.
             foreach (var line in lines)
             {
                 if (
@@ -158,7 +158,10 @@ internal sealed class HostMirror(LocalHost host)
         }
     }
 
-    /// <summary>Which host's end belongs to which container, by which events of links are understood, and which cannot have its place.</summary>
+    /// <summary>
+    /// Notes which host end belongs to which container, to understand events of links, and which containers cannot have their
+    /// place.
+    /// </summary>
     public void Know(HostIntent intent, Plan plan)
     {
         var inTheWay = plan
@@ -268,7 +271,7 @@ internal sealed class HostMirror(LocalHost host)
             silent = answer.Silence is { } silence
                 ? silent.SetItem(answer.Engine, silence)
                 : silent.Remove(answer.Engine);
-            // What an engine had when it last answered is what it has, as far as anybody knows.
+            // What an engine had when it last answered is all that is known of it.
             if (answer.Containers is not { } containers)
             {
                 continue;
@@ -335,7 +338,7 @@ internal sealed class HostMirror(LocalHost host)
             }
         );
 
-    /// <summary>Who of those that share one network runs says whether it lives for the others too.</summary>
+    /// <summary>Of containers that share one network, one that runs tells whether it lives for the others too.</summary>
     private void ShareNetworks(Stale stale)
     {
         if (!stale.HasCopied)
@@ -419,7 +422,7 @@ internal sealed class HostMirror(LocalHost host)
 
     private void RefreshInsides(Stale stale, ContainerInterest interest)
     {
-        // Who does not answer tells of no container that has ended either.
+        // An engine that does not answer does not report containers that have ended either.
         stale.Insides.UnionWith(
             inside.Keys.Where(container =>
                 silent.ContainsKey(container.Engine)

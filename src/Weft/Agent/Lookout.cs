@@ -9,7 +9,7 @@ using Weft.Reachability;
 
 namespace Weft.Agent;
 
-/// <summary>What costs the host something to find out, and is found out only while somebody wants to know.</summary>
+/// <summary>Finds out what costs the host something, only while somebody wants to know.</summary>
 /// <param name="state">What the agent knows.</param>
 /// <param name="count">Counts what crosses the switch's interfaces, again and again.</param>
 /// <param name="clock">The clock.</param>
@@ -81,7 +81,7 @@ internal sealed class Lookout(
                 on.Host,
                 [ReachabilityPlan.SmallSize, OverlayMtu.Of(overlay).Bytes]
             ),
-            // Both sizes of a way, or neither.
+            // Both packet sizes for a path, or neither.
             Math.Max(1, MostProbes / 2 / places) * 2
         );
         try

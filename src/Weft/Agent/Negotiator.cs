@@ -6,10 +6,10 @@ using Weft.Core.Planning;
 
 namespace Weft.Agent;
 
-/// <summary>Has peers negotiated with that nothing is exchanged with yet, beside all else: a peer may take its time to answer.</summary>
+/// <summary>Negotiates with peers that no packets cross to yet, beside all else: a peer may take its time to answer.</summary>
 /// <param name="host">The doors to the host.</param>
 /// <param name="state">How the host stands.</param>
-/// <param name="log">Where it is said of a peer that this came to nothing.</param>
+/// <param name="log">Where failures are reported.</param>
 /// <param name="wake">Wakes the agent, and is told why.</param>
 /// <param name="clock">A clock that nobody sets.</param>
 internal sealed class Negotiator(
@@ -27,13 +27,16 @@ internal sealed class Negotiator(
     private DateTimeOffset next;
     private ImmutableArray<string> problems = [];
 
-    /// <summary>When it is to be tried again; null where nothing is to be negotiated, or what is going on has to end first, which wakes the agent.</summary>
+    /// <summary>
+    /// When to try again; null if nothing is to be negotiated, or if a negotiation under way has to end first, which wakes the
+    /// agent.
+    /// </summary>
     public DateTimeOffset? Due { get; private set; }
 
     /// <summary>Begins, after a round, what is to be negotiated now.</summary>
     public void Follow(Round round, CancellationToken cancellationToken)
     {
-        // What was asked for under other connections, or of a daemon that is gone, is no answer for these.
+        // A result for other connections, or from a daemon that is gone, says nothing about these.
         if (round.Done.OfType<IpsecChange>().Any())
         {
             next = default;
@@ -68,7 +71,7 @@ internal sealed class Negotiator(
         Due = next;
     }
 
-    /// <summary>What stands in the way of a negotiation: peers, or this host itself, which may lack a program that it takes.</summary>
+    /// <summary>What prevents a negotiation: peers, or this host itself, which may lack a program that it takes.</summary>
     internal static async Task<ImmutableArray<string>> NotNegotiatedAsync(
         Task<ImmutableArray<FailedPeer>> negotiating
     )

@@ -1,9 +1,9 @@
 namespace Weft.Agent;
 
 /// <summary>
-/// How soon after one another rounds may begin. Whoever is root in a container moves its links as often as they like, and wakes
-/// the agent each time: beyond a burst, such as many containers that are started at once, what happens meanwhile is the work of
-/// one round.
+/// Limits how soon rounds follow each other. Root in a container may change its links as often as they like, and wakes the
+/// agent each time: beyond a burst, as when many containers are started at once, all that happens meanwhile is the work of one
+/// round.
 /// </summary>
 /// <param name="clock">The clock.</param>
 internal sealed class Pace(TimeProvider clock)

@@ -77,7 +77,7 @@ internal sealed class Reconciler(
                         async token => observation = await mirror.ObserveAsync(on, token),
                         seen => PlanNow(observation = on.Record(seen)),
                         Patience,
-                        // The switch tells of a port that it opens, and whoever comes next is not kept waiting for that.
+                        // The switch reports a port once it opens it, and nobody should wait for that here.
                         notice: TimeSpan.Zero,
                         clock,
                         done.AddRange
@@ -118,7 +118,7 @@ internal sealed class Reconciler(
             };
         }
 
-        // What came up meanwhile is for the next round; what was carried out and is to be carried out again does not hold.
+        // What came up meanwhile is for the next round; what was carried out and is due again does not hold.
         void ThrowIfUndone(Plan remaining)
         {
             var tooOften = restraint.CarriedOut(done);
@@ -151,7 +151,7 @@ internal sealed class Reconciler(
             return plan;
         }
 
-        // What was planned for the last observation is asked for once more when the round ends.
+        // The plan for the last observation is needed again when the round ends.
         (HostIntent Intent, Plan Plan) Planned(HostObservation seen)
         {
             if (last is { } known && ReferenceEquals(known.For, seen))

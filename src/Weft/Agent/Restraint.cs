@@ -4,10 +4,10 @@ using Weft.Core.Planning;
 namespace Weft.Agent;
 
 /// <summary>
-/// What of a plan is carried out now: what is stale goes only once two observations say so, and what a container has lost is
-/// plugged in again only then (its engine may be at it), a container that does not run is
-/// left to whoever is making it, and what failed is tried again after a while, later each time, without keeping the rest
-/// waiting, but for this: no tunnel comes before its guard, and no guard goes before its tunnel.
+/// Decides what of a plan is carried out now. Something is removed, or plugged in again for a container that has lost it, only
+/// if a second observation says so too (an engine may be at it). A container that does not run is left to whoever is making it.
+/// What failed is tried again after a pause, longer each time, and holds up nothing else, but for this: no tunnel comes before
+/// its guard, and no guard goes before its tunnel.
 /// </summary>
 /// <param name="clock">The clock.</param>
 internal sealed class Restraint(TimeProvider clock)
@@ -16,25 +16,27 @@ internal sealed class Restraint(TimeProvider clock)
     public static readonly TimeSpan SecondLook = TimeSpan.FromMilliseconds(300);
 
     /// <summary>
-    /// How long a container that does not run is left alone: LXD refuses to start what is being changed at that moment, and
-    /// who makes or renames a container starts it next. Once it runs nothing waits.
+    /// How long a container that does not run is left alone: LXD refuses to start one that is being changed, and whoever makes
+    /// or renames a container starts it next. Once it runs nothing waits.
     /// </summary>
     public static readonly TimeSpan HandsOff = TimeSpan.FromSeconds(5);
 
-    /// <summary>The name of what failed where it is no single thing: the host could not be read, or not be changed at all. No link can have it.</summary>
+    /// <summary>
+    /// The name of a failure of no single thing: the host could not be read, or not be changed at all. No link can have it.
+    /// </summary>
     public const string Host = "the host";
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
-    // What is put right this often in this time is taken back by somebody.
+    // If something is put right this often within this time, somebody takes it back.
     private const int TooOften = 3;
     private static readonly TimeSpan Lately = TimeSpan.FromSeconds(10);
 
     private readonly Dictionary<(string What, string Name), DateTimeOffset> held = [];
     private readonly Dictionary<string, Failure> failures = new(StringComparer.Ordinal);
 
-    // What failed and does not any more, which it may only seem to.
+    // Failures that are over, or only seem to be.
     private readonly Dictionary<string, Failure> former = new(StringComparer.Ordinal);
     private readonly List<(Change Change, DateTimeOffset At)> mended = [];
     private DateTimeOffset lastLook;
@@ -43,9 +45,9 @@ internal sealed class Restraint(TimeProvider clock)
     public IReadOnlyDictionary<string, Failure> Failures => failures;
 
     /// <summary>
-    /// When something is to be looked at again for no other reason than that time has passed; null where nothing is. What could
-    /// have been done at the last look, and was not for another reason, waits for that reason to change; and all waits for a host
-    /// that cannot be read.
+    /// The next time a round is needed only because a pause has ended; null if none is. A change whose pause was over at the
+    /// last round and that still was not made is blocked by something else, whose end wakes us. While the host cannot be read,
+    /// everything waits for that.
     /// </summary>
     public DateTimeOffset? Due =>
         failures.TryGetValue(Host, out var whole) ? whole.Until : DueOfThings;
@@ -64,7 +66,7 @@ internal sealed class Restraint(TimeProvider clock)
 
     /// <summary>The part of a plan that is carried out now.</summary>
     /// <param name="plan">The plan.</param>
-    /// <param name="isNewFile">Whether the overlay file has just changed: what it left out is not missing by accident.</param>
+    /// <param name="isNewFile">Whether the overlay file has just changed: what it no longer has was left out on purpose.</param>
     public Plan Apply(Plan plan, bool isNewFile)
     {
         var now = lastLook = clock.GetUtcNow();
@@ -111,7 +113,7 @@ internal sealed class Restraint(TimeProvider clock)
 
         bool IsDue(Change change)
         {
-            // Whoever takes it away again and again: what its tunnel sends until then is not encrypted.
+            // Even if somebody removes it again and again: until it is back, what its tunnel sends is not encrypted.
             if (change is GuardChange { IsOverdue: true })
             {
                 return true;
@@ -153,7 +155,8 @@ internal sealed class Restraint(TimeProvider clock)
                 && clock.GetUtcNow() < early.Until
             )
             {
-                // Something else led to this round. A busy host must not make the next one of its own ever later.
+                // Something else caused this round before the pause was over. On a busy host that must not make the pause ever
+                // longer.
                 failures[name] = early with
                 {
                     Reason = reason,
@@ -185,7 +188,7 @@ internal sealed class Restraint(TimeProvider clock)
         var now = clock.GetUtcNow();
         mended.RemoveAll(one => one.At + Lately <= now);
         var all = changes.ToList();
-        // What comes and goes with containers may do so many times, and is put right with each making.
+        // What is made in the same round does not count: with containers, things come and go many times, and are set each time.
         var made = all.Where(change => change.Action is ChangeAction.Add)
             .Select(change => change.Name)
             .ToHashSet(StringComparer.Ordinal);
@@ -199,7 +202,9 @@ internal sealed class Restraint(TimeProvider clock)
         return [.. set.Where(IsTooOften)];
     }
 
-    /// <summary>Whether the same was put right of the same thing again and again lately: not of another that has its name since.</summary>
+    /// <summary>
+    /// Whether the same thing was put right in the same way too often lately; another that has its name since does not count.
+    /// </summary>
     private bool IsTooOften(Change change) =>
         mended.Count(one =>
             KeyOf(one.Change) == KeyOf(change)
@@ -207,7 +212,7 @@ internal sealed class Restraint(TimeProvider clock)
             && one.Change.Detail == change.Detail
         ) >= TooOften;
 
-    /// <summary>Tells what failed and is still to be done from what is so no more, or only seems to be.</summary>
+    /// <summary>Sorts failures: those that are still to be done from those that are over, or only seem to be.</summary>
     private void Recall(HashSet<string> names, DateTimeOffset now)
     {
         foreach (var over in former.Where(one => !IsRecent(one.Value, now)).ToList())
@@ -237,7 +242,7 @@ internal sealed class Restraint(TimeProvider clock)
         }
     }
 
-    /// <summary>Whether what healed has not held for as long yet as it was waited for.</summary>
+    /// <summary>Whether something that is right again has not yet been so for as long as its last pause.</summary>
     private static bool IsRecent(Failure failure, DateTimeOffset now) =>
         now < failure.Until + PauseAfter(failure.Times);
 

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Weft.Agent;
 
-/// <summary>Tells the service manager how the service stands (sd_notify(3)); nothing where none started it.</summary>
+/// <summary>Tells the service manager how the service stands (sd_notify(3)); does nothing if none started it.</summary>
 /// <param name="variable">Reads what it has left in the environment.</param>
 /// <param name="clock">The time since boot, as the service manager reckons it.</param>
 internal sealed class ServiceManager(Func<string, string?> variable, TimeProvider clock)
@@ -14,13 +14,17 @@ internal sealed class ServiceManager(Func<string, string?> variable, TimeProvide
     public ServiceManager()
         : this(Environment.GetEnvironmentVariable, TimeProvider.System) { }
 
-    /// <summary>How often the watchdog wants to hear (sd_watchdog_enabled(3)), halved to be safe; null if it does not.</summary>
+    /// <summary>
+    /// How often to notify the watchdog: half of the time that it allows (sd_watchdog_enabled(3)); null if there is none.
+    /// </summary>
     public TimeSpan? WatchdogInterval { get; } =
         long.TryParse(variable("WATCHDOG_USEC"), out var microseconds)
             ? TimeSpan.FromMicroseconds(microseconds / 2.0)
             : null;
 
-    /// <summary>Tells the watchdog again and again that the agent is not stuck, as long as rounds end; null where there is none.</summary>
+    /// <summary>
+    /// Tells the watchdog regularly that the agent is not stuck, as long as rounds end; null where there is no watchdog.
+    /// </summary>
     /// <param name="sinceLast">How long ago a round ended.</param>
     /// <param name="longest">How long there may be none.</param>
     public Timer? StartWatchdog(Func<TimeSpan> sinceLast, TimeSpan longest) =>

@@ -1,8 +1,8 @@
 namespace Weft.Agent;
 
 /// <summary>
-/// The time that it was when this was made, and what has passed since: nobody sets it. A machine may boot by a wrong clock
-/// that is put right later, and what was to be done in a minute is then still done in a minute.
+/// Counts on from the time when this was made, whoever sets the clock. A machine may boot with a wrong clock that is put right
+/// later, and what was to be done in a minute is then still done in a minute.
 /// </summary>
 /// <param name="clock">The clock that may be set.</param>
 internal sealed class SteadyClock(TimeProvider clock) : TimeProvider
@@ -19,9 +19,9 @@ internal sealed class SteadyClock(TimeProvider clock) : TimeProvider
     /// <inheritdoc/>
     public override long GetTimestamp() => clock.GetTimestamp();
 
-    /// <summary>A time of this clock's, by the clock that may be set.</summary>
+    /// <summary>Converts a time of this clock to the clock that may be set.</summary>
     public DateTimeOffset Shown(DateTimeOffset time) => clock.GetUtcNow() + (time - GetUtcNow());
 
-    /// <summary>A time by the clock that may be set, by this one.</summary>
+    /// <summary>Converts a time of the clock that may be set to this clock.</summary>
     public DateTimeOffset Reckoned(DateTimeOffset time) => GetUtcNow() + (time - clock.GetUtcNow());
 }

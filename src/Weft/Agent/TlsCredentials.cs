@@ -6,8 +6,8 @@ using Weft.Core;
 namespace Weft.Agent;
 
 /// <summary>
-/// What the agent proves who it is with to those who ask by TLS, and who vouches for them. Files that were replaced are
-/// taken for the next connection: who renews certificates need not know who reads them.
+/// The agent's own certificate for those who ask by TLS, and the authorities of their certificates. Files that were replaced
+/// are used from the next connection on: whoever renews certificates need not know who reads them.
 /// </summary>
 internal sealed class TlsCredentials
 {
@@ -20,7 +20,7 @@ internal sealed class TlsCredentials
 
     /// <summary>Reads the listener's files.</summary>
     /// <param name="listener">Where they are.</param>
-    /// <param name="log">Where it is told that others were taken, or why not.</param>
+    /// <param name="log">Where it is logged that other files were taken, or why not.</param>
     /// <exception cref="HostException">A file is not there, or not what it should be.</exception>
     public TlsCredentials(TlsListener listener, Action<Severity, string> log)
     {
@@ -46,7 +46,7 @@ internal sealed class TlsCredentials
         {
             TrustMode = X509ChainTrustMode.CustomRootTrust,
             RevocationMode = X509RevocationMode.NoCheck,
-            // A certificate can name an address to fetch its issuer from: whoever shows one would have the agent ask there, and
+            // A certificate can name an address to fetch its issuer from: any client could have the agent connect there, and
             // wait for as long as nobody answers.
             DisableCertificateDownloads = true,
         };
@@ -77,7 +77,7 @@ internal sealed class TlsCredentials
             }
             catch (Exception exception) when (IsOfFiles(exception))
             {
-                // Of files that are just being written the next connection sees the rest, and is told nothing again until then.
+                // The files may be half written: the next connection looks again, and the same fault is logged only once.
                 if (told != exception.Message)
                 {
                     told = exception.Message;
@@ -108,7 +108,7 @@ internal sealed class TlsCredentials
         var own = SslStreamCertificateContext.Create(
             Pair(listener, pem),
             chain,
-            // Or the addresses that the certificate names would be asked for what is not in the file.
+            // Otherwise it would ask the addresses that the certificate names for what is not in the file.
             offline: true
         );
         return (stamps, new Contents(own, authorities));
@@ -155,7 +155,7 @@ internal sealed class TlsCredentials
     {
         public static FileStamp Of(string path)
         {
-            // A link may lead elsewhere from now on, and stay as it is where it leads through another.
+            // Resolved to the end: a link that leads through another may lead elsewhere now without having changed itself.
             var file = File.ResolveLinkTarget(path, returnFinalTarget: true) ?? new FileInfo(path);
             return new FileStamp(
                 file.FullName,

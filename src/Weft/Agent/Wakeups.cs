@@ -56,7 +56,7 @@ internal sealed class Wakeups
                     ? string.Join(", ", reasons.Take(MostReasons)) + ", …"
                     : string.Join(", ", reasons);
             reasons.Clear();
-            // What came between the signal and here is told with it: another round for it would have nothing to do.
+            // What came between the signal and here is reported too: another round for it would have nothing to do.
             signal.Reader.TryRead(out _);
             return (why, since);
         }

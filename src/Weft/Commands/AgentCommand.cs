@@ -163,7 +163,7 @@ internal static class AgentCommand
                     catch (Exception exception)
                         when (exception is InvalidOverlayException or UsageException)
                     {
-                        // What is to be put right is the file that is there now.
+                        // The mistakes to report are those of the file that is there now.
                         return null;
                     }
                 }
@@ -182,8 +182,8 @@ internal static class AgentCommand
     }
 
     /// <summary>
-    /// Reads the file to begin with. A service that is started anew, by an upgrade for instance, while the host's own file has
-    /// mistakes goes on by what was applied last, as it would have had it not ended.
+    /// Reads the file to begin with. A service that is restarted, by an upgrade for instance, while the host's own file has
+    /// mistakes goes on with what was applied last, as it would have without the restart.
     /// </summary>
     private static (HostOverlay On, LoadedFile Read) Begin(
         AgentState state,

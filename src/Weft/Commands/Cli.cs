@@ -59,7 +59,7 @@ internal static class Cli
         }
         catch (ResultLostException exception)
         {
-            // Commands put what they meet into words themselves; help and version are the library's.
+            // Commands report this themselves; help and version are the library's.
             new Output(parsed.GetValue(CommonOptions.NoColor)).Fail(exception.Message);
             return ExitCode.Failed;
         }

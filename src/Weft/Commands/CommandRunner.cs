@@ -12,13 +12,14 @@ namespace Weft.Commands;
 /// <summary>Runs commands and turns whatever goes wrong into words and an exit code: nobody sees a stack trace.</summary>
 internal static class CommandRunner
 {
-    // After Ctrl-C a batch of link commands that has begun may finish, and what was made of a lab is removed.
+    // How long a command may take after Ctrl-C: a batch of link commands finishes, and what was made of a lab is removed.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
 
-    // Who has to wait for the end longer than that is told how not to.
+    // Whoever waits longer than this for the end is told how to end at once.
     private static readonly TimeSpan Moment = TimeSpan.FromSeconds(1);
 
-    // One key may come twice: to all of the terminal, and by who passes on to a program what it was sent itself.
+    // One key press may arrive twice: from the terminal, and from a program that passes on to its child what it was sent
+    // itself.
     private static readonly TimeSpan SameKey = TimeSpan.FromSeconds(0.2);
 
     /// <summary>Runs the command that was parsed.</summary>
@@ -56,8 +57,8 @@ internal static class CommandRunner
         {
             return await parsed.InvokeAsync(configuration, CancellationToken.None);
         }
-        // The library would listen for signals only once the command's action first waits, on another thread than
-        // that goes on with: until then Ctrl-C would end the program on the spot.
+        // The library would listen for signals only once the command's action first waits, and on another thread than the
+        // action goes on with: until then Ctrl-C would end the program on the spot.
         var stop = new CancellationTokenSource();
         var signalled = new TaskCompletionSource<int>();
         var first = 0L;
@@ -73,7 +74,7 @@ internal static class CommandRunner
             var before = Interlocked.CompareExchange(ref first, now, 0);
             if (isKey && before != 0 && Stopwatch.GetElapsedTime(before, now) > SameKey)
             {
-                // It ends as if nobody listened, and leaves the next `weft apply` no more to mend than any kill.
+                // The program ends as if nobody listened, and leaves the next `weft apply` no more to mend than any kill.
                 new Output(parsed.GetValue(CommonOptions.NoColor)).Out.Cursor.Show();
                 return;
             }
@@ -141,7 +142,8 @@ internal static class CommandRunner
             }
         );
 
-    // Most often a script's variable that is not set. What takes any number of words may pass them on to another program.
+    // Usually a script's variable that is not set. An argument that takes any number of words may pass them on to another
+    // program.
     private static IEnumerable<string> Empty(CommandResult command) =>
         command
             .Children.Select(child =>
@@ -159,7 +161,7 @@ internal static class CommandRunner
             .OfType<string>()
             .Select(name => $"{name} is empty: say what is meant, or leave it out.");
 
-    // The library says what a word should have been by the name that .NET has for it.
+    // The library names the type that it expects as .NET does.
     private static string Words(ParseError error)
     {
         var (name, type) = error.SymbolResult switch
@@ -169,7 +171,7 @@ internal static class CommandRunner
             _ => ("", typeof(string)),
         };
         type = Nullable.GetUnderlyingType(type) ?? type;
-        // What may have a fraction is a time, on this command line.
+        // Whatever may have a fraction is a time, on this command line.
         var wanted =
             type == typeof(int) ? "a whole number"
             : type == typeof(double) ? "seconds"

@@ -5,8 +5,8 @@ namespace Weft.Commands;
 /// <summary><c>weft completion</c>: what a shell needs to complete weft's commands and options.</summary>
 internal static class CompletionCommand
 {
-    // The program itself answers what may come next; the shells only ask it. It answers with whatever has the word in it:
-    // zsh and fish choose among that themselves, bash takes all of it. Bash breaks words at '=', the program wants none there.
+    // The program itself says what may come next; the shells only ask it. It returns whatever contains the word: zsh and fish
+    // choose among that themselves, bash takes all of it. Bash breaks words at '=', which the program must not get.
     private const string Bash = """
         _weft() {
           local word=${COMP_WORDS[COMP_CWORD]} next

@@ -64,7 +64,9 @@ internal static class ConfirmCommand
         return command;
     }
 
-    /// <summary>What was applied of an overlay; nothing where that cannot be read, which is no reason for another's try to go back.</summary>
+    /// <summary>
+    /// What was applied of an overlay; nothing if that cannot be read, which must not make another overlay's try go back.
+    /// </summary>
     private static ImmutableArray<HistoryEntry> Entries(HistoryStore store, Output terminal)
     {
         try

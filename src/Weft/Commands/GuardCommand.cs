@@ -37,7 +37,8 @@ internal static class GuardCommand
                 var notices = new Notices(terminal);
                 var peers = new HashSet<IPAddress>();
                 var (done, missing) = (new List<Plan>(), new List<Plan>());
-                // First what the file may not say any more, or with a mistake cannot: the switch makes it again all the same.
+                // First for tunnels that the file no longer has, or does not tell of because of a mistake: the switch makes
+                // them again all the same.
                 foreach (var former in LastApplied.Encrypted(notices))
                 {
                     await PutUpAsync(former);

@@ -41,7 +41,7 @@ internal static class HostNames
         {
             return Items(Lab.Open(Named(context, "--lab")).Hosts.Select(host => host.Name));
         }
-        // Only root may read what a lab is of.
+        // Only root may read a lab's record.
         catch (Exception error)
             when (error is LabException or UnauthorizedAccessException or IOException)
         {

@@ -25,11 +25,13 @@ internal sealed class HostOptions(bool takesFile = true, bool takesInput = true)
     /// <exception cref="UsageException">None was named and no default one exists.</exception>
     public string FileOf(ParseResult parsed) => OverlayLoader.PathOf(parsed.GetValue(file));
 
-    /// <summary>The overlay file that counts: where that is the host's own, what stands for it while something else is tried.</summary>
+    /// <summary>
+    /// The overlay file in force: the one that was named or found or, in place of the host's own, the one that is tried.
+    /// </summary>
     /// <inheritdoc cref="FileOf" path="/exception"/>
     public string FileInForceOf(ParseResult parsed) => OverlayLoader.InForce(parsed.GetValue(file));
 
-    /// <summary>What was said in place of the file, to be said to weft on another host.</summary>
+    /// <summary>The options that were given in place of what the file says, for weft on another host.</summary>
     public IEnumerable<string> Overrides(ParseResult parsed) =>
         Overrides(parsed, engine, datapath, database);
 
@@ -56,8 +58,8 @@ internal sealed class HostOptions(bool takesFile = true, bool takesInput = true)
     public string DatabaseOf(ParseResult parsed) => parsed.GetValue(database)!;
 
     /// <summary>
-    /// What another command of weft that is about the same host is told: the file and the options that were given. It finds the
-    /// host's own file itself, and what stands for that during a try.
+    /// The arguments for another command of weft about the same host: the file and the options that were given. It finds the
+    /// host's own file by itself, or what stands in for that during a try.
     /// </summary>
     public IReadOnlyList<string> Again(ParseResult parsed) =>
         [
@@ -75,7 +77,7 @@ internal sealed class HostOptions(bool takesFile = true, bool takesInput = true)
             parsed.GetValue(datapath)
         );
 
-    /// <summary>An option that was given, to be said to weft on another host.</summary>
+    /// <summary>An option that was given, for weft on another host.</summary>
     public static IEnumerable<string> Override<T>(
         ParseResult parsed,
         Option<T> option,

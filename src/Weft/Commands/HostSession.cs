@@ -39,7 +39,7 @@ internal sealed class HostSession : IAsyncDisposable
     /// <summary>What to say where an engine is not there or does not run.</summary>
     public string AbsenceOf(Engine engine) => doors.Engines.Of(engine).Absence;
 
-    /// <summary>What the overlay was read from; null where that is not to be written down.</summary>
+    /// <summary>What the overlay was read from; null if that is not to be recorded.</summary>
     public ReadOnlyMemory<byte>? Source { get; set; }
 
     /// <summary>What was applied of the overlay on this host.</summary>
@@ -85,8 +85,8 @@ internal sealed class HostSession : IAsyncDisposable
     /// <param name="patience">How long the switch may take.</param>
     /// <param name="progress">Is told what is waited for.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <param name="keepsTrial">Whether who asks keeps to the file that is in force, so that a try is not in the way.</param>
-    /// <param name="isPartOfTrial">Whether who asks is about to end a try.</param>
+    /// <param name="keepsTrial">Whether the caller keeps to the file in force, so that a try is not in the way.</param>
+    /// <param name="isPartOfTrial">Whether the caller is about to end a try.</param>
     /// <exception cref="HostException">A try waits for its confirmation.</exception>
     public async Task LockAsync(
         TimeSpan patience,
@@ -104,7 +104,7 @@ internal sealed class HostSession : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits for engines that hang before anybody waits for what they are asked, and says so.</summary>
+    /// <summary>Waits for engines that hang, and says so, before they are asked for what others wait for.</summary>
     /// <param name="progress">Is told what is waited for.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public async Task KnockAsync(IProgress<string>? progress, CancellationToken cancellationToken)
@@ -129,10 +129,10 @@ internal sealed class HostSession : IAsyncDisposable
         await all;
     }
 
-    /// <summary>Lets others change this host again: somebody is asked, who may take all day.</summary>
+    /// <summary>Lets others change this host again, while somebody is asked who may take all day.</summary>
     public Task UnlockAsync() => doors.UnlockAsync();
 
-    /// <summary>Starts a program that goes on after this session, and so has no part in its lock.</summary>
+    /// <summary>Starts a program that outlives this session, and so must not inherit its lock.</summary>
     public Process StartApart(IReadOnlyList<string> command) => doors.StartApart(command);
 
     /// <summary>Reads the host.</summary>
@@ -183,8 +183,8 @@ internal sealed class HostSession : IAsyncDisposable
             TimeProvider.System
         ).ApplyAsync(observation, progress, cancellationToken);
 
-    /// <summary>Has every peer negotiated with that packets are not exchanged with yet.</summary>
-    /// <returns>The peers that this did not come to an end with in time, and why.</returns>
+    /// <summary>Negotiates with every peer that packets do not cross to yet.</summary>
+    /// <returns>The peers with which this did not succeed in time, and why.</returns>
     public Task<ImmutableArray<FailedPeer>> EstablishAsync(
         HostIntent intent,
         TimeSpan patience,

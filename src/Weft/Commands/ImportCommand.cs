@@ -227,8 +227,10 @@ internal static class ImportCommand
         return reading;
     }
 
-    /// <summary>Reads several hosts. A key that tunnels have stays on each, where it is put into a file.</summary>
-    /// <exception cref="HostException">One could not be read: a file that lacks it would have it removed from the others.</exception>
+    /// <summary>Reads several hosts. If their tunnels have a key, each host puts it into a file of its own, where it stays.</summary>
+    /// <exception cref="HostException">
+    /// One could not be read: an overlay file without it would have the others remove their tunnels to it.
+    /// </exception>
     private static async Task<HostReading[]> ReadAllAsync(
         Output terminal,
         IHostRunner runner,

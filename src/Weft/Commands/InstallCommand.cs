@@ -200,7 +200,7 @@ internal static partial class InstallCommand
                     return ExitCode.Done;
                 }
                 await Systemd.ControlAsync(cancellationToken, "daemon-reload");
-                // Not only `enable`: that stops at what is left of services that were elsewhere before.
+                // Not `enable`, which fails where links of services are left that were elsewhere before.
                 await Systemd.ControlAsync(
                     cancellationToken,
                     ["reenable", "--quiet", .. HostFiles.Services]
@@ -208,7 +208,7 @@ internal static partial class InstallCommand
                 terminal.Out.WriteLine(
                     $"enabled: {string.Join(", ", HostFiles.Services)}; they run at the next boot, and `systemctl start weft-agent` makes the overlay now and keeps it"
                 );
-                // Whatever was replaced here: who updates may have put the program in place before.
+                // Even if nothing was replaced here: an update may have put the program in place before.
                 await Systemd.ControlAsync(cancellationToken, "try-restart", HostFiles.Agent);
                 terminal.Out.WriteLine(
                     "an agent that ran already was started anew, and goes on with this program"
@@ -237,7 +237,9 @@ internal static partial class InstallCommand
             $"'{named}' must be an absolute path of a directory: it begins with /"
         );
 
-    /// <summary>Whether a machine has its name when it boots: one that a network gives it comes later (hostname(5)).</summary>
+    /// <summary>
+    /// Whether a machine has this name already when it boots: a name that the network gives it comes later (hostname(5)).
+    /// </summary>
     private static bool IsNamedAtBoot(string host)
     {
         try
@@ -256,7 +258,7 @@ internal static partial class InstallCommand
     private static bool IsHidden(string path) =>
         Hidden.Any(directory => path.StartsWith(directory, StringComparison.Ordinal));
 
-    /// <summary>The files by which a host proves who it is.</summary>
+    /// <summary>The files that hold a host's credentials.</summary>
     private static IEnumerable<string> KeysOf(Overlay overlay) =>
         overlay.Tunnels.Ipsec?.Credentials switch
         {
@@ -300,7 +302,8 @@ internal static partial class InstallCommand
             Placement.Keep(own);
             Say(terminal, '=', own, "kept");
         }
-        // What an earlier run put for an overlay that was encrypted, or elsewhere. What the services run stays.
+        // Files that an earlier run put elsewhere, or for an overlay that was encrypted then. The program that the services run
+        // stays.
         foreach (
             var stale in placement.Placed.Except([program, .. files.Select(file => file.Path)])
         )

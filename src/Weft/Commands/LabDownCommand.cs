@@ -47,7 +47,7 @@ internal static class LabDownCommand
             throw new UsageException("name one lab or say --all, not both");
         }
         Machine.RequireRoot();
-        // Also what never got as far as having a record is to be removed: directories, not labs, are counted.
+        // Even a lab that never got as far as having a record is to be removed: directories are counted, not labs.
         string[] names = (name, LabDirectory.All()) switch
         {
             ({ } one, _) => [one],

@@ -8,7 +8,7 @@ namespace Weft.Commands;
 /// <summary><c>weft lab status</c>.</summary>
 internal static class LabStatusCommand
 {
-    // What still leaves a host one line on most terminals.
+    // With more, a host would take more than one line on most terminals.
     private const int MostNamed = 8;
 
     /// <summary>The command.</summary>

@@ -22,10 +22,10 @@ internal sealed class InvalidOverlayException(IReadOnlyList<Mistake> mistakes)
 /// <param name="Overlay">What that says.</param>
 internal sealed record LoadedFile(string Path, ReadOnlyMemory<byte> Bytes, Overlay Overlay);
 
-/// <summary>Where commands get their overlay, and the host they are about, from.</summary>
+/// <summary>Finds the overlay that a command is about, and the host.</summary>
 internal static class OverlayLoader
 {
-    /// <summary>What is named instead of a file that comes by standard input.</summary>
+    /// <summary>The name that stands for standard input in place of a file.</summary>
     public const string StandardInput = "-";
 
     // It can be read once.
@@ -63,8 +63,8 @@ internal static class OverlayLoader
     ) => Of(OverlayFile.Parse(path, bytes.Span), path, bytes, engine, datapath);
 
     /// <summary>
-    /// The overlay file to read: the one that was named, or the first default one that exists; where that is the host's own,
-    /// what stands for it while something else is tried.
+    /// The overlay file to read: the one that was named, or the first default one that exists; if that is the host's own, the
+    /// file that stands in for it while something is tried.
     /// </summary>
     /// <exception cref="UsageException">None was named and no default one exists.</exception>
     public static string InForce(string? file) =>

@@ -280,7 +280,7 @@ internal static class PingCommand
     }
 
     // A host that is asked for one round of a watch asks by one packet each.
-    /// <summary>Sizes and times as other hosts are asked for them.</summary>
+    /// <summary>The options for sizes and times that other hosts are asked with.</summary>
     public static string[] Options(int? size, double seconds, bool isOnce = false) =>
         [
             .. isOnce ? ["--watch", "--count", "1"] : Array.Empty<string>(),
@@ -289,7 +289,7 @@ internal static class PingCommand
             $"{seconds}",
         ];
 
-    /// <summary>How many ways the hosts of a lab are to ask of, which cannot see what their kernel keeps.</summary>
+    /// <summary>How many ways each host of a lab asks about: none can see how many neighbours its kernel keeps.</summary>
     public static string[] WaysIn(Lab lab) => WaysOf(NeighbourTable.MostWays(lab.Hosts.Count));
 
     private static string[] WaysOf(int most) => [Ways, $"{most}"];

@@ -24,7 +24,7 @@ internal sealed class PingWatch(
     /// <param name="rounds">How many rounds; null until it is stopped.</param>
     /// <param name="isJson">Whether each round is a line of JSON.</param>
     /// <param name="cancellationToken">Stops it, which is its end and no failure.</param>
-    /// <returns>The exit code: whether every packet was answered, where somebody reads to the end.</returns>
+    /// <returns>The exit code: failure if a packet was not answered, but success if nobody reads to the end.</returns>
     public async Task<int> RunAsync(
         TimeSpan interval,
         int? rounds,

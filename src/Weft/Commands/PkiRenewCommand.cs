@@ -4,7 +4,7 @@ using Weft.Rendering;
 
 namespace Weft.Commands;
 
-/// <summary><c>weft pki renew</c>: new keys and certificates in place of those that will not do much longer.</summary>
+/// <summary><c>weft pki renew</c>: new keys and certificates in place of those that expire soon or cannot be used.</summary>
 internal static class PkiRenewCommand
 {
     /// <summary>The command.</summary>

@@ -77,7 +77,7 @@ internal static class StatusCommand
 
                 async Task<AgentDocument?> AgentAsync(Func<AgentSeat, bool> isIt)
                 {
-                    // Root alone may know of all: others ask where the agent answers unless it is told otherwise.
+                    // Only root may see all agents: others ask at the default socket.
                     var socket =
                         agents.Count == 0
                             ? AgentApi.DefaultSocket

@@ -224,7 +224,7 @@ internal static class TopCommand
             }
         }
 
-        /// <summary>Reports as long as somebody reads them; or the first one that has all, alone.</summary>
+        /// <summary>Gives reports as long as somebody reads them; or only the first report that is complete.</summary>
         private async IAsyncEnumerable<TrafficReport> ReportsAsync(
             TimeSpan interval,
             bool isOnce,

@@ -56,7 +56,7 @@ internal sealed class TraceCommand
         DefaultValueFactory = _ => DefaultTimeout,
     };
 
-    // What hosts are asked that are not this one: their half, for whoever puts the halves together.
+    // For weft on another host, which tells its half to whoever puts the halves together.
     private readonly Option<bool> half = new("--half")
     {
         Description = "Write this host's half as JSON.",

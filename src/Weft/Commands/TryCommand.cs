@@ -97,7 +97,7 @@ internal static class TryCommand
                         );
                         return ExitCode.Done;
                     }
-                    // The host was not kept from others meanwhile.
+                    // The lock was released while somebody was asked.
                     var settled = store.Read().Settled;
                     var (before, isRecorded) = TrialRun.GoesBackTo(read, settled, own);
                     var former =
@@ -240,7 +240,8 @@ internal static class TryCommand
             var left = now.Trial!.Deadline - clock.GetUtcNow();
             if (left > TimeSpan.Zero)
             {
-                // Written again and again: what the terminal's connection does not carry is seen by it.
+                // Written again and again, so that a connection of the terminal that is cut off shows by what it does not
+                // carry.
                 Console.Error.Write(
                     $"\rKeep it? Enter or y keeps it, n goes back, which it does by itself in {left:h\\:mm\\:ss} "
                 );
@@ -323,7 +324,7 @@ internal static class TryCommand
                 .Where(line => answering.Contains(line.After with { From = line.From.ToString() }))
                 .Select(line => line.After),
         ];
-        // Who answers pings tells more by them than by a connection that may be silent.
+        // Answered pings tell more than a connection, which may be silent.
         var isPinged = reached.Any(line => line.Name == Lifelines.Administrator);
         return (
             reached,

@@ -111,7 +111,8 @@ internal static class UninstallCommand
                     );
                     await Systemd.ControlAsync(cancellationToken, "stop", HostFiles.Agent);
                 }
-                // What runs elsewhere or later was enabled without systemd, and systemctl may be as far away as it.
+                // On another root, or where systemd does not run, services are enabled by links alone, and systemctl may be
+                // missing too.
                 foreach (var link in isRunning ? [] : HostFiles.Enabling(placement, services))
                 {
                     File.Delete(link);
@@ -135,7 +136,7 @@ internal static class UninstallCommand
         return command;
     }
 
-    /// <summary>On many hosts: one question is asked, and one that refuses keeps no other from it.</summary>
+    /// <summary>On many hosts, after one question for all. A host that refuses holds up no other.</summary>
     private static async Task<int> FromHostsAsync(
         Output terminal,
         FleetSession fleet,
@@ -175,7 +176,7 @@ internal static class UninstallCommand
         );
     }
 
-    /// <summary>What a host removed and kept, out of the lines that it said.</summary>
+    /// <summary>Sums up what a host removed and kept, from what it printed.</summary>
     private static string Words(HostAnswer answer)
     {
         var lines = answer.Output.Split('\n', StringSplitOptions.TrimEntries);
@@ -186,7 +187,7 @@ internal static class UninstallCommand
                 .Where(line => line.StartsWith("= ", StringComparison.Ordinal))
                 .Select(line => line.Split(' ')[1]),
         ];
-        // Of the Debian package's services none goes: they are disabled.
+        // The Debian package's services are not removed, but disabled.
         return (
                 lines.Contains(NothingPut) ? "nothing was installed"
                 : removed == 0 ? "done"
@@ -194,7 +195,7 @@ internal static class UninstallCommand
             ) + (kept is [] ? "" : $", kept: {string.Join(", ", kept)}");
     }
 
-    /// <summary>Says what stays though it is Weft's: also the program where only commands with --host and --all put it.</summary>
+    /// <summary>Says what stays though it is Weft's; also the program that only commands with --host and --all put there.</summary>
     private static void SayKept(Output terminal, Placement placement)
     {
         foreach (
@@ -208,8 +209,8 @@ internal static class UninstallCommand
     }
 
     /// <summary>
-    /// Whether an encrypted overlay is here, or may be: an overlay may be encrypted after it was installed, its file changed after
-    /// it was applied, and a guard that could not be put up is no sign that none is needed.
+    /// Whether an encrypted overlay is here, or may be: one may have become encrypted after it was installed, its file may have
+    /// changed after it was applied, and a guard that could not be put up does not mean that none is needed.
     /// </summary>
     private static bool IsEncrypted(Placement placement) =>
         placement.Placed.Contains(HostFiles.Hold)
@@ -217,7 +218,7 @@ internal static class UninstallCommand
         || HostFiles.IsEncrypted(placement)
         || LastApplied.Encrypted().Count > 0;
 
-    // Open vSwitch makes its tunnels again at each start, out of its database, and then nothing would guard them.
+    // At each start Open vSwitch makes its tunnels again from its database, and then nothing would guard them.
     private static async Task RefuseWhereTunnelsAreLeftAsync(CancellationToken cancellationToken)
     {
         if (!File.Exists(SwitchDatabase))

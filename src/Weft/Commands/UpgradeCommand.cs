@@ -111,7 +111,9 @@ internal static class UpgradeCommand
         }
     }
 
-    /// <summary>On the host itself: has an agent that is of another weft go on with this one. What it made stays meanwhile.</summary>
+    /// <summary>
+    /// On the host itself: restarts its agent, which then goes on with this version. What the agent made stays meanwhile.
+    /// </summary>
     private static async Task<int> RefreshAsync(
         Output terminal,
         CancellationToken cancellationToken

@@ -31,7 +31,8 @@ internal static class WatchTryCommand
                 await Console.Out.WriteLineAsync(TrialWatch.Ready);
                 await Console.Out.FlushAsync(cancellationToken);
                 new ServiceManager().Ready();
-                // Whoever read that goes on alone: what is done is told in the log, and done though that is full.
+                // Whoever read that goes on by itself. From here on all output goes to the log, and even a full log keeps
+                // nothing from being done.
                 Console.SetOut(Console.Error);
                 await new TrialWatch(
                     new HistoryStore(parsed.GetValue(overlay)!),

@@ -10,10 +10,10 @@ internal sealed class WeftCommand(string name, string description) : Command(nam
     /// <summary>Command lines, each with what it does.</summary>
     public IReadOnlyList<(string Line, string Does)> Examples { get; init; } = [];
 
-    /// <summary>Whether it leaves a host half changed where it is interrupted, which the next <c>weft apply</c> mends.</summary>
+    /// <summary>Whether an interruption may leave a host half changed, which the next <c>weft apply</c> mends.</summary>
     public bool ChangesHost { get; init; }
 
-    /// <summary>Whether signals are another program's, which decides what becomes of them.</summary>
+    /// <summary>Whether signals are for another program, which decides what becomes of them.</summary>
     public bool HandsSignalsOn { get; init; }
 
     /// <summary>Adds arguments and options, in the order in which help shows them.</summary>
