@@ -176,13 +176,11 @@ public sealed class Applier(
     {
         await RunLinksAsync(current, Stage.First, counts, progress, cancellationToken);
         await RunIpsecAsync(current, Stage.BeforeSwitch, progress, cancellationToken);
-        var changes = current.Changes.OfType<SwitchChange>().ToList();
-        var reopened = changes.OfType<RemovePort>().Where(change => change.Reopens).ToList();
-        if (reopened.Count > 0)
+        if (current.Reopenings.ToList() is { Count: > 0 } reopened)
         {
-            await TransactAsync([.. reopened]);
+            await TransactAsync(reopened);
             seen = await host.ReadSwitchAsync();
-            changes.RemoveAll(reopened.Contains);
+        var changes = current.SwitchChanges.ToList();
         }
         await RunLinksAsync(current, Stage.BeforeSwitch, counts, progress, cancellationToken);
         if (changes.Count > 0)

@@ -55,7 +55,7 @@ public sealed record Plan
             .. CommandsOf(Stage.First),
             .. IpsecOf(Stage.BeforeSwitch).SelectMany(change => change.Commands),
             .. CommandsOf(Stage.BeforeSwitch),
-            .. Changes.OfType<SwitchChange>().SelectMany(change => change.Commands),
+            .. SwitchChanges.SelectMany(change => change.Commands),
             .. NicsOf(Stage.AfterSwitch).SelectMany(change => change.Commands),
             .. CommandsOf(Stage.AfterSwitch),
             .. IpsecOf(Stage.Last).SelectMany(change => change.Commands),
@@ -70,6 +70,7 @@ public sealed record Plan
     /// <summary>
     /// The changes of containers' devices at a stage, which come before its link commands: bridges that they leave may go then.
     /// What makes way for another goes before that comes.
+            .. Reopenings.SelectMany(change => change.Commands),
     /// </summary>
     public IEnumerable<NicChange> NicsOf(Stage stage) =>
         Changes
@@ -83,6 +84,14 @@ public sealed record Plan
     /// <summary>
     /// The link commands of a stage, in order: containers shrink their MTU and clear their interfaces' names before
     /// the host's links change, and get theirs after.
+    /// <summary>The ports that go in a transaction of their own, before links are made: another that is made of the same waits for that.</summary>
+    public IEnumerable<RemovePort> Reopenings =>
+        Changes.OfType<RemovePort>().Where(change => change.Reopens);
+
+    /// <summary>The changes of the switch that are one transaction.</summary>
+    public IEnumerable<SwitchChange> SwitchChanges =>
+        Changes.OfType<SwitchChange>().Where(change => change is not RemovePort { Reopens: true });
+
     /// </summary>
     public IEnumerable<LinkCommand> LinesOf(Stage stage) =>
         Changes
