@@ -139,11 +139,9 @@ public sealed class Applier(
     /// <param name="isThere">Whether a network namespace is there, by its file.</param>
     internal static IEnumerable<Change> Finished(Plan left, Plan next, Func<string, bool> isThere)
     {
-        var open = next
-            .Changes.Select(change => (change.Action, change.What, change.Name, change.Detail))
-            .ToHashSet();
+        var open = next.Changes.Select(change => change.Deed).ToHashSet();
         return left.Changes.Where(change =>
-            !open.Contains((change.Action, change.What, change.Name, change.Detail))
+            !open.Contains(change.Deed)
             && (SpaceOf(change) is not { } space || isThere(ContainerSighting.PathOf(space)))
         );
     }

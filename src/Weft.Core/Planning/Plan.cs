@@ -229,6 +229,18 @@ public abstract record BatchChange(
     string Name,
     string Detail,
     ImmutableArray<LinkCommand> Lines
+    /// <summary>
+    /// What it does, and to what: where that was carried out and is planned again, it did not hold. Of another thing that has the
+    /// name since it is another.
+    /// </summary>
+    internal (
+        ChangeAction Action,
+        string What,
+        string Name,
+        string Detail,
+        string? Identity
+    ) Deed => (Action, What, Name, Detail, Identity);
+
 ) : Change(Action, What, Name, Detail)
 {
     /// <inheritdoc/>

@@ -123,12 +123,7 @@ internal sealed class Reconciler(
         {
             var tooOften = restraint.CarriedOut(done);
             var undone = remaining
-                .Changes.Where(change =>
-                    done.Exists(former =>
-                        (former.Action, former.What, former.Name, former.Detail)
-                        == (change.Action, change.What, change.Name, change.Detail)
-                    )
-                )
+                .Changes.Where(change => done.Exists(former => former.Deed == change.Deed))
                 .Concat(tooOften)
                 .DistinctBy(change => (change.What, change.Name))
                 .ToList();

@@ -201,11 +201,7 @@ internal sealed class Restraint(TimeProvider clock)
 
     /// <summary>Whether the same was put right of the same thing again and again lately: not of another that has its name since.</summary>
     private bool IsTooOften(Change change) =>
-        mended.Count(one =>
-            KeyOf(one.Change) == KeyOf(change)
-            && one.Change.Identity == change.Identity
-            && one.Change.Detail == change.Detail
-        ) >= TooOften;
+        mended.Count(one => one.Change.Deed == change.Deed) >= TooOften;
 
     /// <summary>Tells what failed and is still to be done from what is so no more, or only seems to be.</summary>
     private void Recall(HashSet<string> names, DateTimeOffset now)
