@@ -404,7 +404,8 @@ public sealed class DockerEngine : IContainerEngine
         yield return new ContainerEvent(name, action);
         if (action == "rename")
         {
-            // Podman does not say what it was called before: it could be any.
+            // First, as whoever looks between the two would else find one container by both names. Podman does not say what
+            // it was called before: it could be any.
             var old = told.Actor?.Attributes?.GetValueOrDefault("oldName")?.TrimStart('/');
             yield return new ContainerEvent(old, action);
         }

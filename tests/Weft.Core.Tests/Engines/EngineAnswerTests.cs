@@ -376,8 +376,8 @@ public sealed class EngineAnswerTests
             [
                 new ContainerEvent(null, "watching"),
                 new ContainerEvent("web", "start"),
-                new ContainerEvent("new", "rename"),
                 new ContainerEvent("web", "rename"),
+                new ContainerEvent("new", "rename"),
                 new ContainerEvent(null, "die"),
             ],
             await WatchAsync(door)
@@ -597,8 +597,8 @@ public sealed class EngineAnswerTests
                 new ContainerEvent(null, "watching"),
                 new ContainerEvent("web", "started"),
                 new ContainerEvent("web", "updated"),
-                new ContainerEvent("new", "renamed"),
                 new ContainerEvent("web", "renamed"),
+                new ContainerEvent("new", "renamed"),
             ],
             await WatchAsync(door)
         );
