@@ -311,16 +311,9 @@ public sealed class DockerEngine : IContainerEngine
         {
             return null;
         }
-        // What has ended has no network that others could be in: for that nobody needs to wait until it is told of again.
-        return isRefused && !one.MayRun
-            ? sighting with
-            {
-                IsNetworkUnknown = false,
-            }
-            : sighting with
-            {
-                Silence = silence,
-            };
+        // Of what has ended nobody needs to know more, and nobody waits until it is told of again: where it was seen before it
+        // is known whose network it shares.
+        return isRefused && !one.MayRun ? sighting : sighting with { Silence = silence };
     }
 
     private ContainerSighting Seen(EngineAnswer answer)

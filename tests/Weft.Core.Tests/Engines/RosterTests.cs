@@ -170,6 +170,35 @@ public sealed class RosterTests
         Assert.Null((listed with { Id = "id-new" }).With(app).SharesNetworkOf);
     }
 
+    /// <summary>Podman tells no more of one that has ended than its list does where the storage of it is gone.</summary>
+    [Fact]
+    public void Who_had_the_places_of_a_pod_keeps_them_when_it_has_ended_and_cannot_be_inspected_any_more()
+    {
+        var db = Podman("db", "weft.network=mgmt") with
+        {
+            SharesNetworkOf = "id-pod",
+            Namespace = "/proc/1/ns/net",
+            NamespaceId = "net:[1]",
+        };
+        var app = db with { Key = new(Engine.Podman, "app"), Id = "id-app" };
+        var first = Roster(Labels, [app, db]);
+        Assert.Contains("app eth1 mgmt 10.8.2.2", Places(first));
+
+        var ended = Podman("app", "weft.network=mgmt") with
+        {
+            Namespace = null,
+            IsNetworkUnknown = true,
+        };
+        var kept = Assert.Single(ContainerSighting.Shared([ended.With(app), db]));
+        Assert.Equal((db.Namespace, true), (kept.Namespace, kept.IsKeptByOthers));
+        Assert.Equal(Places(first), Places(Roster(Labels, [kept, db], first.Records)));
+        // Of which nothing was known before keeps nobody from a place.
+        Assert.Contains(
+            "db eth1 mgmt 10.8.2.3",
+            Places(Roster(Labels, [ended.With(null), db], first.Records))
+        );
+    }
+
     /// <summary>What is not known is not taken for gone.</summary>
     [Fact]
     public void Whoever_is_kept_by_one_of_which_nothing_is_known_is_as_unknown()
