@@ -385,6 +385,25 @@ public sealed class NicPlanTests
         );
     }
 
+    /// <summary><c>lxc copy</c> makes a container with the devices of the other, for which nobody waits.</summary>
+    [Fact]
+    public void What_a_copy_has_of_a_container_that_has_its_own_makes_way_for_nobody()
+    {
+        var copy = Holding(Attachment.Nic! with { Mac = MacAddress.Derive("copy") }) with
+        {
+            Key = new(Engine.Lxd, "wallabag-bak"),
+            Namespace = null,
+        };
+        var plan = Planner.Plan(AtBridge, Plugged(With(Holding(Attachment.Nic!), copy)));
+
+        Assert.Empty(plan.NicsOf(Stage.AfterSwitch));
+        var change = Assert.Single(plan.NicsOf(Stage.Last));
+        Assert.Equal(
+            ("eth1 of wallabag-bak", true, false),
+            (change.Name, change.CanWait, change.MakesWay)
+        );
+    }
+
     [Fact]
     public void Of_an_engine_that_does_not_answer_no_device_goes_or_comes()
     {
