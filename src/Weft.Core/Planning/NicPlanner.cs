@@ -130,6 +130,12 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
         {
             Refuse("a device", Giving(there));
         }
+        else if (there != nic && Waiting(there) is { Count: > 0 } waiting)
+        {
+            // As of two containers that change names: each is refused its address for as long as the other has it.
+            Additions.Add(Removal(container, device, waiting));
+            Add(ChangeAction.Add, replugs: false, $"{nic.Interface} in {nic.Parent}");
+        }
         else if (there != nic)
         {
             Add(ChangeAction.Set, replugs: false, Differences(there, nic));

@@ -404,6 +404,47 @@ public sealed class NicPlanTests
         );
     }
 
+    /// <summary>LXD refuses each of them the address that the other still has, whether they run or not.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_devices_of_two_containers_that_change_names_are_made_anew(bool isRunning)
+    {
+        var intent = TwoHosts.Intent(
+            TwoHosts.Read(
+                TwoHosts.File.Replace(
+                    "wallabag: { host: host1, engine: netns, networks: { cont-mgmnt0: 10.8.2.2 } }",
+                    """
+                    one: { host: host1, engine: lxd, networks: { cont-mgmnt0: 10.8.2.2 } }
+                      two: { host: host1, engine: lxd, networks: { cont-mgmnt0: 10.8.2.4 } }
+                    """
+                )
+            )
+        );
+        var (one, two) = (intent.Attachments[0], intent.Attachments[1]);
+        var seen = With(Having(one, two.Nic!), Having(two, one.Nic!));
+
+        var changes = Planner.Plan(intent, seen).NicsOf(Stage.AfterSwitch).ToList();
+
+        Assert.Equal(
+            [
+                (ChangeAction.Remove, "eth1 of one"),
+                (ChangeAction.Remove, "eth1 of two"),
+                (ChangeAction.Add, "eth1 of one"),
+                (ChangeAction.Add, "eth1 of two"),
+            ],
+            changes.Select(change => (change.Action, change.Name))
+        );
+        Assert.All(changes, change => Assert.Equal(!isRunning, change.CanWait));
+
+        ContainerSighting Having(AttachmentIntent attachment, NicDevice nic) =>
+            Holding(nic) with
+            {
+                Key = attachment.Key,
+                Namespace = isRunning ? $"/proc/{attachment.Key.Name.Length}/ns/net" : null,
+            };
+    }
+
     [Fact]
     public void Of_an_engine_that_does_not_answer_no_device_goes_or_comes()
     {
