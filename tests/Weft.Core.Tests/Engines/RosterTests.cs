@@ -265,6 +265,41 @@ public sealed class RosterTests
         );
     }
 
+    /// <summary>As where a VPN's container is started anew, and not who was started in its network, which has the places.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Who_has_the_places_in_a_former_network_is_named_as_the_one_to_start_anew(
+        bool isAsOthersOfIt
+    )
+    {
+        var vpn = Docker("vpn", isAsOthersOfIt ? "a=b" : "weft.network=mgmt") with
+        {
+            NamespaceId = "net:[1]",
+        };
+        var joiner = Docker("joiner", "weft.network=mgmt") with
+        {
+            SharesNetworkOf = vpn.Id,
+            NamespaceId = "net:[1]",
+        };
+        var before = Roster(Labels, [vpn, joiner]);
+        Assert.Equal(["web", "joiner"], Names(before));
+
+        var renewed = vpn with { NamespaceId = "net:[2]" };
+        var other = joiner with { Key = new(Engine.Docker, "other"), Id = "id-other" };
+        var waiting = isAsOthersOfIt ? other with { NamespaceId = "net:[2]" } : renewed;
+        var after = Roster(
+            Labels,
+            [.. new[] { renewed, joiner, waiting }.Distinct()],
+            before.Records
+        );
+        Assert.Equal(Places(before), Places(after));
+        Assert.Equal(
+            $"{waiting.Key} waits for its places in the overlay: docker container joiner has them, which is still in the network that docker container vpn had before: start docker container joiner anew",
+            Assert.Single(after.Notices)
+        );
+    }
+
     /// <summary>What holds a pod's network has another name each time that the pod is made, and is made before all of it.</summary>
     [Fact]
     public void Of_a_pod_whoever_has_a_name_of_its_own_has_the_places()
