@@ -394,7 +394,6 @@ public sealed class DockerEngine : IContainerEngine
         {
             yield break;
         }
-        yield return new ContainerEvent(name, action);
         if (action == "rename")
         {
             // First, as whoever looks between the two would else find one container by both names. Podman does not say what
@@ -402,6 +401,7 @@ public sealed class DockerEngine : IContainerEngine
             var old = told.Actor?.Attributes?.GetValueOrDefault("oldName")?.TrimStart('/');
             yield return new ContainerEvent(old, action);
         }
+        yield return new ContainerEvent(name, action);
     }
 
     /// <summary>The next event, each a line of JSON; null at the end, or once nobody wants more.</summary>
