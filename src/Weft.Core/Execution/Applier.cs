@@ -178,9 +178,9 @@ public sealed class Applier(
         {
             await TransactAsync(reopened);
             seen = await host.ReadSwitchAsync();
-        var changes = current.SwitchChanges.ToList();
         }
         await RunLinksAsync(current, Stage.BeforeSwitch, counts, progress, cancellationToken);
+        var changes = current.SwitchChanges.ToList();
         if (changes.Count > 0)
         {
             progress?.Report(
