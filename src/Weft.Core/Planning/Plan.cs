@@ -29,6 +29,9 @@ public sealed record Plan
     /// <summary>The MTU in bytes that the overlay has on the host before; null where it is not there yet.</summary>
     public int? FormerMtu { get; init; }
 
+    /// <summary>Whether the kernel said which guards stand.</summary>
+    internal bool KnowsGuards { get; init; } = true;
+
     /// <summary>Whether there is nothing to do.</summary>
     public bool IsEmpty => Changes.IsEmpty;
 
@@ -37,6 +40,19 @@ public sealed record Plan
 
     /// <summary>Whether all else can be carried out, if anything stands in the way.</summary>
     public bool HasClearWay => Conflicts.All(conflict => conflict.StandsAlone);
+
+    /// <summary>
+    /// What is carried out whatever else stands in the way: guards that are missing beside their tunnels, which send in plaintext
+    /// for as long. None where the kernel does not say which stand.
+    /// </summary>
+    internal Plan Overdue =>
+        this with
+        {
+            Changes = KnowsGuards
+                ? [.. Changes.Where(change => change is GuardChange { IsOverdue: true })]
+                : [],
+            Conflicts = [],
+        };
 
     /// <summary>Whether it comes to the same as another, to those who read them.</summary>
     /// <param name="other">The other plan.</param>
@@ -54,6 +70,7 @@ public sealed record Plan
         [
             .. CommandsOf(Stage.First),
             .. IpsecOf(Stage.BeforeSwitch).SelectMany(change => change.Commands),
+            .. Reopenings.SelectMany(change => change.Commands),
             .. CommandsOf(Stage.BeforeSwitch),
             .. SwitchChanges.SelectMany(change => change.Commands),
             .. NicsOf(Stage.AfterSwitch).SelectMany(change => change.Commands),
@@ -67,10 +84,17 @@ public sealed record Plan
     public IEnumerable<IpsecChange> IpsecOf(Stage stage) =>
         Changes.OfType<IpsecChange>().Where(change => change.Stage == stage);
 
+    /// <summary>The ports that go in a transaction of their own, before links are made: another that is made of the same waits for that.</summary>
+    public IEnumerable<RemovePort> Reopenings =>
+        Changes.OfType<RemovePort>().Where(change => change.Reopens);
+
+    /// <summary>The changes of the switch that are one transaction.</summary>
+    public IEnumerable<SwitchChange> SwitchChanges =>
+        Changes.OfType<SwitchChange>().Where(change => change is not RemovePort { Reopens: true });
+
     /// <summary>
     /// The changes of containers' devices at a stage, which come before its link commands: bridges that they leave may go then.
     /// What makes way for another goes before that comes.
-            .. Reopenings.SelectMany(change => change.Commands),
     /// </summary>
     public IEnumerable<NicChange> NicsOf(Stage stage) =>
         Changes
@@ -84,14 +108,6 @@ public sealed record Plan
     /// <summary>
     /// The link commands of a stage, in order: containers shrink their MTU and clear their interfaces' names before
     /// the host's links change, and get theirs after.
-    /// <summary>The ports that go in a transaction of their own, before links are made: another that is made of the same waits for that.</summary>
-    public IEnumerable<RemovePort> Reopenings =>
-        Changes.OfType<RemovePort>().Where(change => change.Reopens);
-
-    /// <summary>The changes of the switch that are one transaction.</summary>
-    public IEnumerable<SwitchChange> SwitchChanges =>
-        Changes.OfType<SwitchChange>().Where(change => change is not RemovePort { Reopens: true });
-
     /// </summary>
     public IEnumerable<LinkCommand> LinesOf(Stage stage) =>
         Changes
@@ -213,6 +229,18 @@ public abstract record Change(ChangeAction Action, string What, string Name, str
     /// </summary>
     public virtual string? Identity => null;
 
+    /// <summary>
+    /// What it does, and to what: where that was carried out and is planned again, it did not hold. Of another thing that has the
+    /// name since it is another.
+    /// </summary>
+    internal (
+        ChangeAction Action,
+        string What,
+        string Name,
+        string Detail,
+        string? Identity
+    ) Deed => (Action, What, Name, Detail, Identity);
+
     /// <summary>The shell commands that an administrator would type for it, in order.</summary>
     public abstract IEnumerable<string> Commands { get; }
 }
@@ -229,18 +257,6 @@ public abstract record BatchChange(
     string Name,
     string Detail,
     ImmutableArray<LinkCommand> Lines
-    /// <summary>
-    /// What it does, and to what: where that was carried out and is planned again, it did not hold. Of another thing that has the
-    /// name since it is another.
-    /// </summary>
-    internal (
-        ChangeAction Action,
-        string What,
-        string Name,
-        string Detail,
-        string? Identity
-    ) Deed => (Action, What, Name, Detail, Identity);
-
 ) : Change(Action, What, Name, Detail)
 {
     /// <inheritdoc/>

@@ -46,6 +46,7 @@ internal sealed class Reconciler(
         {
             if (host.SwitchProblem is { } problem)
             {
+                done.AddRange(await GuardAloneAsync(on, cancellationToken));
                 throw new HostException(problem);
             }
             observation = await mirror.ObserveAsync(on, cancellationToken);
@@ -160,6 +161,25 @@ internal sealed class Reconciler(
         }
 
         TimeSpan Elapsed() => clock.GetElapsedTime(started);
+    }
+
+    /// <summary>
+    /// Puts up the guard where it is missing, as before Open vSwitch is started: its database does not say which tunnels there
+    /// are, and the kernel may have them all the same.
+    /// </summary>
+    private static async Task<ImmutableArray<Change>> GuardAloneAsync(
+        HostOverlay on,
+        CancellationToken cancellationToken
+    )
+    {
+        // Which datapath the kernel has is no matter here: the guard blocks whoever sends.
+        var intent = IntentBuilder.Build(on.Overlay, on.Host, kernelDatapath: true);
+        if (!GuardKeeper.IsMissing(intent))
+        {
+            return [];
+        }
+        var (done, _) = await GuardKeeper.PutUpAsync(intent, null, cancellationToken, Patience);
+        return done.Changes;
     }
 
     private static string? InTheWay(Plan plan) =>

@@ -7,7 +7,8 @@ namespace Weft.Agent;
 /// What of a plan is carried out now: what is stale goes only once two observations say so, and what a container has lost is
 /// plugged in again only then (its engine may be at it), a container that does not run is
 /// left to whoever is making it, and what failed is tried again after a while, later each time, without keeping the rest
-/// waiting, but for this: no tunnel comes before its guard, and no guard goes before its tunnel.
+/// waiting, but for this: no tunnel comes before its guard, and no guard goes before its tunnel. Where something stands in the
+/// way of all, a guard that is missing beside its tunnel is put up all the same.
 /// </summary>
 /// <param name="clock">The clock.</param>
 internal sealed class Restraint(TimeProvider clock)
@@ -81,11 +82,13 @@ internal sealed class Restraint(TimeProvider clock)
         {
             held.Remove(wanted);
         }
-        return plan with
-        {
-            Changes = plan.HasClearWay ? [.. Guarded(plan.Changes.ToLookup(IsDue))] : [],
-            Conflicts = [],
-        };
+        return plan.HasClearWay
+            ? plan with
+            {
+                Changes = [.. Guarded(plan.Changes.ToLookup(IsDue))],
+                Conflicts = [],
+            }
+            : plan.Overdue;
 
         static IEnumerable<Change> Guarded(ILookup<bool, Change> isDue)
         {

@@ -268,6 +268,7 @@ internal static class ApplyCommand
             if (!plan.Conflicts.IsEmpty && !(takesTheRest && plan.HasClearWay))
             {
                 whatIsInTheWay?.Invoke(observation, plan);
+                await GuardAsync(terminal, session, plan, asking is not null, cancellationToken);
                 return null;
             }
             if (plan.IsEmpty || asking is not var (command, question))
@@ -303,6 +304,51 @@ internal static class ApplyCommand
             var wanted = intentOf(seen);
             return (seen, wanted, Planner.Plan(wanted, seen));
         }
+    }
+
+    /// <summary>
+    /// Puts up what is missing of the guard of an overlay that was encrypted before, though something stands in the way of all
+    /// else. A file that is the first to say that it is encrypted is refused as a whole: nothing of it is in force.
+    /// </summary>
+    /// <param name="terminal">Where to say so.</param>
+    /// <param name="session">The host, locked.</param>
+    /// <param name="refused">The plan that something stands in the way of.</param>
+    /// <param name="asks">Whether to ask before.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    internal static async Task GuardAsync(
+        Output terminal,
+        HostSession session,
+        Plan refused,
+        bool asks,
+        CancellationToken cancellationToken
+    )
+    {
+        var overdue = refused.Overdue;
+        if (
+            overdue.IsEmpty
+            || !LastApplied.Encrypted().Any(intent => intent.Overlay == session.Overlay.Name)
+        )
+        {
+            return;
+        }
+        var peers = string.Join(", ", overdue.Changes.Select(change => change.Name));
+        if (
+            asks
+            && !(
+                Output.CanAsk
+                && await terminal.ConfirmAsync(
+                    $"The guard of {peers} is missing beside its tunnel. Put it up all the same?",
+                    cancellationToken
+                )
+            )
+        )
+        {
+            return;
+        }
+        await GuardKeeper.PutUpAsync(overdue, cancellationToken);
+        terminal.Notice(
+            $"the guard of {peers} was missing beside its tunnel and is put up all the same: nothing crosses in plaintext. Nothing else was changed"
+        );
     }
 
     /// <summary>Makes the host match, and has peers negotiated with; says what came of both.</summary>

@@ -258,6 +258,10 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
         var plan = Planner.Plan(intentOf(observation), observation);
         PlanView.Write(terminal.Out, intentOf(observation), plan);
         PlanView.WriteRemarks(terminal, plan);
+        if (!plan.HasClearWay)
+        {
+            await ApplyCommand.GuardAsync(terminal, session, plan, asks: false, cancellationToken);
+        }
         // What stands in the way of a single container, tunnel or bridge keeps nothing else from going back: nobody is there to take it away.
         var isDone =
             plan.HasClearWay
