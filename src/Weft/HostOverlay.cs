@@ -109,6 +109,19 @@ internal sealed class HostOverlay
         }
     }
 
+    /// <summary>
+    /// Whether addresses are recorded as those of a container that is gone, so that there is something to <see cref="Record"/>
+    /// though nothing of the host may have to change.
+    /// </summary>
+    public bool HasLeavers(HostObservation observation)
+    {
+        return observation.RecordsProblem is null
+            && Needed(Resolve(observation).Roster.Records) < Needed(observation.AddressRecords);
+
+        static int Needed(ImmutableArray<AddressRecord> records) =>
+            records.Count(record => record.GoneSince is null);
+    }
+
     /// <summary>The overlay with all containers that are known here: of this host also those that were found by their labels.</summary>
     public Overlay With(HostObservation observation) =>
         Overlay with

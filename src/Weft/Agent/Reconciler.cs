@@ -50,7 +50,7 @@ internal sealed class Reconciler(
                 throw new HostException(problem);
             }
             observation = await mirror.ObserveAsync(on, cancellationToken);
-            if (!PlanNow(observation).IsEmpty)
+            if (!PlanNow(observation).IsEmpty || on.HasLeavers(observation))
             {
                 var isUndisturbed = await host.LockAsync(Patience, null, cancellationToken);
                 try
