@@ -278,8 +278,9 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
         foreach (var (host, _) in hosts)
         {
             // With an agent that ended before, what is gone would have an address in what comes after in this lab.
-            await Eventually.IsAsync(async () =>
-                (await lab.WeftAsync(host, "addresses", "check")).ExitCode == 0
+            await Eventually.IsAsync(
+                async () => (await lab.WeftAsync(host, "addresses", "check")).ExitCode == 0,
+                () => lab.WeftAsync(host, "addresses", "check").Result.Output
             );
         }
     }
