@@ -111,6 +111,19 @@ internal sealed class HostOverlay
     }
 
     /// <summary>
+    /// Whether containers are gone whose addresses are recorded as in use: something to <see cref="Record"/>, even if nothing on the
+    /// host has to change.
+    /// </summary>
+    public bool HasLeavers(HostObservation observation)
+    {
+        return observation.RecordsProblem is null
+            && Needed(Resolve(observation).Roster.Records) < Needed(observation.AddressRecords);
+
+        static int Needed(ImmutableArray<AddressRecord> records) =>
+            records.Count(record => record.GoneSince is null);
+    }
+
+    /// <summary>
     /// The overlay with all containers that are known here, including those of this host that were found by their labels.
     /// </summary>
     public Overlay With(HostObservation observation) =>

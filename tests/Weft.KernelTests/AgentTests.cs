@@ -24,7 +24,7 @@ public sealed class AgentTests(TwoHosts hosts) : TwoHostsTests(hosts)
             async () =>
             {
                 await Mishap.DeleteGuardAsync(lab);
-                await IsBackAsync("ip xfrm policy | grep -c 'action block' | grep -x 2");
+                await IsBackAsync(Mishap.GuardStands);
 
                 await lab.RunAsync("host1", "ip xfrm state flush");
                 await ReachesAgainAsync();
@@ -71,6 +71,9 @@ public sealed class AgentTests(TwoHosts hosts) : TwoHostsTests(hosts)
                 Assert.True(Stopwatch.GetElapsedTime(asked) < TimeSpan.FromSeconds(30));
 
                 await Mishap.EndCharonAsync(lab, "host1", "KILL");
+                // That stands in the way of all else.
+                await Mishap.DeleteGuardAsync(lab);
+                await IsBackAsync(Mishap.GuardStands);
                 await Mishap.StartCharonAsync(lab, "host1");
                 await MeasuresAsync("^weft_tunnel_up{.*peer=\"host2\".*} 1$");
                 await MeasuresAsync("^weft_association_age_seconds{.*peer=\"host2\".*} [0-9]+$");
@@ -84,6 +87,18 @@ public sealed class AgentTests(TwoHosts hosts) : TwoHostsTests(hosts)
                 await lab.RunAsync("host1", "ovs-vsctl del-port tun-host2");
                 await ReachesAgainAsync();
                 await lab.RunAsync("host1", "ip link del other");
+
+                await lab.RunAsync(
+                    "host1",
+                    "pid=$(cat /run/openvswitch/ovsdb-server.pid); kill -9 $pid; while [ -d /proc/$pid ]; do sleep 0.05; done"
+                );
+                await Mishap.DeleteGuardAsync(lab);
+                await IsBackAsync(Mishap.GuardStands);
+                await lab.RunAsync(
+                    "host1",
+                    "ovsdb-server --remote=punix:/run/openvswitch/db.sock --pidfile --detach --log-file -vconsole:off"
+                );
+                await ReachesAgainAsync();
             }
         );
         await agent.HasMendedAsync();

@@ -97,6 +97,25 @@ public sealed class EncryptionTests(TwoHosts hosts) : TwoHostsTests(hosts)
         }
     }
 
+    [Fact]
+    public async Task What_stands_in_the_way_of_all_else_keeps_no_guard_from_its_place()
+    {
+        var lab = await LabAsync();
+        await Mishap.EndCharonAsync(lab, "host1", "KILL");
+        await Mishap.DeleteGuardAsync(lab);
+        var refused = await lab.WeftAsync("host1", "apply", "--yes");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains(
+            "the guard of 192.0.2.2 was missing beside its tunnel and is put up all the same",
+            refused.Errors,
+            StringComparison.Ordinal
+        );
+        await lab.RunAsync("host1", Mishap.GuardStands);
+        await Mishap.StartCharonAsync(lab, "host1");
+        await lab.ApplyEverywhereAsync();
+        await Wire.StaysEncryptedAsync(lab, lab.AllReachAllAsync);
+    }
+
     /// <summary>All the tests of what does not cross would show nothing if the capture could not see it.</summary>
     [Fact]
     public async Task Without_the_guard_and_the_daemon_plaintext_is_seen_until_apply_puts_them_back()

@@ -15,6 +15,9 @@ internal static class Mishap
     public static Task RightKeyAsync(OverlayLab lab, string host) =>
         lab.RunAsync(host, $"mv {Key}.right {Key}");
 
+    /// <summary>Succeeds on host1 where what the next takes away is there.</summary>
+    public const string GuardStands = "ip xfrm policy | grep -c 'action block' | grep -x 2";
+
     /// <summary>Takes away what keeps host1's packets to host2, and host2's, from crossing in plaintext.</summary>
     public static Task DeleteGuardAsync(OverlayLab lab) =>
         lab.RunAsync(

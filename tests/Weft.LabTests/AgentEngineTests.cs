@@ -275,6 +275,14 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
         }
         await first.HasMendedAsync();
         await second.HasMendedAsync();
+        foreach (var (host, _) in hosts)
+        {
+            // With an agent that ended before, what is gone would have an address in what comes after in this lab.
+            await Eventually.IsAsync(
+                async () => (await lab.WeftAsync(host, "addresses", "check")).ExitCode == 0,
+                () => lab.WeftAsync(host, "addresses", "check").Result.Output
+            );
+        }
     }
 
     [Theory]

@@ -112,8 +112,12 @@ public sealed class HostOverlayTests
                 Path.Combine(directory, "home", ".addresses.json.weft-0123456789ab", "full")
             );
 
-            // One that goes is recorded later.
-            Assert.Null(Recorded(With("web1"), after: 0).Intent.Waiting);
+            // One that goes is recorded later, and only tried once in a while.
+            var left = Seen(With("web1"), after: 0);
+            Assert.True(kept.HasLeavers(left));
+            var (unrecorded, _) = Recorded(With("web1"), after: 0);
+            Assert.Null(unrecorded.Waiting);
+            Assert.False(kept.HasLeavers(Seen(With("web1"), after: 1)));
 
             // One that comes waits, and so does one that is made again, of which nothing is recorded.
             var again = With("web1", "web2", "web3");
@@ -142,20 +146,30 @@ public sealed class HostOverlayTests
             Assert.Equal(3, intent.Attachments.Length);
             Assert.Empty(plan.Conflicts);
 
+            // What an engine takes away along with its container leaves nothing to do but this.
+            Assert.False(kept.HasLeavers(Seen(again, after: 180)));
+            Assert.True(kept.HasLeavers(Seen(With("web1"), after: 180)));
+            Recorded(With("web1"), after: 180);
+            Assert.False(kept.HasLeavers(Seen(With("web1"), after: 181)));
+
+            HostObservation Seen(
+                ImmutableDictionary<ContainerKey, ContainerSighting> containers,
+                int after
+            ) =>
+                kept.WithRecords(
+                    Bare with
+                    {
+                        Containers = containers,
+                        Time = Bare.Time.AddSeconds(after),
+                    }
+                );
+
             (HostIntent Intent, Plan Plan) Recorded(
                 ImmutableDictionary<ContainerKey, ContainerSighting> containers,
                 int after
             )
             {
-                var seen = kept.Record(
-                    kept.WithRecords(
-                        Bare with
-                        {
-                            Containers = containers,
-                            Time = Bare.Time.AddSeconds(after),
-                        }
-                    )
-                );
+                var seen = kept.Record(Seen(containers, after));
                 var wanted = kept.Intend(seen);
                 return (wanted, Planner.Plan(wanted, seen));
             }

@@ -231,6 +231,21 @@ public sealed class RestraintTests
     }
 
     [Fact]
+    public void A_guard_that_is_missing_beside_its_tunnel_is_put_up_whatever_stands_in_the_way_of_all_else()
+    {
+        var missing = Guard(ChangeAction.Add, "192.0.2.2") with { IsOverdue = true };
+        var plan = PlanOf(
+            [missing, Guard(ChangeAction.Add, "192.0.2.3"), Link(ChangeAction.Add, "cont")],
+            new Conflict("strongSwan", "strongSwan does not answer")
+        );
+
+        var now = restraint.Apply(plan, isNewFile: false);
+
+        Assert.Equal([missing], now.Changes);
+        Assert.True(now.HasClearWay);
+    }
+
+    [Fact]
     public void No_tunnel_is_led_to_where_its_guard_is_left_for_later_and_its_former_guard_stays_as_long()
     {
         var guard = Guard(ChangeAction.Add, "192.0.2.4");

@@ -310,16 +310,9 @@ public sealed class DockerEngine : IContainerEngine
         {
             return null;
         }
-        // One that has ended has no network that others could be in: it need not be waited for until the engine says more.
-        return isRefused && !one.MayRun
-            ? sighting with
-            {
-                IsNetworkUnknown = false,
-            }
-            : sighting with
-            {
-                Silence = silence,
-            };
+        // One that has ended need not be waited for until the engine says more. Whose network it shares is known from when it was
+        // seen before.
+        return isRefused && !one.MayRun ? sighting : sighting with { Silence = silence };
     }
 
     private ContainerSighting Seen(EngineAnswer answer)
@@ -400,13 +393,14 @@ public sealed class DockerEngine : IContainerEngine
         {
             yield break;
         }
-        yield return new ContainerEvent(name, action);
         if (action == "rename")
         {
-            // Podman does not say what it was called before: it could be any.
+            // First, as whoever looks between the two would else find one container by both names. Podman does not say what
+            // it was called before: it could be any.
             var old = told.Actor?.Attributes?.GetValueOrDefault("oldName")?.TrimStart('/');
             yield return new ContainerEvent(old, action);
         }
+        yield return new ContainerEvent(name, action);
     }
 
     /// <summary>The next event, each a line of JSON; null at the end, or once nobody wants more.</summary>

@@ -412,10 +412,11 @@ public sealed class LxdEngine : IContainerEngine
         }
         var word = action[Prefix.Length..];
         var name = source[(Instances.Length + 1)..].Split('?', '/')[0];
-        yield return new ContainerEvent(Uri.UnescapeDataString(name), word);
         if (word == "renamed")
         {
+            // First, as whoever looks between the two would else find one container by both names.
             yield return new ContainerEvent(told.Metadata.Context?.OldName, word);
         }
+        yield return new ContainerEvent(Uri.UnescapeDataString(name), word);
     }
 }

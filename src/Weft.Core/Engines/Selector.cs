@@ -18,6 +18,9 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
     // which.
     private readonly Dictionary<Engine, ContainerKey> unknown = [];
     private HashSet<(Engine, string)> shared = [];
+
+    // Whose the networks are that others share.
+    private Dictionary<(Engine, string), ContainerSighting> owners = [];
     private HashSet<(Engine, string)> placed = [];
 
     /// <summary>The containers, with addresses only where the file gives them.</summary>
@@ -53,6 +56,10 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
                 .Where(sighting => sighting.SharesNetworkOf is not null)
                 .Select(sighting => sighting.Group),
         ];
+        owners = sightings
+            .Where(sighting => sighting.SharesNetworkOf is null && shared.Contains(sighting.Group))
+            .DistinctBy(sighting => sighting.Group)
+            .ToDictionary(sighting => sighting.Group);
         foreach (
             var sighting in sightings.Where(sighting =>
                 sighting is { IsNetworkUnknown: true, Silence: not null }
@@ -271,12 +278,16 @@ internal sealed class Selector(Overlay overlay, string host, ImmutableArray<stri
             && (sighting.SharesNetworkOf ?? first.SharesNetworkOf) is not null
         )
         {
-            return
-                (first.NamespaceId, sighting.NamespaceId) is ({ } now, { } former) && now != former
-                ? Refuse(
+            return (first.NamespaceId, sighting.NamespaceId) is not ({ } one, { } other)
+                || one == other
+                    ? Refuse(InNetworkOf(first.Key))
+                : owners.TryGetValue(sighting.Group, out var owner) && owner.NamespaceId == other
+                    ? Refuse(
+                        $"waits for its places in the overlay: {first.Key} has them, which is still in the network that {owner.Key} had before: start {first.Key} anew"
+                    )
+                : Refuse(
                     $"was started in the network of {first.Key}, which has another now, and its places in the overlay there: start it anew too"
-                )
-                : Refuse(InNetworkOf(first.Key));
+                );
         }
         if (sighting.NamespaceId is { } network && !networks.TryAdd(network, sighting.Key))
         {

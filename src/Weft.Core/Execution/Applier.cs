@@ -140,11 +140,9 @@ public sealed class Applier(
     /// <param name="isThere">Whether a network namespace is there, by its file.</param>
     internal static IEnumerable<Change> Finished(Plan left, Plan next, Func<string, bool> isThere)
     {
-        var open = next
-            .Changes.Select(change => (change.Action, change.What, change.Name, change.Detail))
-            .ToHashSet();
+        var open = next.Changes.Select(change => change.Deed).ToHashSet();
         return left.Changes.Where(change =>
-            !open.Contains((change.Action, change.What, change.Name, change.Detail))
+            !open.Contains(change.Deed)
             && (SpaceOf(change) is not { } space || isThere(ContainerSighting.PathOf(space)))
         );
     }
@@ -177,15 +175,13 @@ public sealed class Applier(
     {
         await RunLinksAsync(current, Stage.First, counts, progress, cancellationToken);
         await RunIpsecAsync(current, Stage.BeforeSwitch, progress, cancellationToken);
-        var changes = current.Changes.OfType<SwitchChange>().ToList();
-        var reopened = changes.OfType<RemovePort>().Where(change => change.Reopens).ToList();
-        if (reopened.Count > 0)
+        if (current.Reopenings.ToList() is { Count: > 0 } reopened)
         {
-            await TransactAsync([.. reopened]);
+            await TransactAsync(reopened);
             seen = await host.ReadSwitchAsync();
-            changes.RemoveAll(reopened.Contains);
         }
         await RunLinksAsync(current, Stage.BeforeSwitch, counts, progress, cancellationToken);
+        var changes = current.SwitchChanges.ToList();
         if (changes.Count > 0)
         {
             progress?.Report(

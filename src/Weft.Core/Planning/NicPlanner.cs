@@ -36,26 +36,42 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
                 && device.Value.Mark == intent.Overlay
                 && !wanted.Contains((container.Key, device.Key))
             orderby container.Key.Name, device.Key
-            let successors = intent
-                .Attachments.Where(attachment => Succeeds(attachment, device.Value))
-                .ToList()
-            select new NicChange(
-                ChangeAction.Remove,
-                container.Key,
-                device.Key,
-                null,
-                Replugs: false,
-                ""
-            )
-            {
-                CanWait = container.Namespace is null && !successors.Exists(Runs),
-                MakesWay = successors.Count > 0,
-            }
+            select Removal(container, device.Key, Waiting(device.Value))
         );
     }
 
-    private static bool Succeeds(AttachmentIntent attachment, NicDevice leaving) =>
-        attachment.Nic is { } nic && (nic.Mac == leaving.Mac || nic.HostEnd == leaving.HostEnd);
+    private NicChange Removal(
+        ContainerSighting container,
+        string device,
+        List<AttachmentIntent> waiting
+    ) =>
+        new(ChangeAction.Remove, container.Key, device, null, Replugs: false, "")
+        {
+            CanWait = container.Namespace is null && !waiting.Exists(Runs),
+            MakesWay = waiting.Count > 0,
+        };
+
+    private List<AttachmentIntent> Waiting(NicDevice leaving) =>
+        [.. intent.Attachments.Where(attachment => IsKeptWaiting(attachment, leaving))];
+
+    /// <summary>
+    /// Whether an attachment's device is yet to have what another has that goes or becomes another: one that has it already was
+    /// let have it beside that, as beside the device of a container that is a copy of its own.
+    /// </summary>
+    private bool IsKeptWaiting(AttachmentIntent attachment, NicDevice leaving)
+    {
+        if (
+            attachment.Nic is not { } nic
+            || !Answers(attachment.Key)
+            || !observation.Containers.TryGetValue(attachment.Key, out var container)
+        )
+        {
+            return false;
+        }
+        var there = container.DeviceOf(attachment.Interface, intent.Overlay)?.Nic;
+        return nic.Mac == leaving.Mac && nic.Mac != there?.Mac
+            || nic.HostEnd == leaving.HostEnd && nic.HostEnd != there?.HostEnd;
+    }
 
     private bool Runs(AttachmentIntent attachment) =>
         observation.Containers.GetValueOrDefault(attachment.Key) is { Namespace: not null };
@@ -113,6 +129,12 @@ internal sealed class NicPlanner(HostIntent intent, HostObservation observation)
         else if (IsOfAnother(there))
         {
             Refuse("a device", Giving(there));
+        }
+        else if (there != nic && Waiting(there) is { Count: > 0 } waiting)
+        {
+            // As of two containers that change names: each is refused its address for as long as the other has it.
+            Additions.Add(Removal(container, device, waiting));
+            Add(ChangeAction.Add, replugs: false, $"{nic.Interface} in {nic.Parent}");
         }
         else if (there != nic)
         {

@@ -32,6 +32,9 @@ public sealed record Plan
     /// <summary>The MTU in bytes that the overlay has on the host before; null where it is not there yet.</summary>
     public int? FormerMtu { get; init; }
 
+    /// <summary>Whether the kernel said which guards stand.</summary>
+    internal bool KnowsGuards { get; init; } = true;
+
     /// <summary>Whether there is nothing to do.</summary>
     public bool IsEmpty => Changes.IsEmpty;
 
@@ -40,6 +43,19 @@ public sealed record Plan
 
     /// <summary>Whether all else can be carried out, if anything stands in the way.</summary>
     public bool HasClearWay => Conflicts.All(conflict => conflict.StandsAlone);
+
+    /// <summary>
+    /// What is carried out whatever else stands in the way: guards that are missing beside tunnels, which meanwhile send plaintext.
+    /// Empty if the kernel does not say which guards it has.
+    /// </summary>
+    internal Plan Overdue =>
+        this with
+        {
+            Changes = KnowsGuards
+                ? [.. Changes.Where(change => change is GuardChange { IsOverdue: true })]
+                : [],
+            Conflicts = [],
+        };
 
     /// <summary>Whether people would read the same in both plans.</summary>
     /// <param name="other">The other plan.</param>
@@ -57,8 +73,9 @@ public sealed record Plan
         [
             .. CommandsOf(Stage.First),
             .. IpsecOf(Stage.BeforeSwitch).SelectMany(change => change.Commands),
+            .. Reopenings.SelectMany(change => change.Commands),
             .. CommandsOf(Stage.BeforeSwitch),
-            .. Changes.OfType<SwitchChange>().SelectMany(change => change.Commands),
+            .. SwitchChanges.SelectMany(change => change.Commands),
             .. NicsOf(Stage.AfterSwitch).SelectMany(change => change.Commands),
             .. CommandsOf(Stage.AfterSwitch),
             .. IpsecOf(Stage.Last).SelectMany(change => change.Commands),
@@ -69,6 +86,14 @@ public sealed record Plan
     /// <summary>The changes of strongSwan's at a stage, which come before its link commands.</summary>
     public IEnumerable<IpsecChange> IpsecOf(Stage stage) =>
         Changes.OfType<IpsecChange>().Where(change => change.Stage == stage);
+
+    /// <summary>The ports that are removed in a transaction of their own, before links are made: a new one takes their place.</summary>
+    public IEnumerable<RemovePort> Reopenings =>
+        Changes.OfType<RemovePort>().Where(change => change.Reopens);
+
+    /// <summary>The changes of the switch that are one transaction.</summary>
+    public IEnumerable<SwitchChange> SwitchChanges =>
+        Changes.OfType<SwitchChange>().Where(change => change is not RemovePort { Reopens: true });
 
     /// <summary>
     /// The changes of containers' devices at a stage, which come before its link commands, as bridges that they leave may go
@@ -206,6 +231,18 @@ public abstract record Change(ChangeAction Action, string What, string Name, str
     /// namespace, or its row. Null if the name does.
     /// </summary>
     public virtual string? Identity => null;
+
+    /// <summary>
+    /// What it does, and to what. A change that was carried out and is planned again did not hold. The same change of another thing
+    /// that has the name by now is a different one.
+    /// </summary>
+    internal (
+        ChangeAction Action,
+        string What,
+        string Name,
+        string Detail,
+        string? Identity
+    ) Deed => (Action, What, Name, Detail, Identity);
 
     /// <summary>The shell commands that an administrator would type for it, in order.</summary>
     public abstract IEnumerable<string> Commands { get; }

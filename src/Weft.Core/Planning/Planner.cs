@@ -83,6 +83,7 @@ public static class Planner
             ],
             Interruptions = [.. Interruptions.Of(intent, observation, changes)],
             FormerMtu = Interruptions.FormerMtu(intent, observation),
+            KnowsGuards = observation.Guard.Problem is null,
         };
     }
 

@@ -46,10 +46,11 @@ internal sealed class Reconciler(
         {
             if (host.SwitchProblem is { } problem)
             {
+                done.AddRange(await GuardAloneAsync(on, cancellationToken));
                 throw new HostException(problem);
             }
             observation = await mirror.ObserveAsync(on, cancellationToken);
-            if (!PlanNow(observation).IsEmpty)
+            if (!PlanNow(observation).IsEmpty || on.HasLeavers(observation))
             {
                 var isUndisturbed = await host.LockAsync(Patience, null, cancellationToken);
                 try
@@ -123,12 +124,7 @@ internal sealed class Reconciler(
         {
             var tooOften = restraint.CarriedOut(done);
             var undone = remaining
-                .Changes.Where(change =>
-                    done.Exists(former =>
-                        (former.Action, former.What, former.Name, former.Detail)
-                        == (change.Action, change.What, change.Name, change.Detail)
-                    )
-                )
+                .Changes.Where(change => done.Exists(former => former.Deed == change.Deed))
                 .Concat(tooOften)
                 .DistinctBy(change => (change.What, change.Name))
                 .ToList();
@@ -165,6 +161,25 @@ internal sealed class Reconciler(
         }
 
         TimeSpan Elapsed() => clock.GetElapsedTime(started);
+    }
+
+    /// <summary>
+    /// Puts up the guard where it is missing, as before Open vSwitch is started: its database does not say which tunnels there
+    /// are, and the kernel may have them all the same.
+    /// </summary>
+    private static async Task<ImmutableArray<Change>> GuardAloneAsync(
+        HostOverlay on,
+        CancellationToken cancellationToken
+    )
+    {
+        // Which datapath the kernel has is no matter here: the guard blocks whoever sends.
+        var intent = IntentBuilder.Build(on.Overlay, on.Host, kernelDatapath: true);
+        if (!GuardKeeper.IsMissing(intent))
+        {
+            return [];
+        }
+        var (done, _) = await GuardKeeper.PutUpAsync(intent, null, cancellationToken, Patience);
+        return done.Changes;
     }
 
     private static string? InTheWay(Plan plan) =>

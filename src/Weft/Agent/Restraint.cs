@@ -7,7 +7,8 @@ namespace Weft.Agent;
 /// Decides what of a plan is carried out now. Something is removed, or plugged in again for a container that has lost it, only
 /// if a second observation says so too (an engine may be at it). A container that does not run is left to whoever is making it.
 /// What failed is tried again after a pause, longer each time, and holds up nothing else, but for this: no tunnel comes before
-/// its guard, and no guard goes before its tunnel.
+/// its guard, and no guard goes before its tunnel. If something stands in the way of everything, only guards that are missing beside
+/// their tunnels are put up.
 /// </summary>
 /// <param name="clock">The clock.</param>
 internal sealed class Restraint(TimeProvider clock)
@@ -83,11 +84,13 @@ internal sealed class Restraint(TimeProvider clock)
         {
             held.Remove(wanted);
         }
-        return plan with
-        {
-            Changes = plan.HasClearWay ? [.. Guarded(plan.Changes.ToLookup(IsDue))] : [],
-            Conflicts = [],
-        };
+        return plan.HasClearWay
+            ? plan with
+            {
+                Changes = [.. Guarded(plan.Changes.ToLookup(IsDue))],
+                Conflicts = [],
+            }
+            : plan.Overdue;
 
         static IEnumerable<Change> Guarded(ILookup<bool, Change> isDue)
         {
@@ -206,11 +209,7 @@ internal sealed class Restraint(TimeProvider clock)
     /// Whether the same thing was put right in the same way too often lately; another that has its name since does not count.
     /// </summary>
     private bool IsTooOften(Change change) =>
-        mended.Count(one =>
-            KeyOf(one.Change) == KeyOf(change)
-            && one.Change.Identity == change.Identity
-            && one.Change.Detail == change.Detail
-        ) >= TooOften;
+        mended.Count(one => one.Change.Deed == change.Deed) >= TooOften;
 
     /// <summary>Sorts failures: those that are still to be done from those that are over, or only seem to be.</summary>
     private void Recall(HashSet<string> names, DateTimeOffset now)

@@ -6,6 +6,7 @@ using Weft.Core.Observation;
 using Weft.Core.Planning;
 using Weft.Health;
 using Weft.Rendering;
+using Weft.Trials;
 
 namespace Weft.Commands;
 
@@ -59,6 +60,7 @@ internal sealed class ApplyRun(Output terminal, HostSession session, TimeSpan pa
             if (!proposal.Plan.Conflicts.IsEmpty && !(TakesTheRest && proposal.Plan.HasClearWay))
             {
                 whatIsInTheWay?.Invoke(proposal);
+                await GuardAsync(proposal.Plan, asking is not null, cancellationToken);
                 return null;
             }
             if (proposal.Plan.IsEmpty || asking is not var (command, question))
@@ -87,6 +89,43 @@ internal sealed class ApplyRun(Output terminal, HostSession session, TimeSpan pa
             }
             terminal.Notice("the host has changed since this was shown; now it is:");
         }
+    }
+
+    /// <summary>
+    /// Puts up guards that are missing beside their tunnels, though something stands in the way of everything else. Not for a file
+    /// that is the first of its overlay to be encrypted: that is refused as a whole.
+    /// </summary>
+    /// <param name="refused">The plan that something stands in the way of.</param>
+    /// <param name="asks">Whether to ask first.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async Task GuardAsync(Plan refused, bool asks, CancellationToken cancellationToken)
+    {
+        var overdue = refused.Overdue;
+        if (
+            overdue.IsEmpty
+            || !LastApplied.Encrypted().Any(intent => intent.Overlay == session.Overlay.Name)
+        )
+        {
+            return;
+        }
+        var peers = string.Join(", ", overdue.Changes.Select(change => change.Name));
+        if (
+            asks
+            && !(
+                Output.CanAsk
+                && await terminal.ConfirmAsync(
+                    $"The guard of {peers} is missing beside its tunnel. Put it up all the same?",
+                    cancellationToken
+                )
+            )
+        )
+        {
+            return;
+        }
+        await GuardKeeper.PutUpAsync(overdue, cancellationToken);
+        terminal.Notice(
+            $"the guard of {peers} was missing beside its tunnel and is put up all the same: nothing crosses in plaintext. Nothing else was changed"
+        );
     }
 
     /// <summary>Makes the host match, and has peers negotiated with; says what came of both.</summary>

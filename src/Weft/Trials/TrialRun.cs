@@ -267,6 +267,10 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
                 : session.Intend,
         };
         var proposal = await run.LookAsync(cancellationToken);
+        if (!proposal.Plan.HasClearWay)
+        {
+            await run.GuardAsync(proposal.Plan, asks: false, cancellationToken);
+        }
         // A conflict about a single container, tunnel or bridge does not stop the rest from going back: nobody is there to
         // resolve it.
         var isDone =

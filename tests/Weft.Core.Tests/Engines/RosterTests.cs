@@ -170,6 +170,35 @@ public sealed class RosterTests
         Assert.Null((listed with { Id = "id-new" }).With(app).SharesNetworkOf);
     }
 
+    /// <summary>Podman tells no more of one that has ended than its list does where the storage of it is gone.</summary>
+    [Fact]
+    public void Who_had_the_places_of_a_pod_keeps_them_when_it_has_ended_and_cannot_be_inspected_any_more()
+    {
+        var db = Podman("db", "weft.network=mgmt") with
+        {
+            SharesNetworkOf = "id-pod",
+            Namespace = "/proc/1/ns/net",
+            NamespaceId = "net:[1]",
+        };
+        var app = db with { Key = new(Engine.Podman, "app"), Id = "id-app" };
+        var first = Roster(Labels, [app, db]);
+        Assert.Contains("app eth1 mgmt 10.8.2.2", Places(first));
+
+        var ended = Podman("app", "weft.network=mgmt") with
+        {
+            Namespace = null,
+            IsNetworkUnknown = true,
+        };
+        var kept = Assert.Single(ContainerSighting.Shared([ended.With(app), db]));
+        Assert.Equal((db.Namespace, true), (kept.Namespace, kept.IsKeptByOthers));
+        Assert.Equal(Places(first), Places(Roster(Labels, [kept, db], first.Records)));
+        // Of which nothing was known before keeps nobody from a place.
+        Assert.Contains(
+            "db eth1 mgmt 10.8.2.3",
+            Places(Roster(Labels, [ended.With(null), db], first.Records))
+        );
+    }
+
     /// <summary>What is not known is not taken for gone.</summary>
     [Fact]
     public void Whoever_is_kept_by_one_of_which_nothing_is_known_is_as_unknown()
@@ -233,6 +262,41 @@ public sealed class RosterTests
         Assert.Equal(
             "docker container two was started in the network of docker container one, which has another now, and its places in the overlay there: start it anew too",
             Assert.Single(roster.Notices)
+        );
+    }
+
+    /// <summary>As where a VPN's container is started anew, and not who was started in its network, which has the places.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Who_has_the_places_in_a_former_network_is_named_as_the_one_to_start_anew(
+        bool isAsOthersOfIt
+    )
+    {
+        var vpn = Docker("vpn", isAsOthersOfIt ? "a=b" : "weft.network=mgmt") with
+        {
+            NamespaceId = "net:[1]",
+        };
+        var joiner = Docker("joiner", "weft.network=mgmt") with
+        {
+            SharesNetworkOf = vpn.Id,
+            NamespaceId = "net:[1]",
+        };
+        var before = Roster(Labels, [vpn, joiner]);
+        Assert.Equal(["web", "joiner"], Names(before));
+
+        var renewed = vpn with { NamespaceId = "net:[2]" };
+        var other = joiner with { Key = new(Engine.Docker, "other"), Id = "id-other" };
+        var waiting = isAsOthersOfIt ? other with { NamespaceId = "net:[2]" } : renewed;
+        var after = Roster(
+            Labels,
+            [.. new[] { renewed, joiner, waiting }.Distinct()],
+            before.Records
+        );
+        Assert.Equal(Places(before), Places(after));
+        Assert.Equal(
+            $"{waiting.Key} waits for its places in the overlay: docker container joiner has them, which is still in the network that docker container vpn had before: start docker container joiner anew",
+            Assert.Single(after.Notices)
         );
     }
 

@@ -210,6 +210,31 @@ public sealed class GuardPlanTests
         Assert.Equal(2, Planner.Plan(Encrypted, observation).LinesOf(Stage.First).Count());
     }
 
+    /// <summary>Plaintext crosses for as long.</summary>
+    [Fact]
+    public void What_is_missing_beside_its_tunnel_is_all_that_nothing_stands_in_the_way_of()
+    {
+        var host = TwoHosts.Bare();
+        host.Apply(Encrypted);
+        host.Shell("ip xfrm policy delete src 0.0.0.0/0 dst 192.0.2.2/32 proto gre dir out");
+        var seen = host.Observe() with
+        {
+            StrongSwan = new StrongSwanObservation { Problem = "strongSwan does not answer" },
+        };
+
+        var plan = Planner.Plan(Encrypted, seen);
+        Assert.False(plan.HasClearWay);
+        Assert.Equal(
+            "ip xfrm policy add src 0.0.0.0/0 dst 192.0.2.2/32 proto gre dir out action block priority 1466263156",
+            Assert.Single(plan.Overdue.Commands)
+        );
+        Assert.True(plan.Overdue.HasClearWay);
+
+        var blind = seen with { Guard = new GuardObservation([], "no XFRM here: load it") };
+        Assert.Empty(Planner.Plan(Encrypted, blind).Overdue.Changes);
+        Assert.Empty(TwoHosts.Bare().PlanFor(Encrypted).Overdue.Changes);
+    }
+
     [Fact]
     public void The_guard_alone_is_what_the_whole_plan_begins_with()
     {

@@ -385,6 +385,66 @@ public sealed class NicPlanTests
         );
     }
 
+    /// <summary><c>lxc copy</c> makes a container with the devices of the other, for which nobody waits.</summary>
+    [Fact]
+    public void What_a_copy_has_of_a_container_that_has_its_own_makes_way_for_nobody()
+    {
+        var copy = Holding(Attachment.Nic! with { Mac = MacAddress.Derive("copy") }) with
+        {
+            Key = new(Engine.Lxd, "wallabag-bak"),
+            Namespace = null,
+        };
+        var plan = Planner.Plan(AtBridge, Plugged(With(Holding(Attachment.Nic!), copy)));
+
+        Assert.Empty(plan.NicsOf(Stage.AfterSwitch));
+        var change = Assert.Single(plan.NicsOf(Stage.Last));
+        Assert.Equal(
+            ("eth1 of wallabag-bak", true, false),
+            (change.Name, change.CanWait, change.MakesWay)
+        );
+    }
+
+    /// <summary>LXD refuses each of them the address that the other still has, whether they run or not.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_devices_of_two_containers_that_change_names_are_made_anew(bool isRunning)
+    {
+        var intent = TwoHosts.Intent(
+            TwoHosts.Read(
+                TwoHosts.File.Replace(
+                    "wallabag: { host: host1, engine: netns, networks: { cont-mgmnt0: 10.8.2.2 } }",
+                    """
+                    one: { host: host1, engine: lxd, networks: { cont-mgmnt0: 10.8.2.2 } }
+                      two: { host: host1, engine: lxd, networks: { cont-mgmnt0: 10.8.2.4 } }
+                    """
+                )
+            )
+        );
+        var (one, two) = (intent.Attachments[0], intent.Attachments[1]);
+        var seen = With(Having(one, two.Nic!), Having(two, one.Nic!));
+
+        var changes = Planner.Plan(intent, seen).NicsOf(Stage.AfterSwitch).ToList();
+
+        Assert.Equal(
+            [
+                (ChangeAction.Remove, "eth1 of one"),
+                (ChangeAction.Remove, "eth1 of two"),
+                (ChangeAction.Add, "eth1 of one"),
+                (ChangeAction.Add, "eth1 of two"),
+            ],
+            changes.Select(change => (change.Action, change.Name))
+        );
+        Assert.All(changes, change => Assert.Equal(!isRunning, change.CanWait));
+
+        ContainerSighting Having(AttachmentIntent attachment, NicDevice nic) =>
+            Holding(nic) with
+            {
+                Key = attachment.Key,
+                Namespace = isRunning ? $"/proc/{attachment.Key.Name.Length}/ns/net" : null,
+            };
+    }
+
     [Fact]
     public void Of_an_engine_that_does_not_answer_no_device_goes_or_comes()
     {

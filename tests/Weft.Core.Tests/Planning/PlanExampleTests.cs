@@ -134,12 +134,21 @@ public sealed class PlanExampleTests
     public void A_host_that_gets_another_name_has_its_tunnel_made_again_once_the_former_is_gone()
     {
         var renamed = TwoHosts.Read(TwoHosts.File.Replace("host2", "web2"));
-        var plan = TwoHosts.Applied().PlanFor(TwoHosts.Intent(renamed));
+        var host = TwoHosts.Applied();
+        host.Shell("ip link del dev wallabag-eth1");
+        var plan = host.PlanFor(TwoHosts.Intent(renamed));
         Assert.Contains(plan.Changes, change => change is AddPort { Name: "tun-web2" });
         Assert.Contains(
             plan.Changes,
             change => change is RemovePort { Name: "tun-host2", Reopens: true }
         );
+        // Whoever types the commands does so in the order in which they are carried out.
+        var order = plan.Commands.ToList();
+        var (gone, link, made) = (At("del-port"), At("link add"), At("add-port"));
+        Assert.True(0 <= gone && gone < link && link < made, string.Join('\n', order));
+
+        int At(string words) =>
+            order.FindIndex(line => line.Contains(words, StringComparison.Ordinal));
     }
 
     [Fact]
