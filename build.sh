@@ -248,11 +248,8 @@ run_tests() {
   fi
   rm -rf artifacts/test-results
   mkdir -p artifacts/test-results
-  for project in "${projects[@]}"; do
-    [ "$project" != Weft.LabTests ] || await_cross_deb
-    say "$project"
-    run_project "$project" "$project" || run_again "$project" || failed=1
-  done
+  run_projects "${projects[@]}"
+  for project in "${FAILED[@]}"; do run_again "$project" || failed=1; done
   summary
   return $failed
 }
@@ -283,6 +280,48 @@ await_cross_deb() {
     say "there is no ${CROSS_DEB/-/ for }: its test will be skipped"
   fi
   CROSS_DEB=
+}
+
+# The projects with tests that failed.
+FAILED=()
+
+# run_projects PROJECT...: runs the tests of all. Labs wait for most of the time: what needs none is tested beside them.
+run_projects() {
+  local project code labs=() others=() last=${BESIDE[${CROSS_DEB:-none}]:-}
+  for project in "$@"; do
+    case $project in
+      Weft.KernelTests | Weft.LabTests) labs+=("$project") ;;
+      *) others+=("$project") ;;
+    esac
+  done
+  if [ ${#labs[@]} -eq 0 ]; then
+    labs=("${others[@]}") others=()
+  fi
+  for project in "${others[@]}"; do
+    beside "$project" in_turn "$last" run_project "$project" "$project"
+    last=${BESIDE[$project]}
+  done
+  [ ${#others[@]} -eq 0 ] || say "beside the labs, and told of after them: ${others[*]}"
+  for project in "${labs[@]}"; do
+    [ "$project" != Weft.LabTests ] || await_cross_deb
+    say "$project"
+    run_project "$project" "$project" || FAILED+=("$project")
+  done
+  for project in "${others[@]}"; do
+    code=0
+    joined "$project" || code=$?
+    say "$project"
+    cat "artifacts/$project.log"
+    [ $code = 0 ] || FAILED+=("$project")
+  done
+}
+
+# in_turn PROCESS COMMAND...: runs it once the process has ended, if any is named, and leaves the labs their time.
+in_turn() {
+  [ -z "$1" ] || tail --pid="$1" --follow /dev/null
+  shift
+  renice -n 10 -p $BASHPID >/dev/null
+  "$@"
 }
 
 # run_project PROJECT RESULT [FILTER...]: runs its tests, and leaves what came of them in RESULT.trx.
