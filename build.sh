@@ -133,7 +133,12 @@ publish() {
   need_dotnet
   need_packages "${BUILD_PACKAGES[@]}"
   say "building $BINARY"
-  dotnet publish src/Weft -c Release -v quiet --nologo
+  compile
+}
+
+# compile [DOTNET PUBLISH ARGUMENTS]
+compile() {
+  dotnet publish src/Weft -c Release -v quiet --nologo "$@"
   install -m 0755 artifacts/publish/Weft/release/weft "$BINARY"
 }
 
@@ -232,9 +237,8 @@ run_tests() {
   else
     say "not root: the tests that need labs will be skipped"
   fi
-  publish
-  say "building all, with formatting checked"
-  CI=true dotnet build -v quiet --nologo
+  need_packages "${BUILD_PACKAGES[@]}"
+  build_all
   local projects=("$@") project failed=0
   if [ ${#projects[@]} -eq 0 ]; then
     for project in tests/*/*.csproj; do projects+=("$(basename "$(dirname "$project")")"); done
@@ -252,6 +256,18 @@ run_tests() {
   for project in "${FAILED[@]}"; do run_again "$project" || failed=1; done
   summary
   return $failed
+}
+
+# The binary, and beside it all that is tested: for most of the time either keeps one processor busy.
+build_all() {
+  say "building $BINARY, and all with formatting checked"
+  dotnet restore -v quiet --nologo
+  beside publish compile --no-restore
+  CI=true dotnet build --no-restore -v quiet --nologo
+  if ! joined publish; then
+    cat artifacts/publish.log >&2
+    fail "$BINARY was not built"
+  fi
 }
 
 # What makes the other architecture's package, while it does.
