@@ -97,11 +97,48 @@ https://learn.microsoft.com/dotnet/core/install/linux-debian says, or into ~/.do
 
 need_root() { [ "$(id -u)" = 0 ] || fail "'$1' needs root: sudo ./build.sh $1"; }
 
+# What runs beside the rest: each by its name, with the process that leads it.
+declare -A BESIDE=()
+
+# beside NAME COMMAND...: begins it beside what follows. What it prints goes to artifacts/NAME.log.
+beside() {
+  local name=$1
+  shift
+  mkdir -p artifacts
+  # In a process group of its own: whatever it has started can be ended with it.
+  set -m
+  "$@" >"artifacts/$name.log" 2>&1 </dev/null &
+  set +m
+  BESIDE[$name]=$!
+}
+
+# joined NAME: waits for it, and succeeds if it did.
+joined() {
+  local code=0
+  wait "${BESIDE[$1]}" || code=$?
+  unset "BESIDE[$1]"
+  return $code
+}
+
+# Nothing that runs beside outlasts this script.
+end_beside() {
+  local leader
+  for leader in "${BESIDE[@]}"; do
+    kill -TERM -- "-$leader" 2>/dev/null || continue
+    wait "$leader" 2>/dev/null || true
+  done
+}
+
 publish() {
   need_dotnet
   need_packages "${BUILD_PACKAGES[@]}"
   say "building $BINARY"
-  dotnet publish src/Weft -c Release -v quiet --nologo
+  compile
+}
+
+# compile [DOTNET PUBLISH ARGUMENTS]
+compile() {
+  dotnet publish src/Weft -c Release -v quiet --nologo "$@"
   install -m 0755 artifacts/publish/Weft/release/weft "$BINARY"
 }
 
@@ -113,8 +150,6 @@ cross_publish() {
     amd64) machine=x86_64 rid=linux-x64 ;;
     *) fail "no package can be made for the architecture '$1': name amd64 or arm64" ;;
   esac
-  # shellcheck disable=SC2086
-  need_packages ${CROSS_PACKAGES[$1]}
   say "building $BINARY-$1"
   dotnet publish src/Weft -c Release -v quiet --nologo -r "$rid" --artifacts-path "artifacts/$1" \
     -p:CppCompilerAndLinker=$machine-linux-gnu-gcc -p:ObjCopyName=$machine-linux-gnu-objcopy
@@ -128,6 +163,26 @@ cross_publish() {
   done
 }
 
+# need_cross ARCHITECTURE: what the package for another architecture is made with.
+need_cross() {
+  # shellcheck disable=SC2086
+  [ -z "${CROSS_PACKAGES[$1]:-}" ] || need_packages ${CROSS_PACKAGES[$1]}
+}
+
+# cross_deb ARCHITECTURE: the package for another architecture. The binary that is there prints its man pages.
+cross_deb() {
+  cross_publish "$1"
+  packaging/deb.sh "$BINARY-$1" "$1" "$BINARY"
+}
+
+# cross_deb_when_idle ARCHITECTURE: makes it of what everybody else leaves over of the processors.
+cross_deb_when_idle() {
+  chrt --idle --pid 0 $BASHPID 2>/dev/null || renice -n 19 -p $BASHPID >/dev/null || true
+  # Compilers and builders that stay for the next build would be as slow for that.
+  export UseSharedCompilation=false MSBUILDDISABLENODEREUSE=1
+  cross_deb "$1"
+}
+
 deb() {
   need_packages dpkg binutils
   command -v dpkg-deb >/dev/null || fail "a Debian package is made with dpkg-deb, which is not here"
@@ -139,8 +194,8 @@ deb() {
     if [ "$architecture" = "$here" ]; then
       packaging/deb.sh "$BINARY" "$here"
     else
-      cross_publish "$architecture"
-      packaging/deb.sh "$BINARY-$architecture" "$architecture" "$BINARY"
+      need_cross "$architecture"
+      cross_deb "$architecture"
     fi
   done
 }
@@ -150,7 +205,13 @@ give_back() {
   [ -z "${SUDO_UID:-}" ] || [ ! -d artifacts ] || [ "$(stat -c %u .)" != "$SUDO_UID" ] ||
     chown -R "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" artifacts
 }
-trap give_back EXIT
+leave() {
+  end_beside
+  give_back
+}
+trap leave EXIT
+# Tests that Ctrl-C ends report what they have and end in order, after which bash would go on with the next ones.
+trap 'exit 130' INT
 
 lab() {
   need_root lab
@@ -176,9 +237,8 @@ run_tests() {
   else
     say "not root: the tests that need labs will be skipped"
   fi
-  publish
-  say "building all, with formatting checked"
-  CI=true dotnet build -v quiet --nologo
+  need_packages "${BUILD_PACKAGES[@]}"
+  build_all
   local projects=("$@") project failed=0
   if [ ${#projects[@]} -eq 0 ]; then
     for project in tests/*/*.csproj; do projects+=("$(basename "$(dirname "$project")")"); done
@@ -188,19 +248,96 @@ run_tests() {
   if command -v dpkg-deb >/dev/null; then
     WEFT_PACKAGE=$PWD/$(packaging/deb.sh "$BINARY" "$(dpkg --print-architecture)")
     export WEFT_PACKAGE
-    # The other architecture's takes a compiler of its own, which not every machine can be given.
-    local other=arm64
-    [ "$(dpkg --print-architecture)" != arm64 ] || other=amd64
-    [ "$(id -u)" != 0 ] || ./build.sh deb "$other" || say "there is no package for $other: its test will be skipped"
+    case " ${projects[*]} " in *" Weft.LabTests "*) begin_cross_deb ;; esac
   fi
   rm -rf artifacts/test-results
   mkdir -p artifacts/test-results
-  for project in "${projects[@]}"; do
-    say "$project"
-    run_project "$project" "$project" || run_again "$project" || failed=1
-  done
+  run_projects "${projects[@]}"
+  for project in "${FAILED[@]}"; do run_again "$project" || failed=1; done
   summary
   return $failed
+}
+
+# The binary, and beside it all that is tested: for most of the time either keeps one processor busy.
+build_all() {
+  say "building $BINARY, and all with formatting checked"
+  dotnet restore -v quiet --nologo
+  beside publish compile --no-restore
+  CI=true dotnet build --no-restore -v quiet --nologo
+  if ! joined publish; then
+    cat artifacts/publish.log >&2
+    fail "$BINARY was not built"
+  fi
+}
+
+# What makes the other architecture's package, while it does.
+CROSS_DEB=
+
+# The other architecture's package takes a compiler of its own, which not every machine can be given, and minutes, in which
+# the labs that are tested first wait for most of the time.
+begin_cross_deb() {
+  local other=arm64
+  [ "$(dpkg --print-architecture)" != arm64 ] || other=amd64
+  [ "$(id -u)" = 0 ] || return 0
+  # In a shell of its own, which it ends where something cannot be installed.
+  if (need_cross "$other"); then
+    CROSS_DEB=package-$other
+    beside "$CROSS_DEB" cross_deb_when_idle "$other"
+  else
+    say "there is no package for $other: its test will be skipped"
+  fi
+}
+
+# Waits for the other architecture's package, before the tests of packages.
+await_cross_deb() {
+  [ -n "$CROSS_DEB" ] || return 0
+  if ! joined "$CROSS_DEB"; then
+    cat "artifacts/$CROSS_DEB.log" >&2
+    say "there is no ${CROSS_DEB/-/ for }: its test will be skipped"
+  fi
+  CROSS_DEB=
+}
+
+# The projects with tests that failed.
+FAILED=()
+
+# run_projects PROJECT...: runs the tests of all. Labs wait for most of the time: what needs none is tested beside them.
+run_projects() {
+  local project code labs=() others=() last=${BESIDE[${CROSS_DEB:-none}]:-}
+  for project in "$@"; do
+    case $project in
+      Weft.KernelTests | Weft.LabTests) labs+=("$project") ;;
+      *) others+=("$project") ;;
+    esac
+  done
+  if [ ${#labs[@]} -eq 0 ]; then
+    labs=("${others[@]}") others=()
+  fi
+  for project in "${others[@]}"; do
+    beside "$project" in_turn "$last" run_project "$project" "$project"
+    last=${BESIDE[$project]}
+  done
+  [ ${#others[@]} -eq 0 ] || say "beside the labs, and told of after them: ${others[*]}"
+  for project in "${labs[@]}"; do
+    [ "$project" != Weft.LabTests ] || await_cross_deb
+    say "$project"
+    run_project "$project" "$project" || FAILED+=("$project")
+  done
+  for project in "${others[@]}"; do
+    code=0
+    joined "$project" || code=$?
+    say "$project"
+    cat "artifacts/$project.log"
+    [ $code = 0 ] || FAILED+=("$project")
+  done
+}
+
+# in_turn PROCESS COMMAND...: runs it once the process has ended, if any is named, and leaves the labs their time.
+in_turn() {
+  [ -z "$1" ] || tail --pid="$1" --follow /dev/null
+  shift
+  renice -n 10 -p $BASHPID >/dev/null
+  "$@"
 }
 
 # run_project PROJECT RESULT [FILTER...]: runs its tests, and leaves what came of them in RESULT.trx.

@@ -56,10 +56,11 @@ public sealed class EarlyStartTests
             networks:
               host: { vlan: 100, subnet: 10.8.3.0/24, hosts: { host1: 10.8.3.1, host2: 10.8.3.2 } }
             """,
-            new LabOptions { Isolation = Isolation.Uml, Uptime = 0 }
+            new LabOptions { Isolation = Isolation.Uml }
         );
         await lab.AllReachAllAsync();
         await lab.RunAsync("host1", BootEarly);
+        lab.BootAt(0);
         await lab.RebootAsync("host1", cut: false);
         var daemon = await lab.TryAsync(
             "host1",

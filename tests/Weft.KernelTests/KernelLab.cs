@@ -7,7 +7,6 @@ using Xunit.v3;
 // A lab of hosts with kernels of their own waits, or computes in one of them: two at once keep two processors busy. More would
 // wait for processors, and overrun what must be done within a time.
 [assembly: Parallelization(Mode = ParallelMode.Collections, MaxThreads = 2)]
-[assembly: TestCollectionOrderer<Weft.KernelTests.LongestFirst>]
 
 namespace Weft.KernelTests;
 

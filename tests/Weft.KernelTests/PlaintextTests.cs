@@ -125,10 +125,12 @@ public sealed partial class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts
 
                 // One that is stuck holds nobody up for long, and what it has agreed on goes on.
                 await lab.RunAsync("host2", "kill -STOP $(cat /run/charon.pid)");
-                await SaysAsync(lab, "host2", "charon was silent for 10 s");
                 const string Agreed = "ip xfrm state | grep 'proto esp' | sort";
                 var before = await lab.RunAsync("host2", Agreed);
-                await lab.WeftAsync("host2", "doctor");
+                await Task.WhenAll(
+                    SaysAsync(lab, "host2", "charon was silent for 10 s"),
+                    lab.WeftAsync("host2", "doctor")
+                );
                 Assert.Equal(before, await lab.RunAsync("host2", Agreed));
                 await lab.RunAsync("host2", "kill -CONT $(cat /run/charon.pid)");
                 await lab.WeftDoneAsync("host2", "status");

@@ -1,5 +1,4 @@
 using Weft.LabTests;
-using Xunit.v3;
 
 namespace Weft.KernelTests;
 
@@ -83,18 +82,3 @@ public abstract class TwoHostsTests(TwoHosts hosts) : IAsyncDisposable
 /// <summary>What they share.</summary>
 [CollectionDefinition(TwoHostsTests.Name)]
 public sealed class TwoHostsCollection : ICollectionFixture<TwoHosts>;
-
-/// <summary>The tests that share the lab take as long as many others: begun last, they would run on when nothing is left beside them.</summary>
-public sealed class LongestFirst : ITestCollectionOrderer
-{
-    /// <inheritdoc/>
-    public IReadOnlyCollection<TTestCollection> OrderTestCollections<TTestCollection>(
-        IReadOnlyCollection<TTestCollection> testCollections
-    )
-        where TTestCollection : Xunit.Sdk.ITestCollection =>
-        [
-            .. testCollections.OrderByDescending(one =>
-                one.TestCollectionDisplayName == TwoHostsTests.Name
-            ),
-        ];
-}

@@ -560,7 +560,6 @@ public sealed class AgentTests
             (await agent.StatusAsync()).GetProperty("rounds").GetInt32();
     }
 
-    /// <summary>Nobody waits a minute here either: the agent's clock is ahead by five from the moment that it is told to be.</summary>
     [Fact]
     public async Task A_disk_that_is_full_keeps_nobody_waiting_but_who_is_new_and_what_it_kept_from_being_recorded_is_later()
     {

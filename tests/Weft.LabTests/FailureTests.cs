@@ -60,15 +60,20 @@ public sealed class FailureTests
         hangs.Bind(new UnixDomainSocketEndPoint($"/proc/{lab.Hosts[0].Pid}/root/run/docker.sock"));
         hangs.Listen();
 
-        foreach (var command in (string[])["status", "plan"])
-        {
-            var told = await lab.WeftAsync("host1", command, "--engine", "docker");
-            Assert.Contains(
-                "docker does not answer yet: waiting for it",
-                told.Errors,
-                StringComparison.Ordinal
-            );
-        }
+        var asked = await Task.WhenAll(
+            lab.WeftAsync("host1", "status", "--engine", "docker"),
+            lab.WeftAsync("host1", "plan", "--engine", "docker")
+        );
+
+        Assert.All(
+            asked,
+            told =>
+                Assert.Contains(
+                    "docker does not answer yet: waiting for it",
+                    told.Errors,
+                    StringComparison.Ordinal
+                )
+        );
     }
 
     [Fact]

@@ -158,8 +158,10 @@ public sealed class KillTests
         var rows = await lab.RunAsync(
             "host1",
             """
-            for table in Bridge Port Interface; do ovs-vsctl --columns=name,type,tag,protected,options,mtu_request,mac,external_ids,datapath_type,error list $table 2>/dev/null ||
-              ovs-vsctl --columns=name,tag,protected,external_ids list $table 2>/dev/null || ovs-vsctl --columns=name,datapath_type,external_ids list $table; done | sort
+            rows=$(ovs-vsctl --format=csv -- --columns=name,datapath_type,external_ids list Bridge \
+              -- --columns=name,tag,protected,external_ids list Port \
+              -- --columns=name,type,options,mtu_request,mac,external_ids,error list Interface)
+            echo "$rows" | sort
             ovs-vsctl show | sed 1d | sort
             # Names and addresses: whether a carrier is seen yet, and what the kernel gives itself, come in their own time.
             for inside in '' '-n wallabag'; do

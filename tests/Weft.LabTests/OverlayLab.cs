@@ -138,6 +138,9 @@ internal sealed class OverlayLab : IAsyncDisposable
     /// <summary>Turns a host off and on again.</summary>
     public Task RebootAsync(string host, bool cut) => lab.RebootAsync(host, cut);
 
+    /// <summary>Has kernels that boot from now on say that they have run for so many seconds when they start their first process.</summary>
+    public void BootAt(int uptime) => lab.BootAt(uptime);
+
     public async ValueTask DisposeAsync() => await lab.DisposeAsync();
 
     private static string Ping(string? container, string address, int size, string patience)

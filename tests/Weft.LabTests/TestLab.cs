@@ -73,5 +73,12 @@ internal sealed class TestLab : IAsyncDisposable
     public async Task RebootAsync(string host, bool cut) =>
         Lab = await Lab.RebootAsync(host, cut, Needs.Cancellation);
 
+    /// <summary>Has kernels that boot from now on say that they have run for so many seconds when they start their first process.</summary>
+    public void BootAt(int uptime)
+    {
+        new LabDirectory(Lab.Name).Write(Lab.Record with { Uptime = uptime });
+        Lab = Lab.Open(Lab.Name);
+    }
+
     public async ValueTask DisposeAsync() => await Lab.DownAsync(Lab.Name);
 }
