@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Weft.Core.Linux;
 using Weft.Labs;
@@ -135,7 +134,7 @@ public sealed partial class BootTests
             Assert.Matches(PortAndNoAssociation(), port.Output);
             Assert.Contains(", 0 received", port.Output, StringComparison.Ordinal);
             var blocked = port.Output.Split("blocked ")[1];
-            return (await tap.StopAsync(), int.Parse(blocked, CultureInfo.InvariantCulture));
+            return (await tap.StopAsync(), int.Parse(blocked));
         }
     }
 

@@ -63,10 +63,8 @@ public static class IPText
         if (subnet.PrefixLength == bits)
         {
             subnet = default;
-            wrong = string.Create(
-                CultureInfo.InvariantCulture,
-                $"holds one address, and a network is for two hosts at least: write a prefix length of at most {bits - 1}"
-            );
+            wrong =
+                $"holds one address, and a network is for two hosts at least: write a prefix length of at most {bits - 1}";
             return false;
         }
         return true;
@@ -117,19 +115,13 @@ public static class IPText
         {
             wrong = PrefixOfMask(prefixText) is { } meant
                 ? $"has a netmask: write the prefix length, {addressText}/{meant}"
-                : string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"has no prefix length from {(isSubnet ? 1 : 0)} to {(isSubnet ? bits - 1 : bits)}: write {addressText}/{(bits == 32 ? 24 : 64)}, for example"
-                );
+                : $"has no prefix length from {(isSubnet ? 1 : 0)} to {(isSubnet ? bits - 1 : bits)}: write {addressText}/{(bits == 32 ? 24 : 64)}, for example";
             return false;
         }
         var first = FromNumber(ToNumber(address) & ~HostMask(bits, prefix), address.AddressFamily);
         if (!first.Equals(address))
         {
-            wrong = string.Create(
-                CultureInfo.InvariantCulture,
-                $"has host bits set: write {first}/{prefix}, the subnet that {address} is in"
-            );
+            wrong = $"has host bits set: write {first}/{prefix}, the subnet that {address} is in";
             return false;
         }
         network = new IPNetwork(first, prefix);
@@ -215,7 +207,7 @@ public static class IPText
         }
         foreach (var part in parts)
         {
-            bytes[number++] = byte.Parse(part, NumberStyles.None, CultureInfo.InvariantCulture);
+            bytes[number++] = byte.Parse(part, NumberStyles.None);
         }
         var read = new IPAddress(bytes);
         if (read.ToString() != text)
@@ -260,7 +252,7 @@ public static class IPText
     }
 
     private static bool TryReadPrefix(string text, int bits, out int prefix) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out prefix)
+        int.TryParse(text, NumberStyles.None, null, out prefix)
         && prefix <= bits
         && (text == "0" || text[0] != '0');
 

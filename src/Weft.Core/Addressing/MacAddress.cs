@@ -61,12 +61,7 @@ public readonly record struct MacAddress
         {
             if (
                 pair.Length != 2
-                || !byte.TryParse(
-                    pair,
-                    NumberStyles.AllowHexSpecifier,
-                    CultureInfo.InvariantCulture,
-                    out var octet
-                )
+                || !byte.TryParse(pair, NumberStyles.AllowHexSpecifier, null, out var octet)
             )
             {
                 return false;
@@ -97,12 +92,7 @@ public readonly record struct MacAddress
                 for (var octet = 0; octet < 6; octet++)
                 {
                     var octetValue = (byte)(bits >> (40 - 8 * octet));
-                    octetValue.TryFormat(
-                        text[(octet * 3)..],
-                        out _,
-                        "x2",
-                        CultureInfo.InvariantCulture
-                    );
+                    octetValue.TryFormat(text[(octet * 3)..], out _, "x2");
                     if (octet < 5)
                     {
                         text[octet * 3 + 2] = ':';

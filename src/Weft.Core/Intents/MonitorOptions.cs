@@ -60,19 +60,11 @@ public static class MonitorOptions
 
     /// <summary>The value of <see cref="Lifetime"/> for a number that tells means of proof apart.</summary>
     public static string LifetimeOf(int number) =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"{LeastSeconds + MarginSeconds + (number % Kinds)}s"
-        );
+        $"{LeastSeconds + MarginSeconds + (number % Kinds)}s";
 
     /// <summary>After what time strongSwan gives the IKE SA new keys, for a value of <see cref="Lifetime"/>; null if it is none.</summary>
     public static TimeSpan? RekeyTimeOf(string? lifetime) =>
-        int.TryParse(
-            lifetime?.TrimEnd('s'),
-            NumberStyles.None,
-            CultureInfo.InvariantCulture,
-            out var seconds
-        )
+        int.TryParse(lifetime?.TrimEnd('s'), NumberStyles.None, null, out var seconds)
             ? TimeSpan.FromSeconds(seconds - MarginSeconds)
             : null;
 }

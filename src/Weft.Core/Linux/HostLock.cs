@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
-using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -51,10 +50,7 @@ internal static class HostLock
             if (Stopwatch.GetElapsedTime(began) > patience)
             {
                 throw new HostException(
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"another weft has been changing this host for {patience.Value.TotalSeconds:0} s, and this one waits for it"
-                    )
+                    $"another weft has been changing this host for {patience.Value.TotalSeconds:0} s, and this one waits for it"
                 );
             }
             await Task.Delay(Pause, cancellationToken);

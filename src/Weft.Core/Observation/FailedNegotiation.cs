@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Weft.Core.Observation;
 
 /// <summary>Why keys could not be agreed on with another host, as whoever negotiated last was told: strongSwan's daemon tells nobody else, and keeps nothing of it.</summary>
@@ -10,6 +8,5 @@ namespace Weft.Core.Observation;
 public sealed record FailedNegotiation(string Peer, string Loaded, DateTimeOffset Time, string Why)
 {
     /// <summary>All of it, in words.</summary>
-    public override string ToString() =>
-        string.Create(CultureInfo.InvariantCulture, $"{Why} (tried at {Time:u})");
+    public override string ToString() => $"{Why} (tried at {Time:u})";
 }

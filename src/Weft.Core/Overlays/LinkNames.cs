@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using System.IO.Hashing;
 using System.Text;
 
@@ -103,10 +102,7 @@ public static class LinkNames
         if (bytes.Length > MaxLength)
         {
             var counted = bytes.Length == name.Length ? "" : " in UTF-8";
-            return string.Create(
-                CultureInfo.InvariantCulture,
-                $"has {bytes.Length} bytes{counted}, and the kernel takes {MaxLength}: shorten it"
-            );
+            return $"has {bytes.Length} bytes{counted}, and the kernel takes {MaxLength}: shorten it";
         }
         // The kernel's isspace reads Latin-1, where this byte is the no-break space; 'à' ends with it.
         if (bytes.Contains((byte)0xA0))

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.IO.Hashing;
 using Weft.Core.Addressing;
 using Weft.Core.Intents;
@@ -363,7 +362,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
             yield return ("gre", Child("dynamic[gre]", "dynamic[gre]", lifetime));
             yield break;
         }
-        var to = string.Create(CultureInfo.InvariantCulture, $"dynamic[udp/{port}]");
+        var to = $"dynamic[udp/{port}]";
         yield return ("out", Child("dynamic[udp]", to, lifetime));
         yield return ("in", Child(to, "dynamic[udp]", lifetime));
     }
@@ -400,7 +399,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         };
 
     private static string DigestOf(byte[] bytes) =>
-        XxHash3.HashToUInt64(bytes).ToString("x16", CultureInfo.InvariantCulture)[..8];
+        XxHash3.HashToUInt64(bytes).ToString("x16")[..8];
 
     /// <summary>
     /// A few seconds more for each key that this host proves itself with. The daemon takes connections that are alike in
@@ -416,8 +415,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     /// <summary>
     /// Tells keys apart. The daemon logs it: 16 bits are too few to find a random key by, though enough to rule a guess out.
     /// </summary>
-    private static string TagOf(Secret key) =>
-        NumberOf(key).ToString("x4", CultureInfo.InvariantCulture);
+    private static string TagOf(Secret key) => NumberOf(key).ToString("x4");
 
     /// <summary>A number that tells keys apart, and gives no more of a key away than <see cref="TagOf"/>.</summary>
     /// <remarks>No hash gives more away than it is long, and this one needs no OpenSSL, which is 4 MB of every run.</remarks>

@@ -230,13 +230,13 @@ internal sealed class AgentState
 internal sealed record NumberedEvent(long Agent, long Number, AgentEvent Event)
 {
     /// <summary>The number as a listener is told it.</summary>
-    public string Id => string.Create(CultureInfo.InvariantCulture, $"{Agent}-{Number}");
+    public string Id => $"{Agent}-{Number}";
 
     /// <summary>Whether somebody who has heard another event last has not heard this one. What another agent told is no news of this one.</summary>
     public bool IsAfter(string id) =>
         id.Split('-') is not [var agent, var number]
-        || agent != Agent.ToString(CultureInfo.InvariantCulture)
-        || !long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var heard)
+        || agent != Agent.ToString()
+        || !long.TryParse(number, NumberStyles.None, null, out var heard)
         || Number > heard;
 }
 

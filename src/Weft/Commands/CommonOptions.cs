@@ -94,12 +94,8 @@ internal static class CommonOptions
             {
                 var word = result.Tokens[0].Value;
                 if (
-                    double.TryParse(
-                        word,
-                        NumberStyles.Float,
-                        CultureInfo.InvariantCulture,
-                        out var seconds
-                    ) && IsTimeout(seconds)
+                    double.TryParse(word, NumberStyles.Float, null, out var seconds)
+                    && IsTimeout(seconds)
                 )
                 {
                     return seconds;

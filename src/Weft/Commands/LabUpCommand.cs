@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Globalization;
 using Spectre.Console;
 using Weft.Core.Overlays;
 using Weft.Fleet;
@@ -353,7 +352,5 @@ internal static class LabUpCommand
         datapath is Datapath.Kernel ? "kernel" : "userspace";
 
     private static string Since(long started) =>
-        Stopwatch
-            .GetElapsedTime(started)
-            .TotalSeconds.ToString("0.00 's'", CultureInfo.InvariantCulture);
+        Stopwatch.GetElapsedTime(started).TotalSeconds.ToString("0.00 's'");
 }

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.CommandLine;
-using System.Globalization;
 using Spectre.Console;
 using Weft.Core.Linux;
 using Weft.Fleet;
@@ -256,9 +255,6 @@ internal static class TopCommand
         }
 
         private static string Heading(DateTimeOffset at, TimeSpan interval) =>
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"[dim]{at.ToLocalTime():HH:mm:ss}, every {interval.TotalSeconds:0.#} s; tunnels as Open vSwitch counts them; Ctrl-C ends it[/]"
-            );
+            $"[dim]{at.ToLocalTime():HH:mm:ss}, every {interval.TotalSeconds:0.#} s; tunnels as Open vSwitch counts them; Ctrl-C ends it[/]";
     }
 }

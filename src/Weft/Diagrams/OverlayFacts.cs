@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using Weft.Core.Ipsec;
 using Weft.Core.Overlays;
@@ -118,7 +117,7 @@ internal sealed class OverlayFacts
     private int VlanOf(string network) => Overlay.Networks[networks[network]].Vlan;
 
     private static string Count(long number, string what) =>
-        string.Create(CultureInfo.InvariantCulture, $"{number} {what}{(number == 1 ? "" : "s")}");
+        $"{number} {what}{(number == 1 ? "" : "s")}";
 
     private static ImmutableArray<string> Texts(ImmutableArray<IPAddress> addresses) =>
         [.. addresses.Select(address => address.ToString())];

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using Weft.Core;
 using Weft.Core.Linux;
 using Weft.Core.Overlays;
@@ -318,7 +317,7 @@ internal sealed class SshRunner(
                     "weft",
                     path,
                     mode,
-                    content.Length.ToString(CultureInfo.InvariantCulture),
+                    content.Length.ToString(),
                     hash ?? "-",
                     follower ?? "",
                 ],

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using Weft.Commands;
 using Weft.Core.Intents;
 using Weft.Core.Ipsec;
@@ -129,11 +128,8 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
         select new Finding(
             $"port {port.Name}",
             Verdict.Doubtful,
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"it is in bridge {bridge.Name} with MTU {port.Mtu}, and is not Weft's: what comes by it in packets of more than {bridge.Mtu} bytes reaches no other host. "
-                    + $"`ip link set {port.Name} mtu {bridge.Mtu}`, and the same for what is behind it (for a network of Docker's `-o com.docker.network.driver.mtu={bridge.Mtu}`)"
-            )
+            $"it is in bridge {bridge.Name} with MTU {port.Mtu}, and is not Weft's: what comes by it in packets of more than {bridge.Mtu} bytes reaches no other host. "
+                + $"`ip link set {port.Name} mtu {bridge.Mtu}`, and the same for what is behind it (for a network of Docker's `-o com.docker.network.driver.mtu={bridge.Mtu}`)"
         );
 
     /// <summary>How things of this host stand, and what stands in the way, once each.</summary>

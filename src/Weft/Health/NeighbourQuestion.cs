@@ -127,14 +127,7 @@ internal sealed class NeighbourQuestion(IPAddress address, MacAddress own)
 
     private static MacAddress Mac(ReadOnlySpan<byte> bytes) =>
         MacAddress.TryParse(
-            string.Join(
-                ':',
-                bytes[..6]
-                    .ToArray()
-                    .Select(octet =>
-                        octet.ToString("x2", System.Globalization.CultureInfo.InvariantCulture)
-                    )
-            ),
+            string.Join(':', bytes[..6].ToArray().Select(octet => octet.ToString("x2"))),
             out var mac
         )
             ? mac

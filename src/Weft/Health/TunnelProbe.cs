@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using Weft.Core.Addressing;
 using Weft.Core.Engines;
 using Weft.Core.Intents;
@@ -145,10 +144,7 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
             return new Finding(
                 what,
                 Verdict.Well,
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{whom} answers, also packets of {large.Size} bytes"
-                )
+                $"{whom} answers, also packets of {large.Size} bytes"
             );
         }
         if (small.Outcome is Outcome.Reached)
@@ -156,10 +152,7 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
             return new Finding(
                 what,
                 Verdict.Wrong,
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{whom} answers small packets, and none of {large.Size} bytes: the path carries less than the file says. Give the host with the narrow link its `mtu`, and apply on every host"
-                )
+                $"{whom} answers small packets, and none of {large.Size} bytes: the path carries less than the file says. Give the host with the narrow link its `mtu`, and apply on every host"
             );
         }
         // Whether a container runs on another host is not known here.
@@ -255,9 +248,7 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
             : $"{one.Host} at {one.Address}";
 
     private static string Protocol(TunnelTraffic traffic) =>
-        traffic.Port is { } port
-            ? string.Create(CultureInfo.InvariantCulture, $"UDP port {port}")
-            : "IP protocol 47 (GRE)";
+        traffic.Port is { } port ? $"UDP port {port}" : "IP protocol 47 (GRE)";
 }
 
 /// <summary>What crossed to another host and back, encrypted.</summary>

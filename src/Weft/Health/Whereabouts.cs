@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using Weft.Core;
 using Weft.Core.Engines;
 using Weft.Core.Execution;
@@ -103,11 +102,7 @@ internal sealed record Whereabouts(
         ];
 
     private static bool IsHidden(string rule) =>
-        int.TryParse(
-            rule["priority=".Length..].Split(',', ' ')[0],
-            CultureInfo.InvariantCulture,
-            out var priority
-        )
+        int.TryParse(rule["priority=".Length..].Split(',', ' ')[0], out var priority)
         && priority >= LeastHiddenPriority;
 
     /// <summary>What it means that the switch has no rule to forward by.</summary>

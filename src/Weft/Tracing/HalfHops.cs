@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
@@ -151,10 +150,8 @@ internal sealed class HalfHops(
                 ? home with
                 {
                     Verdict = Verdict.Wrong,
-                    Words = string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"packets of {size} bytes are larger than its MTU of {mtu}, and cross in pieces or not at all: `weft plan` shows how the MTU comes about"
-                    ),
+                    Words =
+                        $"packets of {size} bytes are larger than its MTU of {mtu}, and cross in pieces or not at all: `weft plan` shows how the MTU comes about",
                 }
             : home;
     }

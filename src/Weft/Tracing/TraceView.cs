@@ -33,7 +33,7 @@ internal static class TraceView
         else
         {
             console.Line(
-                $"[green]✓[/] nothing is wrong: {Sizes(report)} bytes are answered, the quickest in {FormattableString.Invariant($"{times.Min():0.00}")} ms"
+                $"[green]✓[/] nothing is wrong: {Sizes(report)} bytes are answered, the quickest in {times.Min():0.00} ms"
             );
         }
     }

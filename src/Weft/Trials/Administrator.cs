@@ -59,8 +59,7 @@ internal sealed record Administrator(string User, SshConnection? Connection)
                     File.ReadLines($"/proc/{pid}/status")
                         .First(line => line.StartsWith(Parent, StringComparison.Ordinal))
                         .AsSpan(Parent.Length),
-                    NumberStyles.AllowLeadingWhite,
-                    CultureInfo.InvariantCulture
+                    NumberStyles.AllowLeadingWhite
                 );
             }
             catch (Exception exception)

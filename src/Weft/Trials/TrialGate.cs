@@ -1,4 +1,3 @@
-using System.Globalization;
 using Weft.Core;
 using Weft.Core.History;
 using Weft.Core.Linux;
@@ -135,10 +134,7 @@ internal static class TrialGate
 
     /// <summary>A try in words: whose it is, and until when.</summary>
     public static string Words(HistoryEntry entry) =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"try {entry.Number} by {entry.By ?? "somebody"}{(entry.From is null ? "" : $" from {entry.From}")} waits to be confirmed until {entry.Trial!.Deadline.ToLocalTime():HH:mm:ss}"
-        );
+        $"try {entry.Number} by {entry.By ?? "somebody"}{(entry.From is null ? "" : $" from {entry.From}")} waits to be confirmed until {entry.Trial!.Deadline.ToLocalTime():HH:mm:ss}";
 
     private static string WhatToDo(HistoryEntry open) =>
         open.State is EntryState.Trying

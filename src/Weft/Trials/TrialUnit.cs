@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Weft.Core;
 using Weft.Core.Linux;
@@ -29,10 +28,7 @@ internal sealed class TrialUnit(string overlay, int number, string runtimeRoot =
 
     private static readonly string[] Namespaces = ["mnt", "net", "pid"];
 
-    private readonly string name = string.Create(
-        CultureInfo.InvariantCulture,
-        $"weft-try-{overlay}-{number}"
-    );
+    private readonly string name = $"weft-try-{overlay}-{number}";
 
     /// <summary>What there is here to keep a process. A service is in the namespaces of systemd itself, which need not be those of the host.</summary>
     public static Keeper Keeper =>

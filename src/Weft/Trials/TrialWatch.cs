@@ -1,4 +1,3 @@
-using System.Globalization;
 using Weft.Commands;
 using Weft.Core;
 using Weft.Core.History;
@@ -67,7 +66,7 @@ internal sealed class TrialWatch(
             .. Self.Command,
             Command,
             store.Overlay,
-            number.ToString(CultureInfo.InvariantCulture),
+            number.ToString(),
         ]);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(StartPatience);
@@ -213,10 +212,7 @@ internal sealed class TrialWatch(
             : null;
 
         string Silent(string name, string address) =>
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"{name} {address}, was reached before, and not for {trial.Grace.TotalSeconds:0.#} s"
-            );
+            $"{name} {address}, was reached before, and not for {trial.Grace.TotalSeconds:0.#} s";
     }
 
     /// <summary>Whether a deadline has passed: by the wall clock, or by the time since it was set where that clock was moved.</summary>

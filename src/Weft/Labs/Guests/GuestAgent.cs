@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -127,10 +126,7 @@ internal static class GuestAgent
                     "--quiet",
                     "--return",
                     "--command",
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"stty rows {size.Rows} cols {size.Columns}; exec {string.Join(' ', request.Command.Select(Quoted))}"
-                    ),
+                    $"stty rows {size.Rows} cols {size.Columns}; exec {string.Join(' ', request.Command.Select(Quoted))}",
                     "/dev/null",
                 ]
                 : request.Command;
