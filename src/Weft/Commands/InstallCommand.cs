@@ -89,12 +89,7 @@ internal static partial class InstallCommand
                             "--prefix, --in-place and --root are for this machine: with --host and --all say with --installed where weft is on the hosts, or nothing"
                         );
                     }
-                    var overlayFile = OverlayLoader.PathOf(parsed.GetValue(file));
-                    await using var hosts = fleet.Open(
-                        parsed,
-                        OverlayLoader.Load(overlayFile, engine: null, datapath: null),
-                        overlayFile
-                    );
+                    await using var hosts = fleet.Open(parsed, parsed.GetValue(file));
                     return await FleetAsk.DoAsync(
                         terminal,
                         hosts,

@@ -19,13 +19,10 @@ internal static class TopCommand
     public static Command Create()
     {
         var options = new HostOptions();
-        var lab = new Option<string?>("--lab")
-        {
-            Description = "All hosts of this lab; of the only one where no name is given.",
-            HelpName = "NAME",
-            Arity = ArgumentArity.ZeroOrOne,
-        };
-        lab.CompletionSources.Add(LabNames.Complete);
+        var lab = CommonOptions.Lab(
+            "All hosts of this lab; of the only one where no name is given.",
+            mayBeBare: true
+        );
         var once = new Option<bool>("--once")
         {
             Description =

@@ -38,12 +38,10 @@ internal sealed class TraceCommand
         HelpName = "FILE",
     };
 
-    private readonly Option<string?> lab = new("--lab")
-    {
-        Description = "In this lab; in the only one where no name is given.",
-        HelpName = "NAME",
-        Arity = ArgumentArity.ZeroOrOne,
-    };
+    private readonly Option<string?> lab = CommonOptions.Lab(
+        "In this lab; in the only one where no name is given.",
+        mayBeBare: true
+    );
 
     private readonly Option<string?> host = CommonOptions.As();
     private readonly FleetOptions fleet = new();
@@ -88,7 +86,6 @@ internal sealed class TraceCommand
                 ("weft trace wallabag mastodon --all", "over SSH: both hosts tell"),
             ],
         };
-        trace.lab.CompletionSources.Add(LabNames.Complete);
         trace.from.CompletionSources.Add(HostNames.CompleteWithContainers);
         trace.to.CompletionSources.Add(HostNames.CompleteWithContainers);
         command.AddAll(
