@@ -309,6 +309,12 @@ public sealed record AttachmentIntent
     /// <summary>The interface's name inside the container.</summary>
     public required string Interface { get; init; }
 
+    /// <summary>What a change of the interface is of, in words.</summary>
+    public string InterfaceName => $"{Interface} in {Container}";
+
+    /// <summary>What a change of the engine's device is of, in words, where the device is called what the interface is.</summary>
+    public string DeviceName => $"{Interface} of {Container}";
+
     /// <summary>The interface's Ethernet address.</summary>
     public required MacAddress Mac { get; init; }
 

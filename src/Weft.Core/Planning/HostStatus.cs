@@ -290,11 +290,7 @@ public sealed record HostStatus(
                     "container",
                     attachment.Container,
                     intended,
-                    [
-                        $"{attachment.Interface} in {attachment.Container}",
-                        $"{attachment.Interface} of {attachment.Container}",
-                        attachment.HostEnd,
-                    ]
+                    [attachment.InterfaceName, attachment.DeviceName, attachment.HostEnd]
                 )
                 : new StatusItem(
                     "container",

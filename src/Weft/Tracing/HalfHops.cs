@@ -137,8 +137,8 @@ internal sealed class HalfHops(
                 "container",
                 Place.Container,
                 $"{Place.Interface} with {string.Join(", ", Place.Addresses)}, MTU {Place.Mtu}",
-                $"{Place.Interface} in {Place.Container}",
-                $"{Place.Interface} of {Place.Container}"
+                Place.InterfaceName,
+                Place.DeviceName
             );
         return why is not null
                 ? home with
