@@ -156,6 +156,10 @@ public static class IPText
     public static int Bits(IPAddress address) =>
         address.AddressFamily is AddressFamily.InterNetwork ? 32 : 128;
 
+    /// <summary>What an address of this family is of: <c>IPv4</c> or <c>IPv6</c>.</summary>
+    public static string VersionOf(AddressFamily family) =>
+        family is AddressFamily.InterNetwork ? "IPv4" : "IPv6";
+
     /// <summary>The address as a number, most significant byte first.</summary>
     public static UInt128 ToNumber(IPAddress address)
     {

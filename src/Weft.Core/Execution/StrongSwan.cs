@@ -58,7 +58,7 @@ internal static class StrongSwan
         catch (ViciException exception)
         {
             throw new HostException(
-                $"strongSwan would not {change.Action.ToString().ToLowerInvariant()} {change.What} {change.Name}: {exception.Message}",
+                $"strongSwan would not {change.Action.Word} {change.What} {change.Name}: {exception.Message}",
                 exception
             );
         }

@@ -84,6 +84,9 @@ public sealed record HostIntent
 /// <param name="Ports">All ports, the local one first.</param>
 public sealed record SwitchIntent(string Name, bool Userspace, ImmutableArray<PortIntent> Ports)
 {
+    /// <summary>Which datapath forwards, as the overlay file calls it.</summary>
+    public string Datapath => Userspace ? "userspace" : "kernel";
+
     /// <summary>
     /// What <see cref="MonitorOptions.CertificateSettings"/> must be, none of them where this is empty; null where it is no matter.
     /// </summary>

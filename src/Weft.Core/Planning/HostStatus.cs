@@ -113,7 +113,7 @@ public sealed record HostStatus(
                 Item(
                     "switch",
                     intent.Name,
-                    $"{(intent.Userspace ? "userspace" : "kernel")} datapath, MTU {intent.Ports[0].MtuRequest}",
+                    $"{intent.Datapath} datapath, MTU {intent.Ports[0].MtuRequest}",
                     [intent.Name]
                 )
             );

@@ -312,7 +312,7 @@ internal sealed class AgentLoop(
             log.Say(
                 Severity.Info,
                 "change",
-                $"{change.Action.ToString().ToLowerInvariant()} {change.What} {change.Name}{(change.Detail.Length > 0 ? $": {change.Detail}" : "")} ({why}; {round.Elapsed.TotalMilliseconds:0} ms)",
+                $"{change.Action.Word} {change.What} {change.Name}{(change.Detail.Length > 0 ? $": {change.Detail}" : "")} ({why}; {round.Elapsed.TotalMilliseconds:0} ms)",
                 why,
                 ("CHANGE", change.What),
                 ("NAME", change.Name)

@@ -72,7 +72,7 @@ internal static class GuardCommand
                     return ExitCode.Failed;
                 }
                 terminal.Out.Line(
-                    $"[green]✓[/] the guard of {peers.Count} {(peers.Count == 1 ? "host" : "hosts")} {(done.TrueForAll(plan => plan.IsEmpty) ? "stood already" : "stands")}"
+                    $"[green]✓[/] the guard of {Counted.Of(peers.Count, "host")} {(done.TrueForAll(plan => plan.IsEmpty) ? "stood already" : "stands")}"
                 );
                 return ExitCode.Done;
 

@@ -87,7 +87,7 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
                 ? ""
                 : $"; the same command again mends the rest: {Left(planned, answers)}";
             terminal.Out.Line(
-                $"{(isAll ? "[green]✓[/]" : "[red]✗[/]")} {done} of {planned.Count} {(planned.Count == 1 ? "host" : "hosts")} as intended, in {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s{left.EscapeMarkup()}"
+                $"{(isAll ? "[green]✓[/]" : "[red]✗[/]")} {done} of {Counted.Of(planned.Count, "host")} as intended, in {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s{left.EscapeMarkup()}"
             );
         }
         return done == planned.Count ? ExitCode.Done : ExitCode.Failed;

@@ -225,7 +225,7 @@ internal sealed class LabMaker(
             : Underlay.Masked(address, Router.LocalPrefixLength);
         return
         [
-            datapath is Datapath.Kernel ? "kernel" : "userspace",
+            datapath.Word,
             $"{host.Mtu}",
             $"{address}",
             $"{subnet.PrefixLength}",

@@ -236,7 +236,7 @@ internal sealed class HalfHops(
             "switch",
             @switch.Name,
             (seen.Switch.Version is { Length: > 0 } version ? $"Open vSwitch {version}, " : "")
-                + $"{(@switch.Userspace ? "userspace" : "kernel")} datapath",
+                + $"{@switch.Datapath} datapath",
             @switch.Name
         );
         yield return Both(state);
