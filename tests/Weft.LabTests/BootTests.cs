@@ -1,7 +1,6 @@
 using System.Text.RegularExpressions;
 using Weft.Core.Linux;
 using Weft.Labs;
-using Datapath = Weft.Labs.Datapath;
 
 namespace Weft.LabTests;
 

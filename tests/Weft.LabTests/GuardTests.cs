@@ -9,7 +9,6 @@ using Weft.Core.Linux;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
 using Weft.Labs;
-using Datapath = Weft.Labs.Datapath;
 
 namespace Weft.LabTests;
 

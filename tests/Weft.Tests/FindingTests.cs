@@ -40,7 +40,7 @@ public sealed class FindingTests
     {
         var bare = HostObservation.Bare(kernelDatapath: true);
         var findings = Doctor
-            .Standing(
+            .HowThingsStand(
                 Intent("type: gre"),
                 bare with
                 {

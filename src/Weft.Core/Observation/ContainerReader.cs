@@ -55,7 +55,7 @@ public static class ContainerReader
     /// <param name="which">Which engines.</param>
     /// <param name="interest">What matters: of an engine that does not, it is no matter that it does not run.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public static async Task<IReadOnlyList<EngineAnswer>> AskAsync(
+    public static async Task<IReadOnlyList<EngineListing>> AskAsync(
         EngineSet engines,
         IEnumerable<Engine> which,
         ContainerInterest interest,
@@ -64,12 +64,12 @@ public static class ContainerReader
     {
         return await Task.WhenAll(which.Select(engine => AskOneAsync(engines.Of(engine))));
 
-        async Task<EngineAnswer> AskOneAsync(IContainerEngine engine)
+        async Task<EngineListing> AskOneAsync(IContainerEngine engine)
         {
             try
             {
                 var containers = await engine.ListAsync(cancellationToken);
-                return new EngineAnswer(
+                return new EngineListing(
                     engine.Engine,
                     containers,
                     containers is null && interest.Misses(engine.Engine) ? engine.Absence : null
@@ -77,14 +77,14 @@ public static class ContainerReader
             }
             catch (HostException exception)
             {
-                return new EngineAnswer(engine.Engine, null, exception.Message);
+                return new EngineListing(engine.Engine, null, exception.Message);
             }
         }
     }
 
     /// <summary>The engines that did not answer though that matters, and why.</summary>
     public static ImmutableSortedDictionary<Engine, string> SilentOf(
-        IEnumerable<EngineAnswer> answers
+        IEnumerable<EngineListing> answers
     ) =>
         answers
             .Where(answer => answer.Silence is not null)
@@ -122,7 +122,7 @@ public static class ContainerReader
 /// <param name="Engine">The engine.</param>
 /// <param name="Containers">Its containers; null where it did not answer.</param>
 /// <param name="Silence">Why it did not, where that matters.</param>
-public sealed record EngineAnswer(
+public sealed record EngineListing(
     Engine Engine,
     ImmutableArray<ContainerSighting>? Containers,
     string? Silence

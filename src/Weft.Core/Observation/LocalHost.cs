@@ -346,7 +346,7 @@ public sealed class LocalHost : IAsyncDisposable
             Credentials = credentials is null ? null : CredentialsReader.Read(credentials),
             Blocked = BlockedPackets.Read(),
             Time = TimeProvider.System.GetUtcNow(),
-            KernelDatapath = Datapath.KernelHasIt(),
+            KernelDatapath = Observation.KernelDatapath.IsThere(),
             HasIpv6 = Directory.Exists("/proc/sys/net/ipv6"),
         };
 

@@ -80,7 +80,7 @@ internal sealed class AgentState
             var known = lastStatus;
             if (known is null || !ReferenceEquals(known.Of, last))
             {
-                lastStatus = known = new Standing(
+                lastStatus = known = new AgentStanding(
                     last,
                     HostStatus.Of(intent, observation, last.Plan)
                 );
@@ -89,9 +89,9 @@ internal sealed class AgentState
         }
     }
 
-    private volatile Standing? lastStatus;
+    private volatile AgentStanding? lastStatus;
 
-    private sealed record Standing(Round Of, HostStatus Status);
+    private sealed record AgentStanding(Round Of, HostStatus Status);
 
     /// <summary>What is wrong with the host, in words: what failed in the last round, and else what is not as intended; null where nothing is.</summary>
     public string? Problem =>

@@ -201,7 +201,7 @@ internal static class LabUpCommand
             new NamespaceIsolation(),
             cancellationToken
         );
-        if (datapath is Labs.Datapath.Kernel)
+        if (datapath is Datapath.Kernel)
         {
             return Isolation.Netns;
         }

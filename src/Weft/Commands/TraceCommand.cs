@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Weft.Core;
 using Weft.Core.Intents;
+using Weft.Core.Observation;
 using Weft.Core.Overlays;
 using Weft.Fleet;
 using Weft.Health;
@@ -277,11 +278,7 @@ internal sealed class TraceCommand
             {
                 var residents = Resident.AllOf(
                     overlay,
-                    IntentBuilder.Build(
-                        overlay,
-                        name,
-                        Core.Observation.Datapath.KernelHasIt() ?? false
-                    )
+                    IntentBuilder.Build(overlay, name, KernelDatapath.IsThere() ?? false)
                 );
                 var pair = TracePair.Find(residents, From, To);
                 return (

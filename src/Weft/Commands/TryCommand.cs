@@ -321,7 +321,7 @@ internal static class TryCommand
     /// <summary>Finds out what is reached now, and so must be afterwards.</summary>
     private static async Task<(
         ImmutableArray<Lifeline> Lifelines,
-        SshConnection? Connection
+        SshLogin? Connection
     )> LifelinesAsync(
         Overlay? before,
         Overlay tried,
@@ -359,7 +359,7 @@ internal static class TryCommand
     private static void Tell(
         Output terminal,
         ImmutableArray<Lifeline> lifelines,
-        SshConnection? connection
+        SshLogin? connection
     )
     {
         string[] names =

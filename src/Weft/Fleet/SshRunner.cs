@@ -82,13 +82,13 @@ internal sealed class SshRunner(
             : result;
     }
 
-    /// <summary>Compares a file with a secret with the one on a host.</summary>
+    /// <summary>Compares a file with the one on a host.</summary>
     /// <param name="host">The host.</param>
     /// <param name="path">Where it is there.</param>
     /// <param name="content">What it is to hold.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="HostException">The host is not reached, or the file there cannot be read.</exception>
-    public async Task<SecretThere> CompareSecretAsync(
+    public async Task<FileThere> CompareAsync(
         string host,
         string path,
         ReadOnlyMemory<byte> content,
@@ -104,16 +104,16 @@ internal sealed class SshRunner(
         );
         return there.ExitCode switch
         {
-            0 => SecretThere.Same,
-            1 => SecretThere.Another,
-            3 => SecretThere.None,
+            0 => FileThere.Same,
+            1 => FileThere.Another,
+            3 => FileThere.None,
             _ => throw new HostException(
                 $"host '{host}': whether {path} holds the same cannot be found out: {there.Errors.Trim()}"
             ),
         };
     }
 
-    /// <summary>Puts a file with a secret on a host, in one step for all who look.</summary>
+    /// <summary>Puts a file that only root may read on a host, in one step for all who look.</summary>
     /// <param name="host">The host.</param>
     /// <param name="path">Where.</param>
     /// <param name="content">What it holds.</param>
@@ -123,7 +123,7 @@ internal sealed class SshRunner(
     /// </param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="HostException">The host is not reached, or the file cannot be put there.</exception>
-    public async Task PutSecretAsync(
+    public async Task PutAsync(
         string host,
         string path,
         ReadOnlyMemory<byte> content,
@@ -348,7 +348,7 @@ internal enum KeyPlacing
 }
 
 /// <summary>What a host has where a file is to be put.</summary>
-internal enum SecretThere
+internal enum FileThere
 {
     /// <summary>That very file.</summary>
     Same,

@@ -26,7 +26,7 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
         findings.AddRange(
             NeededModules.Judge(intent, KernelModules.StateOf, KernelModules.AreFixed)
         );
-        findings.AddRange(Standing(intent, observation));
+        findings.AddRange(HowThingsStand(intent, observation));
         findings.AddRange(
             PodmanSocket.Judge(session.Interest, observation, session.AbsenceOf(Engine.Podman))
         );
@@ -133,7 +133,10 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
         );
 
     /// <summary>How things of this host stand, and what stands in the way, once each.</summary>
-    internal static IEnumerable<Finding> Standing(HostIntent intent, HostObservation observation)
+    internal static IEnumerable<Finding> HowThingsStand(
+        HostIntent intent,
+        HostObservation observation
+    )
     {
         var status = HostStatus.Of(intent, observation);
         // What is negotiated is tried below, which says more.

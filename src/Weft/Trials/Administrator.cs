@@ -7,7 +7,7 @@ namespace Weft.Trials;
 /// <summary>Who runs this, and by which connection.</summary>
 /// <param name="User">The name that they had before sudo.</param>
 /// <param name="Connection">The SSH connection that they came by; null where they did not.</param>
-internal sealed record Administrator(string User, SshConnection? Connection)
+internal sealed record Administrator(string User, SshLogin? Connection)
 {
     private const int MostAncestors = 64;
 
@@ -18,9 +18,7 @@ internal sealed record Administrator(string User, SshConnection? Connection)
                 .Select(Environment.GetEnvironmentVariable)
                 .FirstOrDefault(name => !string.IsNullOrEmpty(name))
                 ?? Environment.UserName,
-            SshConnection.Parse(
-                Environment.GetEnvironmentVariable(SshConnection.Variable) ?? OfAncestors()
-            )
+            SshLogin.Parse(Environment.GetEnvironmentVariable(SshLogin.Variable) ?? OfAncestors())
         );
 
     /// <summary>An entry of what they do now, applied to stay; its file is named by the book that it comes into.</summary>
@@ -48,11 +46,11 @@ internal sealed record Administrator(string User, SshConnection? Connection)
                 var found = File.ReadAllText($"/proc/{pid}/environ")
                     .Split('\0')
                     .FirstOrDefault(variable =>
-                        variable.StartsWith($"{SshConnection.Variable}=", StringComparison.Ordinal)
+                        variable.StartsWith($"{SshLogin.Variable}=", StringComparison.Ordinal)
                     );
                 if (found is not null)
                 {
-                    return found[(SshConnection.Variable.Length + 1)..];
+                    return found[(SshLogin.Variable.Length + 1)..];
                 }
                 const string Parent = "PPid:";
                 pid = int.Parse(
@@ -77,24 +75,19 @@ internal sealed record Administrator(string User, SshConnection? Connection)
 /// <param name="ClientPort">Its port.</param>
 /// <param name="Server">This host's end.</param>
 /// <param name="ServerPort">Its port.</param>
-internal sealed record SshConnection(
-    IPAddress Client,
-    int ClientPort,
-    IPAddress Server,
-    int ServerPort
-)
+internal sealed record SshLogin(IPAddress Client, int ClientPort, IPAddress Server, int ServerPort)
 {
     /// <summary>The variable that sshd(8) says it in.</summary>
     public const string Variable = "SSH_CONNECTION";
 
     /// <summary>Reads what the variable holds; null where it holds no connection.</summary>
-    public static SshConnection? Parse(string? text) =>
+    public static SshLogin? Parse(string? text) =>
         text?.Split(' ') is [var client, var clientPort, var server, var serverPort]
         && IPAddress.TryParse(client, out var from)
         && IPAddress.TryParse(server, out var to)
         && ushort.TryParse(clientPort, NumberStyles.None, null, out var fromPort)
         && ushort.TryParse(serverPort, NumberStyles.None, null, out var toPort)
-            ? new SshConnection(from, fromPort, to, toPort)
+            ? new SshLogin(from, fromPort, to, toPort)
             : null;
 
     /// <summary>The connection as the variable holds it.</summary>

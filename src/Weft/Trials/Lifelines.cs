@@ -33,7 +33,7 @@ internal static class Lifelines
         Overlay? before,
         Overlay tried,
         string host,
-        SshConnection? connection
+        SshLogin? connection
     )
     {
         var former = Find(before, host);
@@ -112,7 +112,7 @@ internal static class Lifelines
     /// does not send again and again what nobody acknowledges. One that is closed says nothing.
     /// </summary>
     public static async Task<bool> IsHeardAsync(
-        SshConnection connection,
+        SshLogin connection,
         CancellationToken cancellationToken
     )
     {

@@ -203,7 +203,7 @@ internal sealed class TrialWatch(
             }
         }
         return
-            SshConnection.Parse(trial.Connection) is { } connection
+            SshLogin.Parse(trial.Connection) is { } connection
             && silence.Note(
                 Lifelines.Administrator,
                 await Lifelines.IsHeardAsync(connection, cancellationToken)
