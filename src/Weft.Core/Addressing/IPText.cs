@@ -118,15 +118,22 @@ public static class IPText
                 : $"has no prefix length from {(isSubnet ? 1 : 0)} to {(isSubnet ? bits - 1 : bits)}: write {addressText}/{(bits == 32 ? 24 : 64)}, for example";
             return false;
         }
-        var first = FromNumber(ToNumber(address) & ~HostMask(bits, prefix), address.AddressFamily);
-        if (!first.Equals(address))
+        var subnet = SubnetOf(address, prefix);
+        if (!subnet.BaseAddress.Equals(address))
         {
-            wrong = $"has host bits set: write {first}/{prefix}, the subnet that {address} is in";
+            wrong = $"has host bits set: write {subnet}, the subnet that {address} is in";
             return false;
         }
-        network = new IPNetwork(first, prefix);
+        network = subnet;
         return true;
     }
+
+    /// <summary>The subnet of a prefix length that holds an address.</summary>
+    public static IPNetwork SubnetOf(IPAddress address, int prefix) =>
+        new(
+            FromNumber(ToNumber(address) & ~HostMask(Bits(address), prefix), address.AddressFamily),
+            prefix
+        );
 
     /// <summary>The first and the last address of a subnet or a part of one.</summary>
     public static (UInt128 First, UInt128 Last) Ends(IPNetwork subnet)

@@ -72,6 +72,14 @@ public readonly record struct MacAddress
         return true;
     }
 
+    /// <summary>The six bytes, as they are on the wire.</summary>
+    public byte[] GetBytes()
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        BinaryPrimitives.WriteUInt64BigEndian(bytes, value);
+        return bytes[^Length..].ToArray();
+    }
+
     /// <summary>The IPv6 link-local address that the kernel makes of it (RFC 4291 appendix A, modified EUI-64).</summary>
     public IPAddress ToLinkLocal()
     {

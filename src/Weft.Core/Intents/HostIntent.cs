@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
@@ -253,33 +252,11 @@ public sealed record InternalLinkIntent(string Name, ImmutableArray<InterfaceAdd
 public readonly record struct InterfaceAddress(IPAddress Address, int PrefixLength)
 {
     /// <summary>The subnet that the address is in.</summary>
-    public IPNetwork Subnet
-    {
-        get
-        {
-            var bytes = Address.GetAddressBytes();
-            for (var bit = PrefixLength; bit < bytes.Length * 8; bit++)
-            {
-                bytes[bit / 8] &= (byte)~(0x80 >> (bit % 8));
-            }
-            return new IPNetwork(new IPAddress(bytes), PrefixLength);
-        }
-    }
+    public IPNetwork Subnet => IPText.SubnetOf(Address, PrefixLength);
 
     /// <summary>Whether both are IPv4 addresses of one subnet with prefixes of one length.</summary>
     public bool SharesSubnetWith(InterfaceAddress other) =>
-        PrefixLength == other.PrefixLength
-        && Address.AddressFamily is AddressFamily.InterNetwork
-        && other.Address.AddressFamily is AddressFamily.InterNetwork
-        && Masked() == other.Masked();
-
-    private uint Masked()
-    {
-        Span<byte> bytes = stackalloc byte[4];
-        Address.TryWriteBytes(bytes, out _);
-        var mask = PrefixLength == 0 ? 0 : uint.MaxValue << (32 - PrefixLength);
-        return BinaryPrimitives.ReadUInt32BigEndian(bytes) & mask;
-    }
+        Address.AddressFamily is AddressFamily.InterNetwork && Subnet == other.Subnet;
 
     /// <summary>The address as iproute2 writes it.</summary>
     public override string ToString() => $"{Address}/{PrefixLength}";

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using Weft.Core.Addressing;
 using Weft.Core.Ipsec;
 using Weft.Core.Linux;
 using Weft.Core.Overlays;
@@ -222,7 +223,7 @@ internal sealed class LabMaker(
         var address = host.Local ?? host.Address;
         var subnet = host.Local is null
             ? SubnetOf(address)
-            : Underlay.Masked(address, Router.LocalPrefixLength);
+            : IPText.SubnetOf(address, Router.LocalPrefixLength);
         return
         [
             datapath.Word,
