@@ -23,10 +23,7 @@ public static class GuardKeeper
         CancellationToken cancellationToken
     )
     {
-        using var only = await HostLock.TakeAsync(
-            () => progress?.Report("another weft is changing this host: waiting for it"),
-            cancellationToken
-        );
+        using var only = await HostLock.TakeAsync(progress, cancellationToken);
         var seen = GuardReader.Read();
         var plan = Planner.PlanGuard(intent, seen);
         if (seen.Problem is not null)

@@ -167,7 +167,7 @@ public sealed class LocalHost : IAsyncDisposable
     )
     {
         linksLock = await HostLock.TakeAsync(
-            () => progress?.Report("another weft is changing this host: waiting for it"),
+            progress,
             cancellationToken,
             patience: progress is null ? patience : null
         );

@@ -150,17 +150,12 @@ internal sealed class TrialWatch(
     /// </summary>
     private async Task<bool> IsComingAsync(CancellationToken cancellationToken)
     {
-        try
+        using (var only = await HostLock.TryTakeAsync(TimeSpan.Zero, cancellationToken))
         {
-            using var only = await HostLock.TakeAsync(
-                () => { },
-                cancellationToken,
-                patience: TimeSpan.Zero
-            );
-        }
-        catch (HostException)
-        {
-            return true;
+            if (only is null)
+            {
+                return true;
+            }
         }
         return store.Read().Next > number;
     }
