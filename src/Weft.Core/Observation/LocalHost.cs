@@ -429,19 +429,12 @@ public sealed class LocalHost : IAsyncDisposable
         CancellationToken cancellationToken
     )
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(patience);
-        try
-        {
-            await (await replica).WaitAsync(
-                snapshot => condition(SwitchReader.Read(snapshot)),
-                deadline.Token
-            );
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            // The condition is not met: the caller sees what is.
-        }
+        // Where the condition is not met the caller sees what is.
+        _ = await TryWaitAsync(
+            snapshot => condition(SwitchReader.Read(snapshot)),
+            patience,
+            cancellationToken
+        );
         return await ReadSwitchAsync();
     }
 
@@ -494,23 +487,37 @@ public sealed class LocalHost : IAsyncDisposable
         CancellationToken cancellationToken
     )
     {
+        if (
+            !await TryWaitAsync(
+                snapshot => SwitchReader.CurrentConfig(snapshot) >= configuration,
+                patience,
+                cancellationToken
+            )
+        )
+        {
+            throw new HostException(
+                $"ovs-vswitchd did not carry out what it was asked to within {patience.TotalSeconds:0.#} s: is it running? "
+                    + $"See `systemctl status {HostServices.Here.Switch}` and /var/log/openvswitch/ovs-vswitchd.log, then apply again"
+            );
+        }
+    }
+
+    private async Task<bool> TryWaitAsync(
+        Func<Snapshot, bool> condition,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    )
+    {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(patience);
         try
         {
-            await (await replica).WaitAsync(
-                snapshot => SwitchReader.CurrentConfig(snapshot) >= configuration,
-                deadline.Token
-            );
+            await (await replica).WaitAsync(condition, deadline.Token);
+            return true;
         }
-        catch (OperationCanceledException exception)
-            when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new HostException(
-                $"ovs-vswitchd did not carry out what it was asked to within {patience.TotalSeconds:0.#} s: is it running? "
-                    + $"See `systemctl status {HostServices.Here.Switch}` and /var/log/openvswitch/ovs-vswitchd.log, then apply again",
-                exception
-            );
+            return false;
         }
     }
 }
