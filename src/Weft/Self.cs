@@ -11,6 +11,10 @@ internal static class Self
             ? [Environment.ProcessPath!, Path.GetFullPath(Environment.GetCommandLineArgs()[0])]
             : [Environment.ProcessPath!];
 
+    /// <summary>The program, where it is one file; null where it is a build for development, which is more than one.</summary>
+    public static string? OneFile =>
+        Command is [var program] && !File.Exists($"{program}.dll") ? program : null;
+
     /// <summary>Which weft it is, with the commit that it was built of behind a <c>+</c>.</summary>
     public static string Version { get; } =
         typeof(Self)

@@ -49,8 +49,5 @@ internal sealed record WeftBinary(
     }
 
     /// <summary>This very program; null where it is a build for development, which is more than one file.</summary>
-    public static WeftBinary? OfSelf() =>
-        Self.Command is [var program] && !System.IO.File.Exists($"{program}.dll")
-            ? Read(program)
-            : null;
+    public static WeftBinary? OfSelf() => Self.OneFile is { } program ? Read(program) : null;
 }
