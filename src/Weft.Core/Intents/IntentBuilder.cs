@@ -89,9 +89,7 @@ public static class IntentBuilder
         {
             Manager = settings.Manager,
             RekeySeconds = settings.RekeySeconds,
-            Credentials = settings.Credentials is CertificateFiles files
-                ? files.Of(host.Name)
-                : settings.Credentials,
+            Credentials = settings.Credentials.For(host.Name),
             LocalAddress = OwnAddress(host),
             LocalIdentity = IdentityOf(host, settings),
             Peers =

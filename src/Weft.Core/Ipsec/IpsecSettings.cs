@@ -34,7 +34,11 @@ public static class IpsecManagers
 }
 
 /// <summary>What hosts prove to one another who they are with: a key that all share, or certificates.</summary>
-public abstract record IpsecCredentials;
+public abstract record IpsecCredentials
+{
+    /// <summary>Those of one host, since one overlay file serves all.</summary>
+    public virtual IpsecCredentials For(string host) => this;
+}
 
 /// <summary>A key that all hosts share (RFC 7296 section 2.15), by where it comes from.</summary>
 public abstract record SharedKey : IpsecCredentials;
@@ -68,8 +72,8 @@ public sealed record CertificateFiles(string Authority, string Certificate, stri
             $"/etc/weft/pki/{HostWord}.key"
         );
 
-    /// <summary>The files of one host.</summary>
-    public CertificateFiles Of(string host) =>
+    /// <inheritdoc/>
+    public override CertificateFiles For(string host) =>
         new(
             Authority.Replace(HostWord, host, StringComparison.Ordinal),
             Certificate.Replace(HostWord, host, StringComparison.Ordinal),

@@ -185,7 +185,9 @@ internal sealed class FleetSession : IAsyncDisposable
         CancellationToken cancellationToken
     )
     {
-        var pair = Overlay.Tunnels.Ipsec?.Credentials is CertificateFiles all ? all.Of(host) : null;
+        var pair = Overlay.Tunnels.Ipsec?.Credentials is CertificateFiles all
+            ? all.For(host)
+            : null;
         var isPair = pair is not null && IsDue(pair.Certificate) && IsDue(pair.Key);
         foreach (var (path, content) in files)
         {
@@ -209,7 +211,7 @@ internal sealed class FleetSession : IAsyncDisposable
         Overlay.Tunnels.Ipsec?.Credentials switch
         {
             KeyFile file => [new("key", file.Path, IsSecret: true, IsReplaceable: false)],
-            CertificateFiles all when all.Of(host) is var files =>
+            CertificateFiles all when all.For(host) is var files =>
             [
                 new("authority", files.Authority, IsSecret: false, IsReplaceable: true),
                 new("certificate", files.Certificate, IsSecret: false, IsReplaceable: true),

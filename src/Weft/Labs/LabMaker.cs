@@ -247,7 +247,7 @@ internal sealed class LabMaker(
         IEnumerable<(string Path, string Text)> files = credentials switch
         {
             KeyFile { Path: var path } => [(path, $"{lab.Key}\n")],
-            CertificateFiles of => CertificatesOf(host.Name, of.Of(host.Name)),
+            CertificateFiles of => CertificatesOf(host.Name, of.For(host.Name)),
             _ => [],
         };
         foreach (var (path, text) in files)
