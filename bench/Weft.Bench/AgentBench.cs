@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 namespace Weft.Bench;
@@ -11,7 +10,7 @@ internal static class AgentBench
 {
     private const int Rounds = 21;
     private const int IdleSeconds = 60;
-    private static readonly string Times = Rounds.ToString(CultureInfo.InvariantCulture);
+    private static readonly string Times = Rounds.ToString();
 
     private const string Start = """
         setsid WEFT agent </dev/null >/var/log/weft-agent.log 2>&1 &
@@ -79,12 +78,7 @@ internal static class AgentBench
         await host.WeftAsync("apply", "--yes", "--timeout", "300");
         await host.ScriptAsync(Start.Replace("WEFT", BenchHost.Weft, StringComparison.Ordinal));
         await host.ScriptAsync(Rest);
-        Console.WriteLine(
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"{containers} containers, {Rounds} times each, until it is mended:"
-            )
-        );
+        Console.WriteLine($"{containers} containers, {Rounds} times each, until it is mended:");
         (string What, string Sabotage, string Mended)[] changed =
         [
             (
@@ -119,20 +113,11 @@ internal static class AgentBench
             );
         }
         var idle = (
-            await host.OutputAsync(
-                "bash",
-                "-uc",
-                Idle,
-                "idle",
-                IdleSeconds.ToString(CultureInfo.InvariantCulture)
-            )
+            await host.OutputAsync("bash", "-uc", Idle, "idle", IdleSeconds.ToString())
         ).Split(' ');
-        var ticks = double.Parse(idle[1], CultureInfo.InvariantCulture);
+        var ticks = double.Parse(idle[1]);
         Console.WriteLine(
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"  idle for {IdleSeconds} s: {double.Parse(idle[0], CultureInfo.InvariantCulture) / 1024:0.0} MB resident, {ticks * 10:0} ms of processor time: {ticks / IdleSeconds:0.00} % of a core"
-            )
+            $"  idle for {IdleSeconds} s: {double.Parse(idle[0]) / 1024:0.0} MB resident, {ticks * 10:0} ms of processor time: {ticks / IdleSeconds:0.00} % of a core"
         );
         await host.ScriptAsync("kill $(cat /run/weft-agent.pid)");
         foreach (var (what, sabotage, _) in unmade)
@@ -149,14 +134,11 @@ internal static class AgentBench
     {
         var times = lines
             .Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Select(line => double.Parse(line, CultureInfo.InvariantCulture) / 1000)
+            .Select(line => double.Parse(line) / 1000)
             .Order()
             .ToList();
         Console.WriteLine(
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"  {what, -36} median {times[times.Count / 2], 7:0.0} ms   ({times[0]:0.0} to {times[^1]:0.0})"
-            )
+            $"  {what, -36} median {times[times.Count / 2], 7:0.0} ms   ({times[0]:0.0} to {times[^1]:0.0})"
         );
     }
 
@@ -177,7 +159,6 @@ internal static class AgentBench
         {
             var number = container + 10;
             text.Append(
-                CultureInfo.InvariantCulture,
                 $"  c{container}: {{ host: host1, engine: netns, networks: {{ cont-mgmnt0: 10.8.{number / 250}.{number % 250} }} }}\n"
             );
         }

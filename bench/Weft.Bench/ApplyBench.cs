@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Weft.Core.Overlays;
 
@@ -127,10 +126,7 @@ internal static class ApplyBench
             }
         }
         Timing.Print(
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"{hosts} hosts × {Networks} networks, one host of them:"
-            ),
+            $"{hosts} hosts × {Networks} networks, one host of them:",
             [apply, script, raw, same]
         );
     }
@@ -140,16 +136,12 @@ internal static class ApplyBench
         var text = new StringBuilder("name: many\nhosts:\n");
         for (var host = 1; host <= hosts; host++)
         {
-            text.Append(
-                CultureInfo.InvariantCulture,
-                $"  host{host}: 192.0.{host / 250 + 2}.{host % 250 + 1}\n"
-            );
+            text.Append($"  host{host}: 192.0.{host / 250 + 2}.{host % 250 + 1}\n");
         }
         text.Append("networks:\n");
         for (var network = 1; network <= Networks; network++)
         {
             text.Append(
-                CultureInfo.InvariantCulture,
                 $"  net{network}: {{ vlan: {network}, subnet: 10.{network}.0.0/16, hosts: {{ host1: 10.{network}.0.1 }} }}\n"
             );
         }
@@ -165,7 +157,6 @@ internal static class ApplyBench
         foreach (var network in overlay.Networks)
         {
             text.Append(
-                CultureInfo.InvariantCulture,
                 $"""
                 ovs-vsctl add-port ovsbr0 {network.Name} tag={network.Vlan} -- set interface {network.Name} type=internal
                 ip addr add {network.Hosts[0].Addresses[0]}/16 dev {network.Name}
@@ -177,7 +168,6 @@ internal static class ApplyBench
         foreach (var peer in overlay.Hosts.Skip(1))
         {
             text.Append(
-                CultureInfo.InvariantCulture,
                 $"ovs-vsctl add-port ovsbr0 to-{peer.Name} protected=true -- set interface to-{peer.Name} type=gre options:remote_ip={peer.Address}\n"
             );
         }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Weft.Labs;
 
@@ -98,14 +97,7 @@ internal static class AttachBench
                 var lines = (
                     await OnAsync(
                         lab,
-                        [
-                            Measure,
-                            "measure",
-                            Rounds.ToString(CultureInfo.InvariantCulture),
-                            start,
-                            undo,
-                            address,
-                        ]
+                        [Measure, "measure", Rounds.ToString(), start, undo, address]
                     )
                 ).Split('\n', StringSplitOptions.RemoveEmptyEntries);
                 Print(
@@ -131,14 +123,11 @@ internal static class AttachBench
     }
 
     private static double Milliseconds(string line, int column) =>
-        double.Parse(line.Split(' ')[column], CultureInfo.InvariantCulture) / 1000;
+        double.Parse(line.Split(' ')[column]) / 1000;
 
     private static void Print(string what, List<double> start, List<double> reached) =>
         Console.WriteLine(
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"  {what, -44} start {Quantile(start, 0.5), 7:0.0} ms, then median {Quantile(reached, 0.5), 6:0.0} ms, p99 {Quantile(reached, 0.99), 6:0.0} ms"
-            )
+            $"  {what, -44} start {Quantile(start, 0.5), 7:0.0} ms, then median {Quantile(reached, 0.5), 6:0.0} ms, p99 {Quantile(reached, 0.99), 6:0.0} ms"
         );
 
     private static double Quantile(List<double> all, double part) =>

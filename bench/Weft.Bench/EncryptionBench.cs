@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Weft.Labs;
@@ -50,10 +49,7 @@ internal static class EncryptionBench
             );
         }
         Timing.Print(
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"{hosts} hosts, until every host has every tunnel INSTALLED:"
-            ),
+            $"{hosts} hosts, until every host has every tunnel INSTALLED:",
             [weft, monitor, guide]
         );
     }
@@ -106,10 +102,7 @@ internal static class EncryptionBench
         foreach (var (what, _, speeds) in ways)
         {
             Console.WriteLine(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"  {what, -20} {Median(speeds), 8:0.0} Mbit/s   {Median(speeds) / theirs:0.00} ×   (of {speeds.Count}: {speeds.Min():0.0} to {speeds.Max():0.0})"
-                )
+                $"  {what, -20} {Median(speeds), 8:0.0} Mbit/s   {Median(speeds) / theirs:0.00} ×   (of {speeds.Count}: {speeds.Min():0.0} to {speeds.Max():0.0})"
             );
         }
         Console.WriteLine();
@@ -128,10 +121,7 @@ internal static class EncryptionBench
     {
         var said = await lab.OnAsync(
             "host1",
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"ip netns exec wallabag iperf3 --client 10.8.2.3 --time {Seconds} --omit 1 --json"
-            )
+            $"ip netns exec wallabag iperf3 --client 10.8.2.3 --time {Seconds} --omit 1 --json"
         );
         using var json = JsonDocument.Parse(said);
         return json.RootElement.GetProperty("end")
@@ -305,14 +295,10 @@ internal static class EncryptionBench
             {
                 // The hosts use this machine's clock.
                 var at = (DateTimeOffset.UtcNow + Start).ToUnixTimeMilliseconds() * 1000;
-                var times = (
-                    await EverywhereAsync(host =>
-                        string.Create(CultureInfo.InvariantCulture, $"at={at}\n{script(host)}")
-                    )
-                )
+                var times = (await EverywhereAsync(host => $"at={at}\n{script(host)}"))
                     .Select(said =>
                         said.Split(' ', StringSplitOptions.TrimEntries)
-                            .Select(time => double.Parse(time, CultureInfo.InvariantCulture))
+                            .Select(time => double.Parse(time))
                             .ToList()
                     )
                     .ToList();

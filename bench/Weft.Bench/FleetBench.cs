@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Weft.Labs;
 using Weft.LabTests;
@@ -82,13 +81,11 @@ internal static class FleetBench
                 if (round == Rounds - 1)
                 {
                     Timing.Print(
-                        Line($"{count} hosts from one machine, over SSH:"),
+                        $"{count} hosts from one machine, over SSH:",
                         [fresh, again, same]
                     );
                     Console.WriteLine(
-                        Line(
-                            $"  weft on that machine: {most / 1024} MB resident at most; a host of the lab: {(free - applied) / 1024 / count} MB, and all together {(applied - least) / 1024} MB more at most while weft was at work\n"
-                        )
+                        $"  weft on that machine: {most / 1024} MB resident at most; a host of the lab: {(free - applied) / 1024 / count} MB, and all together {(applied - least) / 1024} MB more at most while weft was at work\n"
                     );
                 }
                 await WeftAsync("destroy");
@@ -102,8 +99,8 @@ internal static class FleetBench
                         [Watched, "watched", BenchHost.Weft, command, "--all", "--yes", File]
                     )
                 ).Split(' ');
-                most = long.Max(most, long.Parse(said[0], CultureInfo.InvariantCulture));
-                least = long.Min(least, long.Parse(said[1], CultureInfo.InvariantCulture));
+                most = long.Max(most, long.Parse(said[0]));
+                least = long.Min(least, long.Parse(said[1]));
             }
         }
         finally
@@ -121,15 +118,11 @@ internal static class FleetBench
         await fresh.MeasureAsync(() => ApplyAsync("read back: as intended"));
         await same.MeasureAsync(() => ApplyAsync("nothing to change"));
         Timing.Print(
-            Line(
-                $"{MeshHosts} simulated hosts with {MeshHosts - 1} tunnels each, {Environment.ProcessorCount} at a time:"
-            ),
+            $"{MeshHosts} simulated hosts with {MeshHosts - 1} tunnels each, {Environment.ProcessorCount} at a time:",
             [fresh, same]
         );
         Console.WriteLine(
-            Line(
-                $"  a simulated host: {(free - FullMesh.AvailableMemory()) / 1024 / MeshHosts} MB\n"
-            )
+            $"  a simulated host: {(free - FullMesh.AvailableMemory()) / 1024 / MeshHosts} MB\n"
         );
 
         async Task ApplyAsync(string wanted)
@@ -168,7 +161,7 @@ internal static class FleetBench
         var text = new StringBuilder("name: fleet\nhosts:\n");
         for (var host = 1; host <= hosts; host++)
         {
-            text.Append(Line($"  host{host}: 192.0.2.{host}\n"));
+            text.Append($"  host{host}: 192.0.2.{host}\n");
         }
         text.Append(laptop ? $"  {Laptop}: 192.0.2.250\n" : "");
         text.Append(
@@ -177,14 +170,9 @@ internal static class FleetBench
         for (var host = 1; host <= hosts; host++)
         {
             text.Append(
-                Line(
-                    $"  a{host}: {{ host: host{host}, engine: netns, networks: {{ first: 10.8.2.{host} }} }}\n  b{host}: {{ host: host{host}, engine: netns, networks: {{ second: 10.8.3.{host} }} }}\n"
-                )
+                $"  a{host}: {{ host: host{host}, engine: netns, networks: {{ first: 10.8.2.{host} }} }}\n  b{host}: {{ host: host{host}, engine: netns, networks: {{ second: 10.8.3.{host} }} }}\n"
             );
         }
         return text.ToString();
     }
-
-    private static string Line(FormattableString line) =>
-        line.ToString(CultureInfo.InvariantCulture);
 }

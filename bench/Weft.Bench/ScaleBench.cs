@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Weft.Core.Linux;
 
@@ -74,27 +73,22 @@ internal static class ScaleBench
         var yaml = new StringBuilder("name: scale\nhosts:\n");
         for (var host = 0; host < hosts; host++)
         {
-            yaml.Append(Line($"  host{host + 1}: 172.16.{host / 250}.{host % 250 + 1}\n"));
+            yaml.Append($"  host{host + 1}: 172.16.{host / 250}.{host % 250 + 1}\n");
         }
         yaml.Append(
             "networks:\n  cont-mgmnt0: { vlan: 200, subnet: 10.128.0.0/9, bridge: true }\n  host-mgmnt0:\n    vlan: 100\n    subnet: 10.8.0.0/16\n    hosts:\n"
         );
         for (var host = 0; host < hosts; host++)
         {
-            yaml.Append(Line($"      host{host + 1}: 10.8.{host / 250}.{host % 250 + 1}\n"));
+            yaml.Append($"      host{host + 1}: 10.8.{host / 250}.{host % 250 + 1}\n");
         }
         yaml.Append("containers:\n");
         for (var number = 0; number < hosts * ContainersEach; number++)
         {
             yaml.Append(
-                Line(
-                    $"  container{number}: {{ host: host{number / ContainersEach + 1}, engine: docker, networks: {{ cont-mgmnt0: 10.{128 + number / 62_500}.{number / 250 % 250}.{number % 250 + 1} }} }}\n"
-                )
+                $"  container{number}: {{ host: host{number / ContainersEach + 1}, engine: docker, networks: {{ cont-mgmnt0: 10.{128 + number / 62_500}.{number / 250 % 250}.{number % 250 + 1} }} }}\n"
             );
         }
         return yaml.ToString();
     }
-
-    private static string Line(FormattableString line) =>
-        line.ToString(CultureInfo.InvariantCulture);
 }

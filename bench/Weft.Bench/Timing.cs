@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 
 namespace Weft.Bench;
 
@@ -38,10 +37,7 @@ internal sealed class Timing(string what)
         foreach (var timing in timings)
         {
             Console.WriteLine(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"  {timing.What, -52} {timing.Median, 10:0.0} ms  {timing.Median / reference, 8:0.00} ×   (of {timing.times.Count}: {timing.times.Min():0.0} to {timing.times.Max():0.0})"
-                )
+                $"  {timing.What, -52} {timing.Median, 10:0.0} ms  {timing.Median / reference, 8:0.00} ×   (of {timing.times.Count}: {timing.times.Min():0.0} to {timing.times.Max():0.0})"
             );
         }
         Console.WriteLine();

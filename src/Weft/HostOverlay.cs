@@ -40,9 +40,7 @@ internal sealed class HostOverlay
         store = new AddressStore(overlay.Name, directory);
         negotiations = new NegotiationStore(overlay.Name);
         Interest = new ContainerInterest(overlay, host, store.HasAnyOf);
-        Credentials = overlay.Tunnels.Ipsec?.Credentials is CertificateFiles files
-            ? files.Of(host)
-            : overlay.Tunnels.Ipsec?.Credentials;
+        Credentials = overlay.Tunnels.Ipsec?.Credentials.For(host);
     }
 
     /// <summary>The overlay.</summary>

@@ -11,6 +11,10 @@ internal static class Self
             ? [Environment.ProcessPath!, Path.GetFullPath(Environment.GetCommandLineArgs()[0])]
             : [Environment.ProcessPath!];
 
+    /// <summary>The program, if it is one file; null for a development build, which consists of several.</summary>
+    public static string? OneFile =>
+        Command is [var program] && !File.Exists($"{program}.dll") ? program : null;
+
     /// <summary>Its version, with the commit that it was built from behind a <c>+</c>.</summary>
     public static string Version { get; } =
         typeof(Self)

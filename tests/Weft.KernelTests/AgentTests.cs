@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Weft.LabTests;
 
@@ -118,7 +117,7 @@ public sealed class AgentTests(TwoHosts hosts) : TwoHostsTests(hosts)
                 RegexOptions.Multiline
             )
                 is { Success: true } match
-                ? int.Parse(match.Groups["age"].ValueSpan, CultureInfo.InvariantCulture)
+                ? int.Parse(match.Groups["age"].ValueSpan)
                 : -1;
 
         Task MeasuresAsync(string line) =>

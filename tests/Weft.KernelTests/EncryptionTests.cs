@@ -1,4 +1,3 @@
-using System.Globalization;
 using Weft.Labs;
 
 namespace Weft.KernelTests;
@@ -69,7 +68,7 @@ public sealed class EncryptionTests(TwoHosts hosts) : TwoHostsTests(hosts)
         );
         Assert.NotEqual(0, tooLong.ExitCode);
         Assert.Contains(
-            string.Create(CultureInfo.InvariantCulture, $"message too long, mtu={Mtu}"),
+            $"message too long, mtu={Mtu}",
             tooLong.Output,
             StringComparison.OrdinalIgnoreCase
         );

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Weft.LabTests;
 
 namespace Weft.KernelTests;
@@ -78,7 +77,7 @@ public sealed class KindTests
             mtu + 1
         );
         Assert.Contains(
-            string.Create(CultureInfo.InvariantCulture, $"message too long, mtu={mtu}"),
+            $"message too long, mtu={mtu}",
             tooLong.Output,
             StringComparison.OrdinalIgnoreCase
         );

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Weft.Core.Linux;
 using Weft.LabTests;
@@ -301,7 +300,7 @@ public sealed partial class PlaintextTests(TwoHosts hosts) : TwoHostsTests(hosts
         Assert.Equal(arrived, await Wire.EchoRequestsAsync(lab, "host2", TwoHosts.Mastodon));
         var refused = await RefusedAsync(lab, "host2");
         Assert.Contains(
-            string.Create(CultureInfo.InvariantCulture, $", {refused} in"),
+            $", {refused} in",
             await lab.WeftDoneAsync("host2", "status"),
             StringComparison.Ordinal
         );

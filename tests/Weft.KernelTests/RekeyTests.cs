@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Weft.LabTests;
 
@@ -74,9 +73,7 @@ public sealed partial class RekeyTests
         async Task<int> NumberAsync() =>
             Numbers()
                 .Matches(await lab.RunAsync("host1", "swanctl --list-sas"))
-                .Max(match =>
-                    int.Parse(match.Groups["number"].Value, CultureInfo.InvariantCulture)
-                );
+                .Max(match => int.Parse(match.Groups["number"].Value));
     }
 
     // The daemon counts the children that it has ever made.

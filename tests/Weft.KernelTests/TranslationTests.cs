@@ -1,4 +1,3 @@
-using System.Globalization;
 using Weft.Labs;
 
 namespace Weft.KernelTests;
@@ -58,7 +57,7 @@ public sealed class TranslationTests
             Mtu + 1
         );
         Assert.Contains(
-            string.Create(CultureInfo.InvariantCulture, $"message too long, mtu={Mtu}"),
+            $"message too long, mtu={Mtu}",
             tooLong.Output,
             StringComparison.OrdinalIgnoreCase
         );

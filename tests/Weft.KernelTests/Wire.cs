@@ -1,4 +1,3 @@
-using System.Globalization;
 using Weft.Labs;
 using Weft.LabTests;
 
@@ -81,8 +80,5 @@ internal static class Wire
     }
 
     private static int Column(string line, int index) =>
-        int.Parse(
-            line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[index],
-            CultureInfo.InvariantCulture
-        );
+        int.Parse(line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[index]);
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
@@ -332,14 +331,12 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
         foreach (var number in Enumerable.Range(1, 50))
         {
             yaml.Append(
-                CultureInfo.InvariantCulture,
                 $"  n{number}: {{ host: host1, engine: netns, networks: {{ net0: 10.8.2.{number} }} }}\n"
             );
         }
         foreach (var number in Enumerable.Range(101, 10))
         {
             yaml.Append(
-                CultureInfo.InvariantCulture,
                 $"  d{number}: {{ host: host1, engine: docker, networks: {{ net0: 10.8.2.{number} }} }}\n"
             );
         }
@@ -434,7 +431,7 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
         Span<byte> line = stackalloc byte[16];
         for (var number = 1; number <= Numbers; number++)
         {
-            number.TryFormat(line, out var length, default, CultureInfo.InvariantCulture);
+            number.TryFormat(line, out var length);
             line[length] = (byte)'\n';
             hash.AppendData(line[..(length + 1)]);
         }

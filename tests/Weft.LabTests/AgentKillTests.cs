@@ -1,4 +1,3 @@
-using System.Globalization;
 using Weft.Core.Linux;
 
 namespace Weft.LabTests;
@@ -26,11 +25,7 @@ public sealed class AgentKillTests
 
     /// <summary>How often: <c>WEFT_AGENT_KILLS=1000</c> for a long run.</summary>
     private static int Rounds =>
-        int.TryParse(
-            Environment.GetEnvironmentVariable("WEFT_AGENT_KILLS"),
-            CultureInfo.InvariantCulture,
-            out var rounds
-        )
+        int.TryParse(Environment.GetEnvironmentVariable("WEFT_AGENT_KILLS"), out var rounds)
             ? rounds
             : RoundsOfEveryRun;
 

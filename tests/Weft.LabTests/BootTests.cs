@@ -1,8 +1,6 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Weft.Core.Linux;
 using Weft.Labs;
-using Datapath = Weft.Labs.Datapath;
 
 namespace Weft.LabTests;
 
@@ -135,7 +133,7 @@ public sealed partial class BootTests
             Assert.Matches(PortAndNoAssociation(), port.Output);
             Assert.Contains(", 0 received", port.Output, StringComparison.Ordinal);
             var blocked = port.Output.Split("blocked ")[1];
-            return (await tap.StopAsync(), int.Parse(blocked, CultureInfo.InvariantCulture));
+            return (await tap.StopAsync(), int.Parse(blocked));
         }
     }
 

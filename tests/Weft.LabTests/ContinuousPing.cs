@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Weft.Core.Linux;
 
@@ -52,7 +51,7 @@ internal sealed partial class ContinuousPing : IAsyncDisposable
                         "-M",
                         "do",
                         "-s",
-                        (size - 28).ToString(CultureInfo.InvariantCulture),
+                        (size - 28).ToString(),
                         address
                     ),
                 lab.Lab[host].Environment
@@ -79,7 +78,7 @@ internal sealed partial class ContinuousPing : IAsyncDisposable
         var output = string.Join('\n', lines);
         var answers = Answer()
             .Matches(output)
-            .Select(match => int.Parse(match.Groups["number"].Value, CultureInfo.InvariantCulture))
+            .Select(match => int.Parse(match.Groups["number"].Value))
             .ToHashSet();
         Assert.True(answers.Count > 0, output + await errors);
         return (answers.Max(), answers.Count);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -753,7 +752,6 @@ public sealed partial class FleetTests
         Each(host => $"  host{host}: {{ address: 192.0.2.{host} }}\n");
         text.Append(laptop ? $"  {FleetLab.Laptop}: {{ address: 192.0.2.250 }}\n" : "");
         text.Append(
-            CultureInfo.InvariantCulture,
             $"tunnels: {{ type: {type} }}\nnetworks:\n  first: {{ vlan: 10, subnet: {subnet}.0/24, bridge: true }}\n  second: {{ vlan: {vlan}, subnet: 10.8.3.0/24 }}\ncontainers:\n"
         );
         Each(host =>
@@ -761,7 +759,6 @@ public sealed partial class FleetTests
             + $"  b{host}: {{ host: host{host}, engine: netns, networks: {{ second: 10.8.3.{host} }} }}\n"
         );
         text.Append(
-            CultureInfo.InvariantCulture,
             $"  a101: {{ host: host1, engine: netns, networks: {{ first: {subnet}.101 }} }}\n"
         );
         return text.ToString();

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Globalization;
 using System.Text;
 using Weft.Core.Linux;
 
@@ -87,8 +86,7 @@ internal sealed class FullMesh : IAsyncDisposable
         long.Parse(
             File.ReadLines("/proc/meminfo")
                 .First(line => line.StartsWith("MemAvailable:", StringComparison.Ordinal))
-                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
-            CultureInfo.InvariantCulture
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]
         );
 
     /// <inheritdoc/>
@@ -150,7 +148,7 @@ internal sealed class FullMesh : IAsyncDisposable
         var text = new StringBuilder("name: fleet\ntunnels: { type: vxlan, key: 7 }\nhosts:\n");
         foreach (var number in Hosts)
         {
-            text.Append(CultureInfo.InvariantCulture, $"  host{number}: {Address(number)}\n");
+            text.Append($"  host{number}: {Address(number)}\n");
         }
         return text.Append("networks:\n  cont: { vlan: 200, subnet: 10.8.0.0/16, bridge: true }\n")
             .ToString();

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using System.Text;
 using Weft.Core.Engines;
@@ -10,7 +9,6 @@ using Weft.Core.Linux;
 using Weft.Core.Observation;
 using Weft.Core.Planning;
 using Weft.Labs;
-using Datapath = Weft.Labs.Datapath;
 
 namespace Weft.LabTests;
 
@@ -393,10 +391,7 @@ public sealed class GuardTests
                     .Select(number => new LinkCommand(
                         Stage.First,
                         space.Name,
-                        string.Create(
-                            CultureInfo.InvariantCulture,
-                            $"xfrm policy add src 10.0.{number / 250}.{number % 250}/32 dst 0.0.0.0/0 dir in action block"
-                        )
+                        $"xfrm policy add src 10.0.{number / 250}.{number % 250}/32 dst 0.0.0.0/0 dir in action block"
                     )),
             ],
             Needs.Cancellation
@@ -431,7 +426,7 @@ public sealed class GuardTests
             "host1",
             "awk '$1 == \"XfrmInPolBlock\" { print $2 }' /proc/net/xfrm_stat"
         );
-        return int.Parse(counted, CultureInfo.InvariantCulture);
+        return int.Parse(counted);
     }
 
     /// <summary>A network namespace of the test's own, by name as <c>ip -n</c> takes it.</summary>

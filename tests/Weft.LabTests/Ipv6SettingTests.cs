@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
@@ -176,8 +175,7 @@ public sealed partial class Ipv6SettingTests
             CountOfHeard()
                 .Match(await lab.RunAsync(host, "cat /proc/net/snmp6"))
                 .Groups["count"]
-                .Value,
-            CultureInfo.InvariantCulture
+                .Value
         );
 
     /// <summary>Sends a router advertisement (RFC 4861 section 4.2) with a prefix to take an address of (section 4.6.2).</summary>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Weft.Core.Linux;
 using Weft.Core.Observation;
@@ -180,10 +179,7 @@ public sealed class LinkReaderTests : IAsyncLifetime
             .. links
                 .OrderBy(link => link.Index)
                 .Select(link =>
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"{link with { AlternativeNames = [], Addresses = [], Leased = [], LinkLocal = [], Routes = [] }} {string.Join(' ', link.AlternativeNames)} {string.Join(' ', link.Addresses)} {string.Join(' ', link.Leased)} {string.Join(' ', link.LinkLocal)}"
-                    )
+                    $"{link with { AlternativeNames = [], Addresses = [], Leased = [], LinkLocal = [], Routes = [] }} {string.Join(' ', link.AlternativeNames)} {string.Join(' ', link.Addresses)} {string.Join(' ', link.Leased)} {string.Join(' ', link.LinkLocal)}"
                 ),
         ];
 }

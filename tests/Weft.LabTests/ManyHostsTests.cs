@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 namespace Weft.LabTests;
@@ -142,7 +141,7 @@ public sealed class ManyHostsTests
         {
             foreach (var host in Enumerable.Range(1, hosts))
             {
-                text.Append(CultureInfo.InvariantCulture, $"{line(host)}");
+                text.Append($"{line(host)}");
             }
         }
     }

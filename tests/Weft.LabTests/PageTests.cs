@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 
@@ -97,10 +96,7 @@ public sealed partial class PageTests
         await page.Clock.InstallAsync(new() { TimeDate = DateTime.UtcNow.AddDays(2) });
         await page.ReloadAsync();
         await Browser.SaysAsync(verdict, "host1 is as intended");
-        await Browser.SaysAsync(
-            events,
-            DateTime.UtcNow.Year.ToString(CultureInfo.InvariantCulture)
-        );
+        await Browser.SaysAsync(events, DateTime.UtcNow.Year.ToString());
         await Assertions.Expect(events).ToHaveAttributeAsync("aria-live", "polite");
         var told = await page.EvaluateAsync<string[]>("() => told");
         Assert.NotEmpty(told);
@@ -285,10 +281,7 @@ public sealed partial class PageTests
         page.EvaluateAsync<int>("() => document.getAnimations().length");
 
     private static int Brightness(string color) =>
-        Numbers()
-            .Matches(color)
-            .Take(3)
-            .Sum(part => int.Parse(part.Value, CultureInfo.InvariantCulture)) / 3;
+        Numbers().Matches(color).Take(3).Sum(part => int.Parse(part.Value)) / 3;
 
     [GeneratedRegex(@"^✓\d+\.\d\d$", RegexOptions.None, 1000)]
     private static partial Regex RoundTrip();

@@ -1,5 +1,4 @@
 using System.Formats.Tar;
-using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
@@ -106,7 +105,7 @@ public sealed class SeeingTests(SeeingLab seeing) : IClassFixture<SeeingLab>
         var first = await watching.StandardOutput.ReadLineAsync(Needs.Cancellation);
         Assert.Contains("  round 1: all 4 ways are open", first, StringComparison.Ordinal);
         await Tool.RunAsync(
-            ["kill", "-INT", watching.Id.ToString(CultureInfo.InvariantCulture)],
+            ["kill", "-INT", watching.Id.ToString()],
             cancellationToken: Needs.Cancellation
         );
         var rest = await watching.StandardOutput.ReadToEndAsync(Needs.Cancellation);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace Weft.LabTests;
@@ -68,7 +67,7 @@ public sealed class SenderTests
                         (await lab.RunAsync("host2", string.Join('\n', counters))).Trim(),
                         @"\s+"
                     )
-                    .Select(count => int.Parse(count, CultureInfo.InvariantCulture)),
+                    .Select(count => int.Parse(count)),
             ];
 
         async Task GrowAsync(params string[] counters)

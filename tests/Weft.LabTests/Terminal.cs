@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Weft.LabTests;
 
 /// <summary>A terminal in a host of a lab, on which one command runs: what stands on it, and what is typed.</summary>
@@ -78,10 +76,7 @@ internal sealed class Terminal
             () => TextAsync().Result
         );
         await lab.RunAsync(host, $"kill $(cat {KeysPid})");
-        return (
-            int.Parse(await lab.RunAsync(host, $"cat {Exit}"), CultureInfo.InvariantCulture),
-            await TextAsync()
-        );
+        return (int.Parse(await lab.RunAsync(host, $"cat {Exit}")), await TextAsync());
     }
 
     private async Task<string> TextAsync() =>

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Weft.Core.Linux;
 
 namespace Weft.LabTests;
@@ -466,8 +465,7 @@ public sealed class TryTests
             await lab.RunAsync(
                 "host1",
                 "grep '\"number\"' /var/lib/weft/homelab/history/history.json | tail -n 1 | tr -dc 0-9"
-            ),
-            CultureInfo.InvariantCulture
+            )
         );
 
     private static async Task<bool> IsAppliedAsync(OverlayLab lab) =>

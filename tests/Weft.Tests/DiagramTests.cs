@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Xml.Linq;
 using Weft.Core.Overlays;
@@ -285,7 +284,7 @@ public sealed class DiagramTests
     }
 
     private static double Number(XElement element, string attribute) =>
-        double.Parse(element.Attribute(attribute)!.Value, CultureInfo.InvariantCulture);
+        double.Parse(element.Attribute(attribute)!.Value);
 
     /// <summary>Where a text is, with letters as wide as any usual font has them.</summary>
     private sealed record Box(string Text, double Left, double Right, double Top, double Bottom)

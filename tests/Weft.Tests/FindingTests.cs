@@ -40,7 +40,7 @@ public sealed class FindingTests
     {
         var bare = HostObservation.Bare(kernelDatapath: true);
         var findings = Doctor
-            .Standing(
+            .HowThingsStand(
                 Intent("type: gre"),
                 bare with
                 {
@@ -437,8 +437,7 @@ public sealed class FindingTests
     private static HostCertificate Certificate =>
         new([], [], Secret.OfText("key"), "", Now.AddHours(-1), Now.AddYears(1));
 
-    private static TimeSpan Time(string text) =>
-        TimeSpan.Parse(text, System.Globalization.CultureInfo.InvariantCulture);
+    private static TimeSpan Time(string text) => TimeSpan.Parse(text);
 
     private static ProbeResult Result(Outcome outcome, int size, string? container) =>
         new(

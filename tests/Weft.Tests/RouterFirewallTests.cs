@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Text;
 using Weft.Core.Intents;
@@ -120,7 +119,7 @@ public sealed class RouterFirewallTests
                     [
                         new(
                             IPAddress.Parse(link.Address.Split('/')[0]),
-                            int.Parse(link.Address.Split('/')[1], CultureInfo.InvariantCulture)
+                            int.Parse(link.Address.Split('/')[1])
                         ),
                     ],
                 }

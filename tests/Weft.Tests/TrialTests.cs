@@ -21,9 +21,7 @@ public sealed class TrialTests
 
     private const string Own = "/etc/weft/overlay.yaml";
 
-    private static readonly SshConnection Login = SshConnection.Parse(
-        "203.0.113.7 52044 192.0.2.1 22"
-    )!;
+    private static readonly SshLogin Login = SshLogin.Parse("203.0.113.7 52044 192.0.2.1 22")!;
 
     [Theory]
     [InlineData("90s", 90)]
@@ -56,7 +54,7 @@ public sealed class TrialTests
     public void An_SSH_connection_says_who_is_at_its_other_end(string text, string client) =>
         Assert.StartsWith(
             client,
-            SshConnection.Parse(text)?.Client.ToString(),
+            SshLogin.Parse(text)?.Client.ToString(),
             StringComparison.Ordinal
         );
 
@@ -67,7 +65,7 @@ public sealed class TrialTests
     [InlineData("host 52044 192.0.2.1 22")]
     [InlineData("203.0.113.7 99999 192.0.2.1 22")]
     public void What_is_no_SSH_connection_is_none(string? text) =>
-        Assert.Null(SshConnection.Parse(text));
+        Assert.Null(SshLogin.Parse(text));
 
     [Fact]
     public void The_other_hosts_and_the_administrator_must_stay_in_reach() =>
@@ -107,7 +105,7 @@ public sealed class TrialTests
                 .Select(line => line.Name)
         );
         // What a host had no part in before, it had reached nobody by.
-        Assert.Empty(LinesOf(null, Yaml, SshConnection.Parse("127.0.0.1 1 127.0.0.1 22")));
+        Assert.Empty(LinesOf(null, Yaml, SshLogin.Parse("127.0.0.1 1 127.0.0.1 22")));
         // An address that moved is asked from where it was, before.
         Assert.Equal(
             IPAddress.Parse("10.8.3.1"),
@@ -264,7 +262,7 @@ public sealed class TrialTests
     private static IEnumerable<Lifeline> LinesOf(
         string? before,
         string tried,
-        SshConnection? connection
+        SshLogin? connection
     ) =>
         Lifelines
             .Of(before is null ? null : Parse(before), Parse(tried), "host1", connection)

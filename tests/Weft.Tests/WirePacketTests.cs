@@ -1,4 +1,3 @@
-using System.Globalization;
 using Weft.Labs;
 
 namespace Weft.Tests;
@@ -62,7 +61,7 @@ public sealed class WirePacketTests
         {
             Assert.True(
                 Enum.IsDefined(WirePacket.KindOf(packet.AsSpan(0, length), TunnelPorts)),
-                length.ToString(CultureInfo.InvariantCulture)
+                length.ToString()
             );
         }
     }

@@ -63,10 +63,8 @@ public static class IPText
         if (subnet.PrefixLength == bits)
         {
             subnet = default;
-            wrong = string.Create(
-                CultureInfo.InvariantCulture,
-                $"holds one address, and a network is for two hosts at least: write a prefix length of at most {bits - 1}"
-            );
+            wrong =
+                $"holds one address, and a network is for two hosts at least: write a prefix length of at most {bits - 1}";
             return false;
         }
         return true;
@@ -119,24 +117,25 @@ public static class IPText
         {
             wrong = PrefixOfMask(prefixText) is { } meant
                 ? $"has a netmask: write the prefix length, {addressText}/{meant}"
-                : string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"has no prefix length from {(isSubnet ? 1 : 0)} to {(isSubnet ? bits - 1 : bits)}: write {addressText}/{(bits == 32 ? 24 : 64)}, for example"
-                );
+                : $"has no prefix length from {(isSubnet ? 1 : 0)} to {(isSubnet ? bits - 1 : bits)}: write {addressText}/{(bits == 32 ? 24 : 64)}, for example";
             return false;
         }
-        var first = FromNumber(ToNumber(address) & ~HostMask(bits, prefix), address.AddressFamily);
-        if (!first.Equals(address))
+        var subnet = SubnetOf(address, prefix);
+        if (!subnet.BaseAddress.Equals(address))
         {
-            wrong = string.Create(
-                CultureInfo.InvariantCulture,
-                $"has host bits set: write {first}/{prefix}, the subnet that {address} is in"
-            );
+            wrong = $"has host bits set: write {subnet}, the subnet that {address} is in";
             return false;
         }
-        network = new IPNetwork(first, prefix);
+        network = subnet;
         return true;
     }
+
+    /// <summary>The subnet of a prefix length that holds an address.</summary>
+    public static IPNetwork SubnetOf(IPAddress address, int prefix) =>
+        new(
+            FromNumber(ToNumber(address) & ~HostMask(Bits(address), prefix), address.AddressFamily),
+            prefix
+        );
 
     /// <summary>The first and the last address of a subnet or of a part of one.</summary>
     public static (UInt128 First, UInt128 Last) Ends(IPNetwork subnet)
@@ -165,6 +164,10 @@ public static class IPText
     /// <summary>The length in bits of an address of this family: 32 or 128.</summary>
     public static int Bits(IPAddress address) =>
         address.AddressFamily is AddressFamily.InterNetwork ? 32 : 128;
+
+    /// <summary>What an address of this family is of: <c>IPv4</c> or <c>IPv6</c>.</summary>
+    public static string VersionOf(AddressFamily family) =>
+        family is AddressFamily.InterNetwork ? "IPv4" : "IPv6";
 
     /// <summary>The address as a number, most significant byte first.</summary>
     public static UInt128 ToNumber(IPAddress address)
@@ -217,7 +220,7 @@ public static class IPText
         }
         foreach (var part in parts)
         {
-            bytes[number++] = byte.Parse(part, NumberStyles.None, CultureInfo.InvariantCulture);
+            bytes[number++] = byte.Parse(part, NumberStyles.None);
         }
         var read = new IPAddress(bytes);
         if (read.ToString() != text)
@@ -262,7 +265,7 @@ public static class IPText
     }
 
     private static bool TryReadPrefix(string text, int bits, out int prefix) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out prefix)
+        int.TryParse(text, NumberStyles.None, null, out prefix)
         && prefix <= bits
         && (text == "0" || text[0] != '0');
 

@@ -61,12 +61,7 @@ public readonly record struct MacAddress
         {
             if (
                 pair.Length != 2
-                || !byte.TryParse(
-                    pair,
-                    NumberStyles.AllowHexSpecifier,
-                    CultureInfo.InvariantCulture,
-                    out var octet
-                )
+                || !byte.TryParse(pair, NumberStyles.AllowHexSpecifier, null, out var octet)
             )
             {
                 return false;
@@ -75,6 +70,14 @@ public readonly record struct MacAddress
         }
         address = new MacAddress(bits);
         return true;
+    }
+
+    /// <summary>The six bytes, as they are on the wire.</summary>
+    public byte[] GetBytes()
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        BinaryPrimitives.WriteUInt64BigEndian(bytes, value);
+        return bytes[^Length..].ToArray();
     }
 
     /// <summary>The IPv6 link-local address that the kernel derives from it (RFC 4291 appendix A, modified EUI-64).</summary>
@@ -97,12 +100,7 @@ public readonly record struct MacAddress
                 for (var octet = 0; octet < 6; octet++)
                 {
                     var octetValue = (byte)(bits >> (40 - 8 * octet));
-                    octetValue.TryFormat(
-                        text[(octet * 3)..],
-                        out _,
-                        "x2",
-                        CultureInfo.InvariantCulture
-                    );
+                    octetValue.TryFormat(text[(octet * 3)..], out _, "x2");
                     if (octet < 5)
                     {
                         text[octet * 3 + 2] = ':';

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Weft.Core.Addressing;
 
 /// <summary>The packets of a tunnel protocol between two hosts, as a kernel policy selects them.</summary>
@@ -32,6 +30,5 @@ public readonly record struct TunnelTraffic(byte Protocol, ushort? Port)
         };
 
     /// <summary>In words: <c>gre</c>, <c>udp port 4789</c>.</summary>
-    public override string ToString() =>
-        Port is { } port ? string.Create(CultureInfo.InvariantCulture, $"udp port {port}") : "gre";
+    public override string ToString() => Port is { } port ? $"udp port {port}" : "gre";
 }

@@ -159,7 +159,7 @@ public static class AddressAudit
             from address in one.Addresses
             select (address, network.Name, $"host {one.Host}", (ContainerKey?)null),
             .. from container in overlay.Containers
-            let key = new ContainerKey(container.Engine, container.Name)
+            let key = container.Key
             from place in container.Attachments
             from address in place.Addresses
             select (

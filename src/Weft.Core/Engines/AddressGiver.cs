@@ -87,7 +87,7 @@ internal sealed class AddressGiver
         Need[] needs =
         [
             .. from container in containers
-            let key = new ContainerKey(container.Engine, container.Name)
+            let key = container.Key
             from place in container.Attachments
             where place.Addresses.IsEmpty
             select new Need(key, place.Network, byKey.GetValueOrDefault(key)),
@@ -111,7 +111,7 @@ internal sealed class AddressGiver
 
         ImmutableArray<Attachment> Fill(Container container)
         {
-            var key = new ContainerKey(container.Engine, container.Name);
+            var key = container.Key;
             var mayWait =
                 !byKey.TryGetValue(key, out var sighting)
                 || !answered.Contains(key.Engine)
@@ -169,9 +169,7 @@ internal sealed class AddressGiver
         && one.Attachments.Any(place => place.Addresses.Contains(address));
 
     private Container? Declared(ContainerKey container) =>
-        overlay.Containers.FirstOrDefault(one =>
-            one.Host == host && new ContainerKey(one.Engine, one.Name) == container
-        );
+        overlay.Containers.FirstOrDefault(one => one.Host == host && one.Key == container);
 
     /// <summary>Finds the record of each need: first by the container's id, then by its name among those that are left.</summary>
     private void Match(Need[] needs, IReadOnlyCollection<ContainerSighting> sightings)

@@ -31,6 +31,16 @@ public readonly record struct ContainerKey(Engine Engine, string Name)
     public override string ToString() => $"{Engine.Word} container {Name}";
 }
 
+/// <summary>Which containers the overlay's are.</summary>
+public static class ContainerKeys
+{
+    extension(Container container)
+    {
+        /// <summary>The container, as its engine knows it.</summary>
+        public ContainerKey Key => new(container.Engine, container.Name);
+    }
+}
+
 /// <summary>A container as its engine knows it.</summary>
 public sealed record ContainerSighting
 {

@@ -112,7 +112,7 @@ public sealed record Roster
 
         IEnumerable<Attachment> Left(Container container)
         {
-            var key = new ContainerKey(container.Engine, container.Name);
+            var key = container.Key;
             return from place in container.Attachments
                 let left = place.Addresses.RemoveAll(address =>
                     withheld.Contains((key, place.Network, address))

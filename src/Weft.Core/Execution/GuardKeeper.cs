@@ -25,11 +25,7 @@ public static class GuardKeeper
         TimeSpan? patience = null
     )
     {
-        using var only = await HostLock.TakeAsync(
-            () => progress?.Report("another weft is changing this host: waiting for it"),
-            cancellationToken,
-            patience: patience
-        );
+        using var only = await HostLock.TakeAsync(progress, cancellationToken, patience: patience);
         var seen = GuardReader.Read();
         var plan = Planner.PlanGuard(intent, seen);
         if (seen.Problem is not null)

@@ -47,7 +47,12 @@ internal static class StrongSwan
                         new ViciMessage { ["cacert"] = new ViciValue(load.Certificate.AsMemory()) },
                         cancellationToken
                     ),
-                    UnloadAuthority unload => UnloadAsync(client, unload, cancellationToken),
+                    UnloadAuthority unload => UnloadIfThereAsync(
+                        unload.Name,
+                        client.UnloadAuthorityAsync,
+                        client.AuthorityNamesAsync,
+                        cancellationToken
+                    ),
                     UnloadSharedKey key => client.UnloadSharedAsync(key.Name, cancellationToken),
                     LoadPrivateKey key => LoadAsync(client, key, cancellationToken),
                     UnloadPrivateKey key => UnloadAsync(client, key, cancellationToken),
@@ -58,7 +63,7 @@ internal static class StrongSwan
         catch (ViciException exception)
         {
             throw new HostException(
-                $"strongSwan would not {change.Action.ToString().ToLowerInvariant()} {change.What} {change.Name}: {exception.Message}",
+                $"strongSwan would not {change.Action.Word} {change.What} {change.Name}: {exception.Message}",
                 exception
             );
         }
@@ -478,18 +483,12 @@ internal static class StrongSwan
         CancellationToken cancellationToken
     )
     {
-        try
-        {
-            await client.UnloadConnectionAsync(connection.Name, cancellationToken);
-        }
-        catch (ViciCommandException)
-        {
-            if ((await client.ConnectionNamesAsync(cancellationToken)).Contains(connection.Name))
-            {
-                throw;
-            }
-            // The daemon was restarted meanwhile, or an earlier run was killed halfway through.
-        }
+        await UnloadIfThereAsync(
+            connection.Name,
+            client.UnloadConnectionAsync,
+            client.ConnectionNamesAsync,
+            cancellationToken
+        );
         await TerminateAsync(
             client,
             new AssociationSelector { Ike = connection.Name },
@@ -497,23 +496,24 @@ internal static class StrongSwan
         );
     }
 
-    private static async Task UnloadAsync(
-        ViciClient client,
-        UnloadAuthority authority,
+    // The daemon may have been started anew meanwhile, or an earlier Weft been ended in the midst of this.
+    private static async Task UnloadIfThereAsync(
+        string name,
+        Func<string, CancellationToken, Task> unload,
+        Func<CancellationToken, Task<ImmutableArray<string>>> names,
         CancellationToken cancellationToken
     )
     {
         try
         {
-            await client.UnloadAuthorityAsync(authority.Name, cancellationToken);
+            await unload(name, cancellationToken);
         }
         catch (ViciCommandException)
         {
-            if ((await client.AuthorityNamesAsync(cancellationToken)).Contains(authority.Name))
+            if ((await names(cancellationToken)).Contains(name))
             {
                 throw;
             }
-            // The daemon was restarted meanwhile.
         }
     }
 

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Text.Json;
 using Weft.Core.Linux;
 using Weft.Core.Overlays;
@@ -172,8 +171,8 @@ internal static class HistoryJson
         : throw new JsonException($"a '{name}' is '{word}', which there is not");
 
     // The constant ("c") format: [d.]hh:mm:ss[.fffffff].
-    private static string Text(TimeSpan time) => time.ToString("c", CultureInfo.InvariantCulture);
+    private static string Text(TimeSpan time) => time.ToString("c");
 
     private static TimeSpan Time(JsonElement json) =>
-        TimeSpan.ParseExact(json.GetString()!, "c", CultureInfo.InvariantCulture);
+        TimeSpan.ParseExact(json.GetString()!, "c", null);
 }

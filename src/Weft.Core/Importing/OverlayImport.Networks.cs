@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using Weft.Core.Overlays;
 
@@ -61,7 +60,7 @@ public sealed partial record OverlayImport
             var name =
                 bridges.FirstOrDefault()?.Bridge
                 ?? ports.FirstOrDefault()?.Port.Name
-                ?? string.Create(CultureInfo.InvariantCulture, $"vlan{vlan.Key}");
+                ?? $"vlan{vlan.Key}";
             foreach (var place in vlan.Where(place => !Belongs(place, name, bridges.Count > 0)))
             {
                 Note(

@@ -76,7 +76,7 @@ public sealed partial record OverlayImport
             }
             if (TunnelIdentity.NumberOf(key) is { } number and > 0 and <= uint.MaxValue)
             {
-                return number.ToString(CultureInfo.InvariantCulture);
+                return number.ToString();
             }
             Note(
                 reading,
@@ -107,21 +107,10 @@ public sealed partial record OverlayImport
             {
                 Type = first.Type,
                 Key =
-                    uint.TryParse(
-                        first.Key,
-                        NumberStyles.None,
-                        CultureInfo.InvariantCulture,
-                        out var key
-                    )
-                    && key > 0
+                    uint.TryParse(first.Key, NumberStyles.None, null, out var key) && key > 0
                         ? key
                         : null,
-                Port = ushort.TryParse(
-                    first.Port,
-                    NumberStyles.None,
-                    CultureInfo.InvariantCulture,
-                    out var port
-                )
+                Port = ushort.TryParse(first.Port, NumberStyles.None, null, out var port)
                     ? port
                     : null,
                 Ipsec = Encryption(),

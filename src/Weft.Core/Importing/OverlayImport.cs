@@ -210,12 +210,7 @@ public sealed partial record OverlayImport(Overlay Overlay, ImmutableArray<strin
                 .. texts.Select(text =>
                     text.Split('/') is [var address, var length]
                     && IPAddress.TryParse(address, out var parsed)
-                    && byte.TryParse(
-                        length,
-                        NumberStyles.None,
-                        CultureInfo.InvariantCulture,
-                        out var prefix
-                    )
+                    && byte.TryParse(length, NumberStyles.None, null, out var prefix)
                     && prefix <= IPText.Bits(parsed)
                         ? new InterfaceAddress(parsed, prefix)
                         : throw new HostException(

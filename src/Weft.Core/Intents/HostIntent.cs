@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
@@ -87,6 +86,9 @@ public sealed record HostIntent
 /// <param name="Ports">All ports, the local one first.</param>
 public sealed record SwitchIntent(string Name, bool Userspace, ImmutableArray<PortIntent> Ports)
 {
+    /// <summary>Which datapath forwards, as the overlay file calls it.</summary>
+    public string Datapath => Userspace ? "userspace" : "kernel";
+
     /// <summary>
     /// The desired values of <see cref="MonitorOptions.CertificateSettings"/>: empty to remove them, null to leave them alone.
     /// </summary>
@@ -260,33 +262,11 @@ public sealed record InternalLinkIntent(string Name, ImmutableArray<InterfaceAdd
 public readonly record struct InterfaceAddress(IPAddress Address, int PrefixLength)
 {
     /// <summary>The subnet that the address is in.</summary>
-    public IPNetwork Subnet
-    {
-        get
-        {
-            var bytes = Address.GetAddressBytes();
-            for (var bit = PrefixLength; bit < bytes.Length * 8; bit++)
-            {
-                bytes[bit / 8] &= (byte)~(0x80 >> (bit % 8));
-            }
-            return new IPNetwork(new IPAddress(bytes), PrefixLength);
-        }
-    }
+    public IPNetwork Subnet => IPText.SubnetOf(Address, PrefixLength);
 
     /// <summary>Whether both are IPv4 addresses of the same subnet with the same prefix length.</summary>
     public bool SharesSubnetWith(InterfaceAddress other) =>
-        PrefixLength == other.PrefixLength
-        && Address.AddressFamily is AddressFamily.InterNetwork
-        && other.Address.AddressFamily is AddressFamily.InterNetwork
-        && Masked() == other.Masked();
-
-    private uint Masked()
-    {
-        Span<byte> bytes = stackalloc byte[4];
-        Address.TryWriteBytes(bytes, out _);
-        var mask = PrefixLength == 0 ? 0 : uint.MaxValue << (32 - PrefixLength);
-        return BinaryPrimitives.ReadUInt32BigEndian(bytes) & mask;
-    }
+        Address.AddressFamily is AddressFamily.InterNetwork && Subnet == other.Subnet;
 
     /// <summary>The address as iproute2 writes it.</summary>
     public override string ToString() => $"{Address}/{PrefixLength}";
@@ -318,6 +298,12 @@ public sealed record AttachmentIntent
 
     /// <summary>The interface's name inside the container.</summary>
     public required string Interface { get; init; }
+
+    /// <summary>What a change of the interface is of, in words.</summary>
+    public string InterfaceName => $"{Interface} in {Container}";
+
+    /// <summary>What a change of the engine's device is of, in words, where the device is called what the interface is.</summary>
+    public string DeviceName => $"{Interface} of {Container}";
 
     /// <summary>The interface's Ethernet address.</summary>
     public required MacAddress Mac { get; init; }

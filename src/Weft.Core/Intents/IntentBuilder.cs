@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Weft.Core.Addressing;
@@ -92,9 +91,7 @@ public static class IntentBuilder
         {
             Manager = settings.Manager,
             RekeySeconds = settings.RekeySeconds,
-            Credentials = settings.Credentials is CertificateFiles files
-                ? files.Of(host.Name)
-                : settings.Credentials,
+            Credentials = settings.Credentials.For(host.Name),
             LocalAddress = OwnAddress(host),
             LocalIdentity = IdentityOf(host, settings),
             Peers =
@@ -314,11 +311,11 @@ public static class IntentBuilder
                 .Add("local_ip", OwnAddress(host).ToString());
             if (overlay.Tunnels.Key is { } key)
             {
-                options = options.Add("key", key.ToString(CultureInfo.InvariantCulture));
+                options = options.Add("key", key.ToString());
             }
             if (overlay.Tunnels.Port is { } port)
             {
-                options = options.Add("dst_port", port.ToString(CultureInfo.InvariantCulture));
+                options = options.Add("dst_port", port.ToString());
             }
             if (ipsec is { Manager: IpsecManager.OpenVSwitch })
             {

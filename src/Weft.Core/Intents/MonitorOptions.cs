@@ -62,21 +62,13 @@ public static class MonitorOptions
 
     /// <summary>The value of <see cref="Lifetime"/> for a number that stands for certain credentials.</summary>
     public static string LifetimeOf(int number) =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"{LeastSeconds + MarginSeconds + (number % Kinds)}s"
-        );
+        $"{LeastSeconds + MarginSeconds + (number % Kinds)}s";
 
     /// <summary>
     /// The time after which strongSwan rekeys the IKE SA, for a value of <see cref="Lifetime"/>; null if it is no number.
     /// </summary>
     public static TimeSpan? RekeyTimeOf(string? lifetime) =>
-        int.TryParse(
-            lifetime?.TrimEnd('s'),
-            NumberStyles.None,
-            CultureInfo.InvariantCulture,
-            out var seconds
-        )
+        int.TryParse(lifetime?.TrimEnd('s'), NumberStyles.None, null, out var seconds)
             ? TimeSpan.FromSeconds(seconds - MarginSeconds)
             : null;
 }

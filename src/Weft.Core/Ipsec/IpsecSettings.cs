@@ -34,7 +34,11 @@ public static class IpsecManagers
 }
 
 /// <summary>How hosts prove their identity to one another: with a key that all share, or with certificates.</summary>
-public abstract record IpsecCredentials;
+public abstract record IpsecCredentials
+{
+    /// <summary>The credentials of one host, since one overlay file serves all hosts.</summary>
+    public virtual IpsecCredentials For(string host) => this;
+}
 
 /// <summary>A key that all hosts share (RFC 7296 section 2.15), by its source.</summary>
 public abstract record SharedKey : IpsecCredentials;
@@ -69,7 +73,7 @@ public sealed record CertificateFiles(string Authority, string Certificate, stri
         );
 
     /// <summary>The paths for one host.</summary>
-    public CertificateFiles Of(string host) =>
+    public override CertificateFiles For(string host) =>
         new(
             Authority.Replace(HostWord, host, StringComparison.Ordinal),
             Certificate.Replace(HostWord, host, StringComparison.Ordinal),

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
-using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -18,13 +17,13 @@ internal static class HostLock
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Waits for the lock and takes it; it is given back when the handle is closed.</summary>
-    /// <param name="waiting">Called once if somebody else has it.</param>
+    /// <param name="progress">Told once if somebody else has it.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <param name="path">The file.</param>
     /// <param name="patience">How long to wait for it; for ever unless given.</param>
     /// <exception cref="HostException">Root's rights are missing, or somebody else has had it for too long.</exception>
     public static async Task<SafeFileHandle> TakeAsync(
-        Action waiting,
+        IProgress<string>? progress,
         CancellationToken cancellationToken,
         string path = HostsOwn,
         TimeSpan? patience = null
@@ -46,18 +45,31 @@ internal static class HostLock
             }
             if (first)
             {
-                waiting();
+                progress?.Report("another weft is changing this host: waiting for it");
             }
             if (Stopwatch.GetElapsedTime(began) > patience)
             {
                 throw new HostException(
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"another weft has been changing this host for {patience.Value.TotalSeconds:0} s, and this one waits for it"
-                    )
+                    $"another weft has been changing this host for {patience.Value.TotalSeconds:0} s, and this one waits for it"
                 );
             }
             await Task.Delay(Pause, cancellationToken);
+        }
+    }
+
+    /// <summary>Takes the lock if possible; null if root's rights are missing, or another Weft has had it for too long.</summary>
+    public static async Task<SafeFileHandle?> TryTakeAsync(
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            return await TakeAsync(progress: null, cancellationToken, patience: patience);
+        }
+        catch (HostException)
+        {
+            return null;
         }
     }
 

@@ -27,7 +27,7 @@ internal readonly record struct ProcessIdentity(int Pid, long Started)
                 && int.TryParse(
                     File.ReadAllText(path),
                     NumberStyles.AllowTrailingWhite,
-                    CultureInfo.InvariantCulture,
+                    null,
                     out var pid
                 )
                 ? Of(pid)

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Weft.Core.Linux;
 
 /// <summary>The machine's groups (group(5)).</summary>
@@ -21,7 +19,7 @@ internal static class UnixGroup
                 .IO.File.ReadLines(File)
                 .Select(line => line.Split(':'))
                 .Where(fields => fields.Length > 2 && fields[0] == group)
-                .Select(fields => (uint?)uint.Parse(fields[2], CultureInfo.InvariantCulture))
+                .Select(fields => (uint?)uint.Parse(fields[2]))
                 .FirstOrDefault()
             : null;
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Weft.Core.Observation;
 
 /// <summary>
@@ -34,11 +32,7 @@ public sealed record BlockedPackets(long Out, long In)
                 )
             )
             .Where(words => words.Length == 2)
-            .ToLookup(
-                words => words[0],
-                words => long.Parse(words[1], CultureInfo.InvariantCulture),
-                StringComparer.Ordinal
-            );
+            .ToLookup(words => words[0], words => long.Parse(words[1]), StringComparer.Ordinal);
         return new BlockedPackets(
             counters["XfrmOutPolBlock"].Concat(counters["XfrmOutNoStates"]).Sum(),
             counters["XfrmInPolBlock"].Concat(counters["XfrmInTmplMismatch"]).Sum()
@@ -46,6 +40,5 @@ public sealed record BlockedPackets(long Out, long In)
     }
 
     /// <summary>In words.</summary>
-    public override string ToString() =>
-        string.Create(CultureInfo.InvariantCulture, $"{Out} out, {In} in");
+    public override string ToString() => $"{Out} out, {In} in";
 }

@@ -21,7 +21,7 @@ public sealed class ContainerInterest
         [
             .. overlay
                 .Containers.Where(container => container.Host == host)
-                .Select(container => new ContainerKey(container.Engine, container.Name)),
+                .Select(container => container.Key),
         ];
         selections =
         [

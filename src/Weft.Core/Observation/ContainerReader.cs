@@ -56,7 +56,7 @@ public static class ContainerReader
     /// <param name="which">Which engines.</param>
     /// <param name="interest">What matters: any other engine may be down.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public static async Task<IReadOnlyList<EngineAnswer>> AskAsync(
+    public static async Task<IReadOnlyList<EngineListing>> AskAsync(
         EngineSet engines,
         IEnumerable<Engine> which,
         ContainerInterest interest,
@@ -65,12 +65,12 @@ public static class ContainerReader
     {
         return await Task.WhenAll(which.Select(engine => AskOneAsync(engines.Of(engine))));
 
-        async Task<EngineAnswer> AskOneAsync(IContainerEngine engine)
+        async Task<EngineListing> AskOneAsync(IContainerEngine engine)
         {
             try
             {
                 var containers = await engine.ListAsync(cancellationToken);
-                return new EngineAnswer(
+                return new EngineListing(
                     engine.Engine,
                     containers,
                     containers is null && interest.Misses(engine.Engine) ? engine.Absence : null
@@ -78,14 +78,14 @@ public static class ContainerReader
             }
             catch (HostException exception)
             {
-                return new EngineAnswer(engine.Engine, null, exception.Message);
+                return new EngineListing(engine.Engine, null, exception.Message);
             }
         }
     }
 
     /// <summary>The engines that should have answered and did not, and why.</summary>
     public static ImmutableSortedDictionary<Engine, string> SilentOf(
-        IEnumerable<EngineAnswer> answers
+        IEnumerable<EngineListing> answers
     ) =>
         answers
             .Where(answer => answer.Silence is not null)
@@ -125,7 +125,7 @@ public static class ContainerReader
 /// <param name="Engine">The engine.</param>
 /// <param name="Containers">Its containers; null where it did not answer.</param>
 /// <param name="Silence">Why it did not, where that matters.</param>
-public sealed record EngineAnswer(
+public sealed record EngineListing(
     Engine Engine,
     ImmutableArray<ContainerSighting>? Containers,
     string? Silence

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Weft.Core.Observation;
 
 /// <summary>
@@ -13,6 +11,5 @@ namespace Weft.Core.Observation;
 public sealed record FailedNegotiation(string Peer, string Loaded, DateTimeOffset Time, string Why)
 {
     /// <summary>All of it, in words.</summary>
-    public override string ToString() =>
-        string.Create(CultureInfo.InvariantCulture, $"{Why} (tried at {Time:u})");
+    public override string ToString() => $"{Why} (tried at {Time:u})";
 }

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using Weft.Core.Addressing;
 
@@ -83,14 +82,10 @@ public readonly record struct XfrmSelector(
             0 => "",
             TunnelTraffic.Gre => " proto gre",
             TunnelTraffic.Udp => " proto udp",
-            _ => string.Create(CultureInfo.InvariantCulture, $" proto {Protocol}"),
+            _ => $" proto {Protocol}",
         };
-        var source = SourcePort is { } from
-            ? string.Create(CultureInfo.InvariantCulture, $" sport {from}")
-            : "";
-        var destination = DestinationPort is { } to
-            ? string.Create(CultureInfo.InvariantCulture, $" dport {to}")
-            : "";
+        var source = SourcePort is { } from ? $" sport {from}" : "";
+        var destination = DestinationPort is { } to ? $" dport {to}" : "";
         return $"src {Source} dst {Destination}{protocol}{source}{destination}";
     }
 }
@@ -114,8 +109,5 @@ public readonly record struct XfrmState(
 
     /// <summary>The association as <c>ip xfrm state delete</c> takes it.</summary>
     public override string ToString() =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"src {Source} dst {Destination} proto {(Protocol == Esp ? "esp" : "ah")} spi 0x{Spi:x8}"
-        );
+        $"src {Source} dst {Destination} proto {(Protocol == Esp ? "esp" : "ah")} spi 0x{Spi:x8}";
 }

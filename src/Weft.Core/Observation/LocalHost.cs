@@ -173,7 +173,7 @@ public sealed class LocalHost : IAsyncDisposable
     )
     {
         linksLock = await HostLock.TakeAsync(
-            () => progress?.Report("another weft is changing this host: waiting for it"),
+            progress,
             cancellationToken,
             patience: progress is null ? patience : null
         );
@@ -352,7 +352,7 @@ public sealed class LocalHost : IAsyncDisposable
             Credentials = credentials is null ? null : CredentialsReader.Read(credentials),
             Blocked = BlockedPackets.Read(),
             Time = TimeProvider.System.GetUtcNow(),
-            KernelDatapath = Datapath.KernelHasIt(),
+            KernelDatapath = Observation.KernelDatapath.IsThere(),
             HasIpv6 = Directory.Exists("/proc/sys/net/ipv6"),
         };
 
@@ -435,19 +435,12 @@ public sealed class LocalHost : IAsyncDisposable
         CancellationToken cancellationToken
     )
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(patience);
-        try
-        {
-            await (await replica).WaitAsync(
-                snapshot => condition(SwitchReader.Read(snapshot)),
-                deadline.Token
-            );
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            // The condition is not met: the caller sees what is.
-        }
+        // Where the condition is not met the caller sees what is.
+        _ = await TryWaitAsync(
+            snapshot => condition(SwitchReader.Read(snapshot)),
+            patience,
+            cancellationToken
+        );
         return await ReadSwitchAsync();
     }
 
@@ -500,23 +493,37 @@ public sealed class LocalHost : IAsyncDisposable
         CancellationToken cancellationToken
     )
     {
+        if (
+            !await TryWaitAsync(
+                snapshot => SwitchReader.CurrentConfig(snapshot) >= configuration,
+                patience,
+                cancellationToken
+            )
+        )
+        {
+            throw new HostException(
+                $"ovs-vswitchd did not carry out what it was asked to within {patience.TotalSeconds:0.#} s: is it running? "
+                    + $"See `systemctl status {HostServices.Here.Switch}` and /var/log/openvswitch/ovs-vswitchd.log, then apply again"
+            );
+        }
+    }
+
+    private async Task<bool> TryWaitAsync(
+        Func<Snapshot, bool> condition,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    )
+    {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(patience);
         try
         {
-            await (await replica).WaitAsync(
-                snapshot => SwitchReader.CurrentConfig(snapshot) >= configuration,
-                deadline.Token
-            );
+            await (await replica).WaitAsync(condition, deadline.Token);
+            return true;
         }
-        catch (OperationCanceledException exception)
-            when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new HostException(
-                $"ovs-vswitchd did not carry out what it was asked to within {patience.TotalSeconds:0.#} s: is it running? "
-                    + $"See `systemctl status {HostServices.Here.Switch}` and /var/log/openvswitch/ovs-vswitchd.log, then apply again",
-                exception
-            );
+            return false;
         }
     }
 }

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Weft.Core.Linux;
@@ -54,10 +53,7 @@ internal sealed class NegotiationStore(
         {
             PrivateDirectory.Make(directory);
             // The name is this process's own, so that no other that negotiates at the same time writes to it.
-            var next = string.Create(
-                CultureInfo.InvariantCulture,
-                $"{PathOf(failed.Peer)}.{Environment.ProcessId}"
-            );
+            var next = $"{PathOf(failed.Peer)}.{Environment.ProcessId}";
             using (
                 var stream = new FileStream(
                     next,

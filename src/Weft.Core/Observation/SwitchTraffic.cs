@@ -17,7 +17,7 @@ public static class SwitchTraffic
     /// <summary>How often ovs-vswitchd counts (ovs-vswitchd.conf.db(5), table Open_vSwitch).</summary>
     public static TimeSpan IntervalOf(SwitchObservation? seen) =>
         seen?.OtherConfig.GetValueOrDefault("stats-update-interval") is { } text
-        && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var own)
+        && int.TryParse(text, NumberStyles.None, null, out var own)
         && own > UsualInterval
             ? TimeSpan.FromMilliseconds(own)
             : TimeSpan.FromMilliseconds(UsualInterval);

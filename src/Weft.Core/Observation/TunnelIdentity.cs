@@ -45,7 +45,7 @@ internal readonly record struct TunnelIdentity(string Type, string Remote, strin
             return ulong.TryParse(
                 key.AsSpan(2),
                 NumberStyles.AllowHexSpecifier,
-                CultureInfo.InvariantCulture,
+                null,
                 out var hexadecimal
             )
                 ? hexadecimal
@@ -53,14 +53,7 @@ internal readonly record struct TunnelIdentity(string Type, string Remote, strin
         }
         if (key is not ['0', _, ..])
         {
-            return ulong.TryParse(
-                key,
-                NumberStyles.None,
-                CultureInfo.InvariantCulture,
-                out var number
-            )
-                ? number
-                : null;
+            return ulong.TryParse(key, NumberStyles.None, null, out var number) ? number : null;
         }
         UInt128 octal = 0;
         foreach (var digit in key)
@@ -76,7 +69,7 @@ internal readonly record struct TunnelIdentity(string Type, string Remote, strin
 
     private static string KeyOf(string? key) =>
         key is null ? NoKey
-        : NumberOf(key) is { } number ? number.ToString(CultureInfo.InvariantCulture)
+        : NumberOf(key) is { } number ? number.ToString()
         : key;
 
     // The ports that IANA has registered for them.

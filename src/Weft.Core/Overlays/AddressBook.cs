@@ -94,7 +94,7 @@ internal sealed class AddressBook
         if (subnet is not { } own)
         {
             return hasAllSubnets
-                ? $"and network {Network.Quoted} (line {Network.At.Line}) has no {Version(address)} subnet"
+                ? $"and network {Network.Quoted} (line {Network.At.Line}) has no {IPText.VersionOf(address.AddressFamily)} subnet"
                 : null;
         }
         if (!own.Contains(address))
@@ -139,7 +139,4 @@ internal sealed class AddressBook
         }
         return null;
     }
-
-    private static string Version(IPAddress address) =>
-        address.AddressFamily is AddressFamily.InterNetwork ? "IPv4" : "IPv6";
 }

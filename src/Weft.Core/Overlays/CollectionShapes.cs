@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net.Sockets;
 using System.Text.Json;
+using Weft.Core.Addressing;
 
 namespace Weft.Core.Overlays;
 
@@ -91,7 +92,7 @@ internal sealed class FamilyShape<T>(Shape<T> item, string noun, Func<T, Address
             .Where(earlier => family(earlier.Value) == wanted)
             .Select(earlier => earlier.Value!.ToString())
             .FirstOrDefault();
-        var version = wanted is AddressFamily.InterNetwork ? "IPv4" : "IPv6";
+        var version = IPText.VersionOf(wanted);
         return first is null
             ? null
             : $"has a second {version} {noun}, {value} after {first}: keep one of them";

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Globalization;
 using System.Text;
 using System.Text.Unicode;
 
@@ -100,7 +99,7 @@ internal static class FileText
         {
             1 => "",
             2 => ", and one more is",
-            _ => string.Create(CultureInfo.InvariantCulture, $", and {lines - 1:N0} more are"),
+            _ => $", and {lines - 1:N0} more are",
         };
         mistakes.Add(
             at,

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Weft.Core.Overlays;
 
 /// <summary>Default names for interfaces inside containers.</summary>
@@ -11,7 +9,7 @@ internal static class InterfaceNames
         var others = taken.ToHashSet(StringComparer.Ordinal);
         for (var number = 1; ; number++)
         {
-            var name = string.Create(CultureInfo.InvariantCulture, $"eth{number}");
+            var name = $"eth{number}";
             if (!others.Contains(name))
             {
                 yield return name;

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using System.IO.Hashing;
 using System.Text;
 
@@ -102,10 +101,7 @@ public static class LinkNames
         if (bytes.Length > MaxLength)
         {
             var counted = bytes.Length == name.Length ? "" : " in UTF-8";
-            return string.Create(
-                CultureInfo.InvariantCulture,
-                $"has {bytes.Length} bytes{counted}, and the kernel takes {MaxLength}: shorten it"
-            );
+            return $"has {bytes.Length} bytes{counted}, and the kernel takes {MaxLength}: shorten it";
         }
         // The kernel's isspace reads bytes as Latin-1, where 0xA0 is the no-break space. In UTF-8, 'à' ends with this byte.
         if (bytes.Contains((byte)0xA0))

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 
 namespace Weft.Core.Overlays;
 
@@ -12,9 +11,7 @@ public sealed record Mistake(string File, int Line, int Column, string Message)
 {
     /// <summary>The mistake as compilers print theirs: <c>overlay.yaml:14:12: message</c>.</summary>
     public override string ToString() =>
-        Line == 0
-            ? $"{File}: {Message}"
-            : string.Create(CultureInfo.InvariantCulture, $"{File}:{Line}:{Column}: {Message}");
+        Line == 0 ? $"{File}: {Message}" : $"{File}:{Line}:{Column}: {Message}";
 }
 
 /// <summary>The result of reading an overlay file: an overlay, or at least one mistake, never both.</summary>

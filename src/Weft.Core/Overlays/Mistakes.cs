@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Weft.Core.Overlays;
@@ -75,10 +74,8 @@ internal sealed class Mistakes(string file)
             .ToList();
         if (more > 0)
         {
-            var message = string.Create(
-                CultureInfo.InvariantCulture,
-                $"and {more:N0} more mistakes, in the whole file: correct these {Most:N0} first"
-            );
+            var message =
+                $"and {more:N0} more mistakes, in the whole file: correct these {Most:N0} first";
             ordered.Add(ordered[^1] with { Message = message });
         }
         return [.. ordered];

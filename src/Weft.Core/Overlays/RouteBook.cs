@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Net;
-using System.Net.Sockets;
 using Weft.Core.Addressing;
 
 namespace Weft.Core.Overlays;
@@ -66,7 +65,7 @@ internal sealed class RouteBook(string who, ImmutableArray<AddressBook> networks
         ImmutableArray<Marked<IPAddress>?>? given
     )
     {
-        var version = via.AddressFamily is AddressFamily.InterNetwork ? "IPv4" : "IPv6";
+        var version = IPText.VersionOf(via.AddressFamily);
         if (destination.BaseAddress.AddressFamily != via.AddressFamily)
         {
             return $"which is an {version} address, of the other kind: write a neighbour's that is of the same kind";

@@ -101,11 +101,7 @@ internal sealed class SecretShape(int least) : Shape<Secret>
         "file:",
     ];
 
-    public override string Expected { get; } =
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"the key itself, of {least} characters or more"
-        );
+    public override string Expected { get; } = $"the key itself, of {least} characters or more";
 
     public override Marked<Secret>? Read(YamlNode node, Place place, Mistakes mistakes)
     {
@@ -126,10 +122,7 @@ internal sealed class SecretShape(int least) : Shape<Secret>
         {
             mistakes.Add(
                 scalar.At,
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{place} has fewer than {least} characters, which can be guessed: write a longer key, such as `openssl rand -base64 32` makes"
-                )
+                $"{place} has fewer than {least} characters, which can be guessed: write a longer key, such as `openssl rand -base64 32` makes"
             );
             return null;
         }
@@ -146,8 +139,7 @@ internal sealed class SecretShape(int least) : Shape<Secret>
 /// <summary>A whole number in a range, in plain decimal digits.</summary>
 internal sealed class IntegerShape(string expected, long least, long most) : Shape<long>
 {
-    public override string Expected { get; } =
-        string.Create(CultureInfo.InvariantCulture, $"{expected} from {least} to {most}");
+    public override string Expected { get; } = $"{expected} from {least} to {most}";
 
     public override Marked<long>? Read(YamlNode node, Place place, Mistakes mistakes)
     {
@@ -158,10 +150,7 @@ internal sealed class IntegerShape(string expected, long least, long most) : Sha
         }
         if (Wrong(scalar) is not { } wrong)
         {
-            return new Marked<long>(
-                long.Parse(scalar.Text, CultureInfo.InvariantCulture),
-                scalar.At
-            );
+            return new Marked<long>(long.Parse(scalar.Text), scalar.At);
         }
         mistakes.Add(scalar.At, $"{place} is {Words.Quote(scalar.Text)}, which {wrong}");
         return null;
@@ -187,7 +176,7 @@ internal sealed class IntegerShape(string expected, long least, long most) : Sha
         {
             return $"is out of range: write {Expected}";
         }
-        var plain = meant.ToString(CultureInfo.InvariantCulture);
+        var plain = meant.ToString();
         if (text != plain)
         {
             return text[0] == '0' && char.IsAsciiDigit(text[1])
@@ -217,9 +206,7 @@ internal sealed class IntegerShape(string expected, long least, long most) : Sha
         {
             return Int128.MaxValue;
         }
-        return Int128.TryParse(digits, style, CultureInfo.InvariantCulture, out var number)
-            ? number
-            : null;
+        return Int128.TryParse(digits, style, null, out var number) ? number : null;
     }
 }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace Weft.Core.Overlays;
@@ -30,7 +29,7 @@ public sealed partial record SshTarget(string? User, string Name, int? Port)
             return false;
         }
         var port = match.Groups[3].ValueSpan is [':', .. var digits]
-            ? int.Parse(digits, CultureInfo.InvariantCulture)
+            ? int.Parse(digits)
             : (int?)null;
         if (port is 0 or > ushort.MaxValue)
         {
@@ -54,7 +53,7 @@ public sealed partial record SshTarget(string? User, string Name, int? Port)
     public override string ToString() =>
         (User is null ? "" : $"{User}@")
         + (Name.Contains(':') ? $"[{Name}]" : Name)
-        + (Port is { } port ? string.Create(CultureInfo.InvariantCulture, $":{port}") : "");
+        + (Port is { } port ? $":{port}" : "");
 
 #pragma warning disable MA0023 // The pattern is the JSON Schema's too, whose groups have no names.
     [GeneratedRegex(Pattern, RegexOptions.CultureInvariant, 1000)]

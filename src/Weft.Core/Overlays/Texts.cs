@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using Weft.Core.Addressing;
 
@@ -174,10 +173,7 @@ internal static class Texts
         }
         return text.Length == 0 ? $"is empty: use {allowed}"
             : text.Length > most
-                ? string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"has {text.Length} characters, and {most} are the most: shorten it"
-                )
+                ? $"has {text.Length} characters, and {most} are the most: shorten it"
             : null;
     }
 

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Weft.Core.Addressing;
@@ -238,7 +237,7 @@ internal sealed class UnderlayCheck(
         {
             1 => "",
             2 => " and of one more",
-            _ => string.Create(CultureInfo.InvariantCulture, $" and of {held.Count - 1:N0} more"),
+            _ => $" and of {held.Count - 1:N0} more",
         };
         mistakes.Add(
             subnet.At,

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Weft.Core.Addressing;
@@ -234,9 +233,7 @@ internal sealed class GuardPlanner(
 
     private static TunnelTraffic? TrafficOf(string type, string? port)
     {
-        ushort? chosen = ushort.TryParse(port, CultureInfo.InvariantCulture, out var number)
-            ? number
-            : null;
+        ushort? chosen = ushort.TryParse(port, out var number) ? number : null;
         return type switch
         {
             "gre" or "erspan" or "ip6gre" or "ip6erspan" => TunnelTraffic.Of(TunnelType.Gre, null),

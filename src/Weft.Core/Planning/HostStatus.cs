@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using Weft.Core.Intents;
 using Weft.Core.Ipsec;
 using Weft.Core.Observation;
@@ -114,7 +113,7 @@ public sealed record HostStatus(
                 Item(
                     "switch",
                     intent.Name,
-                    $"{(intent.Userspace ? "userspace" : "kernel")} datapath, MTU {intent.Ports[0].MtuRequest}",
+                    $"{intent.Datapath} datapath, MTU {intent.Ports[0].MtuRequest}",
                     [intent.Name]
                 )
             );
@@ -252,26 +251,17 @@ public sealed record HostStatus(
         {
             // Of two that do the same, the newer one is used.
             var newest = children.MinBy(child => child.Age ?? TimeSpan.MaxValue)!;
-            return string.Create(
-                CultureInfo.InvariantCulture,
-                $"ESP{(newest.InUdp ? " in UDP" : "")} {newest.Cipher}, {Duration(newest.Age)} old, next key in {Duration(newest.RekeyIn)}, "
-                    + $"{children.Sum(child => child.BytesIn)} bytes in, {children.Sum(child => child.BytesOut)} out"
-            );
+            return $"ESP{(newest.InUdp ? " in UDP" : "")} {newest.Cipher}, {Duration(newest.Age)} old, next key in {Duration(newest.RekeyIn)}, "
+                + $"{children.Sum(child => child.BytesIn)} bytes in, {children.Sum(child => child.BytesOut)} out";
         }
 
         private static string Duration(TimeSpan? time) =>
             time switch
             {
                 null => "?",
-                { TotalMinutes: < 2 } brief => string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{brief.TotalSeconds:0} s"
-                ),
-                { TotalHours: < 2 } middle => string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{middle.TotalMinutes:0} min"
-                ),
-                { } whole => string.Create(CultureInfo.InvariantCulture, $"{whole.TotalHours:0} h"),
+                { TotalMinutes: < 2 } brief => $"{brief.TotalSeconds:0} s",
+                { TotalHours: < 2 } middle => $"{middle.TotalMinutes:0} min",
+                { } whole => $"{whole.TotalHours:0} h",
             };
 
         public StatusItem Bridge(HostIntent intent, BridgeLinkIntent bridge)
@@ -303,11 +293,7 @@ public sealed record HostStatus(
                     "container",
                     attachment.Container,
                     intended,
-                    [
-                        $"{attachment.Interface} in {attachment.Container}",
-                        $"{attachment.Interface} of {attachment.Container}",
-                        attachment.HostEnd,
-                    ]
+                    [attachment.InterfaceName, attachment.DeviceName, attachment.HostEnd]
                 )
                 : new StatusItem(
                     "container",

@@ -20,7 +20,7 @@ public abstract record IpsecChange(
 {
     /// <summary>There is no command for it: <c>swanctl</c> loads whole files, and a key must not be in one.</summary>
     public override IEnumerable<string> Commands =>
-        [$"# strongSwan, by its VICI socket: {Action.ToString().ToLowerInvariant()} {What} {Name}"];
+        [$"# strongSwan, by its VICI socket: {Action.Word} {What} {Name}"];
 }
 
 /// <summary>Loads a connection, or loads it again.</summary>

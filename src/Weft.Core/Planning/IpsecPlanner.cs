@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.IO.Hashing;
 using Weft.Core.Addressing;
 using Weft.Core.Intents;
@@ -363,7 +362,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
             yield return ("gre", Child("dynamic[gre]", "dynamic[gre]", lifetime));
             yield break;
         }
-        var to = string.Create(CultureInfo.InvariantCulture, $"dynamic[udp/{port}]");
+        var to = $"dynamic[udp/{port}]";
         yield return ("out", Child("dynamic[udp]", to, lifetime));
         yield return ("in", Child(to, "dynamic[udp]", lifetime));
     }
@@ -401,7 +400,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
         };
 
     private static string DigestOf(byte[] bytes) =>
-        XxHash3.HashToUInt64(bytes).ToString("x16", CultureInfo.InvariantCulture)[..8];
+        XxHash3.HashToUInt64(bytes).ToString("x16")[..8];
 
     /// <summary>
     /// A few seconds more, different for each key that this host proves itself with. The daemon takes connections that are
@@ -418,8 +417,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
     /// A tag that tells keys apart. The daemon logs it: 16 bits are too few to find a random key by, but enough to rule a guess
     /// out.
     /// </summary>
-    private static string TagOf(Secret key) =>
-        NumberOf(key).ToString("x4", CultureInfo.InvariantCulture);
+    private static string TagOf(Secret key) => NumberOf(key).ToString("x4");
 
     /// <summary>A number that tells keys apart, and reveals no more of a key than <see cref="TagOf"/>.</summary>
     /// <remarks>No hash reveals more than its own length, and this one does without OpenSSL, which costs each run 4 MB.</remarks>

@@ -123,7 +123,7 @@ internal sealed partial class LinkPlanner
         );
         SetIfNeeded(
             "interface",
-            $"{name} in {attachment.Container}",
+            attachment.InterfaceName,
             [
                 Address(name, attachment.Mac, inner, space),
                 Mtu(name, attachment.Mtu, inner, space),
@@ -168,7 +168,7 @@ internal sealed partial class LinkPlanner
             if (StrangerInside(attachment, inside) is { } stranger)
             {
                 Conflicts.Add(
-                    new($"{name} in {container}", $"container '{container}' has {stranger}")
+                    new(attachment.InterfaceName, $"container '{container}' has {stranger}")
                     {
                         StandsAlone = true,
                     }
@@ -184,7 +184,7 @@ internal sealed partial class LinkPlanner
             Add(
                 ChangeAction.Add,
                 "interface",
-                $"{name} in {container}",
+                attachment.InterfaceName,
                 $"{attachment.Network} {attachment.Carries}",
                 [
                     .. Replace(hostEnd),
@@ -239,7 +239,7 @@ internal sealed partial class LinkPlanner
             );
             SetIfNeeded(
                 "interface",
-                $"{name} in {container}",
+                attachment.InterfaceName,
                 [
                     .. Common(name, attachment.Mac, attachment.Mtu, inner!, space),
                     .. Carried(attachment, inside, space),

@@ -138,7 +138,7 @@ internal sealed partial class LinkPlanner
         }
         Conflicts.Add(
             new(
-                $"{attachment.Interface} in {attachment.Container}",
+                attachment.InterfaceName,
                 $"container '{attachment.Container}' has a route {foreign} by '{by}' already, which Weft did not make: "
                     + $"remove it, or take the route {route} out of the file"
             )

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Weft.Core.Engines;
 using Weft.Core.Overlays;
 
@@ -51,10 +50,7 @@ public sealed record NicChange(
         ];
 
     private static string Settings(NicDevice nic) =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"parent={nic.Parent} name={nic.Interface} host_name={nic.HostEnd} mtu={nic.Mtu}"
-        )
-        + (nic.Vlan is { } vlan ? string.Create(CultureInfo.InvariantCulture, $" vlan={vlan}") : "")
+        $"parent={nic.Parent} name={nic.Interface} host_name={nic.HostEnd} mtu={nic.Mtu}"
+        + (nic.Vlan is { } vlan ? $" vlan={vlan}" : "")
         + $" user.weft={nic.Mark}";
 }

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Weft.Core.Intents;
 using Weft.Core.Ipsec;
@@ -172,7 +171,7 @@ internal sealed partial class PeerConnection
                 name =>
                     name.StartsWith(port, StringComparison.Ordinal)
                     && version.Match(name[port.Length..]) is { Success: true } match
-                        ? int.Parse(match.Groups["version"].ValueSpan, CultureInfo.InvariantCulture)
+                        ? int.Parse(match.Groups["version"].ValueSpan)
                         : null,
                 child => child
             )

@@ -47,7 +47,7 @@ public sealed record AddBridge(SwitchIntent Switch, string Overlay)
         ChangeAction.Add,
         "switch",
         Switch.Name,
-        $"{(Switch.Userspace ? "userspace" : "kernel")} datapath, MTU {Switch.Ports[0].MtuRequest}"
+        $"{Switch.Datapath} datapath, MTU {Switch.Ports[0].MtuRequest}"
     )
 {
     /// <inheritdoc/>

@@ -16,6 +16,7 @@ using Weft.Commands;
 using Weft.Core;
 using Weft.Core.Linux;
 using Weft.Ovsdb;
+using Weft.Reachability;
 using Weft.Rendering;
 
 namespace Weft.Agent;
@@ -452,7 +453,7 @@ internal sealed record RetryDocument(string Item, int Times, DateTimeOffset Unti
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true,
     UseStringEnumConverter = true,
-    Converters = [typeof(Reachability.AddressJson)]
+    Converters = [typeof(AddressConverter)]
 )]
 [JsonSerializable(typeof(AgentDocument))]
 [JsonSerializable(typeof(AgentEvent))]

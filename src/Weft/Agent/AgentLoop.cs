@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
 using Weft.Commands;
 using Weft.Core.Observation;
@@ -313,10 +312,7 @@ internal sealed class AgentLoop(
             log.Say(
                 Severity.Info,
                 "change",
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{change.Action.ToString().ToLowerInvariant()} {change.What} {change.Name}{(change.Detail.Length > 0 ? $": {change.Detail}" : "")} ({why}; {round.Elapsed.TotalMilliseconds:0} ms)"
-                ),
+                $"{change.Action.Word} {change.What} {change.Name}{(change.Detail.Length > 0 ? $": {change.Detail}" : "")} ({why}; {round.Elapsed.TotalMilliseconds:0} ms)",
                 why,
                 ("CHANGE", change.What),
                 ("NAME", change.Name)
@@ -333,10 +329,7 @@ internal sealed class AgentLoop(
             new AgentEvent(
                 clock.GetUtcNow(),
                 AgentEvent.Round,
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{round.Done.Count} changes in {round.Elapsed.TotalMilliseconds:0} ms"
-                ),
+                $"{round.Done.Count} changes in {round.Elapsed.TotalMilliseconds:0} ms",
                 why
             )
         );

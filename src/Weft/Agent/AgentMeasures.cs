@@ -147,11 +147,7 @@ internal sealed class AgentMeasures : IDisposable
         {
             mended.Add(
                 1,
-                new TagList
-                {
-                    { "what", change.What },
-                    { "action", change.Action.ToString().ToLowerInvariant() },
-                }
+                new TagList { { "what", change.What }, { "action", change.Action.Word } }
             );
         }
         if (

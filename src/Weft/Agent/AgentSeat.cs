@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 using Weft.Core;
@@ -60,10 +59,7 @@ internal sealed record AgentSeat(string Overlay, string Socket, string File, str
         }
         var answersAt = Taken(directory).FirstOrDefault(seat => seat.Overlay == Overlay)?.Socket;
         throw new HostException(
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"another agent runs on this host for overlay '{Overlay}'{(answersAt is null ? "" : $" and listens at {answersAt}")}: `systemctl status weft-agent` tells of it if it is the service"
-            )
+            $"another agent runs on this host for overlay '{Overlay}'{(answersAt is null ? "" : $" and listens at {answersAt}")}: `systemctl status weft-agent` tells of it if it is the service"
         );
     }
 

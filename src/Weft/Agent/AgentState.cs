@@ -80,7 +80,7 @@ internal sealed class AgentState
             var known = lastStatus;
             if (known is null || !ReferenceEquals(known.Of, last))
             {
-                lastStatus = known = new Standing(
+                lastStatus = known = new AgentStanding(
                     last,
                     HostStatus.Of(intent, observation, last.Plan)
                 );
@@ -89,9 +89,9 @@ internal sealed class AgentState
         }
     }
 
-    private volatile Standing? lastStatus;
+    private volatile AgentStanding? lastStatus;
 
-    private sealed record Standing(Round Of, HostStatus Status);
+    private sealed record AgentStanding(Round Of, HostStatus Status);
 
     /// <summary>
     /// What is wrong with the host, in words: what failed in the last round, or else what is not as intended; null if nothing
@@ -233,13 +233,13 @@ internal sealed class AgentState
 internal sealed record NumberedEvent(long Agent, long Number, AgentEvent Event)
 {
     /// <summary>The number as a listener is told it.</summary>
-    public string Id => string.Create(CultureInfo.InvariantCulture, $"{Agent}-{Number}");
+    public string Id => $"{Agent}-{Number}";
 
     /// <summary>Whether this event is new to somebody who says what they heard last. If that was another agent's, it is.</summary>
     public bool IsAfter(string id) =>
         id.Split('-') is not [var agent, var number]
-        || agent != Agent.ToString(CultureInfo.InvariantCulture)
-        || !long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var heard)
+        || agent != Agent.ToString()
+        || !long.TryParse(number, NumberStyles.None, null, out var heard)
         || Number > heard;
 }
 

@@ -1,4 +1,3 @@
-using Microsoft.Win32.SafeHandles;
 using Weft.Commands;
 using Weft.Core;
 using Weft.Core.History;
@@ -200,7 +199,7 @@ internal sealed class FileKeeper(
     private async Task<bool> TryRecordAsync(LoadedFile read, CancellationToken cancellationToken)
     {
         var store = new HistoryStore(read.Overlay.Name);
-        using var only = await LockAsync(cancellationToken);
+        using var only = await HostLock.TryTakeAsync(Reconciler.Patience, cancellationToken);
         if (only is null)
         {
             return false;
@@ -223,23 +222,6 @@ internal sealed class FileKeeper(
             hasChanged: false
         );
         return true;
-    }
-
-    /// <summary>Keeps every other Weft from changing the host; null if another does not come to an end.</summary>
-    private static async Task<SafeFileHandle?> LockAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await HostLock.TakeAsync(
-                () => { },
-                cancellationToken,
-                patience: Reconciler.Patience
-            );
-        }
-        catch (HostException)
-        {
-            return null;
-        }
     }
 
     private bool IsOutdated() =>

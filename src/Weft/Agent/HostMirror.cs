@@ -174,9 +174,7 @@ internal sealed class HostMirror(LocalHost host)
                 :
                 [
                     .. intent
-                        .Attachments.Where(place =>
-                            inTheWay.Contains($"{place.Interface} in {place.Container}")
-                        )
+                        .Attachments.Where(place => inTheWay.Contains(place.InterfaceName))
                         .Select(place => place.Key)
                         .Distinct(),
                 ];

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 
@@ -69,7 +68,7 @@ internal sealed class Journal : IDisposable
         }
         var entry = new StringBuilder();
         Append("MESSAGE", message);
-        Append("PRIORITY", ((int)severity).ToString(CultureInfo.InvariantCulture));
+        Append("PRIORITY", ((int)severity).ToString());
         Append("SYSLOG_IDENTIFIER", "weft");
         foreach (var (name, value) in fields)
         {

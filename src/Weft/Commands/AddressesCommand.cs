@@ -143,10 +143,7 @@ internal static class AddressesCommand
                         $"{running.Key} runs and uses its addresses: stop it first"
                     );
                 }
-                using var only = await HostLock.TakeAsync(
-                    () => terminal.Notice("another weft is changing this host: waiting for it"),
-                    cancellationToken
-                );
+                using var only = await HostLock.TakeAsync(new Notices(terminal), cancellationToken);
                 var records = store.Read();
                 var released = records.Where(record => record.Container.Name == container).ToList();
                 if (released.Count == 0)

@@ -24,7 +24,7 @@ internal static class CheckCommand
             {
                 var overlay = OverlayLoader.Load(parsed.GetValue(file), null, null);
                 terminal.Out.LineInterpolated(
-                    $"[green]✓[/] overlay [bold]{overlay.Name}[/]: {Count(overlay.Hosts.Length, "host")}, {Count(overlay.Networks.Length, "network")}, {Count(overlay.Containers.Length, "container")}"
+                    $"[green]✓[/] overlay [bold]{overlay.Name}[/]: {Counted.Of(overlay.Hosts.Length, "host")}, {Counted.Of(overlay.Networks.Length, "network")}, {Counted.Of(overlay.Containers.Length, "container")}"
                 );
                 terminal.Out.LineInterpolated($"  MTU {OverlayMtu.Of(overlay).Explain()}");
                 return Task.FromResult(ExitCode.Done);
@@ -32,7 +32,4 @@ internal static class CheckCommand
         );
         return command;
     }
-
-    private static string Count(int number, string what) =>
-        $"{number} {what}{(number == 1 ? "" : "s")}";
 }

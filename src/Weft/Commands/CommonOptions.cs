@@ -56,6 +56,24 @@ internal static class CommonOptions
             CompletionSources = { HostNames.Complete },
         };
 
+    /// <summary>Which lab.</summary>
+    /// <param name="description">What is done in it.</param>
+    /// <param name="mayBeBare">Whether it may come without a name, and is then the only one that there is.</param>
+    public static Option<string?> Lab(string description, bool mayBeBare = false)
+    {
+        var lab = new Option<string?>("--lab")
+        {
+            Description = description,
+            HelpName = "NAME",
+            CompletionSources = { LabNames.Complete },
+        };
+        if (mayBeBare)
+        {
+            lab.Arity = ArgumentArity.ZeroOrOne;
+        }
+        return lab;
+    }
+
     /// <summary>The switch's database.</summary>
     public static Option<string> Database() =>
         new("--db")
@@ -94,12 +112,8 @@ internal static class CommonOptions
             {
                 var word = result.Tokens[0].Value;
                 if (
-                    double.TryParse(
-                        word,
-                        NumberStyles.Float,
-                        CultureInfo.InvariantCulture,
-                        out var seconds
-                    ) && IsTimeout(seconds)
+                    double.TryParse(word, NumberStyles.Float, null, out var seconds)
+                    && IsTimeout(seconds)
                 )
                 {
                     return seconds;

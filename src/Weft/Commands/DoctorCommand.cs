@@ -92,14 +92,8 @@ internal static class DoctorCommand
         var width = findings.Select(finding => finding.What.Length).DefaultIfEmpty().Max();
         foreach (var finding in findings)
         {
-            var (sign, color) = finding.Verdict switch
-            {
-                Verdict.Well => ("✓", "green"),
-                Verdict.Doubtful => ("!", "yellow"),
-                _ => ("✗", "red"),
-            };
             terminal.Out.Line(
-                $"[{color}]{sign}[/] {finding.What.PadRight(width).EscapeMarkup()}  {finding.Words.EscapeMarkup()}"
+                $"{finding.Verdict.Mark} {finding.What.PadRight(width).EscapeMarkup()}  {finding.Words.EscapeMarkup()}"
             );
         }
     }

@@ -45,7 +45,7 @@ internal static class Durations
             !double.TryParse(
                 seconds == 0 ? text : text[..^1],
                 NumberStyles.AllowDecimalPoint,
-                CultureInfo.InvariantCulture,
+                null,
                 out var number
             )
         )
@@ -67,7 +67,5 @@ internal readonly record struct Duration(TimeSpan Span)
 {
     /// <inheritdoc/>
     public override string ToString() =>
-        Span.TotalSeconds % 60 == 0
-            ? string.Create(CultureInfo.InvariantCulture, $"{Span.TotalMinutes:0}m")
-            : string.Create(CultureInfo.InvariantCulture, $"{Span.TotalSeconds:0}s");
+        Span.TotalSeconds % 60 == 0 ? $"{Span.TotalMinutes:0}m" : $"{Span.TotalSeconds:0}s";
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Net;
 using Spectre.Console;
 using Weft.Core.Execution;
@@ -74,10 +73,7 @@ internal static class GuardCommand
                     return ExitCode.Failed;
                 }
                 terminal.Out.Line(
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"[green]✓[/] the guard of {peers.Count} {(peers.Count == 1 ? "host" : "hosts")} {(done.TrueForAll(plan => plan.IsEmpty) ? "stood already" : "stands")}"
-                    )
+                    $"[green]✓[/] the guard of {Counted.Of(peers.Count, "host")} {(done.TrueForAll(plan => plan.IsEmpty) ? "stood already" : "stands")}"
                 );
                 return ExitCode.Done;
 

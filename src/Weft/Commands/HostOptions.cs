@@ -7,7 +7,12 @@ namespace Weft.Commands;
 /// <summary>What every command on a host takes: the overlay, which of its hosts this is, and how to reach its switch.</summary>
 /// <param name="takesFile">Whether the overlay is one that is named; else it is one that the command knows.</param>
 /// <param name="takesInput">Whether the overlay may come by standard input.</param>
-internal sealed class HostOptions(bool takesFile = true, bool takesInput = true)
+/// <param name="fileOption">What names the overlay file where the command's arguments are something else.</param>
+internal sealed class HostOptions(
+    bool takesFile = true,
+    bool takesInput = true,
+    Option<string?>? fileOption = null
+)
 {
     private readonly Argument<string?> file = CommonOptions.File(takesInput);
     private readonly Option<string> database = CommonOptions.Database();
@@ -19,29 +24,27 @@ internal sealed class HostOptions(bool takesFile = true, bool takesInput = true)
 
     /// <summary>All of them, with a command's own options after those that are used most.</summary>
     public IEnumerable<Symbol> With(params IEnumerable<Symbol> own) =>
-        [.. takesFile ? [file] : (Symbol[])[], Host, .. own, database, engine, datapath];
+        [
+            .. takesFile ? [(Symbol?)fileOption ?? file] : (Symbol[])[],
+            Host,
+            .. own,
+            database,
+            engine,
+            datapath,
+        ];
 
     /// <summary>The overlay file: the one that was named, or the first default one that exists.</summary>
     /// <exception cref="UsageException">None was named and no default one exists.</exception>
-    public string FileOf(ParseResult parsed) => OverlayLoader.PathOf(parsed.GetValue(file));
+    public string FileOf(ParseResult parsed) => OverlayLoader.PathOf(NamedIn(parsed));
 
     /// <summary>
     /// The overlay file in force: the one that was named or found or, in place of the host's own, the one that is tried.
     /// </summary>
     /// <inheritdoc cref="FileOf" path="/exception"/>
-    public string FileInForceOf(ParseResult parsed) => OverlayLoader.InForce(parsed.GetValue(file));
+    public string FileInForceOf(ParseResult parsed) => OverlayLoader.InForce(NamedIn(parsed));
 
     /// <summary>The options that were given in place of what the file says, for weft on another host.</summary>
     public IEnumerable<string> Overrides(ParseResult parsed) =>
-        Overrides(parsed, engine, datapath, database);
-
-    /// <inheritdoc cref="Overrides(ParseResult)"/>
-    public static IEnumerable<string> Overrides(
-        ParseResult parsed,
-        Option<Engine?> engine,
-        Option<DatapathChoice?> datapath,
-        Option<string> database
-    ) =>
         [
             .. Override(parsed, engine, value => value.ToString()!.ToLowerInvariant()),
             .. Override(parsed, datapath, value => value.ToString()!.ToLowerInvariant()),
@@ -63,7 +66,7 @@ internal sealed class HostOptions(bool takesFile = true, bool takesInput = true)
     /// </summary>
     public IReadOnlyList<string> Again(ParseResult parsed) =>
         [
-            .. parsed.GetValue(file) is { } named ? [Path.GetFullPath(named)] : (string[])[],
+            .. NamedIn(parsed) is { } named ? [Path.GetFullPath(named)] : (string[])[],
             .. Override(parsed, Host, value => value!),
             .. Overrides(parsed),
         ];
@@ -71,11 +74,7 @@ internal sealed class HostOptions(bool takesFile = true, bool takesInput = true)
     /// <summary>Reads the overlay.</summary>
     /// <inheritdoc cref="OverlayLoader.Load" path="/exception"/>
     public Overlay Load(ParseResult parsed) =>
-        OverlayLoader.Load(
-            parsed.GetValue(file),
-            parsed.GetValue(engine),
-            parsed.GetValue(datapath)
-        );
+        OverlayLoader.Load(NamedIn(parsed), parsed.GetValue(engine), parsed.GetValue(datapath));
 
     /// <summary>An option that was given, for weft on another host.</summary>
     public static IEnumerable<string> Override<T>(
@@ -146,4 +145,7 @@ internal sealed class HostOptions(bool takesFile = true, bool takesInput = true)
         session.Source = read.Bytes;
         return session;
     }
+
+    private string? NamedIn(ParseResult parsed) =>
+        fileOption is null ? parsed.GetValue(file) : parsed.GetValue(fileOption);
 }

@@ -31,13 +31,10 @@ internal static class ImportCommand
                 result.AddError("A READING is empty: name a file, or leave it out.");
             }
         });
-        var lab = new Option<string?>("--lab")
-        {
-            Description = "Read every host of this lab; of the only one where no name is given.",
-            HelpName = "NAME",
-            Arity = ArgumentArity.ZeroOrOne,
-        };
-        lab.CompletionSources.Add(LabNames.Complete);
+        var lab = CommonOptions.Lab(
+            "Read every host of this lab; of the only one where no name is given.",
+            mayBeBare: true
+        );
         var into = new Option<string?>("--out", "-o")
         {
             Description = "Write the overlay file here, where none may be yet; else it is printed.",

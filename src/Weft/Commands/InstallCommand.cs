@@ -89,12 +89,7 @@ internal static partial class InstallCommand
                             "--prefix, --in-place and --root are for this machine: with --host and --all say with --installed where weft is on the hosts, or nothing"
                         );
                     }
-                    var overlayFile = OverlayLoader.PathOf(parsed.GetValue(file));
-                    await using var hosts = fleet.Open(
-                        parsed,
-                        OverlayLoader.Load(overlayFile, engine: null, datapath: null),
-                        overlayFile
-                    );
+                    await using var hosts = fleet.Open(parsed, parsed.GetValue(file));
                     return await FleetAsk.DoAsync(
                         terminal,
                         hosts,
@@ -315,18 +310,15 @@ internal static partial class InstallCommand
         }
     }
 
-    private static async Task<byte[]> BinaryAsync(CancellationToken cancellationToken)
-    {
-        var program = Self.Command;
-        if (program.Count > 1 || File.Exists($"{program[0]}.dll"))
-        {
-            throw new UsageException(
-                $"{program[^1]} is a build for development, which is more than one file: "
-                    + "install the binary of `./build.sh publish`, or leave this one where it is with --in-place"
-            );
-        }
-        return await File.ReadAllBytesAsync(program[0], cancellationToken);
-    }
+    private static Task<byte[]> BinaryAsync(CancellationToken cancellationToken) =>
+        File.ReadAllBytesAsync(
+            Self.OneFile
+                ?? throw new UsageException(
+                    $"{Self.Command[^1]} is a build for development, which is more than one file: "
+                        + "install the binary of `./build.sh publish`, or leave this one where it is with --in-place"
+                ),
+            cancellationToken
+        );
 
     /// <summary>Refuses a path that would mean something else in a unit file.</summary>
     private static string Plain(string path) =>

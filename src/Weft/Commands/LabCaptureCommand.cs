@@ -11,17 +11,12 @@ internal static class LabCaptureCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var lab = new Option<string?>("--lab")
-        {
-            Description = "The lab; not needed where there is one only.",
-            HelpName = "NAME",
-        };
+        var lab = CommonOptions.Lab("The lab; not needed where there is one only.");
         var words = new Argument<string[]>("ARGUMENTS")
         {
             Description = "What tcpdump takes, such as -c 10, -w FILE or a filter; after --.",
             Arity = ArgumentArity.ZeroOrMore,
         };
-        lab.CompletionSources.Add(LabNames.Complete);
         var command = new Command(
             "capture",
             "Show what crosses between the hosts of a lab, until Ctrl-C (tcpdump)."

@@ -14,11 +14,7 @@ internal static class LabExecCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var lab = new Option<string?>("--lab")
-        {
-            Description = "The lab; not needed where there is one only.",
-            HelpName = "NAME",
-        };
+        var lab = CommonOptions.Lab("The lab; not needed where there is one only.");
         var container = new Option<string?>("--container")
         {
             Description = "Run it in this container of the host.",
@@ -35,7 +31,6 @@ internal static class LabExecCommand
                 "The command and its arguments; after -- when they look like options of weft.",
             Arity = ArgumentArity.OneOrMore,
         };
-        lab.CompletionSources.Add(LabNames.Complete);
         host.CompletionSources.Add(HostNames.CompleteOfLab);
         var command = new Command(
             "exec",

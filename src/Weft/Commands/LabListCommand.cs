@@ -43,7 +43,7 @@ internal static class LabListCommand
                         Markup.Escape(lab.Name),
                         Markup.Escape(lab.Record.Overlay),
                         $"{lab.Hosts.Count}",
-                        lab.Record.Datapath is Datapath.Kernel ? "kernel" : "userspace",
+                        lab.Record.Datapath.Word,
                         State(lab),
                         $"{lab.Record.Created.LocalDateTime:yyyy-MM-dd HH:mm}",
                     }

@@ -11,17 +11,12 @@ internal static class LabRebootCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var lab = new Option<string?>("--lab")
-        {
-            Description = "The lab; not needed where there is one only.",
-            HelpName = "NAME",
-        };
+        var lab = CommonOptions.Lab("The lab; not needed where there is one only.");
         var cut = new Option<bool>("--power-cut")
         {
             Description = "Cut its power, without shutting down first.",
         };
         var host = new Argument<string>("HOST") { Description = "The host.", HelpName = "HOST" };
-        lab.CompletionSources.Add(LabNames.Complete);
         host.CompletionSources.Add(HostNames.CompleteOfLab);
         var command = new Command(
             "reboot",

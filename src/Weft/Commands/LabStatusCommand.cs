@@ -45,7 +45,7 @@ internal static class LabStatusCommand
         Machine.RequireRoot();
         var lab = Lab.Open(name);
         terminal.Out.Line(
-            $"[bold]{Markup.Escape(lab.Name)}[/]  {LabListCommand.State(lab)}  [dim]overlay '{Markup.Escape(lab.Record.Overlay)}', {(lab.Record.Datapath is Datapath.Kernel ? "kernel" : "userspace")} datapath, since {lab.Record.Created.LocalDateTime:yyyy-MM-dd HH:mm}[/]"
+            $"[bold]{Markup.Escape(lab.Name)}[/]  {LabListCommand.State(lab)}  [dim]overlay '{Markup.Escape(lab.Record.Overlay)}', {lab.Record.Datapath.Word} datapath, since {lab.Record.Created.LocalDateTime:yyyy-MM-dd HH:mm}[/]"
         );
         var states = await lab.StatesAsync(cancellationToken);
         AlignedRows.Write(

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Globalization;
 using Spectre.Console;
 using Weft.Core.Overlays;
 using Weft.Fleet;
@@ -148,7 +147,7 @@ internal static class LabUpCommand
         try
         {
             var lab = await terminal.WhileAsync(
-                $"Making lab '{name}' of {Counted(overlay.Hosts.Length, "host")}",
+                $"Making lab '{name}' of {Counted.Of(overlay.Hosts.Length, "host")}",
                 progress =>
                     Lab.UpAsync(
                         overlay,
@@ -161,7 +160,7 @@ internal static class LabUpCommand
                     )
             );
             terminal.Out.Line(
-                $"[green]✓[/] {Counted(lab.Hosts.Count, "host")} with Open vSwitch's {Word(lab.Record.Datapath)} datapath [dim]{Since(started)}[/]"
+                $"[green]✓[/] {Counted.Of(lab.Hosts.Count, "host")} with Open vSwitch's {lab.Record.Datapath.Word} datapath [dim]{Since(started)}[/]"
             );
             SayWhatStandsIn(terminal, overlay, options.Engines);
             if (bare)
@@ -202,7 +201,7 @@ internal static class LabUpCommand
             new NamespaceIsolation(),
             cancellationToken
         );
-        if (datapath is Labs.Datapath.Kernel)
+        if (datapath is Datapath.Kernel)
         {
             return Isolation.Netns;
         }
@@ -346,14 +345,6 @@ internal static class LabUpCommand
         }
     }
 
-    private static string Counted(int count, string what) =>
-        $"{count} {what}{(count == 1 ? "" : "s")}";
-
-    private static string Word(Datapath datapath) =>
-        datapath is Datapath.Kernel ? "kernel" : "userspace";
-
     private static string Since(long started) =>
-        Stopwatch
-            .GetElapsedTime(started)
-            .TotalSeconds.ToString("0.00 's'", CultureInfo.InvariantCulture);
+        Stopwatch.GetElapsedTime(started).TotalSeconds.ToString("0.00 's'");
 }

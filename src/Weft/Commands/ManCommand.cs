@@ -75,7 +75,7 @@ internal static class ManCommand
                 long.TryParse(
                     Environment.GetEnvironmentVariable(BuildDate),
                     NumberStyles.None,
-                    CultureInfo.InvariantCulture,
+                    null,
                     out var seconds
                 )
                     ? DateTimeOffset.FromUnixTimeSeconds(seconds)

@@ -23,12 +23,10 @@ internal static class PingCommand
     public static Command Create()
     {
         var file = CommonOptions.File();
-        var lab = new Option<string?>("--lab")
-        {
-            Description = "Ask every host of this lab; of the only one where no name is given.",
-            HelpName = "NAME",
-            Arity = ArgumentArity.ZeroOrOne,
-        };
+        var lab = CommonOptions.Lab(
+            "Ask every host of this lab; of the only one where no name is given.",
+            mayBeBare: true
+        );
         var host = CommonOptions.As();
         var engine = CommonOptions.Engine();
         var size = Size();
@@ -61,7 +59,6 @@ internal static class PingCommand
             HelpName = "NUMBER",
         };
         var json = CommonOptions.Json();
-        lab.CompletionSources.Add(LabNames.Complete);
         var fleet = new FleetOptions();
         var command = new WeftCommand(
             "ping",

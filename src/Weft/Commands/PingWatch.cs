@@ -1,4 +1,3 @@
-using System.Globalization;
 using Spectre.Console;
 using Weft.Core.Linux;
 using Weft.Reachability;
@@ -108,20 +107,14 @@ internal sealed class PingWatch(
     }
 
     private string Line() =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"{time.GetLocalNow():HH:mm:ss}  round {watch.Rounds}: {watch.Verdict()}"
-        );
+        $"{time.GetLocalNow():HH:mm:ss}  round {watch.Rounds}: {watch.Verdict()}";
 
     private IEnumerable<string> Lines(TimeSpan interval, ReachabilityReport report) =>
         [
             .. watch.Matrix(terminal.Out.Profile.Width),
             .. report.Silent.Select(host => $"[red]✗[/] {Markup.Escape(host.Why)}"),
             Markup.Escape(Line()),
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"[dim]one every {interval.TotalSeconds:0.#} s since {since:HH:mm:ss}; Ctrl-C ends it[/]"
-            ),
+            $"[dim]one every {interval.TotalSeconds:0.#} s since {since:HH:mm:ss}; Ctrl-C ends it[/]",
         ];
 
     private void Summarise(TimeSpan elapsed)

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Weft.Core.Overlays;
 using Weft.Rendering;
 using Weft.Reporting;
@@ -40,10 +39,7 @@ internal static class ReportCommand
                     ? null
                     : OverlayLoader.FindHost(overlay, parsed.GetValue(options.Host));
                 var now = TimeProvider.System.GetUtcNow();
-                var name = string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"weft-report-{host ?? Environment.MachineName}-{now:yyyyMMdd-HHmmss}"
-                );
+                var name = $"weft-report-{host ?? Environment.MachineName}-{now:yyyyMMdd-HHmmss}";
                 var path = parsed.GetValue(output) ?? $"{name}.tar.gz";
                 var report = new Report(file, overlay, host, options.DatabaseOf(parsed), words);
                 var parts = await terminal.WhileAsync(

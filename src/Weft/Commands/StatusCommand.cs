@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Spectre.Console;
 using Weft.Agent;
 using Weft.Core.Planning;
@@ -71,7 +70,7 @@ internal static class StatusCommand
                     {
                         terminal.Error.WriteLine(mistake.ToString());
                     }
-                    Write(agent.Host, agent.Host.Mtu.ToString(CultureInfo.InvariantCulture));
+                    Write(agent.Host, agent.Host.Mtu.ToString());
                     return ExitCode.Failed;
                 }
 

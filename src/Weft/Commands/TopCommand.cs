@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.CommandLine;
-using System.Globalization;
 using Spectre.Console;
 using Weft.Core.Linux;
 using Weft.Fleet;
@@ -20,13 +19,10 @@ internal static class TopCommand
     public static Command Create()
     {
         var options = new HostOptions();
-        var lab = new Option<string?>("--lab")
-        {
-            Description = "All hosts of this lab; of the only one where no name is given.",
-            HelpName = "NAME",
-            Arity = ArgumentArity.ZeroOrOne,
-        };
-        lab.CompletionSources.Add(LabNames.Complete);
+        var lab = CommonOptions.Lab(
+            "All hosts of this lab; of the only one where no name is given.",
+            mayBeBare: true
+        );
         var once = new Option<bool>("--once")
         {
             Description =
@@ -256,9 +252,6 @@ internal static class TopCommand
         }
 
         private static string Heading(DateTimeOffset at, TimeSpan interval) =>
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"[dim]{at.ToLocalTime():HH:mm:ss}, every {interval.TotalSeconds:0.#} s; tunnels as Open vSwitch counts them; Ctrl-C ends it[/]"
-            );
+            $"[dim]{at.ToLocalTime():HH:mm:ss}, every {interval.TotalSeconds:0.#} s; tunnels as Open vSwitch counts them; Ctrl-C ends it[/]";
     }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Weft.Core;
 using Weft.Core.Intents;
+using Weft.Core.Observation;
 using Weft.Core.Overlays;
 using Weft.Fleet;
 using Weft.Health;
@@ -31,21 +32,20 @@ internal sealed class TraceCommand
         HelpName = "TO",
     };
 
-    private readonly Option<string?> file = new("--file")
-    {
-        Description =
-            $"The overlay file; if not given: {string.Join(", else ", CommonOptions.DefaultFiles)}.",
-        HelpName = "FILE",
-    };
+    private readonly HostOptions options = new(
+        fileOption: new("--file")
+        {
+            Description =
+                $"The overlay file; if not given: {string.Join(", else ", CommonOptions.DefaultFiles)}.",
+            HelpName = "FILE",
+        }
+    );
 
-    private readonly Option<string?> lab = new("--lab")
-    {
-        Description = "In this lab; in the only one where no name is given.",
-        HelpName = "NAME",
-        Arity = ArgumentArity.ZeroOrOne,
-    };
+    private readonly Option<string?> lab = CommonOptions.Lab(
+        "In this lab; in the only one where no name is given.",
+        mayBeBare: true
+    );
 
-    private readonly Option<string?> host = CommonOptions.As();
     private readonly FleetOptions fleet = new();
     private readonly Option<int?> size = PingCommand.Size();
 
@@ -64,9 +64,6 @@ internal sealed class TraceCommand
     };
 
     private readonly Option<bool> json = CommonOptions.Json();
-    private readonly Option<string> database = CommonOptions.Database();
-    private readonly Option<Engine?> engine = CommonOptions.Engine();
-    private readonly Option<DatapathChoice?> datapath = CommonOptions.Datapath();
 
     private TraceCommand() { }
 
@@ -88,24 +85,16 @@ internal sealed class TraceCommand
                 ("weft trace wallabag mastodon --all", "over SSH: both hosts tell"),
             ],
         };
-        trace.lab.CompletionSources.Add(LabNames.Complete);
         trace.from.CompletionSources.Add(HostNames.CompleteWithContainers);
         trace.to.CompletionSources.Add(HostNames.CompleteWithContainers);
-        command.AddAll(
+        command.AddAll([
             trace.from,
             trace.to,
             trace.size,
             trace.lab,
-            trace.file,
-            trace.host,
-            trace.timeout,
-            trace.json,
-            trace.half,
-            trace.database,
-            trace.engine,
-            trace.datapath
-        );
-        command.AddAll([.. trace.fleet.All]);
+            .. trace.options.With(trace.timeout, trace.json, trace.half),
+            .. trace.fleet.All,
+        ]);
         command.SetAction(trace.RunAsync);
         return command;
     }
@@ -118,7 +107,7 @@ internal sealed class TraceCommand
     {
         var (named, seconds) = (parsed.GetValue(size), parsed.GetValue(timeout));
         PingCommand.Check(named, seconds);
-        var overSsh = fleet.IsMeant(parsed, host, lab);
+        var overSsh = fleet.IsMeant(parsed, options.Host, lab);
         if (!overSsh)
         {
             HostSession.RequireRoot();
@@ -175,26 +164,12 @@ internal sealed class TraceCommand
         CancellationToken cancellationToken
     )
     {
-        var overlay = OverlayLoader.Load(
-            parsed.GetValue(file),
-            parsed.GetValue(engine),
-            parsed.GetValue(datapath)
-        );
-        await using var hosts = fleet.Open(
-            parsed,
-            overlay,
-            OverlayLoader.PathOf(parsed.GetValue(file))
-        );
+        await using var hosts = fleet.Open(parsed, options);
         return await AskAsync(
             parsed,
-            overlay,
+            hosts.Overlay,
             hosts.Runner,
-            [
-                "--file",
-                "-",
-                .. PingCommand.Options(named, seconds),
-                .. HostOptions.Overrides(parsed, engine, datapath, database),
-            ],
+            ["--file", "-", .. PingCommand.Options(named, seconds), .. options.Overrides(parsed)],
             hosts.File,
             cancellationToken
         );
@@ -230,11 +205,7 @@ internal sealed class TraceCommand
     /// <summary>A trace by the host that this is.</summary>
     private sealed class Here(TraceCommand command, ParseResult parsed)
     {
-        private readonly Overlay overlay = OverlayLoader.Load(
-            parsed.GetValue(command.file),
-            parsed.GetValue(command.engine),
-            parsed.GetValue(command.datapath)
-        );
+        private readonly Overlay overlay = command.options.Load(parsed);
 
         private string From => parsed.GetRequiredValue(command.from);
 
@@ -273,14 +244,13 @@ internal sealed class TraceCommand
             TraceHalf[] Halves
         )> HalvesAsync(CancellationToken cancellationToken)
         {
-            var name = OverlayLoader.RequireHost(overlay, parsed.GetValue(command.host));
+            var name = OverlayLoader.RequireHost(overlay, parsed.GetValue(command.options.Host));
             try
             {
-                await using var session = await HostSession.OpenAsync(
+                await using var session = await command.options.OpenAsync(
+                    parsed,
                     overlay,
                     name,
-                    parsed.GetValue(command.database)!,
-                    TimeSpan.Zero,
                     cancellationToken
                 );
                 var intent = session.Intend(await session.ObserveAsync(cancellationToken));
@@ -308,11 +278,7 @@ internal sealed class TraceCommand
             {
                 var residents = Resident.AllOf(
                     overlay,
-                    IntentBuilder.Build(
-                        overlay,
-                        name,
-                        Core.Observation.Datapath.KernelHasIt() ?? false
-                    )
+                    IntentBuilder.Build(overlay, name, KernelDatapath.IsThere() ?? false)
                 );
                 var pair = TracePair.Find(residents, From, To);
                 return (

@@ -301,7 +301,7 @@ internal static class TryCommand
     /// <summary>Finds out what is reached now, and so must be afterwards.</summary>
     private static async Task<(
         ImmutableArray<Lifeline> Lifelines,
-        SshConnection? Connection
+        SshLogin? Connection
     )> LifelinesAsync(
         Overlay? before,
         Overlay tried,
@@ -339,7 +339,7 @@ internal static class TryCommand
     private static void Tell(
         Output terminal,
         ImmutableArray<Lifeline> lifelines,
-        SshConnection? connection
+        SshLogin? connection
     )
     {
         string[] names =

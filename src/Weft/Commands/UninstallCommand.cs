@@ -59,12 +59,7 @@ internal static class UninstallCommand
                             "--root is for a file system of this machine, and --host and --all for hosts that run: say one of them"
                         );
                     }
-                    var path = OverlayLoader.PathOf(parsed.GetValue(file));
-                    await using var hosts = fleet.Open(
-                        parsed,
-                        OverlayLoader.Load(path, engine: null, datapath: null),
-                        path
-                    );
+                    await using var hosts = fleet.Open(parsed, parsed.GetValue(file));
                     return await FromHostsAsync(
                         terminal,
                         hosts,

@@ -49,12 +49,7 @@ internal static class UpgradeCommand
                         "--installed leaves weft on the hosts as it is, which is no upgrade"
                     );
                 }
-                var path = OverlayLoader.PathOf(parsed.GetValue(file));
-                await using var hosts = fleet.Open(
-                    parsed,
-                    OverlayLoader.Load(path, engine: null, datapath: null),
-                    path
-                );
+                await using var hosts = fleet.Open(parsed, parsed.GetValue(file));
                 return await UpgradeAsync(terminal, hosts, cancellationToken);
             }
         );

@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using Weft.Core.Ipsec;
 using Weft.Core.Overlays;
+using Weft.Rendering;
 
 namespace Weft.Diagrams;
 
@@ -38,9 +38,9 @@ internal sealed class OverlayFacts
             ", ",
             new[]
             {
-                Count(Overlay.Hosts.Length, "host"),
-                Count(Overlay.Networks.Length, "network"),
-                Count(Overlay.Containers.Length, "container"),
+                Counted.Of(Overlay.Hosts.Length, "host"),
+                Counted.Of(Overlay.Networks.Length, "network"),
+                Counted.Of(Overlay.Containers.Length, "container"),
                 $"MTU {OverlayMtu.Of(Overlay).Bytes}",
             }
         );
@@ -60,7 +60,7 @@ internal sealed class OverlayFacts
                 : (
                     hosts == 2
                         ? $"a tunnel, {word}"
-                        : $"{Count(hosts * (hosts - 1) / 2, "tunnel")}, each host to each other one, {word}"
+                        : $"{Counted.Of(hosts * (hosts - 1) / 2, "tunnel")}, each host to each other one, {word}"
                 )
                     + (settings.Key is { } key ? $", key {key}" : "")
                     + (settings.Port is { } port ? $", port {port}" : "")
@@ -116,9 +116,6 @@ internal sealed class OverlayFacts
         + $" → {string.Join(", ", selection.Attachments.Select(attachment => $"{attachment.Network} ({VlanOf(attachment.Network)})"))}";
 
     private int VlanOf(string network) => Overlay.Networks[networks[network]].Vlan;
-
-    private static string Count(long number, string what) =>
-        string.Create(CultureInfo.InvariantCulture, $"{number} {what}{(number == 1 ? "" : "s")}");
 
     private static ImmutableArray<string> Texts(ImmutableArray<IPAddress> addresses) =>
         [.. addresses.Select(address => address.ToString())];

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Spectre.Console;
 using Weft.Commands;
 using Weft.Rendering;
@@ -90,10 +89,7 @@ internal sealed class FleetApply(Output terminal, FleetSession fleet, string nam
                 ? ""
                 : $"; the same command again mends the rest: {Left(planned, answers)}";
             terminal.Out.Line(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{(isAll ? "[green]✓[/]" : "[red]✗[/]")} {done} of {planned.Count} {(planned.Count == 1 ? "host" : "hosts")} as intended, in {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s{left.EscapeMarkup()}"
-                )
+                $"{(isAll ? "[green]✓[/]" : "[red]✗[/]")} {done} of {Counted.Of(planned.Count, "host")} as intended, in {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s{left.EscapeMarkup()}"
             );
         }
         return done == planned.Count ? ExitCode.Done : ExitCode.Failed;

@@ -152,7 +152,7 @@ internal static class FleetAsk
     )
     {
         string[] left = [.. answers.Where(answer => !answer.IsDone).Select(answer => answer.Host)];
-        var hosts = $"{answers.Count} {(answers.Count == 1 ? "host" : "hosts")}";
+        var hosts = Counted.Of(answers.Count, "host");
         if (left.Length == 0)
         {
             terminal.Out.Line($"[green]✓[/] {hosts}: all well");

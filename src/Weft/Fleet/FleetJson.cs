@@ -21,7 +21,7 @@ internal static class FleetJson
             planned.Select(one =>
             {
                 var answer = carriedOut.GetValueOrDefault(one.Host);
-                return new HostDocument(
+                return new HostOutcome(
                     one.Host,
                     answer?.ExitCode ?? ExitCode.Failed,
                     answer?.Unreached ?? one.Why,
@@ -38,7 +38,7 @@ internal static class FleetJson
     public static void Write(TextWriter writer, IReadOnlyList<HostAnswer> answers) =>
         Write(
             writer,
-            answers.Select(answer => new HostDocument(
+            answers.Select(answer => new HostOutcome(
                 answer.Host,
                 answer.ExitCode,
                 answer.Unreached,
@@ -47,9 +47,9 @@ internal static class FleetJson
             ))
         );
 
-    private static void Write(TextWriter writer, IEnumerable<HostDocument> hosts) =>
+    private static void Write(TextWriter writer, IEnumerable<HostOutcome> hosts) =>
         writer.WriteLine(
-            JsonSerializer.Serialize([.. hosts], FleetJsonContext.Default.HostDocumentArray)
+            JsonSerializer.Serialize([.. hosts], FleetJsonContext.Default.HostOutcomeArray)
         );
 
     private static JsonNode? Parse(string json)
@@ -71,7 +71,7 @@ internal static class FleetJson
 /// <param name="Unreached">Why it was not run; null where it was.</param>
 /// <param name="Remarks">What weft wrote to standard error.</param>
 /// <param name="Result">The JSON that the command itself writes on the host; for a command that changes a host, its plan.</param>
-internal sealed record HostDocument(
+internal sealed record HostOutcome(
     string Host,
     int ExitCode,
     string? Unreached,
@@ -83,5 +83,5 @@ internal sealed record HostDocument(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     WriteIndented = true
 )]
-[JsonSerializable(typeof(HostDocument[]))]
+[JsonSerializable(typeof(HostOutcome[]))]
 internal sealed partial class FleetJsonContext : JsonSerializerContext;

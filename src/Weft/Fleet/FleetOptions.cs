@@ -98,6 +98,16 @@ internal sealed class FleetOptions(bool hasOverlay = true)
     public FleetSession Open(ParseResult parsed, HostOptions options) =>
         Open(parsed, options.Load(parsed), options.FileOf(parsed));
 
+    /// <summary>Opens an overlay file as it is, without options that override it.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="named">The file; null for the first default one that exists.</param>
+    /// <inheritdoc cref="Open(ParseResult, Overlay, string)" path="/exception"/>
+    public FleetSession Open(ParseResult parsed, string? named)
+    {
+        var path = OverlayLoader.PathOf(named);
+        return Open(parsed, OverlayLoader.Load(path, engine: null, datapath: null), path);
+    }
+
     /// <summary>The chosen hosts of the overlay, and how to reach them.</summary>
     /// <exception cref="UsageException">The overlay has no such host, or a value is out of range.</exception>
     public FleetSession Open(ParseResult parsed, Overlay overlay, string file)

@@ -150,21 +150,21 @@ internal sealed class FleetSession : IAsyncDisposable
             }
             files.Add(path);
             var content = Encoding.UTF8.GetBytes(text);
-            switch (await runner.CompareSecretAsync(host, path, content, cancellationToken))
+            switch (await runner.CompareAsync(host, path, content, cancellationToken))
             {
-                case SecretThere.None when where is not KeyPlacing.Nowhere:
-                case SecretThere.Another when where is KeyPlacing.Everywhere && isReplaceable:
+                case FileThere.None when where is not KeyPlacing.Nowhere:
+                case FileThere.Another when where is KeyPlacing.Everywhere && isReplaceable:
                     toPut.Add((path, content));
                     break;
-                case SecretThere.None:
+                case FileThere.None:
                     due.Add(
                         new ChangeDocument("add", what, path, $"put there from {here} here", [])
                     );
                     break;
-                case SecretThere.Another when isReplaceable:
+                case FileThere.Another when isReplaceable:
                     due.Add(new ChangeDocument("set", what, path, $"replaced by {here} here", []));
                     break;
-                case SecretThere.Another:
+                case FileThere.Another:
                     remark =
                         $"{path} holds something else than {here} here, and stays: `weft rotate` puts a new key in an old one's place";
                     break;
@@ -187,12 +187,14 @@ internal sealed class FleetSession : IAsyncDisposable
         CancellationToken cancellationToken
     )
     {
-        var pair = Overlay.Tunnels.Ipsec?.Credentials is CertificateFiles all ? all.Of(host) : null;
+        var pair = Overlay.Tunnels.Ipsec?.Credentials is CertificateFiles all
+            ? all.For(host)
+            : null;
         var isPair = pair is not null && IsDue(pair.Certificate) && IsDue(pair.Key);
         foreach (var (path, content) in files)
         {
             var isCertificate = path == pair?.Certificate;
-            await runner.PutSecretAsync(
+            await runner.PutAsync(
                 host,
                 isCertificate ? path + PkiDirectory.NextSuffix : path,
                 content,
@@ -207,20 +209,25 @@ internal sealed class FleetSession : IAsyncDisposable
         bool IsDue(string path) => files.Exists(file => file.Path == path);
     }
 
-    private IEnumerable<(string What, string Path, bool IsSecret, bool IsReplaceable)> FilesOf(
-        string host
-    ) =>
+    private IEnumerable<NamedFile> FilesOf(string host) =>
         Overlay.Tunnels.Ipsec?.Credentials switch
         {
-            KeyFile file => [("key", file.Path, true, false)],
-            CertificateFiles all when all.Of(host) is var files =>
+            KeyFile file => [new("key", file.Path, IsSecret: true, IsReplaceable: false)],
+            CertificateFiles all when all.For(host) is var files =>
             [
-                ("authority", files.Authority, false, true),
-                ("certificate", files.Certificate, false, true),
-                ("key", files.Key, true, true),
+                new("authority", files.Authority, IsSecret: false, IsReplaceable: true),
+                new("certificate", files.Certificate, IsSecret: false, IsReplaceable: true),
+                new("key", files.Key, IsSecret: true, IsReplaceable: true),
             ],
             _ => [],
         };
+
+    /// <summary>A file that the overlay file names.</summary>
+    /// <param name="What">What it holds, in a word.</param>
+    /// <param name="Path">Where it is on the host.</param>
+    /// <param name="IsSecret">Whether only its owner may read it.</param>
+    /// <param name="IsReplaceable">Whether another takes the place of one that is there.</param>
+    private sealed record NamedFile(string What, string Path, bool IsSecret, bool IsReplaceable);
 }
 
 /// <summary>The state on a host of the files that the overlay file names.</summary>

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using Weft.Core;
 using Weft.Core.Linux;
 using Weft.Core.Overlays;
@@ -85,13 +84,13 @@ internal sealed class SshRunner(
             : result;
     }
 
-    /// <summary>Compares a secret with a file on a host.</summary>
+    /// <summary>Compares a file with the one on a host.</summary>
     /// <param name="host">The host.</param>
     /// <param name="path">The file's path there.</param>
     /// <param name="content">The content that it should have.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="HostException">The host is not reached, or the file there cannot be read.</exception>
-    public async Task<SecretThere> CompareSecretAsync(
+    public async Task<FileThere> CompareAsync(
         string host,
         string path,
         ReadOnlyMemory<byte> content,
@@ -107,16 +106,16 @@ internal sealed class SshRunner(
         );
         return there.ExitCode switch
         {
-            0 => SecretThere.Same,
-            1 => SecretThere.Another,
-            3 => SecretThere.None,
+            0 => FileThere.Same,
+            1 => FileThere.Another,
+            3 => FileThere.None,
             _ => throw new HostException(
                 $"host '{host}': whether {path} holds the same cannot be found out: {there.Errors.Trim()}"
             ),
         };
     }
 
-    /// <summary>Puts a secret into a file on a host, atomically.</summary>
+    /// <summary>Puts a file that only root may read on a host, atomically.</summary>
     /// <param name="host">The host.</param>
     /// <param name="path">The file's path there.</param>
     /// <param name="content">The content.</param>
@@ -126,7 +125,7 @@ internal sealed class SshRunner(
     /// </param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="HostException">The host is not reached, or the file cannot be written there.</exception>
-    public async Task PutSecretAsync(
+    public async Task PutAsync(
         string host,
         string path,
         ReadOnlyMemory<byte> content,
@@ -320,7 +319,7 @@ internal sealed class SshRunner(
                     "weft",
                     path,
                     mode,
-                    content.Length.ToString(CultureInfo.InvariantCulture),
+                    content.Length.ToString(),
                     hash ?? "-",
                     follower ?? "",
                 ],
@@ -351,7 +350,7 @@ internal enum KeyPlacing
 }
 
 /// <summary>What a host has at the path of a file.</summary>
-internal enum SecretThere
+internal enum FileThere
 {
     /// <summary>The same file.</summary>
     Same,

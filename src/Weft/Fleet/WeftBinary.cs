@@ -51,8 +51,5 @@ internal sealed record WeftBinary(
     }
 
     /// <summary>This program itself; null if it is a development build, which consists of several files.</summary>
-    public static WeftBinary? OfSelf() =>
-        Self.Command is [var program] && !System.IO.File.Exists($"{program}.dll")
-            ? Read(program)
-            : null;
+    public static WeftBinary? OfSelf() => Self.OneFile is { } program ? Read(program) : null;
 }

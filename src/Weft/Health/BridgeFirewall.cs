@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Weft.Core.Addressing;
 using Weft.Core.Intents;
 using Weft.Core.Overlays;
 
@@ -63,7 +64,7 @@ internal sealed class BridgeFirewall(Firewall firewall, IReadOnlyList<AddressFam
                 yield return new Finding(
                     "firewall",
                     Verdict.Wrong,
-                    $"{chain} drops {NameOf(family)} packets that pass bridge {bridge.Name}: let them pass by `nft insert rule {chain.Family} {chain.Table} {chain.Name}{which} accept`"
+                    $"{chain} drops {IPText.VersionOf(family)} packets that pass bridge {bridge.Name}: let them pass by `nft insert rule {chain.Family} {chain.Table} {chain.Name}{which} accept`"
                 );
             }
         }
@@ -72,7 +73,7 @@ internal sealed class BridgeFirewall(Firewall firewall, IReadOnlyList<AddressFam
     private IEnumerable<Finding> Judge(BridgeLinkIntent bridge, AddressFamily family)
     {
         var what =
-            $"{NameOf(family)} packets that pass bridge {bridge.Name} pass this host's firewall too ({SwitchOf(family)} is 1)";
+            $"{IPText.VersionOf(family)} packets that pass bridge {bridge.Name} pass this host's firewall too ({SwitchOf(family)} is 1)";
         // The firewall sees a bridged packet enter and leave by the bridge. A rule with any further condition does not match all
         // of them.
         var frame = new FirewallPacket(family)
@@ -103,9 +104,6 @@ internal sealed class BridgeFirewall(Firewall firewall, IReadOnlyList<AddressFam
             );
         }
     }
-
-    private static string NameOf(AddressFamily family) =>
-        family is AddressFamily.InterNetwork ? "IPv4" : "IPv6";
 
     private static string SwitchOf(AddressFamily family) =>
         family is AddressFamily.InterNetwork

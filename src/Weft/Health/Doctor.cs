@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using Weft.Commands;
 using Weft.Core.Intents;
 using Weft.Core.Ipsec;
@@ -27,7 +26,7 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
         findings.AddRange(
             NeededModules.Judge(intent, KernelModules.StateOf, KernelModules.AreFixed)
         );
-        findings.AddRange(Standing(intent, observation));
+        findings.AddRange(HowThingsStand(intent, observation));
         findings.AddRange(
             PodmanSocket.Judge(session.Interest, observation, session.AbsenceOf(Engine.Podman))
         );
@@ -132,15 +131,15 @@ internal sealed class Doctor(HostSession session, TimeProvider clock)
         select new Finding(
             $"port {port.Name}",
             Verdict.Doubtful,
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"it is in bridge {bridge.Name} with MTU {port.Mtu}, and is not Weft's: what comes by it in packets of more than {bridge.Mtu} bytes reaches no other host. "
-                    + $"`ip link set {port.Name} mtu {bridge.Mtu}`, and the same for what is behind it (for a network of Docker's `-o com.docker.network.driver.mtu={bridge.Mtu}`)"
-            )
+            $"it is in bridge {bridge.Name} with MTU {port.Mtu}, and is not Weft's: what comes by it in packets of more than {bridge.Mtu} bytes reaches no other host. "
+                + $"`ip link set {port.Name} mtu {bridge.Mtu}`, and the same for what is behind it (for a network of Docker's `-o com.docker.network.driver.mtu={bridge.Mtu}`)"
         );
 
     /// <summary>The state of everything on this host, and what prevents it from being as it should, each said once.</summary>
-    internal static IEnumerable<Finding> Standing(HostIntent intent, HostObservation observation)
+    internal static IEnumerable<Finding> HowThingsStand(
+        HostIntent intent,
+        HostObservation observation
+    )
     {
         var status = HostStatus.Of(intent, observation);
         // Encryption is left out: it is tried later, which says more.

@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -546,7 +545,7 @@ internal sealed class Firewall
                 link.StartsWith(start, StringComparison.Ordinal),
             (string text, JsonValueKind.String) => text == named.GetString(),
             (byte or ushort, _) => NumberOf(named) is { } number
-                ? Convert.ToInt64(value, CultureInfo.InvariantCulture) == number
+                ? Convert.ToInt64(value) == number
                 : null,
             _ => null,
         };
@@ -558,9 +557,7 @@ internal sealed class Firewall
                 ? Compare(first, address) <= 0 && Compare(address, last) <= 0
                 : null
             : value is byte or ushort && (NumberOf(from), NumberOf(to)) is ({ } low, { } high)
-                ? Convert.ToInt64(value, CultureInfo.InvariantCulture) is var number
-                    && low <= number
-                    && number <= high
+                ? Convert.ToInt64(value) is var number && low <= number && number <= high
                 : null;
 
     private static int Compare(IPAddress one, IPAddress other) =>

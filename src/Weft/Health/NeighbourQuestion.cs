@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using Weft.Core.Addressing;
+using Weft.Reachability;
 
 namespace Weft.Health;
 
@@ -45,13 +46,18 @@ internal sealed class NeighbourQuestion(IPAddress address, MacAddress own)
                 && packet[Ipv6] == Advertisement
                 && packet.Slice(Ipv6 + 8, 16).SequenceEqual(address.GetAddressBytes())
             : packet.Slice(14, 4).SequenceEqual(address.GetAddressBytes());
-        return isAbout && Mac(frame[6..]) is var other && other != own ? other : null;
+        return
+            isAbout
+            && new MacAddress(frame.Slice(6, MacAddress.Length)) is var other
+            && other != own
+            ? other
+            : null;
     }
 
     private byte[] ArpProbe() =>
         [
             .. Enumerable.Repeat((byte)0xff, 6),
-            .. Bytes(own),
+            .. own.GetBytes(),
             0x08,
             0x06,
             // Ethernet, IPv4, the lengths of their addresses, request (RFC 826).
@@ -63,7 +69,7 @@ internal sealed class NeighbourQuestion(IPAddress address, MacAddress own)
             4,
             0,
             1,
-            .. Bytes(own),
+            .. own.GetBytes(),
             0,
             0,
             0,
@@ -86,7 +92,7 @@ internal sealed class NeighbourQuestion(IPAddress address, MacAddress own)
         var from = new byte[16];
         BinaryPrimitives.WriteUInt16BigEndian(
             message.AsSpan(2),
-            Checksum([
+            InternetChecksum.Of([
                 .. from,
                 .. group,
                 0,
@@ -105,7 +111,7 @@ internal sealed class NeighbourQuestion(IPAddress address, MacAddress own)
             0x33,
             0x33,
             .. group[12..],
-            .. Bytes(own),
+            .. own.GetBytes(),
             0x86,
             0xdd,
             0x60,
@@ -120,35 +126,5 @@ internal sealed class NeighbourQuestion(IPAddress address, MacAddress own)
             .. group,
             .. message,
         ];
-    }
-
-    private static byte[] Bytes(MacAddress mac) =>
-        Convert.FromHexString(mac.ToString().Replace(":", "", StringComparison.Ordinal));
-
-    private static MacAddress Mac(ReadOnlySpan<byte> bytes) =>
-        MacAddress.TryParse(
-            string.Join(
-                ':',
-                bytes[..6]
-                    .ToArray()
-                    .Select(octet =>
-                        octet.ToString("x2", System.Globalization.CultureInfo.InvariantCulture)
-                    )
-            ),
-            out var mac
-        )
-            ? mac
-            : default;
-
-    // RFC 1071, for an even number of bytes.
-    private static ushort Checksum(ReadOnlySpan<byte> bytes)
-    {
-        uint sum = 0;
-        for (; bytes.Length >= 2; bytes = bytes[2..])
-        {
-            sum += BinaryPrimitives.ReadUInt16BigEndian(bytes);
-        }
-        sum = (sum & 0xffff) + (sum >> 16);
-        return (ushort)~(sum + (sum >> 16));
     }
 }

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Weft.Core.Addressing;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 
@@ -39,8 +40,8 @@ internal sealed class RouterFirewall(Firewall firewall, bool forwardsIpv6)
                 )
             )
             {
-                var (isIPv4, version) =
-                    family is AddressFamily.InterNetwork ? (true, "IPv4") : (false, "IPv6");
+                var isIPv4 = family is AddressFamily.InterNetwork;
+                var version = IPText.VersionOf(family);
                 List<Link> others =
                 [
                     .. seen

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Weft.Core.Execution;
 using Weft.Core.Observation;
@@ -65,25 +64,15 @@ internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Mis
                 ? new Finding(
                     What,
                     Verdict.Wrong,
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"all {lately.Lost} that the datapath had no flow for were lost: ovs-vswitchd has no thread for them{(StartedEarly ? ", as Open vSwitch 3.1 does when it starts within ten seconds of the kernel" : "")}. Start it again: `systemctl restart ovs-vswitchd`"
-                    )
+                    $"all {lately.Lost} that the datapath had no flow for were lost: ovs-vswitchd has no thread for them{(StartedEarly ? ", as Open vSwitch 3.1 does when it starts within ten seconds of the kernel" : "")}. Start it again: `systemctl restart ovs-vswitchd`"
                 )
             : Lost > 0
                 ? new Finding(
                     What,
                     Verdict.Doubtful,
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"{Lost} of {Missed} that the datapath had no flow for were lost: the host was too busy, floods are on its networks, or ovs-vswitchd had no thread for them before it was started again"
-                    )
+                    $"{Lost} of {Missed} that the datapath had no flow for were lost: the host was too busy, floods are on its networks, or ovs-vswitchd had no thread for them before it was started again"
                 )
-            : new Finding(
-                What,
-                Verdict.Well,
-                string.Create(CultureInfo.InvariantCulture, $"{Missed} sent up, none lost")
-            );
+            : new Finding(What, Verdict.Well, $"{Missed} sent up, none lost");
     }
 
     /// <summary>
@@ -126,9 +115,7 @@ internal sealed partial record SwitchDaemon(TimeSpan? StartedAfterBoot, long Mis
             : null;
 
     private static long Sum(MatchCollection matches) =>
-        matches.Sum(match =>
-            long.Parse(match.Groups["count"].ValueSpan, CultureInfo.InvariantCulture)
-        );
+        matches.Sum(match => long.Parse(match.Groups["count"].ValueSpan));
 
     [GeneratedRegex(@"\bmissed:(?<count>\d+)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex MissedPattern();

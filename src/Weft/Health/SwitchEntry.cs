@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using Weft.Core.Addressing;
 
 namespace Weft.Health;
@@ -24,20 +23,16 @@ internal sealed record SwitchEntry(long? Port, int Vlan, MacAddress Mac, bool Is
                 .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
                 .Select(words =>
                     words.Length == 4
-                    && int.TryParse(words[1], CultureInfo.InvariantCulture, out var vlan)
+                    && int.TryParse(words[1], out var vlan)
                     && MacAddress.TryParse(words[2], out var mac)
                         ? new SwitchEntry(
-                            long.TryParse(words[0], CultureInfo.InvariantCulture, out var port)
-                                ? port
-                                : null,
+                            long.TryParse(words[0], out var port) ? port : null,
                             vlan,
                             mac,
                             words[3] == "static"
                         )
                         {
-                            Age = int.TryParse(words[3], CultureInfo.InvariantCulture, out var age)
-                                ? age
-                                : null,
+                            Age = int.TryParse(words[3], out var age) ? age : null,
                         }
                         : null
                 )

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using Weft.Core.Addressing;
 using Weft.Core.Engines;
 using Weft.Core.Intents;
@@ -147,10 +146,7 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
             return new Finding(
                 what,
                 Verdict.Well,
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{whom} answers, also packets of {large.Size} bytes"
-                )
+                $"{whom} answers, also packets of {large.Size} bytes"
             );
         }
         if (small.Outcome is Outcome.Reached)
@@ -158,10 +154,7 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
             return new Finding(
                 what,
                 Verdict.Wrong,
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{whom} answers small packets, and none of {large.Size} bytes: the path carries less than the file says. Give the host with the narrow link its `mtu`, and apply on every host"
-                )
+                $"{whom} answers small packets, and none of {large.Size} bytes: the path carries less than the file says. Give the host with the narrow link its `mtu`, and apply on every host"
             );
         }
         // This host does not know whether a container on another host runs.
@@ -257,9 +250,7 @@ internal sealed class TunnelProbe(Overlay overlay, HostIntent intent, TimeProvid
             : $"{one.Host} at {one.Address}";
 
     private static string Protocol(TunnelTraffic traffic) =>
-        traffic.Port is { } port
-            ? string.Create(CultureInfo.InvariantCulture, $"UDP port {port}")
-            : "IP protocol 47 (GRE)";
+        traffic.Port is { } port ? $"UDP port {port}" : "IP protocol 47 (GRE)";
 }
 
 /// <summary>The encrypted bytes exchanged with another host.</summary>

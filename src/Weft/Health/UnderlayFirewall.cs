@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Weft.Core.Addressing;
@@ -148,10 +147,7 @@ internal static class UnderlayFirewall
     {
         public static Entrant Of(TunnelTraffic traffic, bool isDecrypted) =>
             new(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{(isDecrypted ? "decrypted " : "")}{(traffic.Port is { } port ? $"UDP port {port}" : "GRE")}"
-                ),
+                $"{(isDecrypted ? "decrypted " : "")}{(traffic.Port is { } port ? $"UDP port {port}" : "GRE")}",
                 traffic,
                 isDecrypted
             );

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.ComponentModel;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Weft.Core.Intents;
@@ -170,18 +169,12 @@ internal sealed class UnderlayProbe(
             ? new Finding(
                 $"underlay {host.Name}",
                 Verdict.Well,
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{host.Address} answers, also packets of {size} bytes"
-                )
+                $"{host.Address} answers, also packets of {size} bytes"
             )
             : new Finding(
                 $"underlay {host.Name}",
                 Verdict.Wrong,
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{host.Address} answers packets of up to {passes} bytes, and the file says {size}: larger ones vanish on the way. Give host '{host.Name}' `mtu: {passes}`, and apply on every host"
-                )
+                $"{host.Address} answers packets of up to {passes} bytes, and the file says {size}: larger ones vanish on the way. Give host '{host.Name}' `mtu: {passes}`, and apply on every host"
             )
             {
                 Beyond = true,
@@ -239,8 +232,5 @@ internal sealed class UnderlayProbe(
     private static string Words(TimeSpan difference) =>
         difference.Duration() < TimeSpan.FromSeconds(2)
             ? "the same as here"
-            : string.Create(
-                CultureInfo.InvariantCulture,
-                $"{difference.Duration():hh\\:mm\\:ss} {(difference > TimeSpan.Zero ? "ahead of" : "behind")} this host's"
-            );
+            : $"{difference.Duration():hh\\:mm\\:ss} {(difference > TimeSpan.Zero ? "ahead of" : "behind")} this host's";
 }

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using Weft.Core;
 using Weft.Core.Engines;
 using Weft.Core.Execution;
@@ -107,11 +106,7 @@ internal sealed record Whereabouts(
         ];
 
     private static bool IsHidden(string rule) =>
-        int.TryParse(
-            rule["priority=".Length..].Split(',', ' ')[0],
-            CultureInfo.InvariantCulture,
-            out var priority
-        )
+        int.TryParse(rule["priority=".Length..].Split(',', ' ')[0], out var priority)
         && priority >= LeastHiddenPriority;
 
     /// <summary>The finding for a switch without a rule to forward by; null if it has one.</summary>

@@ -27,7 +27,7 @@ internal static class LabEngines
                 .Containers.Where(container =>
                     container.Host == host.Name && container.Engine is not Engine.Netns
                 )
-                .Select(container => new ContainerKey(container.Engine, container.Name)),
+                .Select(container => container.Key),
         ];
 
     /// <summary>The command in a new host that starts the engines of these containers, and makes them.</summary>

@@ -81,7 +81,7 @@ internal sealed class LabHost(LabRecord lab, HostRecord record, IIsolation isola
     {
         var environment = new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            ["WEFT_DATAPATH"] = lab.Datapath is Datapath.Kernel ? "kernel" : "userspace",
+            ["WEFT_DATAPATH"] = lab.Datapath.Word,
         };
         if (!lab.Engines)
         {

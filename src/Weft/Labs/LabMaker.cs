@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using Weft.Core.Addressing;
 using Weft.Core.Ipsec;
 using Weft.Core.Linux;
 using Weft.Core.Overlays;
@@ -222,10 +223,10 @@ internal sealed class LabMaker(
         var address = host.Local ?? host.Address;
         var subnet = host.Local is null
             ? SubnetOf(address)
-            : Underlay.Masked(address, Router.LocalPrefixLength);
+            : IPText.SubnetOf(address, Router.LocalPrefixLength);
         return
         [
-            datapath is Datapath.Kernel ? "kernel" : "userspace",
+            datapath.Word,
             $"{host.Mtu}",
             $"{address}",
             $"{subnet.PrefixLength}",
@@ -246,7 +247,7 @@ internal sealed class LabMaker(
         IEnumerable<(string Path, string Text)> files = credentials switch
         {
             KeyFile { Path: var path } => [(path, $"{lab.Key}\n")],
-            CertificateFiles of => CertificatesOf(host.Name, of.Of(host.Name)),
+            CertificateFiles of => CertificatesOf(host.Name, of.For(host.Name)),
             _ => [],
         };
         foreach (var (path, text) in files)

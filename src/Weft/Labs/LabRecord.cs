@@ -121,6 +121,16 @@ internal enum Datapath
     Kernel,
 }
 
+/// <summary>What a lab's datapaths are called.</summary>
+internal static class DatapathWords
+{
+    extension(Datapath datapath)
+    {
+        /// <summary>The datapath's name in the overlay file.</summary>
+        public string Word => datapath is Datapath.Kernel ? "kernel" : "userspace";
+    }
+}
+
 /// <summary>How a lab's record is written as JSON.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Weft.Core.Overlays;
@@ -37,11 +36,11 @@ internal sealed record Router(
     /// <summary>The arguments of <c>segment.sh</c> that make it.</summary>
     public IEnumerable<string> Arguments =>
         [
-            Port.ToString(CultureInfo.InvariantCulture),
+            Port.ToString(),
             $"{Public}/{PrefixLength}",
             Local.ToString(),
             $"{Gateway}/{LocalPrefixLength}",
-            Mtu.ToString(CultureInfo.InvariantCulture),
+            Mtu.ToString(),
         ];
 
     /// <summary>Refuses an overlay with local addresses that a lab cannot translate.</summary>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using Weft.Core.Addressing;
 using Weft.Core.Linux;
@@ -58,11 +57,11 @@ internal sealed class UmlIsolation : IIsolation
             $"host '{host.Name}'",
             directory.Unpack("uml-host.sh"),
             directory.FileOf(host.Name, "console"),
-            lab.Uptime.ToString(CultureInfo.InvariantCulture),
-            host.Port.ToString(CultureInfo.InvariantCulture),
+            lab.Uptime.ToString(),
+            host.Port.ToString(),
             $"umid={host.Name}",
             $"uml_dir={directory.FileOf(host.Name, "uml")}",
-            string.Create(CultureInfo.InvariantCulture, $"mem={MegabytesOfMemory}M"),
+            $"mem={MegabytesOfMemory}M",
             "root=/dev/root",
             "rootfstype=hostfs",
             "rootflags=/",
@@ -100,7 +99,7 @@ internal sealed class UmlIsolation : IIsolation
         }
         var process = await holder.GoAsync(
             cancellationToken,
-            lab.Segment.Init!.Value.Pid.ToString(CultureInfo.InvariantCulture)
+            lab.Segment.Init!.Value.Pid.ToString()
         );
         await AnswersAsync(directory, lab, host with { Process = process }, cancellationToken);
         return process;

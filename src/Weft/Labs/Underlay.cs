@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Weft.Core.Addressing;
 
 namespace Weft.Labs;
 
@@ -22,7 +23,7 @@ internal static class Underlay
             first.AddressFamily is AddressFamily.InterNetworkV6
                 ? WidthAnAdministratorWouldChoose6
                 : WidthAnAdministratorWouldChoose4;
-        while (length > 0 && !addresses.All(Masked(first, length).Contains))
+        while (length > 0 && !addresses.All(IPText.SubnetOf(first, length).Contains))
         {
             length--;
         }
@@ -31,7 +32,7 @@ internal static class Underlay
         {
             length--;
         }
-        return Masked(first, length);
+        return IPText.SubnetOf(first, length);
     }
 
     private static bool IsAtEdge(IPAddress address, int length)
@@ -43,16 +44,5 @@ internal static class Underlay
         var hostBits = uint.MaxValue >> length;
         var bits = BitConverter.ToUInt32([.. address.GetAddressBytes().Reverse()]) & hostBits;
         return bits == 0 || bits == hostBits;
-    }
-
-    /// <summary>The subnet of a prefix length that holds an address.</summary>
-    public static IPNetwork Masked(IPAddress address, int length)
-    {
-        var bytes = address.GetAddressBytes();
-        for (var bit = length; bit < bytes.Length * 8; bit++)
-        {
-            bytes[bit / 8] &= (byte)~(0x80 >> (bit % 8));
-        }
-        return new IPNetwork(new IPAddress(bytes), length);
     }
 }

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Weft.Core.Linux;
 
@@ -111,11 +110,7 @@ internal sealed partial class WireTap : IAsyncDisposable
                 $"tcpdump ended before it was told to, and what crossed after that was not seen: {lastWords.Trim()}"
             );
         }
-        if (
-            int.Parse(match.Groups["count"].ValueSpan, CultureInfo.InvariantCulture)
-            is > 0
-                and var count
-        )
+        if (int.Parse(match.Groups["count"].ValueSpan) is > 0 and var count)
         {
             throw new LabException(
                 $"tcpdump missed {count} packets between the hosts, so that nothing is proved by those that it saw: try again with less beside it"

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using System.CommandLine.Help;
-using System.Globalization;
 using Weft.Commands;
 
 namespace Weft.Manuals;
@@ -109,7 +108,6 @@ internal sealed class CommandManual(ImmutableArray<Command> path)
         value switch
         {
             null or "" => null,
-            IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
             _ => value.ToString(),
         };
 }

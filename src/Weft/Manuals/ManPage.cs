@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -24,7 +23,7 @@ internal static partial class ManPage
     {
         var page = new StringBuilder();
         Line(
-            $".TH {manual.Page.ToUpperInvariant()} 1 \"{date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}\" \"Weft {version}\" \"Weft\""
+            $".TH {manual.Page.ToUpperInvariant()} 1 \"{date:yyyy-MM-dd}\" \"Weft {version}\" \"Weft\""
         );
         // No hyphenation: a command line that is split at a hyphen cannot be copied.
         Line(".nh");

@@ -38,7 +38,7 @@ internal static class HostReachability
         var silences = (
             from container in known.Containers
             where container.Host == host
-            let silence = SilenceAbout(new ContainerKey(container.Engine, container.Name))
+            let silence = SilenceAbout(container.Key)
             where silence is not null
             select (container.Name, silence)
         ).ToLookup(one => one.Name, one => one.silence);
@@ -103,9 +103,7 @@ internal static class HostReachability
     ) =>
         overlay
             .Containers.Where(container => container.Host == host)
-            .Select(container =>
-                sightings.GetValueOrDefault(new ContainerKey(container.Engine, container.Name))
-            )
+            .Select(container => sightings.GetValueOrDefault(container.Key))
             .Where(sighting => sighting is { IsReady: true })
             .DistinctBy(sighting => sighting!.Key.Name)
             .ToDictionary(sighting => sighting!.Key.Name, sighting => sighting!.Namespace!);

@@ -28,7 +28,7 @@ internal static class IcmpMessage
         if (!ipv6)
         {
             // For ICMPv6 the kernel computes the checksum (RFC 3542 section 3.1).
-            BinaryPrimitives.WriteUInt16BigEndian(message[2..], Checksum(message));
+            BinaryPrimitives.WriteUInt16BigEndian(message[2..], InternetChecksum.Of(message));
         }
     }
 
@@ -47,7 +47,7 @@ internal static class IcmpMessage
         BinaryPrimitives.WriteUInt16BigEndian(message[4..], id);
         BinaryPrimitives.WriteUInt16BigEndian(message[6..], sequence);
         BinaryPrimitives.WriteUInt32BigEndian(message[8..], (uint)now.TotalMilliseconds);
-        BinaryPrimitives.WriteUInt16BigEndian(message[2..], Checksum(message));
+        BinaryPrimitives.WriteUInt16BigEndian(message[2..], InternetChecksum.Of(message));
     }
 
     /// <summary>Reads the answer to a timestamp request.</summary>
@@ -134,25 +134,6 @@ internal static class IcmpMessage
         }
         packet = packet[length..];
         return true;
-    }
-
-    // RFC 1071.
-    private static ushort Checksum(ReadOnlySpan<byte> message)
-    {
-        uint sum = 0;
-        for (; message.Length >= 2; message = message[2..])
-        {
-            sum += BinaryPrimitives.ReadUInt16BigEndian(message);
-        }
-        if (!message.IsEmpty)
-        {
-            sum += (uint)message[0] << 8;
-        }
-        while (sum > ushort.MaxValue)
-        {
-            sum = (sum & ushort.MaxValue) + (sum >> 16);
-        }
-        return (ushort)~sum;
     }
 }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net.Sockets;
 
 namespace Weft.Reachability;
@@ -50,9 +49,7 @@ internal static class NeighbourTable
     private static int? Limit(string version)
     {
         var limit = $"/proc/sys/net/{version}/neigh/default/gc_thresh3";
-        return
-            File.Exists(limit)
-            && int.TryParse(File.ReadAllText(limit), CultureInfo.InvariantCulture, out var most)
+        return File.Exists(limit) && int.TryParse(File.ReadAllText(limit), out var most)
             ? most
             : null;
     }

@@ -80,7 +80,7 @@ internal sealed record ProbeResult(
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UseStringEnumConverter = true,
     WriteIndented = true,
-    Converters = [typeof(AddressJson)]
+    Converters = [typeof(AddressConverter)]
 )]
 [JsonSerializable(typeof(ReachabilityReport))]
 internal sealed partial class ReachabilityJson : JsonSerializerContext
@@ -93,7 +93,7 @@ internal sealed partial class ReachabilityJson : JsonSerializerContext
 }
 
 /// <summary>An IP address as a JSON string.</summary>
-internal sealed class AddressJson : JsonConverter<IPAddress>
+internal sealed class AddressConverter : JsonConverter<IPAddress>
 {
     /// <inheritdoc/>
     public override IPAddress Read(

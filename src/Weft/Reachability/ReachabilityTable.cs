@@ -1,4 +1,3 @@
-using System.Globalization;
 using Spectre.Console;
 using Weft.Rendering;
 using Owner = (string Host, string? Container);
@@ -153,8 +152,7 @@ internal static class ReachabilityTable
         return Sign(results)
             + (
                 results.Length == 0 ? ""
-                : broken is null
-                    ? $" {results.Min(result => result.Milliseconds ?? 0).ToString("0.00", CultureInfo.InvariantCulture)}"
+                : broken is null ? $" {results.Min(result => result.Milliseconds ?? 0):0.00}"
                 : Array.TrueForAll(results, IsBroken) ? $" [red]{Word(broken)}[/]"
                 : " [yellow]in part[/]"
             );

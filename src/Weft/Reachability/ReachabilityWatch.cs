@@ -1,4 +1,3 @@
-using System.Globalization;
 using Spectre.Console;
 using Way = (string Network, Weft.Reachability.Endpoint From, Weft.Reachability.Endpoint To);
 
@@ -95,10 +94,7 @@ internal sealed class ReachabilityWatch
         }
         var sent = Counts.Sum(count => count.Sent);
         yield return Markup.Escape(
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"{Rounds} {(Rounds == 1 ? "round" : "rounds")} in {elapsed.TotalSeconds:0.0} s, {sent} packets, {(Lost == 0 ? "none" : $"{Lost} ({Percent(Lost, sent)})")} lost{Times([.. Counts.Where(count => count.Sent > count.Lost).SelectMany(count => new[] { count.Least, count.Mean, count.Most })], Mean())}"
-            )
+            $"{Rounds} {(Rounds == 1 ? "round" : "rounds")} in {elapsed.TotalSeconds:0.0} s, {sent} packets, {(Lost == 0 ? "none" : $"{Lost} ({Percent(Lost, sent)})")} lost{Times([.. Counts.Where(count => count.Sent > count.Lost).SelectMany(count => new[] { count.Least, count.Mean, count.Most })], Mean())}"
         );
     }
 
@@ -138,8 +134,7 @@ internal sealed class ReachabilityWatch
             ? ""
             : $", {Number(times.Min())}/{Number(mean ?? times.Average())}/{Number(times.Max())} ms";
 
-    private static string Number(double milliseconds) =>
-        milliseconds.ToString("0.00", CultureInfo.InvariantCulture);
+    private static string Number(double milliseconds) => milliseconds.ToString("0.00");
 
     // Never 0% if something was lost, nor 100% if something was not.
     private static string Percent(long lost, long sent) =>
@@ -147,7 +142,7 @@ internal sealed class ReachabilityWatch
         {
             < 1 => "<1%",
             > 99 and < 100 => ">99%",
-            var percent => percent.ToString("0'%'", CultureInfo.InvariantCulture),
+            var percent => percent.ToString("0'%'"),
         };
 
     private sealed class Count

@@ -35,7 +35,7 @@ internal static class AddressRows
         var declared =
             from container in overlay.Containers
             where container.Host == host
-            let key = new ContainerKey(container.Engine, container.Name)
+            let key = container.Key
             from place in container.Attachments
             from address in place.Addresses
             select (

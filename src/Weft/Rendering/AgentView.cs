@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Spectre.Console;
 using Weft.Agent;
@@ -35,10 +34,7 @@ internal static class AgentView
         foreach (var retry in agent.Retries)
         {
             terminal.Notice(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{retry.Item} has failed {retry.Times} time{(retry.Times == 1 ? "" : "s")}, and the agent tries it again at {Time(retry.Until)}: {retry.Reason}"
-                )
+                $"{retry.Item} has failed {retry.Times} time{(retry.Times == 1 ? "" : "s")}, and the agent tries it again at {Time(retry.Until)}: {retry.Reason}"
             );
         }
     }
@@ -64,11 +60,8 @@ internal static class AgentView
     internal static string Round(AgentDocument agent) =>
         agent.Rounds == 0
             ? "looks at the host for the first time"
-            : string.Create(
-                CultureInfo.InvariantCulture,
-                $"last round at {Time(agent.LastRound)}, {agent.LastRoundMilliseconds:0} ms"
-            );
+            : $"last round at {Time(agent.LastRound)}, {agent.LastRoundMilliseconds:0} ms";
 
     private static string Time(DateTimeOffset time) =>
-        time.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+        time.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss");
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Spectre.Console;
@@ -76,11 +75,8 @@ internal static class HistoryView
 
     private static string[] Row(HistoryBook book, HistoryEntry entry) =>
         [
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"{entry.Number}{(entry.Number == book.Settled?.Number ? "*" : "")}"
-            ),
-            entry.Time.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
+            $"{entry.Number}{(entry.Number == book.Settled?.Number ? "*" : "")}",
+            entry.Time.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss"),
             entry.Did.EscapeMarkup(),
             (entry.By ?? "").EscapeMarkup(),
             (entry.From ?? "").EscapeMarkup(),
@@ -92,7 +88,7 @@ internal static class HistoryView
         entry switch
         {
             { State: EntryState.Trying, Trial: { } trial } =>
-                $"[yellow]waits to be confirmed until {trial.Deadline.ToLocalTime().ToString("HH:mm:ss", CultureInfo.InvariantCulture)}[/]",
+                $"[yellow]waits to be confirmed until {trial.Deadline.ToLocalTime():HH:mm:ss}[/]",
             { State: EntryState.Confirmed } => "[green]confirmed[/]",
             { State: EntryState.Reverting, Trial: { } trial } =>
                 $"[red]goes back: {trial.Reason.EscapeMarkup()}[/]",

@@ -45,7 +45,7 @@ internal static class Inventory
         var order = overlay.Networks.Select(network => network.Name).ToList();
         var named = overlay.Containers.Select(container =>
         {
-            var key = new ContainerKey(container.Engine, container.Name);
+            var key = container.Key;
             var own = container.Host == here ? given[key].ToList() : [];
             return new InventoryHost(
                 container.Name,
@@ -69,7 +69,7 @@ internal static class Inventory
         });
         var names = overlay
             .Containers.Where(container => container.Host == here)
-            .Select(container => new ContainerKey(container.Engine, container.Name))
+            .Select(container => container.Key)
             .ToHashSet();
         var selected = given
             .Where(container => !names.Contains(container.Key))

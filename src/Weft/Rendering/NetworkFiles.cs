@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using Weft.Core.Intents;
@@ -17,7 +16,7 @@ internal static class NetworkFiles
         var text = new StringBuilder(Headline(intent));
         foreach (var bridge in intent.Links.OfType<BridgeLinkIntent>())
         {
-            text.Append(CultureInfo.InvariantCulture, $"\nauto {bridge.Name}\n");
+            text.Append($"\nauto {bridge.Name}\n");
             string[] settings =
             [
                 "bridge_ports none",
@@ -33,16 +32,15 @@ internal static class NetworkFiles
             var isIpv4First =
                 bridge.Addresses is [{ Address.AddressFamily: AddressFamily.InterNetwork }, ..];
             text.Append(
-                CultureInfo.InvariantCulture,
                 $"iface {bridge.Name} {(isIpv4First ? Static(bridge.Addresses[0]) : "inet manual")}\n"
             );
             foreach (var setting in settings)
             {
-                text.Append(CultureInfo.InvariantCulture, $"    {setting}\n");
+                text.Append($"    {setting}\n");
             }
             foreach (var more in bridge.Addresses.Skip(isIpv4First ? 1 : 0))
             {
-                text.Append(CultureInfo.InvariantCulture, $"iface {bridge.Name} {Static(more)}\n");
+                text.Append($"iface {bridge.Name} {Static(more)}\n");
             }
         }
         yield return ($"weft-{intent.Overlay}", text.ToString());

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Spectre.Console;
 
 namespace Weft.Rendering;
@@ -13,7 +12,7 @@ internal static class OnePiece
     public static void Write(IAnsiConsole console, Action<IAnsiConsole> write)
     {
         var profile = console.Profile;
-        using var text = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
+        using var text = new StringWriter { NewLine = "\n" };
         var collector = Output.AsShown(
             AnsiConsole.Create(
                 new AnsiConsoleSettings

@@ -46,14 +46,10 @@ internal static class PlanJson
                     ]
                 )
                 : null,
-            intent.Switch is { } @switch
-                ? @switch.Userspace
-                    ? "userspace"
-                    : "kernel"
-                : null,
+            intent.Switch?.Datapath,
             [
                 .. plan.Changes.Select(change => new ChangeDocument(
-                    change.Action.ToString().ToLowerInvariant(),
+                    change.Action.Word,
                     change.What,
                     change.Name,
                     change.Detail,

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Spectre.Console;
 using Weft.Core.Intents;
 using Weft.Core.Planning;
@@ -70,9 +69,7 @@ internal static class PlanView
     {
         if (plan.Conflicts.Count > 0)
         {
-            return plan.Conflicts.Count == 1
-                ? "1 conflict"
-                : string.Create(CultureInfo.InvariantCulture, $"{plan.Conflicts.Count} conflicts");
+            return plan.Conflicts.Count == 1 ? "1 conflict" : $"{plan.Conflicts.Count} conflicts";
         }
         if (plan.Changes.Count == 0)
         {

@@ -107,7 +107,7 @@ internal static class StatusView
             intent.Host,
             status.IsHealthy,
             observation.Switch.Version,
-            intent.Switch!.Userspace ? "userspace" : "kernel",
+            intent.Switch!.Datapath,
             intent.Mtu!.Bytes,
             [
                 .. status.Items.Select(item => new StatusItemDocument(
@@ -120,7 +120,7 @@ internal static class StatusView
             ],
             [
                 .. status.Drift.Select(change => new DriftDocument(
-                    change.Action.ToString().ToLowerInvariant(),
+                    change.Action.Word,
                     change.What,
                     change.Name,
                     change.Detail

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Spectre.Console;
 
 namespace Weft.Rendering;
@@ -29,17 +28,10 @@ internal static class StyledLines
     {
         if (console.Profile.Capabilities.Ansi)
         {
-            console.MarkupLineInterpolated(CultureInfo.InvariantCulture, markup);
+            console.MarkupLineInterpolated(markup);
             return;
         }
-        WritePlain(
-            console,
-            string.Format(
-                CultureInfo.InvariantCulture,
-                Markup.Remove(markup.Format),
-                markup.GetArguments()
-            )
-        );
+        WritePlain(console, string.Format(Markup.Remove(markup.Format), markup.GetArguments()));
     }
 
     private static void WritePlain(IAnsiConsole console, string text) =>

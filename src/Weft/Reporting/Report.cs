@@ -113,9 +113,7 @@ internal sealed class Report(
         {
             return [];
         }
-        var found = CredentialsReader.Read(
-            credentials is CertificateFiles files && host is not null ? files.Of(host) : credentials
-        );
+        var found = CredentialsReader.Read(host is null ? credentials : credentials.For(host));
         return found.Certificate is { } certificate
             ? found.SharedKeys.Add(certificate.Key)
             : found.SharedKeys;

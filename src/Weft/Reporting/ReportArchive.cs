@@ -1,5 +1,4 @@
 using System.Formats.Tar;
-using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 using Weft.Core.Ipsec;
@@ -92,24 +91,19 @@ internal static class ReportArchive
     {
         var list = new StringBuilder();
         list.Append(
-            CultureInfo.InvariantCulture,
             $"Read on {time:yyyy-MM-dd HH:mm:ss} UTC. Keys and passwords were taken out: {Secret.Veil} stands for each.\n\n"
         );
         var width = parts.Max(part => part.Name.Length);
         foreach (var part in parts.Where(part => part.Text is not null))
         {
             list.Append(
-                CultureInfo.InvariantCulture,
                 $"{part.Name.PadRight(width)}  {part.What}{(part.Problem is { } problem ? $"; it failed: {problem}" : "")}\n"
             );
         }
         list.Append("\nCould not be read:\n\n");
         foreach (var part in parts.Where(part => part.Text is null))
         {
-            list.Append(
-                CultureInfo.InvariantCulture,
-                $"{part.Name.PadRight(width)}  {part.What}: {part.Problem}\n"
-            );
+            list.Append($"{part.Name.PadRight(width)}  {part.What}: {part.Problem}\n");
         }
         return list.ToString();
     }

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
@@ -138,8 +137,8 @@ internal sealed class HalfHops(
                 "container",
                 Place.Container,
                 $"{Place.Interface} with {string.Join(", ", Place.Addresses)}, MTU {Place.Mtu}",
-                $"{Place.Interface} in {Place.Container}",
-                $"{Place.Interface} of {Place.Container}"
+                Place.InterfaceName,
+                Place.DeviceName
             );
         return why is not null
                 ? home with
@@ -151,10 +150,8 @@ internal sealed class HalfHops(
                 ? home with
                 {
                     Verdict = Verdict.Wrong,
-                    Words = string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"packets of {size} bytes are larger than its MTU of {mtu}, and cross in pieces or not at all: `weft plan` shows how the MTU comes about"
-                    ),
+                    Words =
+                        $"packets of {size} bytes are larger than its MTU of {mtu}, and cross in pieces or not at all: `weft plan` shows how the MTU comes about",
                 }
             : home;
     }
@@ -239,7 +236,7 @@ internal sealed class HalfHops(
             "switch",
             @switch.Name,
             (seen.Switch.Version is { Length: > 0 } version ? $"Open vSwitch {version}, " : "")
-                + $"{(@switch.Userspace ? "userspace" : "kernel")} datapath",
+                + $"{@switch.Datapath} datapath",
             @switch.Name
         );
         yield return Both(state);

@@ -69,7 +69,7 @@ internal sealed record TraceHop(
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UseStringEnumConverter = true,
     WriteIndented = true,
-    Converters = [typeof(AddressJson)]
+    Converters = [typeof(AddressConverter)]
 )]
 [JsonSerializable(typeof(TraceHalf[]))]
 [JsonSerializable(typeof(TraceReport))]

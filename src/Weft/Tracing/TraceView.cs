@@ -1,5 +1,4 @@
 using Spectre.Console;
-using Weft.Health;
 using Weft.Rendering;
 
 namespace Weft.Tracing;
@@ -33,7 +32,7 @@ internal static class TraceView
         else
         {
             console.Line(
-                $"[green]✓[/] nothing is wrong: {Sizes(report)} bytes are answered, the quickest in {FormattableString.Invariant($"{times.Min():0.00}")} ms"
+                $"[green]✓[/] nothing is wrong: {Sizes(report)} bytes are answered, the quickest in {times.Min():0.00} ms"
             );
         }
     }
@@ -49,14 +48,8 @@ internal static class TraceView
                 host = hop.Host;
                 console.LineInterpolated($"[dim]{way}on {host}[/]");
             }
-            var (sign, color) = hop.Verdict switch
-            {
-                Verdict.Well => ("✓", "green"),
-                Verdict.Doubtful => ("!", "yellow"),
-                _ => ("✗", "red"),
-            };
             console.Line(
-                $"  [{color}]{sign}[/] {hop.What.PadRight(width).EscapeMarkup()}  {hop.Words.EscapeMarkup()}"
+                $"  {hop.Verdict.Mark} {hop.What.PadRight(width).EscapeMarkup()}  {hop.Words.EscapeMarkup()}"
             );
         }
     }

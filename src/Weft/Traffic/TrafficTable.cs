@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using Spectre.Console;
 using Weft.Rendering;
 
@@ -61,7 +60,7 @@ internal static class TrafficTable
             unit == 0 || bits >= 99.95 ? "0"
             : bits >= 9.995 ? "0.0"
             : "0.00";
-        return $"{bits.ToString(digits, CultureInfo.InvariantCulture), 4} {Units[unit]}";
+        return $"{bits.ToString(digits), 4} {Units[unit]}";
     }
 
     private static string[][] Rows(IReadOnlyList<Column> columns, IEnumerable<FlowRate> flows) =>
@@ -79,7 +78,7 @@ internal static class TrafficTable
         };
 
     private static string Packets(double packets) =>
-        packets.ToString(packets is > 0 and < 9.95 ? "0.0" : "0", CultureInfo.InvariantCulture);
+        packets.ToString(packets is > 0 and < 9.95 ? "0.0" : "0");
 
     private static string Faults(long number) => number == 0 ? "[dim]0[/]" : $"[red]{number}[/]";
 

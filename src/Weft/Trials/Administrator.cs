@@ -7,7 +7,7 @@ namespace Weft.Trials;
 /// <summary>The person who runs this, and their SSH connection.</summary>
 /// <param name="User">Their user name before sudo.</param>
 /// <param name="Connection">Their SSH connection; null if they did not come over SSH.</param>
-internal sealed record Administrator(string User, SshConnection? Connection)
+internal sealed record Administrator(string User, SshLogin? Connection)
 {
     private const int MostAncestors = 64;
 
@@ -18,9 +18,7 @@ internal sealed record Administrator(string User, SshConnection? Connection)
                 .Select(Environment.GetEnvironmentVariable)
                 .FirstOrDefault(name => !string.IsNullOrEmpty(name))
                 ?? Environment.UserName,
-            SshConnection.Parse(
-                Environment.GetEnvironmentVariable(SshConnection.Variable) ?? OfAncestors()
-            )
+            SshLogin.Parse(Environment.GetEnvironmentVariable(SshLogin.Variable) ?? OfAncestors())
         );
 
     /// <summary>A history entry for what they do now; its file is set by the book that it is added to.</summary>
@@ -48,19 +46,18 @@ internal sealed record Administrator(string User, SshConnection? Connection)
                 var found = File.ReadAllText($"/proc/{pid}/environ")
                     .Split('\0')
                     .FirstOrDefault(variable =>
-                        variable.StartsWith($"{SshConnection.Variable}=", StringComparison.Ordinal)
+                        variable.StartsWith($"{SshLogin.Variable}=", StringComparison.Ordinal)
                     );
                 if (found is not null)
                 {
-                    return found[(SshConnection.Variable.Length + 1)..];
+                    return found[(SshLogin.Variable.Length + 1)..];
                 }
                 const string Parent = "PPid:";
                 pid = int.Parse(
                     File.ReadLines($"/proc/{pid}/status")
                         .First(line => line.StartsWith(Parent, StringComparison.Ordinal))
                         .AsSpan(Parent.Length),
-                    NumberStyles.AllowLeadingWhite,
-                    CultureInfo.InvariantCulture
+                    NumberStyles.AllowLeadingWhite
                 );
             }
             catch (Exception exception)
@@ -78,24 +75,19 @@ internal sealed record Administrator(string User, SshConnection? Connection)
 /// <param name="ClientPort">Its port.</param>
 /// <param name="Server">This host's address.</param>
 /// <param name="ServerPort">Its port.</param>
-internal sealed record SshConnection(
-    IPAddress Client,
-    int ClientPort,
-    IPAddress Server,
-    int ServerPort
-)
+internal sealed record SshLogin(IPAddress Client, int ClientPort, IPAddress Server, int ServerPort)
 {
     /// <summary>The variable in which sshd(8) describes the connection.</summary>
     public const string Variable = "SSH_CONNECTION";
 
     /// <summary>Parses the variable's value; returns null if it is not a connection.</summary>
-    public static SshConnection? Parse(string? text) =>
+    public static SshLogin? Parse(string? text) =>
         text?.Split(' ') is [var client, var clientPort, var server, var serverPort]
         && IPAddress.TryParse(client, out var from)
         && IPAddress.TryParse(server, out var to)
         && ushort.TryParse(clientPort, NumberStyles.None, null, out var fromPort)
         && ushort.TryParse(serverPort, NumberStyles.None, null, out var toPort)
-            ? new SshConnection(from, fromPort, to, toPort)
+            ? new SshLogin(from, fromPort, to, toPort)
             : null;
 
     /// <summary>Formats the connection as in the variable.</summary>

@@ -35,7 +35,7 @@ internal static class Lifelines
         Overlay? before,
         Overlay tried,
         string host,
-        SshConnection? connection
+        SshLogin? connection
     )
     {
         var former = Find(before, host);
@@ -114,7 +114,7 @@ internal static class Lifelines
     /// not retransmitting without any acknowledgement. A closed connection counts as heard.
     /// </summary>
     public static async Task<bool> IsHeardAsync(
-        SshConnection connection,
+        SshLogin connection,
         CancellationToken cancellationToken
     )
     {

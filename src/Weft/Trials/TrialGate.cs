@@ -1,4 +1,3 @@
-using System.Globalization;
 using Weft.Core;
 using Weft.Core.History;
 using Weft.Core.Linux;
@@ -137,10 +136,7 @@ internal static class TrialGate
 
     /// <summary>Describes a try: who began it, and its deadline.</summary>
     public static string Words(HistoryEntry entry) =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"try {entry.Number} by {entry.By ?? "somebody"}{(entry.From is null ? "" : $" from {entry.From}")} waits to be confirmed until {entry.Trial!.Deadline.ToLocalTime():HH:mm:ss}"
-        );
+        $"try {entry.Number} by {entry.By ?? "somebody"}{(entry.From is null ? "" : $" from {entry.From}")} waits to be confirmed until {entry.Trial!.Deadline.ToLocalTime():HH:mm:ss}";
 
     private static string WhatToDo(HistoryEntry open) =>
         open.State is EntryState.Trying

@@ -185,10 +185,7 @@ internal sealed class TrialRun(HistoryStore store, TimeProvider clock)
         CancellationToken cancellationToken
     )
     {
-        using var only = await HostLock.TakeAsync(
-            () => progress?.Report("another weft is changing this host: waiting for it"),
-            cancellationToken
-        );
+        using var only = await HostLock.TakeAsync(progress, cancellationToken);
         var book = store.Read();
         if (
             book[number] is not { Trial: { } trial } entry

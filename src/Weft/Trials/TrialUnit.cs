@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Weft.Core;
 using Weft.Core.Linux;
@@ -29,10 +28,7 @@ internal sealed class TrialUnit(string overlay, int number, string runtimeRoot =
 
     private static readonly string[] Namespaces = ["mnt", "net", "pid"];
 
-    private readonly string name = string.Create(
-        CultureInfo.InvariantCulture,
-        $"weft-try-{overlay}-{number}"
-    );
+    private readonly string name = $"weft-try-{overlay}-{number}";
 
     /// <summary>
     /// The best keeper that is available here. A service runs in systemd's own namespaces, which need not be the host's.

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Weft.Commands;
 using Weft.Core;
 using Weft.Core.History;
@@ -67,7 +66,7 @@ internal sealed class TrialWatch(
             .. Self.Command,
             Command,
             store.Overlay,
-            number.ToString(CultureInfo.InvariantCulture),
+            number.ToString(),
         ]);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(StartPatience);
@@ -151,17 +150,12 @@ internal sealed class TrialWatch(
     /// </summary>
     private async Task<bool> IsComingAsync(CancellationToken cancellationToken)
     {
-        try
+        using (var only = await HostLock.TryTakeAsync(TimeSpan.Zero, cancellationToken))
         {
-            using var only = await HostLock.TakeAsync(
-                () => { },
-                cancellationToken,
-                patience: TimeSpan.Zero
-            );
-        }
-        catch (HostException)
-        {
-            return true;
+            if (only is null)
+            {
+                return true;
+            }
         }
         return store.Read().Next > number;
     }
@@ -204,7 +198,7 @@ internal sealed class TrialWatch(
             }
         }
         return
-            SshConnection.Parse(trial.Connection) is { } connection
+            SshLogin.Parse(trial.Connection) is { } connection
             && silence.Note(
                 Lifelines.Administrator,
                 await Lifelines.IsHeardAsync(connection, cancellationToken)
@@ -213,10 +207,7 @@ internal sealed class TrialWatch(
             : null;
 
         string Silent(string name, string address) =>
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"{name} {address}, was reached before, and not for {trial.Grace.TotalSeconds:0.#} s"
-            );
+            $"{name} {address}, was reached before, and not for {trial.Grace.TotalSeconds:0.#} s";
     }
 
     /// <summary>

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using CsCheck;
 using Weft.Core.Addressing;
@@ -175,9 +174,7 @@ public sealed class RosterProperties
         }
 
         private string File() =>
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $$"""
+            $$"""
                 name: world
                 hosts: { {{string.Join(
                     ", ",
@@ -192,8 +189,7 @@ public sealed class RosterProperties
                             $"  d{number}: {{ host: host0, engine: netns, networks: {{ n: {address} }} }}\n"
                     )
                 )}}
-                """
-            );
+                """;
 
         private bool Fits(string address)
         {

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using System.Text;
 using Weft.Core.Addressing;
@@ -668,7 +667,7 @@ public sealed class RosterTests
             Roster(Labels, [.. many])
                 .Containers.Where(container => container.Name.StartsWith('c'))
                 .Select(container => $"{container.Attachments[0].Addresses[0]}")
-                .OrderBy(address => int.Parse(address.Split('.')[^1], CultureInfo.InvariantCulture))
+                .OrderBy(address => int.Parse(address.Split('.')[^1]))
         );
     }
 

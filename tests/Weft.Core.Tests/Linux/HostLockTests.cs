@@ -24,32 +24,28 @@ public sealed class HostLockTests : IDisposable
     [Fact]
     public async Task Who_waits_is_told_once_and_has_the_next_turn()
     {
-        var told = 0;
-        var waits = new TaskCompletionSource();
+        var told = new Told();
         long held;
         Task<SafeFileHandle> next;
-        using (var mine = await TakeAsync(() => { }))
+        using (var mine = await TakeAsync())
         {
             held = HostLock.TurnOf(mine);
-            next = TakeAsync(() =>
-            {
-                told++;
-                waits.SetResult();
-            });
-            await waits.Task.WaitAsync(TestContext.Current.CancellationToken);
+            next = TakeAsync(told);
+            await told.Once.WaitAsync(TestContext.Current.CancellationToken);
             Assert.False(next.IsCompleted);
         }
         using var theirs = await next;
-        Assert.Equal((1, held + 1), (told, HostLock.TurnOf(theirs)));
+        Assert.Equal(["another weft is changing this host: waiting for it"], told.Words);
+        Assert.Equal(held + 1, HostLock.TurnOf(theirs));
     }
 
     [Fact]
     public async Task Who_has_little_patience_is_told_by_whom_it_was_spent()
     {
-        using var mine = await TakeAsync(() => { });
+        using var mine = await TakeAsync();
         var exception = await Assert.ThrowsAsync<HostException>(() =>
             HostLock.TakeAsync(
-                () => { },
+                progress: null,
                 TestContext.Current.CancellationToken,
                 path,
                 TimeSpan.FromMilliseconds(1)
@@ -69,10 +65,25 @@ public sealed class HostLockTests : IDisposable
 
     private async Task<long> TurnAsync()
     {
-        using var held = await TakeAsync(() => { });
+        using var held = await TakeAsync();
         return HostLock.TurnOf(held);
     }
 
-    private Task<SafeFileHandle> TakeAsync(Action waiting) =>
-        HostLock.TakeAsync(waiting, TestContext.Current.CancellationToken, path);
+    private Task<SafeFileHandle> TakeAsync(IProgress<string>? progress = null) =>
+        HostLock.TakeAsync(progress, TestContext.Current.CancellationToken, path);
+
+    private sealed class Told : IProgress<string>
+    {
+        private readonly TaskCompletionSource once = new();
+
+        public List<string> Words { get; } = [];
+
+        public Task Once => once.Task;
+
+        public void Report(string value)
+        {
+            Words.Add(value);
+            once.TrySetResult();
+        }
+    }
 }

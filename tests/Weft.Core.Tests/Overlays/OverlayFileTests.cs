@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -290,7 +289,7 @@ public sealed partial class OverlayFileTests
         var text = new StringBuilder("name: a\nhosts:\n");
         for (var host = 0; host < 1500; host++)
         {
-            text.Append(CultureInfo.InvariantCulture, $"  h{host}: here\n");
+            text.Append($"  h{host}: here\n");
         }
         var mistakes = OverlayFile
             .Parse("overlay.yaml", Encoding.UTF8.GetBytes(text.ToString()))
@@ -310,16 +309,12 @@ public sealed partial class OverlayFileTests
         );
         for (var host = 0; host < 1000; host++)
         {
-            text.Append(
-                CultureInfo.InvariantCulture,
-                $"  h{host}: 10.0.{host / 250}.{host % 250 + 1}\n"
-            );
+            text.Append($"  h{host}: 10.0.{host / 250}.{host % 250 + 1}\n");
         }
         text.Append("containers:\n");
         for (var container = 0; container < 50_000; container++)
         {
             text.Append(
-                CultureInfo.InvariantCulture,
                 $"  c{container}: {{ host: h{container % 1000}, engine: netns, networks: {{ n: 172.{16 + container / 62500}.{container / 250 % 250}.{container % 250 + 1} }} }}\n"
             );
         }

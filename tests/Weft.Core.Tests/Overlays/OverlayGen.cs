@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using CsCheck;
@@ -101,9 +100,7 @@ internal static class OverlayGen
                             {
                                 Name = name,
                                 Address = IPAddress.Parse(
-                                    isIpv6
-                                        ? Text($"2001:db8::{index + 1:x}")
-                                        : Text($"192.0.2.{index + 1}")
+                                    isIpv6 ? $"2001:db8::{index + 1:x}" : $"192.0.2.{index + 1}"
                                 ),
                                 Local =
                                     random.Next(4) != 0
@@ -115,8 +112,8 @@ internal static class OverlayGen
                                         ? null
                                         : IPAddress.Parse(
                                             isIpv6
-                                                ? Text($"2001:db8:1::{index + 1:x}")
-                                                : Text($"198.51.100.{index + 1}")
+                                                ? $"2001:db8:1::{index + 1:x}"
+                                                : $"198.51.100.{index + 1}"
                                         ),
                                 Mtu =
                                     random.Next(3) == 0
@@ -165,8 +162,8 @@ internal static class OverlayGen
         {
             IPNetwork[] subnets =
             [
-                IPNetwork.Parse(Text($"10.{index}.0.0/{random.Next(16, 25)}")),
-                IPNetwork.Parse(Text($"fd00:{index:x}::/{random.Next(32, 121)}")),
+                IPNetwork.Parse($"10.{index}.0.0/{random.Next(16, 25)}"),
+                IPNetwork.Parse($"fd00:{index:x}::/{random.Next(32, 121)}"),
             ];
             random.Shuffle(subnets);
             var network = new Network
@@ -237,9 +234,8 @@ internal static class OverlayGen
                                 return new Attachment
                                 {
                                     Network = network.Name,
-                                    Interface = Text(
-                                        $"{(random.Next(2) == 0 ? "eth" : "mgmt-é")}{number}"
-                                    ),
+                                    Interface =
+                                        $"{(random.Next(2) == 0 ? "eth" : "mgmt-é")}{number}",
                                     Addresses = addresses,
                                     Mac = MacAddress.Derive(name, network.Name),
                                     To = To(network),
@@ -280,7 +276,7 @@ internal static class OverlayGen
                                 new SelectedAttachment
                                 {
                                     Network = network.Name,
-                                    Interface = random.Next(2) == 0 ? null : Text($"lan{number}"),
+                                    Interface = random.Next(2) == 0 ? null : $"lan{number}",
                                     To = To(network),
                                     Routes = Routes(network, number, []),
                                 }
@@ -313,9 +309,9 @@ internal static class OverlayGen
                             (subnet.BaseAddress.AddressFamily, number) switch
                             {
                                 (AddressFamily.InterNetwork, 0) => "0.0.0.0/0",
-                                (AddressFamily.InterNetwork, _) => Text($"172.16.{number}.1/32"),
+                                (AddressFamily.InterNetwork, _) => $"172.16.{number}.1/32",
                                 (_, 0) => "::/0",
-                                _ => Text($"fd01:{number}::/64"),
+                                _ => $"fd01:{number}::/64",
                             }
                         ),
                         At(subnet, 20)
@@ -354,14 +350,9 @@ internal static class OverlayGen
                     .Range(0, count)
                     .Select(index =>
                         random.Next(2) == 0
-                            ? Text($"{stem}{index}")
-                            : Text(
-                                $"{letter}{index}{new string((char)('a' + random.Next(26)), random.Next(longest))}"
-                            )
+                            ? $"{stem}{index}"
+                            : $"{letter}{index}{new string((char)('a' + random.Next(26)), random.Next(longest))}"
                     ),
             ];
-
-        private static string Text(FormattableString text) =>
-            text.ToString(CultureInfo.InvariantCulture);
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Text;
 using Weft.Core.Ipsec;
@@ -239,7 +238,7 @@ internal sealed class OverlayText(Overlay overlay, TextStyle style)
     private string? Unless(bool isDefault, string value) => style.Short && isDefault ? null : value;
 
     private static string? Number<T>(T value) =>
-        Convert.ToString(value, CultureInfo.InvariantCulture) is { Length: > 0 } text ? text : null;
+        Convert.ToString(value) is { Length: > 0 } text ? text : null;
 
     private static string Word<T>(T value)
         where T : struct, Enum => value.ToString().ToLowerInvariant();

@@ -520,11 +520,7 @@ public sealed class HostStatusTests
         );
         Assert.Equal(ItemState.Ok, status.Items.Single(item => item.Kind == "encryption").State);
 
-        static DateTimeOffset At(string date) =>
-            DateTimeOffset.Parse(
-                $"{date}T00:00Z",
-                System.Globalization.CultureInfo.InvariantCulture
-            );
+        static DateTimeOffset At(string date) => DateTimeOffset.Parse($"{date}T00:00Z");
     }
 
     [Fact]

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using Weft.Core.Addressing;
 using Weft.Core.Intents;
@@ -203,10 +202,7 @@ public sealed class OverlapTests
                 {
                     Addresses =
                     [
-                        new InterfaceAddress(
-                            IPAddress.Parse(parts[0]),
-                            int.Parse(parts[1], CultureInfo.InvariantCulture)
-                        ),
+                        new InterfaceAddress(IPAddress.Parse(parts[0]), int.Parse(parts[1])),
                     ],
                 }
         );

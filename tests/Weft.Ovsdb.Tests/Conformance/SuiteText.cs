@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -59,7 +58,7 @@ internal static partial class SuiteText
     {
         if (number.TryGetInt64(out var integer))
         {
-            return integer.ToString(CultureInfo.InvariantCulture);
+            return integer.ToString();
         }
         // The largest double, as printed, lies beyond the range of a double.
         return double.IsFinite(number.GetDouble()) ? Real(number.GetDouble()) : number.GetRawText();
@@ -70,17 +69,17 @@ internal static partial class SuiteText
     {
         if (real == Math.Truncate(real) && Math.Abs(real) <= long.MaxValue / 1024)
         {
-            return ((long)real).ToString(CultureInfo.InvariantCulture);
+            return ((long)real).ToString();
         }
-        var text = real.ToString("E14", CultureInfo.InvariantCulture);
-        var exponent = int.Parse(text[(text.IndexOf('E') + 1)..], CultureInfo.InvariantCulture);
+        var text = real.ToString("E14");
+        var exponent = int.Parse(text[(text.IndexOf('E') + 1)..]);
         if (exponent is < -4 or >= 15)
         {
             var mantissa = text[..text.IndexOf('E')];
             mantissa = mantissa.TrimEnd('0').TrimEnd('.');
             return $"{mantissa}e{(exponent < 0 ? '-' : '+')}{Math.Abs(exponent):00}";
         }
-        var plain = real.ToString($"F{14 - exponent}", CultureInfo.InvariantCulture);
+        var plain = real.ToString($"F{14 - exponent}");
         return plain.Contains('.') ? plain.TrimEnd('0').TrimEnd('.') : plain;
     }
 

@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -74,7 +73,7 @@ internal static class GuestAgent
 
     private sealed class Session(Stream stream) : IDisposable
     {
-        private readonly SemaphoreSlim writing = new(1);
+        private readonly FrameWriter writer = new(stream);
 
         public async Task RunAsync(GuestRequest request, CancellationToken cancellationToken)
         {
@@ -88,8 +87,12 @@ internal static class GuestAgent
                 var words = Encoding.UTF8.GetBytes(
                     $"{request.Command[0]}: {new Win32Exception(exception.NativeErrorCode).Message}\n"
                 );
-                await WriteAsync(FrameKind.Errors, words, cancellationToken);
-                await WriteAsync(FrameKind.Exit, new[] { (byte)NotFound }, cancellationToken);
+                await writer.WriteAsync(FrameKind.Errors, words, cancellationToken);
+                await writer.WriteAsync(
+                    FrameKind.Exit,
+                    new[] { (byte)NotFound },
+                    cancellationToken
+                );
                 return;
             }
             using (process)
@@ -105,7 +108,7 @@ internal static class GuestAgent
                     CopyAsync(process.StandardError.BaseStream, FrameKind.Errors),
                     process.WaitForExitAsync(cancellationToken)
                 );
-                await WriteAsync(
+                await writer.WriteAsync(
                     FrameKind.Exit,
                     new[] { (byte)process.ExitCode },
                     cancellationToken
@@ -115,7 +118,7 @@ internal static class GuestAgent
             }
         }
 
-        public void Dispose() => writing.Dispose();
+        public void Dispose() => writer.Dispose();
 
         private static Process Start(GuestRequest request)
         {
@@ -127,10 +130,7 @@ internal static class GuestAgent
                     "--quiet",
                     "--return",
                     "--command",
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"stty rows {size.Rows} cols {size.Columns}; exec {string.Join(' ', request.Command.Select(Quoted))}"
-                    ),
+                    $"stty rows {size.Rows} cols {size.Columns}; exec {string.Join(' ', request.Command.Select(Quoted))}",
                     "/dev/null",
                 ]
                 : request.Command;
@@ -214,24 +214,7 @@ internal static class GuestAgent
             int read;
             while ((read = await from.ReadAsync(buffer)) > 0)
             {
-                await WriteAsync(kind, buffer.AsMemory(0, read), CancellationToken.None);
-            }
-        }
-
-        private async Task WriteAsync(
-            FrameKind kind,
-            ReadOnlyMemory<byte> content,
-            CancellationToken cancellationToken
-        )
-        {
-            await writing.WaitAsync(cancellationToken);
-            try
-            {
-                await new Frame(kind, content).WriteAsync(stream, cancellationToken);
-            }
-            finally
-            {
-                writing.Release();
+                await writer.WriteAsync(kind, buffer.AsMemory(0, read), CancellationToken.None);
             }
         }
     }

@@ -21,9 +21,13 @@ internal sealed class GuestShell : IDisposable
     private const int TcpUserTimeout = 18;
 
     private readonly NetworkStream stream;
-    private readonly SemaphoreSlim writing = new(1);
+    private readonly FrameWriter writer;
 
-    private GuestShell(NetworkStream stream) => this.stream = stream;
+    private GuestShell(NetworkStream stream)
+    {
+        this.stream = stream;
+        writer = new FrameWriter(stream);
+    }
 
     /// <summary>Connects to a host.</summary>
     /// <param name="networkNamespace">The path of the network namespace that the control wire is in.</param>
@@ -108,7 +112,7 @@ internal sealed class GuestShell : IDisposable
                 ),
             Terminal = terminal?.Size,
         };
-        await WriteAsync(
+        await writer.WriteAsync(
             FrameKind.Request,
             JsonSerializer.SerializeToUtf8Bytes(request, GuestJson.Default.GuestRequest),
             cancellationToken
@@ -122,7 +126,11 @@ internal sealed class GuestShell : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => stream.Dispose();
+    public void Dispose()
+    {
+        writer.Dispose();
+        stream.Dispose();
+    }
 
     private async Task<int> ReceiveAsync(CancellationToken cancellationToken)
     {
@@ -171,7 +179,11 @@ internal sealed class GuestShell : IDisposable
             do
             {
                 read = await input.ReadAsync(buffer);
-                await WriteAsync(FrameKind.Input, buffer.AsMemory(0, read), CancellationToken.None);
+                await writer.WriteAsync(
+                    FrameKind.Input,
+                    buffer.AsMemory(0, read),
+                    CancellationToken.None
+                );
             } while (read > 0);
         }
         catch (Exception exception) when (exception is IOException or ObjectDisposedException)
@@ -194,28 +206,15 @@ internal sealed class GuestShell : IDisposable
     {
         try
         {
-            await WriteAsync(FrameKind.Signal, new[] { (byte)number }, CancellationToken.None);
+            await writer.WriteAsync(
+                FrameKind.Signal,
+                new[] { (byte)number },
+                CancellationToken.None
+            );
         }
         catch (Exception exception) when (exception is IOException or ObjectDisposedException)
         {
             // The command has ended meanwhile.
-        }
-    }
-
-    private async Task WriteAsync(
-        FrameKind kind,
-        ReadOnlyMemory<byte> content,
-        CancellationToken cancellationToken
-    )
-    {
-        await writing.WaitAsync(cancellationToken);
-        try
-        {
-            await new Frame(kind, content).WriteAsync(stream, cancellationToken);
-        }
-        finally
-        {
-            writing.Release();
         }
     }
 }

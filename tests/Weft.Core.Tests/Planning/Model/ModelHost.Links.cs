@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
@@ -502,7 +501,7 @@ internal sealed partial class ModelHost
     private static InterfaceAddress Address(string text)
     {
         var parts = text.Split('/');
-        return new(IPAddress.Parse(parts[0]), int.Parse(parts[1], CultureInfo.InvariantCulture));
+        return new(IPAddress.Parse(parts[0]), int.Parse(parts[1]));
     }
 
     /// <summary>The words of a command, one after the other.</summary>
@@ -519,7 +518,7 @@ internal sealed partial class ModelHost
                 ? words[at++]
                 : throw new RefusedException($"Command line is not complete: {this}");
 
-        public int Number() => int.Parse(Next(), CultureInfo.InvariantCulture);
+        public int Number() => int.Parse(Next());
 
         public void Expect(string word)
         {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Weft.Ovsdb;
 
@@ -203,8 +202,7 @@ internal sealed partial class ModelHost
                 items.Select(item =>
                     column switch
                     {
-                        "tag" or "trunks" or "mtu_request" => (Atom)
-                            long.Parse(item, CultureInfo.InvariantCulture),
+                        "tag" or "trunks" or "mtu_request" => (Atom)long.Parse(item),
                         "protected" => bool.Parse(item),
                         _ => Unquote(item),
                     }

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using Weft.Core.Intents;
 using Weft.Core.Ipsec;
 using Weft.Core.Observation;
@@ -461,8 +460,7 @@ internal sealed partial class ModelHost
             StringComparer.Ordinal
         );
 
-    private static Guid NewUuid(int number) =>
-        Guid.ParseExact(number.ToString("x32", CultureInfo.InvariantCulture), "N");
+    private static Guid NewUuid(int number) => Guid.ParseExact(number.ToString("x32"), "N");
 
     /// <summary>An interface with the switch that it is in.</summary>
     private sealed record Configured(

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using Weft.Core.Addressing;
 using Weft.Core.Engines;
 using Weft.Core.Execution;
@@ -143,10 +142,7 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
         );
 
     private static string Describe(XfrmPolicy policy) =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"policy {policy} blocks {policy.Blocks} encrypts {policy.Encrypts} priority {policy.Priority}"
-        );
+        $"policy {policy} blocks {policy.Blocks} encrypts {policy.Encrypts} priority {policy.Priority}";
 
     private string Describe(ModelLink link)
     {
@@ -156,12 +152,9 @@ internal sealed partial class ModelHost(bool kernelDatapath, params IEnumerable<
             .Select(address => address.ToString())
             .Order(StringComparer.Ordinal);
         var peer = link.Peer is { } key ? $"{key.Namespace}/{key.Name}" : "";
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"link {link.Namespace}/{link.Name} {link.Kind} {link.Mac} mtu {link.Mtu} up {link.Up} master {link.Master} alias {link.Alias} peer {peer} "
-                + $"stp {link.Stp} {link.ForwardDelay} blocks {link.IsBlockingRoot} snoops {link.SnoopsMulticast} forwards {link.Forwards} silent {link.NoLinkLocal} advertised {link.TakesAdvertisements} off {link.IsIpv6Off} filter {link.ReversePathFilter} undone {link.LeavesChecksumsUndone} [{string.Join(' ', addresses)}] "
-                + $"[{string.Join(", ", link.Routes.Select(route => $"{route} proto {route.Protocol}").Order(StringComparer.Ordinal))}]"
-        );
+        return $"link {link.Namespace}/{link.Name} {link.Kind} {link.Mac} mtu {link.Mtu} up {link.Up} master {link.Master} alias {link.Alias} peer {peer} "
+            + $"stp {link.Stp} {link.ForwardDelay} blocks {link.IsBlockingRoot} snoops {link.SnoopsMulticast} forwards {link.Forwards} silent {link.NoLinkLocal} advertised {link.TakesAdvertisements} off {link.IsIpv6Off} filter {link.ReversePathFilter} undone {link.LeavesChecksumsUndone} [{string.Join(' ', addresses)}] "
+            + $"[{string.Join(", ", link.Routes.Select(route => $"{route} proto {route.Protocol}").Order(StringComparer.Ordinal))}]";
     }
 
     private static MacAddress Mac(string text) =>
