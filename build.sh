@@ -175,9 +175,9 @@ cross_deb() {
   packaging/deb.sh "$BINARY-$1" "$1" "$BINARY"
 }
 
-# cross_deb_when_idle ARCHITECTURE: makes it of what everybody else leaves over of the processors.
-cross_deb_when_idle() {
-  chrt --idle --pid 0 $BASHPID 2>/dev/null || renice -n 19 -p $BASHPID >/dev/null || true
+# cross_deb_nicely ARCHITECTURE: makes it with what the rest leaves of the processors.
+cross_deb_nicely() {
+  renice -n 19 -p $BASHPID >/dev/null
   # Compilers and builders that stay for the next build would be as slow for that.
   export UseSharedCompilation=false MSBUILDDISABLENODEREUSE=1
   cross_deb "$1"
@@ -282,7 +282,7 @@ begin_cross_deb() {
   # In a shell of its own, which it ends where something cannot be installed.
   if (need_cross "$other"); then
     CROSS_DEB=package-$other
-    beside "$CROSS_DEB" cross_deb_when_idle "$other"
+    beside "$CROSS_DEB" cross_deb_nicely "$other"
   else
     say "there is no package for $other: its test will be skipped"
   fi

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
-using System.Globalization;
 using System.IO.Pipelines;
 using System.Net;
 using System.Runtime.CompilerServices;
@@ -174,10 +173,7 @@ public sealed class DockerEngine : IContainerEngine
             $$"""{"type":["container"],"event":[{{string.Join(',', Actions.Select(action => $"\"{action}\""))}}]}""";
         var request = new HttpRequestMessage(
             HttpMethod.Get,
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"/v{spoken}/events?since={since:0.000}&filters={Uri.EscapeDataString(filters)}"
-            )
+            $"/v{spoken}/events?since={since:0.000}&filters={Uri.EscapeDataString(filters)}"
         );
         await using var stream = await socket.OpenAsync(
             request,

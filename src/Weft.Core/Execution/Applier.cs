@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.ComponentModel;
-using System.Globalization;
 using Weft.Core.Engines;
 using Weft.Core.Intents;
 using Weft.Core.Ipsec;
@@ -184,12 +183,7 @@ public sealed class Applier(
         var changes = current.SwitchChanges.ToList();
         if (changes.Count > 0)
         {
-            progress?.Report(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"switch: {changes.Count} changes in one transaction"
-                )
-            );
+            progress?.Report($"switch: {changes.Count} changes in one transaction");
             await TransactAsync(changes);
             // What a port was to give cannot be set up where the port could not be made.
             var failed = FailedPorts(current.Overlay, await host.ReadSwitchAsync())

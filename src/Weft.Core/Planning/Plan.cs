@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using Weft.Core.Intents;
 using Weft.Core.Observation;
 
@@ -322,10 +321,7 @@ public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
             null,
             action is ChangeAction.Remove
                 ? $"xfrm policy delete {policy}"
-                : string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"xfrm policy {(action is ChangeAction.Add ? "add" : "update")} {policy} action block priority {policy.Priority}"
-                )
+                : $"xfrm policy {(action is ChangeAction.Add ? "add" : "update")} {policy} action block priority {policy.Priority}"
         )
         {
             Policy = (action, policy),
@@ -375,12 +371,7 @@ public sealed record LinkCommand(Stage Stage, string? Namespace, string Line)
         string place,
         string setting,
         int value
-    ) =>
-        new(
-            stage,
-            @namespace,
-            string.Create(CultureInfo.InvariantCulture, $"{place}/{setting}={value}")
-        );
+    ) => new(stage, @namespace, $"{place}/{setting}={value}");
 
     /// <summary>The shell command.</summary>
     public override string ToString() =>
