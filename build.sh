@@ -301,9 +301,10 @@ await_cross_deb() {
 # The projects with tests that failed.
 FAILED=()
 
-# run_projects PROJECT...: runs the tests of all. Labs wait for most of the time: what needs none is tested beside them.
+# run_projects PROJECT...: runs the tests of all. Labs with kernels of their own wait for most of the time: what needs no lab is
+# tested beside them. Weft.LabTests has the machine to itself: it counts packets that are lost within a tenth of a second.
 run_projects() {
-  local project code labs=() others=() last=${BESIDE[${CROSS_DEB:-none}]:-}
+  local project labs=() others=() last=${BESIDE[${CROSS_DEB:-none}]:-}
   for project in "$@"; do
     case $project in
       Weft.KernelTests | Weft.LabTests) labs+=("$project") ;;
@@ -317,13 +318,23 @@ run_projects() {
     beside "$project" in_turn "$last" run_project "$project" "$project"
     last=${BESIDE[$project]}
   done
-  [ ${#others[@]} -eq 0 ] || say "beside the labs, and told of after them: ${others[*]}"
+  [ ${#others[@]} -eq 0 ] || say "meanwhile, and told of later: ${others[*]}"
   for project in "${labs[@]}"; do
-    [ "$project" != Weft.LabTests ] || await_cross_deb
+    if [ "$project" = Weft.LabTests ]; then
+      await_cross_deb
+      await_projects "${others[@]}"
+      others=()
+    fi
     say "$project"
     run_project "$project" "$project" || FAILED+=("$project")
   done
-  for project in "${others[@]}"; do
+  await_projects "${others[@]}"
+}
+
+# await_projects PROJECT...: waits for tests that run beside, and tells what came of them.
+await_projects() {
+  local project code
+  for project in "$@"; do
     code=0
     joined "$project" || code=$?
     say "$project"

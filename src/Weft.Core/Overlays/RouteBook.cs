@@ -68,18 +68,18 @@ internal sealed class RouteBook(string who, ImmutableArray<AddressBook> networks
         var version = IPText.VersionOf(via.AddressFamily);
         if (destination.BaseAddress.AddressFamily != via.AddressFamily)
         {
-            return $"which is an {version} address, of the other kind: write a neighbour's that is of the same kind";
+            return $"which is an {version} address, of the other kind: write the gateway's address of the same kind";
         }
         if (book?.Misplacement(via) is { } misplacement)
         {
-            return $"{misplacement}: write the address there of the neighbour that knows the way";
+            return $"{misplacement}: write the address that the gateway has there";
         }
         if (given is not { } addresses || addresses.Any(address => address is null))
         {
             return null;
         }
         return addresses.Any(address => address!.Value.Value.Equals(via))
-                ? "which is its own address: write that of the neighbour that knows the way"
+                ? "which is its own address: write the gateway's"
             : addresses.Any(address => address!.Value.Value.AddressFamily == via.AddressFamily)
                 ? null
             : $"and has no {version} address there to reach it from: give it one, or take the route out";

@@ -56,7 +56,7 @@ internal static class Interruptions
             .Where(tunnel => tunnel.Before != tunnel.After)
             .GroupBy(tunnel => (tunnel.Before, tunnel.After), tunnel => tunnel.Peer)
             .Select(alike =>
-                $"{alike.Key.Before} becomes {alike.Key.After}: nothing crosses to {string.Join(", ", alike)} before the same is so there"
+                $"{alike.Key.Before} becomes {alike.Key.After}: nothing crosses to {string.Join(", ", alike)} until the same is done there"
             );
     }
 
@@ -109,7 +109,7 @@ internal static class Interruptions
         string[] ends = [.. Peers(guards.Where(guard => guard.Action is ChangeAction.Remove))];
         if (begins.Length > 0)
         {
-            yield return $"nothing crosses in plaintext any more to {string.Join(", ", begins)}: nothing does at all before it is encrypted there too";
+            yield return $"nothing crosses in plaintext any more to {string.Join(", ", begins)}: nothing crosses at all until it is encrypted there too";
         }
         if (anew.Length > 0)
         {
@@ -117,7 +117,7 @@ internal static class Interruptions
         }
         if (ends.Length > 0)
         {
-            yield return $"what crosses to {string.Join(", ", ends)} is encrypted no more: nothing crosses before the same is so there";
+            yield return $"what crosses to {string.Join(", ", ends)} is encrypted no more: nothing crosses until the same is done there";
         }
 
         IEnumerable<string> Peers(IEnumerable<GuardChange> changed) =>
@@ -146,7 +146,7 @@ internal static class Interruptions
         && before != after
             ?
             [
-                $"MTU {before} → {after}: until all hosts have it, packets of more than {int.Min(before, after)} bytes are lost between those that have and those that have not",
+                $"MTU {before} → {after}: until all hosts have it, packets of more than {int.Min(before, after)} bytes are lost between those that have it and those that do not",
             ]
             : [];
 

@@ -160,7 +160,7 @@ internal sealed class IpsecPlanner(HostIntent intent, HostObservation observatio
                 new(
                     "credentials",
                     observation.Credentials?.Problem
-                        ?? $"what host '{intent.Host}' proves who it is with was not read ({ipsec.Manager})"
+                        ?? $"the credentials of host '{intent.Host}' were not read ({ipsec.Manager})"
                 )
             );
             return false;

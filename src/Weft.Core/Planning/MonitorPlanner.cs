@@ -85,7 +85,7 @@ internal sealed partial class MonitorPlanner(HostIntent intent, HostObservation 
             Conflict(
                 "credentials",
                 observation.Credentials?.Problem
-                    ?? $"what host '{intent.Host}' proves who it is with was not read ({ipsec.Manager})"
+                    ?? $"the credentials of host '{intent.Host}' were not read ({ipsec.Manager})"
             );
         }
         else if (ipsec.Credentials is SharedKey)
