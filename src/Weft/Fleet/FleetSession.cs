@@ -187,9 +187,7 @@ internal sealed class FleetSession : IAsyncDisposable
         CancellationToken cancellationToken
     )
     {
-        var pair = Overlay.Tunnels.Ipsec?.Credentials is CertificateFiles all
-            ? all.For(host)
-            : null;
+        var pair = CredentialsOf(host) as CertificateFiles;
         var isPair = pair is not null && IsDue(pair.Certificate) && IsDue(pair.Key);
         foreach (var (path, content) in files)
         {
@@ -209,11 +207,14 @@ internal sealed class FleetSession : IAsyncDisposable
         bool IsDue(string path) => files.Exists(file => file.Path == path);
     }
 
+    private IpsecCredentials? CredentialsOf(string host) =>
+        Overlay.Tunnels.Ipsec?.Credentials.For(host);
+
     private IEnumerable<NamedFile> FilesOf(string host) =>
-        Overlay.Tunnels.Ipsec?.Credentials switch
+        CredentialsOf(host) switch
         {
             KeyFile file => [new("key", file.Path, IsSecret: true, IsReplaceable: false)],
-            CertificateFiles all when all.For(host) is var files =>
+            CertificateFiles files =>
             [
                 new("authority", files.Authority, IsSecret: false, IsReplaceable: true),
                 new("certificate", files.Certificate, IsSecret: false, IsReplaceable: true),
