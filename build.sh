@@ -26,8 +26,9 @@ TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping ethtool iperf3
 # Their services take this machine's strongSwan over, or open it to the network, as soon as they are installed: they are
 # installed only where no service is started then (invoke-rc.d(8)), and elsewhere the tests that need them are skipped.
 IDLE_PACKAGES=(openvswitch-ipsec openssh-server)
-# Engines start their services likewise. Incus is there where bookworm-backports is a source of packages.
+# Engines start their services likewise.
 ENGINE_PACKAGES=(docker.io lxd podman crun containernetworking-plugins busybox-static)
+INCUS_PACKAGES=(incus-base incus-client)
 
 usage() {
   cat <<'TEXT'
@@ -50,6 +51,11 @@ TEXT
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 fail() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
 
+is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# What apt-get is to be told besides.
+APT_OPTIONS=()
+
 # Installs the Debian packages that are not there yet, and says so before it does.
 need_packages() {
   local missing=() package
@@ -58,7 +64,7 @@ need_packages() {
     return 0
   fi
   for package in "$@"; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    is_installed "$package" || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
   command -v apt-get >/dev/null || fail "these packages are missing, and there is no apt-get to install them: ${missing[*]}"
@@ -66,11 +72,36 @@ need_packages() {
   say "installing Debian packages: ${missing[*]}"
   local log
   log=$(mktemp)
-  if ! { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+  if ! { apt-get "${APT_OPTIONS[@]}" update -q \
+    && DEBIAN_FRONTEND=noninteractive apt-get "${APT_OPTIONS[@]}" install -qy --no-install-recommends "${missing[@]}"; } \
+    >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     fail "apt-get could not install them: is there a network, and a Debian mirror among the sources? Its whole output is in $log"
   fi
   rm -f "$log"
+}
+
+# Debian 12 has Incus among its backports alone, which do not become one of this machine's own sources for that.
+need_incus() {
+  local mirror sources
+  if is_installed incus-base || apt-cache show incus-base >/dev/null 2>&1; then
+    need_packages "${INCUS_PACKAGES[@]}"
+    return
+  fi
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Release: bookworm' 'Component: main' | head -n 1)
+  [ -n "$mirror" ] || return 0
+  say "asking bookworm-backports for Incus, this once"
+  sources=$(mktemp -d)
+  mkdir "$sources/parts" "$sources/lists"
+  cp -r /etc/apt/sources.list.d/. "$sources/parts"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm-backports main" \
+    >"$sources/parts/backports.list"
+  # apt-get reads them as a user of its own.
+  chmod -R a+rX "$sources"
+  APT_OPTIONS=(-o "Dir::Etc::SourceParts=$sources/parts" -o "Dir::State::Lists=$sources/lists")
+  (need_packages "${INCUS_PACKAGES[@]}") || say "Incus is not there: the tests that need it will be skipped"
+  APT_OPTIONS=()
+  rm -rf "$sources"
 }
 
 # Whether this machine starts no service that is installed.
@@ -231,8 +262,8 @@ run_tests() {
       ! keeps_idle "$package" || need_packages "$package"
     done
     if keeps_idle docker && keeps_idle lxd && keeps_idle podman && keeps_idle incus; then
-      ! apt-cache show incus-base >/dev/null 2>&1 || ENGINE_PACKAGES+=(incus-base incus-client)
       need_packages "${ENGINE_PACKAGES[@]}"
+      need_incus
     fi
   else
     say "not root: the tests that need labs will be skipped"

@@ -169,6 +169,7 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
     [InlineData(Engine.Docker, 15)]
     [InlineData(Engine.Podman, 15)]
     [InlineData(Engine.Lxd, 30)]
+    [InlineData(Engine.Incus, 30)]
     public async Task When_an_engine_is_started_anew_its_containers_have_their_places_and_others_notice_nothing(
         Engine engine,
         int signal
@@ -406,7 +407,7 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
     private static string Dash(Engine engine) => engine is Engine.Lxd or Engine.Incus ? " --" : "";
 
     private static string With(Engine engine, string one, string script) =>
-        $"c={(engine is Engine.Lxd ? "lxc" : engine.ToString().ToLowerInvariant())}; one={one}; {script}";
+        $"c={EngineLab.ClientOf(engine)}; one={one}; {script}";
 
     private static async Task<string> AddressOfAsync(OverlayLab lab, string host, string container)
     {

@@ -22,7 +22,7 @@ internal sealed class EngineLab : IAsyncDisposable
     public Engine Engine { get; }
 
     /// <summary>The program that people talk to the engine by.</summary>
-    public string Client => Engine is Engine.Lxd ? "lxc" : Engine.ToString().ToLowerInvariant();
+    public string Client => ClientOf(Engine);
 
     /// <summary>Whether the engine has devices of its own.</summary>
     public bool HasNics => Engine is Engine.Lxd or Engine.Incus;
@@ -112,6 +112,9 @@ internal sealed class EngineLab : IAsyncDisposable
                     "setsid /usr/libexec/incus/incusd --group root --logfile /var/log/incus/incusd.log",
             }
         ) + " </dev/null >/var/log/again.log 2>&1 &";
+
+    /// <summary>The program that people talk to an engine by.</summary>
+    public static string ClientOf(Engine engine) => engine is Engine.Lxd ? "lxc" : engine.Word;
 
     /// <summary>Begins to watch; what happens from then on is there to be awaited.</summary>
     public static async Task<Watched> WatchAsync(IContainerEngine door)

@@ -134,24 +134,28 @@ public sealed class ImportTests
     }
 
     [Theory]
-    [InlineData("eth1")]
-    [InlineData("mgmt")]
-    public async Task A_NIC_that_LXD_gave_by_hand_is_taken_over_without_a_lost_ping_and_is_Wefts_after_the_next_start(
+    [InlineData(Engine.Lxd, "eth1")]
+    [InlineData(Engine.Lxd, "mgmt")]
+    [InlineData(Engine.Incus, "eth1")]
+    [InlineData(Engine.Incus, "mgmt")]
+    public async Task A_NIC_that_was_given_by_hand_is_taken_over_without_a_lost_ping_and_is_Wefts_after_the_next_start(
+        Engine engine,
         string device
     )
     {
-        const string Yaml = """
+        var c = EngineLab.ClientOf(engine);
+        var yaml = $$"""
             name: homelab
             hosts: { host1: 192.0.2.1 }
             networks:
               cont-mgmnt0: { vlan: 200, subnet: 10.8.2.0/24, bridge: true }
             containers:
-              wallabag: { host: host1, engine: lxd, networks: { cont-mgmnt0: 10.8.2.2 } }
+              wallabag: { host: host1, engine: {{engine.Word}}, networks: { cont-mgmnt0: 10.8.2.2 } }
               neighbour: { host: host1, engine: netns, networks: { cont-mgmnt0: 10.8.2.3 } }
             """;
-        Needs.Engines(OverlayLab.Parse(Yaml));
+        Needs.Engines(OverlayLab.Parse(yaml));
         await using var lab = await OverlayLab.BareAsync(
-            Yaml,
+            yaml,
             new LabOptions { Engines = true, Datapath = Datapath.Userspace }
         );
         await lab.RunAsync(
@@ -159,9 +163,9 @@ public sealed class ImportTests
             $$"""
             ip link add cont-mgmnt0 type bridge
             ip link set cont-mgmnt0 up
-            lxc config device add wallabag {{device}} nic nictype=bridged parent=cont-mgmnt0 name=eth1
-            lxc exec wallabag -- ip addr add 10.8.2.2/24 dev eth1
-            lxc exec wallabag -- ip link set eth1 up
+            {{c}} config device add wallabag {{device}} nic nictype=bridged parent=cont-mgmnt0 name=eth1
+            {{c}} exec wallabag -- ip addr add 10.8.2.2/24 dev eth1
+            {{c}} exec wallabag -- ip link set eth1 up
             ip link add veth0 type veth peer name eth1 netns neighbour
             ip link set veth0 master cont-mgmnt0 up
             ip -n neighbour addr add 10.8.2.3/24 dev eth1
@@ -174,7 +178,7 @@ public sealed class ImportTests
         await lab.ReachesAsync("host1", "neighbour", "10.8.2.2", 84);
         var file = await lab.WeftDoneAsync("host1", "import", "--name", "homelab");
         Assert.Equal(
-            [("neighbour", Engine.Netns), ("wallabag", Engine.Lxd)],
+            [("neighbour", Engine.Netns), ("wallabag", engine)],
             OverlayLab.Parse(file).Containers.Select(one => (one.Name, one.Engine)).Order()
         );
         await lab.WriteFileAsync(file);
@@ -190,13 +194,13 @@ public sealed class ImportTests
         Assert.Equal(0, (await lab.WeftAsync("host1", "plan", "--exit-code")).ExitCode);
 
         // Told anew while it does not run, the device is as Weft makes them.
-        await lab.RunAsync("host1", "lxc stop -f wallabag");
+        await lab.RunAsync("host1", $"{c} stop -f wallabag");
         await lab.WeftDoneAsync("host1", "apply", "--yes");
-        await lab.RunAsync("host1", "lxc start wallabag");
+        await lab.RunAsync("host1", $"{c} start wallabag");
         await lab.WeftDoneAsync("host1", "apply", "--yes");
         Assert.Contains(
             "host_name: wallabag-eth1",
-            await lab.RunAsync("host1", "lxc config show wallabag"),
+            await lab.RunAsync("host1", $"{c} config show wallabag"),
             StringComparison.Ordinal
         );
         await lab.ReachesAsync("host1", "neighbour", "10.8.2.2", 84);

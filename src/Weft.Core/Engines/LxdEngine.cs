@@ -316,7 +316,9 @@ public sealed class LxdEngine : IContainerEngine
         CancellationToken cancellationToken
     )
     {
-        var process = one.MayRun ? await FirstProcessAsync(one.Name, cancellationToken) : 0;
+        var (process, silence) = one.MayRun
+            ? await FirstProcessAsync(one.Name, cancellationToken)
+            : (0, null);
         var network = process > 0 ? processes.NetworkOf(process) : null;
         return new ContainerSighting
         {
@@ -329,23 +331,30 @@ public sealed class LxdEngine : IContainerEngine
             Nics = one.Nics,
             ProfileInterfaces = one.ProfileInterfaces,
             OtherDevices = one.OtherDevices,
+            Silence = silence,
         };
     }
 
-    private async Task<int> FirstProcessAsync(string name, CancellationToken cancellationToken)
+    private async Task<(int Process, string? Silence)> FirstProcessAsync(
+        string name,
+        CancellationToken cancellationToken
+    )
     {
         foreach (var directory in containers)
         {
             if (monitor.FirstProcess(directory, name) is { } process)
             {
-                return process;
+                return (process, null);
             }
         }
         // It has ended meanwhile, or liblxc names its socket by other rules.
-        var answer = await GetAsync($"{PathOf(name)}/state", cancellationToken);
-        return answer is null or { Status: HttpStatusCode.NotFound }
-            ? 0
-            : Read(answer, EngineJson.Default.LxdStateAnswer).Pid;
+        return await GetAsync($"{PathOf(name)}/state", cancellationToken) switch
+        {
+            null or { Status: HttpStatusCode.NotFound } => (0, null),
+            // Incus says so of one that is just ending. It says more of the others, and of this one a little later.
+            { Status: HttpStatusCode.InternalServerError } refused => (0, Refusal(refused).Message),
+            { } answer => (Read(answer, EngineJson.Default.LxdStateAnswer).Pid, null),
+        };
     }
 
     private Task<EngineAnswer?> GetAsync(string path, CancellationToken cancellationToken) =>
@@ -382,9 +391,10 @@ public sealed class LxdEngine : IContainerEngine
         );
 
     private static EngineAnswer Good(EngineAnswer answer) =>
-        answer.IsGood
-            ? answer
-            : throw answer.Refused(answer.Reason(EngineJson.Default.LxdError)?.Error);
+        answer.IsGood ? answer : throw Refusal(answer);
+
+    private static HostException Refusal(EngineAnswer answer) =>
+        answer.Refused(answer.Reason(EngineJson.Default.LxdError)?.Error);
 
     private LxdEvent Parse(ReadOnlyMemory<byte> message)
     {

@@ -231,7 +231,14 @@ internal sealed class HostMirror(LocalHost host)
         {
             var engines = isAllStale
                 ? interest.Engines.Union(ContainerReader.Keepers).ToHashSet()
-                : [.. staleEngines];
+                :
+                [
+                    .. staleEngines,
+                    // It did not tell of all its containers when it was last asked, and it is there again.
+                    .. staleContainers
+                        .Select(container => container.Engine)
+                        .Where(silent.ContainsKey),
+                ];
             var stale = new Stale(
                 engines,
                 [.. staleContainers.Where(container => !engines.Contains(container.Engine))],

@@ -195,6 +195,40 @@ public sealed class EngineAnswerTests
         Assert.Equal("1", (await door.FindAsync("bad", Cancellation))!.Id);
     }
 
+    /// <summary>Incus says so of a container that is just ending.</summary>
+    [Fact]
+    public async Task A_container_whose_state_is_refused_keeps_no_other_from_being_seen()
+    {
+        const string Ending =
+            """{"name":"ending","type":"container","status":"Running","status_code":103}""";
+        const string Stopped =
+            """{"name":"web","type":"container","status":"Stopped","status_code":102}""";
+        await using var fake = FakeEngine.Of(
+            Engine.Incus,
+            request =>
+                request.Split(' ')[1] switch
+                {
+                    "/1.0/instances?recursion=1" => Answer.Json(
+                        $$"""{"metadata":[{{Ending}},{{Stopped}}]}"""
+                    ),
+                    "/1.0/instances/ending" => Answer.Json($$"""{"metadata":{{Ending}}}"""),
+                    "/1.0/instances/ending/state" => Answer.Json(
+                        """{"type":"error","error":"Invalid PID '-1'","error_code":500}""",
+                        500
+                    ),
+                    _ => Answer.Json("""{"metadata":{"environment":{}}}"""),
+                }
+        );
+        await using var door = new LxdEngine(Engine.Incus, fake.Root);
+
+        var listed = (await door.ListAsync(Cancellation))!.Value;
+
+        Assert.Equal(["ending", "web"], listed.Select(one => one.Key.Name));
+        Assert.Contains("Invalid PID", listed[0].Silence, StringComparison.Ordinal);
+        Assert.Equal((null, null), (listed[0].Namespace, listed[1].Silence));
+        Assert.NotNull((await door.FindAsync("ending", Cancellation))!.Silence);
+    }
+
     [Theory, MemberData(nameof(Engines))]
     public async Task A_socket_that_nobody_listens_at_is_none(Engine engine)
     {
