@@ -262,6 +262,8 @@ run_tests() {
       ! keeps_idle "$package" || need_packages "$package"
     done
     if keeps_idle docker && keeps_idle lxd && keeps_idle podman && keeps_idle incus; then
+      # Debian 13 has Docker's client apart.
+      ! apt-cache show docker-cli >/dev/null 2>&1 || ENGINE_PACKAGES+=(docker-cli)
       need_packages "${ENGINE_PACKAGES[@]}"
       need_incus
     fi

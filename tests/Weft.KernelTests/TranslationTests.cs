@@ -50,17 +50,7 @@ public sealed class TranslationTests
                 }
             )
         );
-        var tooLong = await lab.PingAsync(
-            "host1",
-            TwoHosts.Wallabag,
-            TwoHosts.MastodonAddress,
-            Mtu + 1
-        );
-        Assert.Contains(
-            $"message too long, mtu={Mtu}",
-            tooLong.Output,
-            StringComparison.OrdinalIgnoreCase
-        );
+        await lab.RefusesLargerAsync("host1", TwoHosts.Wallabag, TwoHosts.MastodonAddress, Mtu);
         await lab.WeftDoneAsync("host1", "doctor");
         Assert.Contains(
             "ESP in UDP",

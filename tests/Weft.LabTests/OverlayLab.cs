@@ -128,6 +128,19 @@ internal sealed class OverlayLab : IAsyncDisposable
     public Task<ToolResult> PingAsync(string host, string? container, string address, int size) =>
         TryAsync(host, Ping(container, address, size, "-W 1"));
 
+    /// <summary>A packet of one byte more than fits, which may not be fragmented, is refused where it is sent, and aloud.</summary>
+    public async Task RefusesLargerAsync(string host, string? container, string address, int mtu)
+    {
+        var refused = await PingAsync(host, container, address, mtu + 1);
+        Assert.NotEqual(0, refused.ExitCode);
+        // In the words of one version or another of ping(8).
+        Assert.Contains(
+            "message too long",
+            refused.Output + refused.Errors,
+            StringComparison.OrdinalIgnoreCase
+        );
+    }
+
     /// <summary>The matrix of the whole lab: everything that should reach something does.</summary>
     public async Task AllReachAllAsync()
     {

@@ -33,8 +33,7 @@ public sealed class TunnelKindTests
         );
         await lab.AllReachAllAsync();
         await lab.ReachesAsync("host1", "one", "10.8.2.3", mtu);
-        var tooLong = await lab.PingAsync("host1", "one", "10.8.2.3", mtu + 1);
-        Assert.Contains($"message too long, mtu={mtu}", tooLong.Output, StringComparison.Ordinal);
+        await lab.RefusesLargerAsync("host1", "one", "10.8.2.3", mtu);
     }
 
     [Fact]
@@ -59,7 +58,7 @@ public sealed class TunnelKindTests
     public async Task A_port_that_could_not_be_made_is_made_once_nothing_is_in_its_way()
     {
         await using var lab = await OverlayLab.UpAsync(OverlayLab.TwoHosts);
-        // Open vSwitch makes no tunnel in the transaction that removes one of its kind, and does not try again by itself.
+        // Open vSwitch before 3.5 makes no tunnel in the transaction that removes one of its kind, and does not try again by itself.
         await lab.RunAsync(
             "host1",
             """
@@ -69,10 +68,8 @@ public sealed class TunnelKindTests
             ovs-vsctl del-port former -- add-port ovsbr0 tun-host2 protected=true external_ids:weft=homelab -- set interface tun-host2 $same external_ids:weft=homelab 2>/dev/null
             """
         );
-        Assert.Equal(
-            "-1",
-            (await lab.RunAsync("host1", "ovs-vsctl get interface tun-host2 ofport")).Trim()
-        );
+        var number = await lab.RunAsync("host1", "ovs-vsctl get interface tun-host2 ofport");
+        Assert.SkipUnless(number.Trim() == "-1", "this Open vSwitch makes such a port at once");
         await lab.WeftDoneAsync("host1", "apply", "--yes");
         await lab.ReachesAsync("host1", "wallabag", "10.8.2.3", 1458);
     }

@@ -1,4 +1,5 @@
 using Weft.Core.Engines;
+using Weft.Core.Linux;
 using Weft.Core.Overlays;
 
 namespace Weft.Labs;
@@ -10,7 +11,11 @@ internal static class LabEngines
     public static IReadOnlyDictionary<string, string> ProgramsOf(Engine engine) =>
         engine switch
         {
-            Engine.Docker => With(("dockerd", "docker.io"), ("docker", "docker.io")),
+            Engine.Docker => With(
+                ("dockerd", "docker.io"),
+                // Since Debian 13 in a package of its own, which docker.io recommends.
+                ("docker", Tool.Find("dockerd") is null ? "docker.io" : "docker-cli")
+            ),
             Engine.Podman => With(("podman", "podman"), ("crun", "crun")),
             Engine.Lxd => With(("lxd", "lxd"), ("lxc", "lxd")),
             Engine.Incus => With(
