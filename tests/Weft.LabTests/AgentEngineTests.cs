@@ -388,9 +388,9 @@ public sealed class AgentEngineTests(AgentEngineLab shared) : IClassFixture<Agen
             [
                 "$c stop -f $one; $c start $one",
                 "$c restart -f $one",
-                // It ends by itself, as its engine sees it. Until the engine has seen that, it says that it runs, and refuses to
-                // start it, or its client waits for ever for an operation that is over.
-                "kill -9 $($c info $one | sed -n 's/^PID: //p'); until $c info $one | grep -qi '^status: stopped'; do sleep 0.1; done; $c start $one",
+                // It ends by itself, as its engine sees it. Until the engine is done with that, it says now that it runs and now that
+                // it does not, and refuses to start it, or its client waits for ever for an operation that is over.
+                "pid() { $c info $one | sed -n 's/^PID: //p'; }; ended=$(pid); kill -9 $ended; until now=$(pid) && [ \"$now\" != $ended ] && [ -d /proc/$now/ns ]; do timeout 20 $c start $one || sleep 0.1; done",
                 "$c delete -f $one; $c launch weft-lab $one",
             ],
         };
