@@ -24,7 +24,7 @@ internal sealed record SuiteCase(
 internal sealed record ScriptLine(string Text, IReadOnlyList<string>? Check = null);
 
 /// <summary>
-/// Open vSwitch's test suite as Debian's package <c>openvswitch-source</c> installs it: a tarball under /usr/src.
+/// Open vSwitch's test suite as Debian's package <c>openvswitch-source</c> installs it: under /usr/src, until Debian 12 in a tarball.
 /// Nothing of it is kept in this repository; where the package is missing, its tests are skipped.
 /// </summary>
 internal sealed partial class OvsSuite
@@ -33,7 +33,7 @@ internal sealed partial class OvsSuite
         "Open vSwitch's test suite is not here: install the package openvswitch-source";
 
     private static readonly Lazy<OvsSuite?> s_here = new(() =>
-        Locate() is { } tarball ? new(tarball) : null
+        Read() is { } files ? new(files) : null
     );
 
     // The macros that state a case, and the Python twins the suite makes of some of them, which judge the same thing.
@@ -51,9 +51,9 @@ internal sealed partial class OvsSuite
 
     private readonly Dictionary<string, string> _files;
 
-    private OvsSuite(string tarball)
+    private OvsSuite(Dictionary<string, string> files)
     {
-        _files = Unpack(tarball);
+        _files = files;
         Schemas = SchemaFunction()
             .Matches(_files["ovsdb-execution.at"])
             .ToDictionary(
@@ -186,13 +186,35 @@ internal sealed partial class OvsSuite
         return script;
     }
 
-    private static string? Locate() =>
-        !Directory.Exists("/usr/src")
-            ? null
-            : Directory
-                .EnumerateDirectories("/usr/src", "openvswitch*")
-                .SelectMany(folder => Directory.EnumerateFiles(folder, "openvswitch*.tar.*"))
-                .FirstOrDefault(file => file.EndsWith(".tar.gz", StringComparison.Ordinal));
+    private static Dictionary<string, string>? Read()
+    {
+        if (!Directory.Exists("/usr/src"))
+        {
+            return null;
+        }
+        foreach (var folder in Directory.EnumerateDirectories("/usr/src", "openvswitch*"))
+        {
+            if (
+                Directory.EnumerateFiles(folder, "openvswitch*.tar.gz").FirstOrDefault() is
+                { } tarball
+            )
+            {
+                return Unpack(tarball);
+            }
+            if (Directory.Exists($"{folder}/tests"))
+            {
+                return Directory
+                    .EnumerateFiles($"{folder}/tests")
+                    .Where(file => IsWanted(Path.GetFileName(file)))
+                    .ToDictionary(
+                        file => Path.GetFileName(file),
+                        file => Text(Path.GetFileName(file), File.OpenRead(file)),
+                        StringComparer.Ordinal
+                    );
+            }
+        }
+        return null;
+    }
 
     private static Dictionary<string, string> Unpack(string tarball)
     {
@@ -202,17 +224,24 @@ internal sealed partial class OvsSuite
         while (tar.GetNextEntry() is { } entry)
         {
             var name = Path.GetFileName(entry.Name);
-            var wanted =
+            if (
                 entry.Name.Contains("/tests/", StringComparison.Ordinal)
-                && entry.DataStream is not null
-                && (name == "testsuite" || TestFile().IsMatch(name));
-            if (wanted)
+                && entry.DataStream is { } content
+                && IsWanted(name)
+            )
             {
-                using var reader = new StreamReader(entry.DataStream!, Encoding.UTF8);
-                files[name] = name == "testsuite" ? Head(reader) : reader.ReadToEnd();
+                files[name] = Text(name, content);
             }
         }
         return files;
+    }
+
+    private static bool IsWanted(string name) => name == "testsuite" || TestFile().IsMatch(name);
+
+    private static string Text(string name, Stream content)
+    {
+        using var reader = new StreamReader(content, Encoding.UTF8);
+        return name == "testsuite" ? Head(reader) : reader.ReadToEnd();
     }
 
     /// <summary>The generated suite is 20 MB of shell; its list of titles stands before the first test.</summary>

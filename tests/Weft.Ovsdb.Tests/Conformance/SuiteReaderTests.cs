@@ -19,6 +19,12 @@ public sealed class SuiteReaderTests
                     ? [$"{one.Arguments[0]} - C", $"{one.Arguments[0]} - Python3"]
                     : new[] { one.Macro == "AT_SETUP" ? one.Title : one.Arguments[0] }
             );
-        Assert.Equal(OvsSuite.Here.GeneratedTitles(file), read);
+        Assert.Equal(OvsSuite.Here.GeneratedTitles(file).Select(Plain), read.Select(Plain));
+
+        // Macros of later versions put this in front.
+        static string Plain(string title) =>
+            title.StartsWith("ovsdb - ", StringComparison.Ordinal)
+                ? title["ovsdb - ".Length..]
+                : title;
     }
 }
