@@ -20,7 +20,9 @@ internal static class QuietMachine
             /etc/hosts /etc/hostname -printf '%p %s %T@\n' 2>/dev/null | grep -v '^/run '
           echo mounts; cat /proc/self/mountinfo
           echo sockets; tail -n +2 /proc/net/unix | cut -d' ' -f8-
-          echo processes; ps -eo args= | grep -v -e 'ps -eo' -e the-quiet-machine
+          # Not through a pipe: what it leads to might be seen between its start and its name.
+          running=$(ps -eo args=)
+          echo processes; echo "$running" | grep -v -e 'ps -eo' -e the-quiet-machine
         }
         # Processes that were told to end need a moment; what is still there after 20 s stays.
         same_as_before() {
