@@ -44,6 +44,9 @@ if [ "$datapath" = userspace ]; then
   # The userspace datapath sends tunnel packets through a bridge that carries the underlay address.
   ovs-vsctl --no-wait --may-exist add-br br-phy -- set bridge br-phy datapath_type=netdev fail_mode=standalone \
     -- set interface br-phy mtu_request="$mtu" -- --may-exist add-port br-phy eth0
+  # The kernel sees what eth0 receives too, and would answer for the bridge's address with eth0's MAC: tunnel packets that are
+  # sent there end in nobody's hands.
+  echo 1 >/proc/sys/net/ipv4/conf/eth0/arp_ignore
 fi
 case $ipsec in
 strongswan)
