@@ -15,13 +15,13 @@ root=/var/tmp/weft-debian-$release
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' 'Component: main' | head -n 1)
 sdk=$(dirname "$(readlink -f "$(command -v dotnet)")")
 
-if [ ! -e "$root/usr/sbin/policy-rc.d" ]; then
+if [ ! -d "$root/root/weft" ]; then
   # libicu-dev: the SDK needs some version of the library, which has its number in the package's name.
   debootstrap --variant=minbase --include=ca-certificates,git,iproute2,libicu-dev,procps,systemd-sysv "$release" "$root" "$mirror"
   # No service is to be started that a test does not start itself.
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
   chmod +x "$root/usr/sbin/policy-rc.d"
-  mkdir -p "$root$sdk" "$root/root/.nuget" "$root/root/.dotnet" "$root/old"
+  mkdir -p "$root$sdk" "$root/root/.nuget" "$root/old"
   ln -sf "$sdk/dotnet" "$root/usr/bin/dotnet"
   git clone -q "$PWD" "$root/root/weft"
 fi
