@@ -10,10 +10,11 @@ BINARY=artifacts/weft
 
 # Debian packages by what needs them. iproute2 and util-linux are on every Debian.
 RUN_PACKAGES=(openvswitch-switch iproute2 util-linux)
-# A lab of an encrypted overlay: kernels for its hosts, what negotiates keys, and what watches the wire.
+# A lab of an encrypted overlay: what negotiates keys, and what watches the wire.
 LAB_PACKAGES=(strongswan-charon strongswan-swanctl libstrongswan-standard-plugins tcpdump kmod e2fsprogs bsdutils)
-# Debian has User Mode Linux for PCs alone: elsewhere the kernel must be able to do what the overlay wants.
-[ "$(uname -m)" != x86_64 ] || LAB_PACKAGES+=(user-mode-linux)
+# Kernels for the hosts of labs. Debian has it for PCs alone, and Ubuntu not at all: there the machine's own kernel must be
+# able to do what the overlay wants.
+KERNEL_PACKAGES=(user-mode-linux)
 BUILD_PACKAGES=(gcc libc6-dev git)
 # What the binary for the other architecture is linked with, and what runs it here once before anybody gets it.
 declare -A CROSS_PACKAGES=(
@@ -21,13 +22,15 @@ declare -A CROSS_PACKAGES=(
   [amd64]="gcc-x86-64-linux-gnu libc6-dev-amd64-cross qemu-user-static"
 )
 TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping ethtool iperf3 procps systemd
-  libcharon-extra-plugins nftables iptables ansible-core openssh-client chromium mandoc man-db sudo
+  libcharon-extra-plugins nftables iptables ansible-core openssh-client curl mandoc man-db sudo
   lintian)
+# Ubuntu has it as a snap alone.
+BROWSER_PACKAGES=(chromium)
 # Their services take this machine's strongSwan over, or open it to the network, as soon as they are installed: they are
 # installed only where no service is started then (invoke-rc.d(8)), and elsewhere the tests that need them are skipped.
 IDLE_PACKAGES=(openvswitch-ipsec openssh-server)
-# Engines start their services likewise.
-ENGINE_PACKAGES=(docker.io lxd podman crun containernetworking-plugins busybox-static)
+# Engines start their services likewise. Debian 13 has Docker's client apart, and Ubuntu has LXD as a snap alone.
+ENGINE_PACKAGES=(docker.io docker-cli lxd podman crun containernetworking-plugins busybox-static)
 INCUS_PACKAGES=(incus-base incus-client)
 
 usage() {
@@ -52,6 +55,9 @@ say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 fail() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# Whether apt-get could install it: its name alone may be known, from others that would go with it.
+is_offered() { [ -n "$(apt-cache madison "$1" 2>/dev/null)" ]; }
 
 # What apt-get is to be told besides.
 APT_OPTIONS=()
@@ -81,11 +87,31 @@ need_packages() {
   rm -f "$log"
 }
 
+# Installs those of the packages that this release has. What needs another does without it, and says so.
+want_packages() {
+  local package missing=() offered=()
+  for package in "$@"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  # A machine may be so new that it knows of no package.
+  apt-get update -q >/dev/null 2>&1 || true
+  for package in "${missing[@]}"; do
+    ! is_offered "$package" || offered+=("$package")
+  done
+  [ ${#offered[@]} -eq 0 ] || need_packages "${offered[@]}"
+}
+
 # Debian 12 has Incus among its backports alone, which do not become one of this machine's own sources for that.
 need_incus() {
   local mirror sources
-  if is_installed incus-base || apt-cache show incus-base >/dev/null 2>&1; then
+  if is_installed incus-base || is_offered incus-base; then
     need_packages "${INCUS_PACKAGES[@]}"
+    return
+  fi
+  # Ubuntu 24.04 does not have it in parts.
+  if is_offered incus; then
+    need_packages incus incus-client
     return
   fi
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Release: bookworm' 'Component: main' | head -n 1)
@@ -247,6 +273,7 @@ trap 'exit 130' INT
 lab() {
   need_root lab
   need_packages "${RUN_PACKAGES[@]}" "${LAB_PACKAGES[@]}"
+  want_packages "${KERNEL_PACKAGES[@]}"
   publish
   [ $# -gt 0 ] || set -- examples/ipsec.yaml
   say "weft lab up $*"
@@ -257,14 +284,13 @@ run_tests() {
   need_dotnet
   if [ "$(id -u)" = 0 ]; then
     need_packages "${RUN_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+    want_packages "${KERNEL_PACKAGES[@]}" "${BROWSER_PACKAGES[@]}"
     local package
     for package in "${IDLE_PACKAGES[@]}"; do
       ! keeps_idle "$package" || need_packages "$package"
     done
     if keeps_idle docker && keeps_idle lxd && keeps_idle podman && keeps_idle incus; then
-      # Debian 13 has Docker's client apart.
-      ! apt-cache show docker-cli >/dev/null 2>&1 || ENGINE_PACKAGES+=(docker-cli)
-      need_packages "${ENGINE_PACKAGES[@]}"
+      want_packages "${ENGINE_PACKAGES[@]}"
       need_incus
     fi
   else
@@ -468,6 +494,7 @@ case $command in
     need_root bench
     need_dotnet
     need_packages "${RUN_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+    want_packages "${KERNEL_PACKAGES[@]}" "${BROWSER_PACKAGES[@]}"
     publish
     dotnet run -c Release --project bench/Weft.Bench -- "$@"
     ;;

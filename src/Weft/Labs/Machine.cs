@@ -70,8 +70,12 @@ internal static class Machine
         ];
         if (packages.Length > 0)
         {
+            // A name in apt-get's command that it does not know keeps it from installing any of the others.
+            var instead = packages.Contains(UmlIsolation.Package)
+                ? $" (Ubuntu has no {UmlIsolation.Package}: give its own kernel the module openvswitch, which some have in linux-modules-extra-$(uname -r))"
+                : "";
             throw new LabException(
-                $"this machine lacks programs that a lab is made with: apt-get install {string.Join(' ', packages)}"
+                $"this machine lacks programs that a lab is made with: apt-get install {string.Join(' ', packages)}{instead}"
             );
         }
     }

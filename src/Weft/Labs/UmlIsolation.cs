@@ -11,6 +11,9 @@ namespace Weft.Labs;
 /// </summary>
 internal sealed class UmlIsolation : IIsolation
 {
+    /// <summary>What Debian has User Mode Linux in. Ubuntu has none.</summary>
+    public const string Package = "user-mode-linux";
+
     private const int MegabytesOfMemory = 256;
     private const long BytesOfDisk = 4L << 30;
 
@@ -22,7 +25,7 @@ internal sealed class UmlIsolation : IIsolation
         new Dictionary<string, string>
         {
             ["ip"] = "iproute2",
-            ["linux.uml"] = "user-mode-linux",
+            ["linux.uml"] = Package,
             ["mkfs.ext4"] = "e2fsprogs",
             ["modprobe"] = "kmod",
             ["nsenter"] = "util-linux",
