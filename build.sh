@@ -15,6 +15,8 @@ LAB_PACKAGES=(strongswan-charon strongswan-swanctl libstrongswan-standard-plugin
 # Kernels for the hosts of labs. Debian has it for PCs alone, and Ubuntu not at all: there the machine's own kernel must be
 # able to do what the overlay wants.
 KERNEL_PACKAGES=(user-mode-linux)
+# What they start with is of its own since util-linux 2.41.
+command -v pivot_root >/dev/null || KERNEL_PACKAGES+=(util-linux-extra)
 BUILD_PACKAGES=(gcc libc6-dev git)
 # What the binary for the other architecture is linked with, and what runs it here once before anybody gets it.
 declare -A CROSS_PACKAGES=(

@@ -29,6 +29,8 @@ internal sealed class UmlIsolation : IIsolation
             ["mkfs.ext4"] = "e2fsprogs",
             ["modprobe"] = "kmod",
             ["nsenter"] = "util-linux",
+            // Until util-linux 2.41 in util-linux, which every Debian has.
+            ["pivot_root"] = "util-linux-extra",
             ["script"] = "bsdutils",
             ["setsid"] = "util-linux",
             ["unshare"] = "util-linux",
@@ -194,9 +196,11 @@ internal sealed class UmlIsolation : IIsolation
                 break;
             }
         }
-        var console = directory.FileOf(host.Name, "console");
+        // What led to it stands before what a kernel prints of itself when its first process ends.
+        var console = File.ReadLines(directory.FileOf(host.Name, "console"))
+            .TakeWhile(line => !line.StartsWith("Kernel panic", StringComparison.Ordinal));
         throw new LabException(
-            $"host '{host.Name}' does not come up; the end of its console: {string.Join(" | ", File.ReadLines(console).TakeLast(5))}"
+            $"host '{host.Name}' does not come up; the end of its console: {string.Join(" | ", console.TakeLast(5))}"
         );
     }
 }
