@@ -30,7 +30,7 @@ TEST_PACKAGES=(openvswitch-source openvswitch-common iputils-ping ethtool iperf3
 BROWSER_PACKAGES=(chromium)
 # Their services take this machine's strongSwan over, or open it to the network, as soon as they are installed: they are
 # installed only where no service is started then (invoke-rc.d(8)), and elsewhere the tests that need them are skipped.
-IDLE_PACKAGES=(openvswitch-ipsec openssh-server)
+IDLE_PACKAGES=(strongswan-starter openvswitch-ipsec openssh-server)
 # Engines start their services likewise. Debian 13 has Docker's client apart, and Ubuntu has LXD as a snap alone.
 ENGINE_PACKAGES=(docker.io docker-cli lxd podman crun containernetworking-plugins busybox-static)
 INCUS_PACKAGES=(incus-base incus-client)

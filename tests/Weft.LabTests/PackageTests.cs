@@ -236,6 +236,10 @@ public sealed class PackageTests
     [Fact]
     public async Task Where_systemd_runs_only_what_has_to_be_is_restarted_and_policy_is_heeded()
     {
+        Assert.SkipUnless(
+            File.Exists("/lib/systemd/system/strongswan-starter.service"),
+            "strongSwan's service is missing: install the Debian package strongswan-starter"
+        );
         await using var root = await WithPackageAsync();
         await root.RunAsync(
             """
