@@ -97,7 +97,7 @@ want_packages() {
   done
   [ ${#missing[@]} -gt 0 ] || return 0
   # A machine may be so new that it knows of no package.
-  apt-get update -q >/dev/null 2>&1 || true
+  is_offered libc6 || apt-get update -q >/dev/null 2>&1 || true
   for package in "${missing[@]}"; do
     ! is_offered "$package" || offered+=("$package")
   done
@@ -496,7 +496,7 @@ case $command in
     need_root bench
     need_dotnet
     need_packages "${RUN_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
-    want_packages "${KERNEL_PACKAGES[@]}" "${BROWSER_PACKAGES[@]}"
+    want_packages "${KERNEL_PACKAGES[@]}"
     publish
     dotnet run -c Release --project bench/Weft.Bench -- "$@"
     ;;

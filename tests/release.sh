@@ -28,7 +28,7 @@ if [ ! -d "$root/root/weft" ]; then
     noble | resolute)
       # Debian has no package of the keys that Ubuntu signs with. Ubuntu has no User Mode Linux, which is taken along.
       keys=$(mktemp -d)
-      curl -sSfo "$keys/ubuntu-keyring.deb" \
+      wget -qO "$keys/ubuntu-keyring.deb" \
         http://archive.ubuntu.com/ubuntu/pool/main/u/ubuntu-keyring/ubuntu-keyring_2023.11.28.1_all.deb
       echo "36de43b15853ccae0028e9a767613770c704833f82586f28eb262f0311adb8a8 $keys/ubuntu-keyring.deb" | sha256sum --check --quiet
       dpkg-deb -x "$keys/ubuntu-keyring.deb" "$keys"
